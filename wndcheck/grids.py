@@ -1,0 +1,65 @@
+"""Measurements of one activation over all widths, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wndcheck.cells import Cell, Violation
+from wndcheck.profiles import NARROW, Profile
+from wndcheck.records import Measurement
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Measurements that differ in their width alone, narrowest first, at one stage (the last, unless told)."""
+
+    measurements: tuple[Measurement, ...]
+    profile: Profile
+    stage: int = -1
+
+    @property
+    def widths(self) -> list[int]:
+        return [m.cell.width for m in self.measurements]
+
+    @property
+    def trained(self) -> np.ndarray:
+        """Which nets count as trained, (widths, S); nets that were never to be trained always do."""
+        return np.array([is_trained(m, self.profile) for m in self.measurements])
+
+    def raw(self, name: str) -> np.ndarray:
+        """A quantity of every net, trained or not: (widths, S, layers)."""
+        return np.stack([m[name][self.stage] for m in self.measurements])
+
+    def of(self, name: str, layer: int | None = None) -> np.ndarray:
+        """A quantity (see records.LAYER_QUANTITIES) of the trained nets, NaN for the others.
+
+        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does.
+        """
+        values = np.where(self.trained[..., None], self.raw(name), np.nan)
+        return values if layer is None else values[:, :, layer - 1]
+
+    def at(self, width: int) -> Grid:
+        """The same grid, of one width."""
+        return Grid(tuple(m for m in self.measurements if m.cell.width == width), self.profile, self.stage)
+
+    @property
+    def untrained(self) -> dict[str, int]:
+        """How many nets there are and how many of them did not train, as `decide` takes them."""
+        return {"nets": int(self.trained.size), "untrained": int((~self.trained).sum())}
+
+
+def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
+    """Has each net reached the profile's training accuracy by the last stage? (S,) bool; a diverged one has not."""
+    protocol = measurement.cell.protocol
+    if isinstance(protocol, Violation) or protocol.stages == (0,):
+        return np.ones(len(measurement.cell.seeds), dtype=bool)
+    bar = profile.narrow_accuracy if measurement.cell.width <= NARROW else profile.trained_accuracy
+    return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= bar
+
+
+def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile, stage: int = -1) -> Grid:
+    """The grid of some cells; `measured` gives the measurement of one."""
+    return Grid(tuple(measured(cell) for cell in sorted(cells, key=lambda c: c.width)), profile, stage)

@@ -1,0 +1,29 @@
+"""What the neurons of a stack do on the probe images."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wndcheck.networks import StackedMLP
+
+SLICE = 5000  # images at once when only the logits are wanted, which bounds the memory of wide stacks
+
+
+@torch.no_grad()
+def pre_activations(stack: StackedMLP, images: Tensor) -> list[np.ndarray]:
+    """z of every layer, each (S, n, neurons) float32 on the host, unclipped; images (n, inputs)."""
+    return [z.cpu().numpy() for z in stack.pre_activations(images)]
+
+
+@torch.no_grad()
+def accuracy(stack: StackedMLP, images: Tensor, labels: Tensor) -> np.ndarray:
+    """Share of images each member classifies rightly, (S,) float64; NaN for a member whose logits are not finite."""
+    hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
+    finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
+    for x, y in zip(images.split(SLICE), labels.split(SLICE), strict=True):
+        logits = stack(x)
+        hits += (logits.argmax(-1) == y).sum(1)
+        finite &= logits.isfinite().all(-1).all(-1)
+    return torch.where(finite, hits / len(labels), torch.nan).cpu().numpy()

@@ -1,0 +1,51 @@
+"""What a measured cell leaves behind: numbers by stage, net and layer, and where they were made. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wndcheck.cells import Cell
+
+PAIR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+PLANTED_CORRELATION = 0.3  # of Gaussians: -½ log(1 - .3²) = .0472 nats, about five of the paper's thresholds
+
+LAYER_QUANTITIES = {
+    "entropy": "mean neuron entropy H̄, eq. A.1, raw units (nats)",
+    "entropy_change": "ΔH: mean neuron entropy less its value at stage 0 (nats)",
+    "score": "dependence score ι: mean signed 3H information over pairs, standardised (nats)",
+    "corrected_score": "ι_c: mean over pairs of H(X, πY) - H(X, Y) (nats)",
+    "share_above_null": "share of pairs above the shuffle null's 95 % point",
+    "lemma_excess": "mean over pairs of ΔI - ΔH, eq. 7 (nats)",
+    "lemma_broken": "share of ordered pairs with ΔI above the neuron's ΔH",
+    "flagged": "share of neurons that are constant, tied or a point mass, and left out",
+    "shuffled_score": "ι_c of the same activations shuffled apart: a control, 0 (nats)",
+    "planted_score": "ι_c of pairs mixed to a correlation of .3: a control, near .047 (nats)",
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measured cell.
+
+    `arrays` holds every name of LAYER_QUANTITIES as (stages, S, layers) float64, "pair_quantiles" as (stages, S,
+    layers, 5), "accuracy" and "validation_accuracy" as (stages, S). Layers run from the first hidden one to the logits.
+    """
+
+    cell: Cell
+    arrays: dict[str, np.ndarray]
+    provenance: dict[str, object]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+
+def record_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
+    """The shape of every array of a cell's record."""
+    nets = (len(cell.protocol.stages), len(cell.seeds))
+    return dict.fromkeys(LAYER_QUANTITIES, (*nets, cell.layers)) | {
+        "pair_quantiles": (*nets, cell.layers, len(PAIR_QUANTILES)),
+        "accuracy": nets,
+        "validation_accuracy": nets,
+    }

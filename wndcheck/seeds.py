@@ -1,0 +1,29 @@
+"""Seeds derived from names, so that no selection, order or worker changes a single draw."""
+
+from __future__ import annotations
+
+import hashlib
+
+SEEDS_PER_BASE = 10_000
+
+
+def derived_seed(*words: object) -> int:
+    """A 63-bit seed from the words that name a draw, e.g. ``derived_seed(7, "initial weights")``.
+
+    Distinct words give independent streams; the same words give the same seed on every machine.
+    """
+    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def net_seeds(base: int, count: int) -> tuple[int, ...]:
+    """The seeds of the nets of one cell; those of different base seeds are disjoint.
+
+    Raises ValueError for a negative base or more than 10,000 nets.
+    """
+    if base < 0 or not 1 <= count <= SEEDS_PER_BASE:
+        raise ValueError(
+            f"base seed {base} with {count} nets: expected base >= 0 and 1 to {SEEDS_PER_BASE} nets; "
+            "choose another --wnd-seed"
+        )
+    return tuple(range(base * SEEDS_PER_BASE, base * SEEDS_PER_BASE + count))

@@ -1,0 +1,106 @@
+"""Intervals over trained nets, regions fixed beforehand, slopes over widths. One value a net; pure numpy and scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, sqrt
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over independent replicates with its confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Region:
+    """The values from `low` to `high` that a statement allows."""
+
+    low: float = -inf
+    high: float = inf
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high or (self.low, self.high) == (-inf, inf):
+            raise ValueError(
+                f"region from {self.low} to {self.high}: expected low <= high, at least one of them finite"
+            )
+
+    def contains(self, interval: Interval) -> bool:
+        """Does the whole interval lie inside? (For a bounded region: two one-sided tests, equivalence.)"""
+        return self.low <= interval.low and interval.high <= self.high
+
+    def excludes(self, interval: Interval) -> bool:
+        """Does the whole interval lie outside, on one side? Touching the border is not outside."""
+        return interval.high < self.low or interval.low > self.high
+
+    def distance_inside(self, value: float) -> float:
+        """How far a value lies inside the nearest border; negative outside."""
+        return min(value - self.low, self.high - value)
+
+    def __str__(self) -> str:
+        if self.low == -inf:
+            return f"≤ {self.high:g}"
+        if self.high == inf:
+            return f"≥ {self.low:g}"
+        return f"{self.low:g} … {self.high:g}"
+
+
+def at_most(bound: float) -> Region:
+    return Region(high=bound)
+
+
+def at_least(bound: float) -> Region:
+    return Region(low=bound)
+
+
+def within(low: float, high: float) -> Region:
+    return Region(low, high)
+
+
+def mean_interval(values: Sequence[float] | np.ndarray, confidence: float) -> Interval:
+    """Student's t interval of the mean of independent replicates; unbounded for a single one.
+
+    Raises ValueError for no values, values that are not finite or not one-dimensional, or a confidence outside (0, 1).
+    """
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or not x.size or not np.isfinite(x).all():
+        raise ValueError(
+            f"expected a row of finite values, one a net; got shape {x.shape} with {np.isnan(x).sum()} NaN"
+        )
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence}: expected a number between 0 and 1")
+    mean = float(x.mean())
+    if x.size == 1:
+        return Interval(mean, -inf, inf, 1, confidence)
+    half = float(stats.t.ppf((1 + confidence) / 2, x.size - 1)) * float(x.std(ddof=1)) / sqrt(x.size)
+    return Interval(mean, mean - half, mean + half, x.size, confidence)
+
+
+def slope_per_doubling(widths: Sequence[float], values: np.ndarray) -> np.ndarray:
+    """Least-squares slope of each net's values on log2 of the width: (widths, S) -> (S,).
+
+    A seed gives one slope, so slopes are independent replicates whatever its nets of different widths share. NaN
+    values are left out; a seed with fewer than three widths left gives NaN.
+    """
+    doublings = np.log2(np.asarray(widths, dtype=float))
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 2 or len(values) != len(doublings):
+        raise ValueError(f"values of shape {values.shape}: expected ({len(doublings)} widths, seeds)")
+
+    def slope(column: np.ndarray) -> float:
+        kept = np.isfinite(column)
+        if kept.sum() < 3:
+            return float("nan")
+        x = doublings[kept] - doublings[kept].mean()
+        return float(x @ column[kept] / (x @ x))
+
+    return np.array([slope(column) for column in values.T])

@@ -1,0 +1,48 @@
+"""Nets that break a claim by construction: the positive controls, measured like any other net."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import log2, sqrt
+
+import torch
+from torch import Tensor
+
+from wndcheck.cells import Violation
+from wndcheck.networks import GAIN, StackedMLP
+from wndcheck.seeds import derived_seed
+
+
+def violate(stack: StackedMLP, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:
+    """Yield stage 0 with the initial nets and stage 1 with the violation in place, as `train` yields its stages."""
+    yield 0, True
+    with torch.no_grad():
+        if violation.kind == "drift":
+            drift(stack, width**violation.strength)
+        else:
+            share_direction(stack, shared_variance(width, violation.strength), seeds)
+    yield 1, True
+
+
+def drift(stack: StackedMLP, factor: float) -> None:
+    """Multiply all weights: H of layer l moves by about l·log(factor) nats (exactly so for ReLU)."""
+    for weight in stack.weights:
+        weight.mul_(factor)
+
+
+def shared_variance(width: int, strength: float) -> float:
+    """Share of a neuron's variance common to its layer: 0 at two neurons, `strength` more each doubling, at most .9."""
+    return min(0.9, strength * log2(width / 2))
+
+
+def share_direction(stack: StackedMLP, share: float, seeds: Sequence[int]) -> None:
+    """Give the hidden neurons of a layer one common input direction: pairs correlate by about `share`.
+
+    The variance of every weight, and so the expected variance of the pre-activations, stays what it was.
+    """
+    generators = [torch.Generator().manual_seed(derived_seed(seed, "shared direction")) for seed in seeds]
+    for weight in list(stack.weights)[:-1]:
+        fan_in = weight.shape[1]
+        gain = GAIN[stack.activation] / sqrt(fan_in)
+        common: Tensor = torch.stack([torch.randn(fan_in, 1, generator=g) for g in generators]) * gain
+        weight.mul_(sqrt(1 - share)).add_(common.to(weight), alpha=sqrt(share))
