@@ -57,7 +57,7 @@ class Probe:
     seed: int = 0
     k: int = 3
     most_pairs: int = 5000
-    control_pairs: int = 500
+    control_pairs: int = 100
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,6 @@ def information(z: np.ndarray, pairs: np.ndarray, cell: Cell, seed: int, layer: 
         null="shuffle",
         n_shuffles=1,
         random_state=derived_seed(seed, "null", layer, epoch),
-        n_jobs=torch.get_num_threads(),
     )
 
 
@@ -174,27 +173,24 @@ def controls(z: np.ndarray, cell: Cell, seed: int, layer: int, epoch: int) -> di
     its neighbour with correlation `PLANTED_CORRELATION`.
     """
     rng = np.random.default_rng(derived_seed(seed, "control", layer, epoch))
-    apart = rng.permuted(z.astype(np.float64), axis=0)
-    spread = apart.std(axis=0, ddof=1)
-    usable = np.flatnonzero(np.isfinite(spread) & (spread > 0))
+    count = cell.probe.control_pairs
+    spread = z.std(axis=0, ddof=1, dtype=np.float64)
+    usable = np.flatnonzero(spread > 0)[: count + 1]
     if len(usable) < 2:
         return {"shuffled_score": np.nan, "planted_score": np.nan}
-    apart = apart[:, usable] / spread[usable]
-    rho = PLANTED_CORRELATION
-    mixed = rho * apart + np.sqrt(1 - rho**2) * np.roll(apart, 1, axis=1)
-    count = min(len(usable), cell.probe.control_pairs)
-    planted_pairs = np.stack([np.arange(count), len(usable) + np.arange(count)], axis=1)
-    null_pairs = np.stack(np.triu_indices(len(usable), 1), axis=1)[: cell.probe.control_pairs]
+    apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
+    mixed = PLANTED_CORRELATION * apart + np.sqrt(1 - PLANTED_CORRELATION**2) * np.roll(apart, 1, axis=1)
+    neighbours = np.stack([np.arange(len(usable) - 1), np.arange(1, len(usable))], axis=1)
+    beside_its_mix = np.stack([np.arange(len(usable)), len(usable) + np.arange(len(usable))], axis=1)[:count]
 
     def score(x: np.ndarray, chosen: np.ndarray) -> float | None:
         state = derived_seed(seed, "control null", layer, epoch)
-        return pairwise_mi(
-            x, k=cell.probe.k, pairs=chosen, null="shuffle", n_shuffles=1, random_state=state, n_jobs=1
-        ).corrected_score
+        information = pairwise_mi(x, k=cell.probe.k, pairs=chosen, null="shuffle", n_shuffles=1, random_state=state)
+        return information.corrected_score
 
     return {
-        "shuffled_score": score(apart, null_pairs),
-        "planted_score": score(np.hstack([apart, mixed]), planted_pairs),
+        "shuffled_score": score(apart, neighbours),
+        "planted_score": score(np.hstack([apart, mixed]), beside_its_mix),
     }
 
 

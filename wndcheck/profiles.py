@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wndcheck.cells import Activation, Cell, Training, Violation
+from wndcheck.cells import Activation, Cell, Probe, Training, Violation
 from wndcheck.seeds import net_seeds
 
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "tanh")  # §4
@@ -25,6 +25,7 @@ class Profile:
     decides_levels: bool  # does it reach the widths and the training that the paper's levels are stated for?
     trained_accuracy: float  # training accuracy from which a net of N > 20 counts as trained
     narrow_accuracy: float  # the same for N <= 20, which the paper itself calls usually worse
+    probe: Probe
     experiments: int = 16  # repetitions of each estimator experiment; ours, to give it an interval
     violation_widths: tuple[int, ...] = (5, 20, 50, 100, 200)  # ours: enough for a trend, cheap to measure
 
@@ -37,7 +38,7 @@ class Profile:
         return tuple(self.trained(activation, width, base_seed) for activation in ACTIVATIONS for width in self.widths)
 
     def trained(self, activation: Activation, width: int, base_seed: int) -> Cell:
-        return Cell(self.dataset, activation, width, net_seeds(base_seed, self.nets), self.training)
+        return Cell(self.dataset, activation, width, net_seeds(base_seed, self.nets), self.training, self.probe)
 
     def initial_cells(self, base_seed: int) -> tuple[Cell, ...]:
         """Untrained nets of the paper's greatest width, which cost no training."""
@@ -45,21 +46,25 @@ class Profile:
 
     def initial(self, activation: Activation, base_seed: int) -> Cell:
         untrained = Training(self.training.learning_rate, self.training.batch_size, stages=(0,))
-        return Cell(self.dataset, activation, self.initial_width, net_seeds(base_seed, self.nets), untrained)
+        return Cell(self.dataset, activation, self.initial_width, net_seeds(base_seed, self.nets), untrained, self.probe)
 
     def violation_cells(self, kind: str, base_seed: int) -> tuple[Cell, ...]:
         return tuple(self.violation(kind, width, base_seed) for width in self.violation_widths)
 
     def violation(self, kind: str, width: int, base_seed: int) -> Cell:
-        return Cell(self.dataset, "relu", width, net_seeds(base_seed, self.nets), VIOLATIONS[kind])
+        # tanh: neurons that share a direction would die together under ReLU and leave nothing to measure.
+        seeds = net_seeds(base_seed, self.nets)
+        return Cell(self.dataset, "tanh", width, seeds, VIOLATIONS[kind], VIOLATION_PROBE)
 
 
 VIOLATIONS = {
-    # Weights ×N^0.1: |ΔH| of layer l is 0.1·l·log N, .53 nats in layer 1 at N = 200: beyond the margin of .1, growing.
+    # Weights ×N^0.1: ΔH of the first layer is 0.1·log N, .53 nats at N = 200: beyond the margin of .1, and growing.
     "drift": Violation("drift", 0.1),
     # Correlation .1 more a doubling: about .66 at N = 200, .3 nats for Gaussians: beyond every margin, growing.
     "shared": Violation("shared", 0.1),
 }
+
+VIOLATION_PROBE = Probe(most_pairs=500)  # ours: what is planted is far beyond the margins
 
 QUICK = Profile(
     name="quick",
@@ -73,6 +78,7 @@ QUICK = Profile(
     decides_levels=False,
     trained_accuracy=0.95,  # ours: near the paper's 99 % (ReLU) and 95 % (tanh), which its slower recipe reaches
     narrow_accuracy=0.2,  # ours: twice chance
+    probe=Probe(most_pairs=2000),  # §4: 1000 images, 100 a class; §A: k = 3; ours: a sample of a layer's pairs
 )
 
 FULL = Profile(
@@ -86,6 +92,7 @@ FULL = Profile(
     decides_levels=True,
     trained_accuracy=0.95,  # §4: "> 99 %" (ReLU), "> 95 %" (tanh)
     narrow_accuracy=0.2,
+    probe=Probe(most_pairs=5000),
 )
 
 PROFILES = {profile.name: profile for profile in (QUICK, FULL)}
