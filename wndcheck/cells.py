@@ -48,6 +48,10 @@ class Violation:
     strength: float
     stages: tuple[int, ...] = (0, 1)
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("drift", "shared"):
+            raise ValueError(f"violation {self.kind!r}: expected 'drift' or 'shared'")
+
 
 @dataclass(frozen=True)
 class Probe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wndcheck.cells import Activation, Cell, Probe, Training, Violation
 from wndcheck.seeds import net_seeds
@@ -45,8 +45,9 @@ class Profile:
         return tuple(self.initial(activation, base_seed) for activation in ACTIVATIONS)
 
     def initial(self, activation: Activation, base_seed: int) -> Cell:
-        untrained = Training(self.training.learning_rate, self.training.batch_size, stages=(0,))
-        return Cell(self.dataset, activation, self.initial_width, net_seeds(base_seed, self.nets), untrained, self.probe)
+        seeds = net_seeds(base_seed, self.nets)
+        untrained = replace(self.training, stages=(0,))
+        return Cell(self.dataset, activation, self.initial_width, seeds, untrained, self.probe)
 
     def violation_cells(self, kind: str, base_seed: int) -> tuple[Cell, ...]:
         return tuple(self.violation(kind, width, base_seed) for width in self.violation_widths)

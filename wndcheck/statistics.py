@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 from scipy import stats
@@ -29,7 +29,7 @@ class Region:
     high: float = inf
 
     def __post_init__(self) -> None:
-        if not self.low <= self.high or (self.low, self.high) == (-inf, inf):
+        if not self.low <= self.high or not (isfinite(self.low) or isfinite(self.high)):
             raise ValueError(
                 f"region from {self.low} to {self.high}: expected low <= high, at least one of them finite"
             )

@@ -37,7 +37,7 @@ class Cause(StrEnum):
     NO_CHECK = "no primary check gave a verdict"
 
 
-def no_cells(profile: Profile) -> tuple[Cell, ...]:
+def no_cells(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     return ()
 
 
@@ -45,13 +45,13 @@ def no_cells(profile: Profile) -> tuple[Cell, ...]:
 class Claim:
     """A statement of the paper.
 
-    `cells` names the nets a profile trains for it; a claim about the estimators alone needs none.
+    `cells` names the nets that a profile and a base seed give it; a claim about the estimators alone needs none.
     """
 
     id: str
     paper: str
     statement: str
-    cells: Callable[[Profile], tuple[Cell, ...]] = no_cells
+    cells: Callable[[Profile, int], tuple[Cell, ...]] = no_cells
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ from wndcheck.seeds import derived_seed
 def violate(stack: StackedMLP, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:
     """Yield stage 0 with the initial nets and stage 1 with the violation in place, as `train` yields its stages."""
     yield 0, True
-    with torch.no_grad():
-        if violation.kind == "drift":
-            drift(stack, width**violation.strength)
-        else:
-            share_direction(stack, shared_variance(width, violation.strength), seeds)
+    if violation.kind == "drift":
+        drift(stack, width**violation.strength)
+    else:
+        share_direction(stack, shared_variance(width, violation.strength), seeds)
     yield 1, True
 
 
+@torch.no_grad()
 def drift(stack: StackedMLP, factor: float) -> None:
     """Multiply all weights: H of layer l moves by about l·log(factor) nats (exactly so for ReLU)."""
     for weight in stack.weights:
@@ -35,6 +35,7 @@ def shared_variance(width: int, strength: float) -> float:
     return min(0.9, strength * log2(width / 2))
 
 
+@torch.no_grad()
 def share_direction(stack: StackedMLP, share: float, seeds: Sequence[int]) -> None:
     """Give the hidden neurons of a layer one common input direction: pairs correlate by about `share`.
 

@@ -1,0 +1,57 @@
+"""§4: "in this example, a width larger than 200 usually suffices for the theory".
+
+Measured: the corrected dependence score of every hidden layer at N = 200 less that at the paper's widest, net by net.
+Supported: the difference lies within ±.01. Refuted: it lies wholly outside. A profile that ends at N = 200 shows the
+step before it and gives no verdict.
+Controls: activations shuffled apart must show no difference; nets that share more the wider they are must show one.
+"""
+
+import pytest
+
+from wndcheck.profiles import ACTIVATIONS, HIDDEN_LAYERS
+from wndcheck.statistics import within
+from wndcheck.verdicts import Check, Claim
+
+
+def cells(profile, base_seed):
+    return profile.trained_cells(base_seed) + profile.violation_cells("shared", base_seed)
+
+
+CLAIM = Claim("two-hundred-suffice", "§4", "Beyond a width of 200 the dependence score hardly falls", cells)
+pytestmark = pytest.mark.claim(CLAIM)
+
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
+
+
+def check(narrow, wide):
+    return Check(f"ι_c({narrow}) - ι_c({wide})", within(-0.01, 0.01), level=True)
+
+
+def compared_widths(profile):
+    """200 and the widest; the two widest where the profile ends at 200."""
+    return (200, profile.widest) if profile.widest > 200 else profile.widths[-2:]
+
+
+def difference(grid, name, layer, narrow, wide):
+    return (grid.at(narrow).of(name, layer) - grid.at(wide).of(name, layer))[0]
+
+
+@every_activation
+@every_hidden_layer
+def test_difference(decide, nets, profile, activation, layer):
+    widths, grid = compared_widths(profile), nets.trained(activation)
+    decide(check(*widths), difference(grid, "corrected_score", layer, *widths), grid)
+
+
+@pytest.mark.control(must_be="supported")
+@every_activation
+def test_shuffled_activations_do_not_differ(decide, nets, profile, activation):
+    widths, grid = compared_widths(profile), nets.trained(activation)
+    decide(check(*widths), difference(grid, "shuffled_score", 1, *widths), grid)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_shared_directions_differ(decide, nets):
+    grid = nets.violating("shared")
+    decide(check(50, 200), difference(grid, "corrected_score", 1, 50, 200), grid)

@@ -1,0 +1,56 @@
+"""§3, eq. 7: "Following (7), we have ΔI_ij ≤ ΔH_i": training adds no more to the information of a pair than to the
+entropy of its neurons.
+
+Measured: the mean over a layer's pairs of ΔI - ΔH, and the share of ordered pairs with ΔI above ΔH, from the initial to
+the trained net; the largest over the hidden layers of a net, at every width above 20.
+Supported: the mean is at most 0. Refuted: it lies wholly above. The share is shown and decides nothing: a single pair's
+ΔI carries the estimator's noise of .06 nats.
+Control: nets given a shared direction gain information without entropy, and must be refuted.
+"""
+
+import pytest
+
+from wndcheck import profiles
+from wndcheck.profiles import ACTIVATIONS, NARROW
+from wndcheck.statistics import at_most
+from wndcheck.verdicts import Check, Claim
+
+
+def cells(profile, base_seed):
+    return profile.trained_cells(base_seed) + profile.violation_cells("shared", base_seed)
+
+
+CLAIM = Claim("lemma-bound", "§3, eq. 7", "The information of a pair grows by no more than a neuron's entropy", cells)
+pytestmark = pytest.mark.claim(CLAIM)
+
+BOUND = Check("largest mean of ΔI - ΔH of a hidden layer", at_most(0))
+SHARE = Check("largest share of pairs with ΔI > ΔH", at_most(0.05), primary=False, unit="")
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+
+
+def pytest_generate_tests(metafunc):
+    if "width" in metafunc.fixturenames:
+        widths = profiles.named(metafunc.config.option.wnd_profile).widths
+        metafunc.parametrize("width", [width for width in widths if width > NARROW])
+
+
+def largest(grid, name):
+    return grid.of(name)[0][:, :-1].max(axis=1)
+
+
+@every_activation
+def test_bound(decide, nets, activation, width):
+    grid = nets.trained(activation).at(width)
+    decide(BOUND, largest(grid, "lemma_excess"), grid)
+
+
+@every_activation
+def test_share(decide, nets, activation, width):
+    grid = nets.trained(activation).at(width)
+    decide(SHARE, largest(grid, "lemma_broken"), grid)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_shared_directions_break_the_bound(decide, nets):
+    grid = nets.violating("shared").at(200)
+    decide(BOUND, grid.of("lemma_excess", 1)[0], grid)

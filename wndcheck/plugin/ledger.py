@@ -1,0 +1,96 @@
+"""The controller's book of a run: every check's finding, what was not run, and what each claim comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from wndcheck.verdicts import Finding, Verdict, roll_up
+
+
+@dataclass
+class ClaimEntry:
+    """What a run found about one claim."""
+
+    id: str
+    paper: str
+    statement: str
+    checks: list[Finding] = field(default_factory=list)
+    controls: list[Finding] = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    not_run: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def primary(self) -> list[Finding]:
+        return [finding for finding in self.checks if finding.primary]
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """Verdict and cause; "error" and "not run" are not verdicts."""
+        if self.errors:
+            return "error", f"{len(self.errors)} tests did not finish"
+        if not self.primary and self.not_run:
+            return "not run", self.not_run[0]["reason"]
+        failed = [control.check for control in self.controls if control.verdict != control.control]
+        verdict, cause = roll_up([finding.verdict for finding in self.primary], controls_hold=not failed)
+        return verdict, f"{cause}: {', '.join(failed)}" if failed else cause
+
+    @property
+    def expected(self) -> str:
+        """What the expected verdicts of its primary checks come to."""
+        return roll_up([finding.expected for finding in self.primary])[0] if self.primary else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        verdict, cause = self.verdict
+        return {
+            "id": self.id,
+            "paper": self.paper,
+            "statement": self.statement,
+            "verdict": str(verdict),
+            "cause": cause,
+            "expected": str(self.expected),
+            "checks": [finding.to_dict() for finding in self.checks],
+            "controls": [finding.to_dict() for finding in self.controls],
+            "errors": self.errors,
+            "not_run": self.not_run,
+        }
+
+
+class Ledger:
+    """Filled from the reports that reach the controller, whichever process ran the test."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, ClaimEntry] = {}
+        self.reported: set[str] = set()
+
+    def enter(self, report: pytest.TestReport) -> None:
+        """Take a report of a claim's test; others are passed over."""
+        properties = dict(report.user_properties)
+        if not (claim := properties.get("wndcheck_claim")):
+            return
+        entry = self.claims.setdefault(claim["id"], ClaimEntry(**claim))
+        if report.when == "teardown":
+            self.reported.add(report.nodeid)
+        if report.when == "call" and (fields := properties.get("wndcheck_finding")):
+            finding = Finding.from_dict(fields)
+            (entry.controls if finding.control else entry.checks).append(finding)
+        elif report.failed:
+            entry.errors.append({"test": report.nodeid, "message": report.longreprtext[-2000:]})
+        elif report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            entry.not_run.append({"test": report.nodeid, "reason": reason.removeprefix("Skipped: ")})
+
+    @property
+    def in_order(self) -> list[ClaimEntry]:
+        """Claims and their checks in the order of the test files, which workers do not keep."""
+        for entry in self.claims.values():
+            entry.checks.sort(key=lambda finding: finding.test)
+            entry.controls.sort(key=lambda finding: finding.test)
+        return [self.claims[key] for key in sorted(self.claims)]
+
+    @property
+    def undecided(self) -> list[str]:
+        """Claims without any verdict: an error, or not run."""
+        return [entry.id for entry in self.in_order if entry.verdict[0] not in list(Verdict)]

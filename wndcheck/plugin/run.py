@@ -1,0 +1,362 @@
+"""A run of claims: what `pytest claims/` does beyond running tests. Registered only when there are claims to run."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wndcheck import expectations, profiles
+from wndcheck.cells import Cell
+from wndcheck.devices import resolve
+from wndcheck.grids import Grid
+from wndcheck.plugin import workers
+from wndcheck.plugin.ledger import Ledger
+from wndcheck.plugin.nets import Nets
+from wndcheck.plugin.outcomes import Inconclusive, message, one_line, outcome
+from wndcheck.plugin.progress import EventReporter, Lines, Watcher, append
+from wndcheck.profiles import ACTIVATIONS
+from wndcheck.seeds import net_seeds
+from wndcheck.store import Store
+from wndcheck.verdicts import Check, Claim, Finding, decide
+
+NAME = "wndcheck-claims"
+PROBLEMS = "wnd_problems"
+COLLECTED = "wnd_collected"
+EVENTS = "wnd_events"
+
+
+def start(config: pytest.Config, folder: Path) -> None:
+    """Check the options, settle threads, and register the run."""
+    try:
+        run = ClaimsRun(config, folder)
+    except (ValueError, OSError) as error:
+        raise pytest.UsageError(str(error)) from None
+    workers.pin_threads(config)
+    config.pluginmanager.register(run, NAME)
+
+
+class ClaimsRun:
+    """One process's part of a run: a worker's, the controller's, or both at once without xdist."""
+
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        option = config.option
+        self.config = config
+        self.folder = folder
+        self.profile = profiles.named(option.wnd_profile)
+        self.base_seed: int = option.wnd_seed
+        net_seeds(self.base_seed, self.profile.nets)
+        self.mode: str = option.wnd_mode
+        self.device: str = option.wnd_device
+        self.device_name = resolve(self.device)
+        self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
+        self.ledger = Ledger()
+        self.problems: list[str] = []
+        self.collected = 0
+        self.needed: tuple[Cell, ...] = ()
+        self.written: list[Path] = []
+        self.watcher: Watcher | None = None
+        Store(option.wnd_store)  # fails now, not after the training, where it cannot be written
+
+    # --- before the tests -------------------------------------------------------------------------------------------
+
+    def pytest_xdist_auto_num_workers(self) -> int:
+        return workers.automatic_workers(self.device)
+
+    def pytest_report_header(self) -> list[str]:
+        seeds = net_seeds(self.base_seed, self.profile.nets)
+        packages = ", ".join(f"{name} {version(name)}" for name in ("wndcheck", "torch", "numpy", "numba"))
+        return [
+            f"wndcheck: profile {self.profile.name} ({self.profile.dataset}, widths "
+            f"{self.profile.widths[0]} to {self.profile.widest}), device {self.device_name}, "
+            f"seeds {seeds[0]} to {seeds[-1]} (--wnd-seed={self.base_seed}), mode {self.mode}",
+            f"wndcheck: {packages}, Python {platform.python_version()}",
+            f"wndcheck: measured cells in {Store(self.config.option.wnd_store).root}",
+        ]
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        if workers.is_worker(self.config) or not getattr(self.config.option, "numprocesses", None):
+            return
+        self.watcher = Watcher(self.events_path, Lines(self.write_line))
+        self.watcher.start()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node) -> None:
+        node.workerinput[EVENTS] = str(self.events_path)
+
+    @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        names = [(claim.id, check_name(item)) for item in items if (claim := claim_of(item)) and not control_of(item)]
+        if names:
+            whole = workers.is_whole(self.config, self.folder)
+            self.problems += expectations.unmatched(self.expectations, names, whole)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        claims = {claim.id: claim for item in session.items if (claim := claim_of(item))}
+        self.collected = sum(claim_of(item) is not None for item in session.items)
+        self.needed = tuple(
+            dict.fromkeys(cell for claim in claims.values() for cell in claim.cells(self.profile, self.base_seed))
+        )
+
+    # --- the tests --------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if claim := claim_of(item):
+            texts = {"id": claim.id, "paper": claim.paper, "statement": claim.statement}
+            item.user_properties.append(("wndcheck_claim", texts))
+
+    def nets(self) -> Nets:
+        return self._nets
+
+    @cached_property
+    def _nets(self) -> Nets:
+        option = self.config.option
+        return Nets(
+            profile=self.profile,
+            base_seed=self.base_seed,
+            needed=self.needed,
+            store=Store(option.wnd_store, say=self.reporter.note),
+            reporter=self.reporter,
+            device=self.own_device,
+            data_root=option.wnd_data,
+            require_data=option.wnd_require_data,
+        )
+
+    @cached_property
+    def own_device(self) -> str:
+        return workers.own_device(self.config, self.device)
+
+    def decider(self, item: pytest.Item):
+        """The `decide` fixture of one test."""
+
+        def decide_once(check: Check, values, grid: Grid | None = None) -> None:
+            __tracebackhide__ = True
+            if any(name == "wndcheck_finding" for name, _ in item.user_properties):
+                raise RuntimeError(f"{item.nodeid} decides twice: a test is one check, so split it")
+            finding = self.judged(item, check, np.asarray(values, dtype=float), grid)
+            item.user_properties.append(("wndcheck_finding", finding.to_dict()))
+            if finding.outcome == "inconclusive":
+                raise Inconclusive(one_line(finding))
+            if finding.outcome == "xfailed":
+                pytest.xfail(finding.reason or one_line(finding))
+            if finding.outcome == "failed":
+                pytest.fail(message(finding, self.repeat(item)), pytrace=False)
+
+        return decide_once
+
+    def judged(self, item: pytest.Item, check: Check, values: np.ndarray, grid: Grid | None) -> Finding:
+        """The check's finding, with the verdict expected of it and the outcome the two give."""
+        claim = claim_of(item)
+        if claim is None:
+            raise RuntimeError(f"{item.nodeid} has no claim: add pytestmark = pytest.mark.claim(CLAIM) to its module")
+        untrained = grid.untrained if grid else {}
+        verdict, cause, interval = decide(
+            check, values, decides_levels=self.profile.decides_levels or bool(control_of(item)), **untrained
+        )
+        expected, reason = expectations.expected(self.expectations, claim.id, check_name(item))
+        finding = Finding(
+            claim=claim.id,
+            check=check_name(item),
+            parameters={name: plain(value) for name, value in parameters_of(item).items()},
+            estimand=check.estimand,
+            unit=check.unit,
+            replicate=check.replicate,
+            region=(check.region.low, check.region.high),
+            confidence=interval.confidence,
+            estimate=interval.estimate,
+            low=interval.low,
+            high=interval.high,
+            n=interval.n,
+            untrained=untrained.get("untrained", 0),
+            primary=check.primary,
+            verdict=str(verdict),
+            cause=str(cause),
+            values=[float(value) for value in values],
+            control=control_of(item),
+            expected=str(expected),
+            reason=reason,
+            test=item.nodeid,
+        )
+        return Finding(**finding.to_dict() | {"outcome": outcome(finding, self.mode, self.profile.name)})
+
+    def repeat(self, item: pytest.Item) -> str:
+        """The command that repeats one check."""
+        changed = "".join(
+            f" {name}={value}"
+            for name, value, usual in (
+                ("--wnd-profile", self.profile.name, "quick"),
+                ("--wnd-seed", self.base_seed, 0),
+                ("--wnd-device", self.device, "auto"),
+            )
+            if value != usual
+        )
+        return f"pytest '{item.nodeid}'{changed}"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+        report = yield
+        if call.when == "call" and claim_of(item):
+            decided = any(name == "wndcheck_finding" for name, _ in item.user_properties)
+            if call.excinfo is not None and isinstance(call.excinfo.value, Inconclusive):
+                path, line, _ = item.location
+                report.outcome = "skipped"
+                report.longrepr = (path, line or 0, str(call.excinfo.value))
+            elif report.passed and not decided:
+                report.outcome = "failed"
+                report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(check, values) once"
+        return report
+
+    # --- the controller ---------------------------------------------------------------------------------------------
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not workers.is_worker(self.config):
+            self.ledger.enter(report)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport):
+        finding = dict(report.user_properties).get("wndcheck_finding")
+        if report.when == "call" and finding and finding["outcome"] == "inconclusive":
+            return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
+        return None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node, error) -> None:
+        sent = getattr(node, "workeroutput", {})
+        self.collected = max(self.collected, sent.get(COLLECTED, 0))
+        self.problems += [problem for problem in sent.get(PROBLEMS, []) if problem not in self.problems]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if workers.is_worker(self.config):
+            self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: self.problems}  # type: ignore[attr-defined]
+            return
+        if self.watcher:
+            self.watcher.stop()
+        if self.config.option.collectonly:
+            return
+        stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
+        if len(self.ledger.reported) < self.collected and not stopped_early:
+            self.problems.append(
+                f"{self.collected - len(self.ledger.reported)} of {self.collected} checks were never reported"
+            )
+        if self.ledger.claims:
+            self.write_report()
+        if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def write_report(self) -> None:
+        from wndcheck.report import write_report
+
+        folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
+        try:
+            self.written = write_report(folder, self.document(), self.stored_grids())
+        except OSError as error:
+            self.problems.append(f"the report could not be written to {folder} ({error}): name another --wnd-report")
+
+    def document(self) -> dict:
+        """The run as verdicts.json holds it."""
+        return {
+            "schema": 1,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "profile": self.profile.name,
+            "base_seed": self.base_seed,
+            "net_seeds": list(net_seeds(self.base_seed, self.profile.nets)),
+            "mode": self.mode,
+            "environment": environment(self.device_name),
+            "problems": self.problems,
+            "claims": [entry.to_dict() for entry in self.ledger.in_order],
+        }
+
+    def stored_grids(self) -> dict[str, Grid]:
+        """The trained nets of each activation, for the figures; only what the store already has."""
+        store = Store(self.config.option.wnd_store)
+        cells = self.profile.trained_cells(self.base_seed)
+        grids = {}
+        for activation in ACTIVATIONS:
+            found = [store.load(c) for c in cells if c.activation == activation and store.has(c)]
+            measurements = tuple(measurement for measurement in found if measurement is not None)
+            if measurements:
+                grids[activation] = Grid(measurements, self.profile)
+        return grids
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if workers.is_worker(self.config) or not self.ledger.claims:
+            return
+        from wndcheck.plugin.table import print_table
+
+        print_table(terminalreporter, self.ledger, self.profile)
+        for path in sorted({path.parent for path in self.written}):
+            terminalreporter.write_line(f"wndcheck: report in {path}/ (summary.md, verdicts.json, figures)")
+        for problem in self.problems:
+            terminalreporter.write_line(f"wndcheck: ERROR: {problem}", red=True)
+
+    # --- progress ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def reporter(self) -> EventReporter:
+        if workers.is_worker(self.config):
+            return EventReporter(append(Path(self.config.workerinput[EVENTS])))  # type: ignore[attr-defined]
+        return EventReporter(Lines(self.write_line).tell)
+
+    @cached_property
+    def events_path(self) -> Path:
+        self._folder = tempfile.TemporaryDirectory(prefix="wndcheck-")
+        path = Path(self._folder.name) / "events.jsonl"
+        path.touch()
+        return path
+
+    def write_line(self, line: str) -> None:
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        if terminal is None:
+            return
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            terminal.ensure_newline()
+            terminal.write_line(line)
+            terminal.flush()
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    marker = item.get_closest_marker("claim")
+    return marker.args[0] if marker else None
+
+
+def control_of(item: pytest.Item) -> str:
+    """The verdict a control must reach; empty for a check."""
+    marker = item.get_closest_marker("control")
+    return str(marker.kwargs["must_be"]) if marker else ""
+
+
+def check_name(item: pytest.Item) -> str:
+    """The test's name without "test_": ``trend[relu-1]``."""
+    return item.name.removeprefix("test_")
+
+
+def parameters_of(item: pytest.Item) -> dict:
+    return getattr(getattr(item, "callspec", None), "params", {})
+
+
+def plain(value: object) -> object:
+    """A parameter that may cross to the controller."""
+    return value if isinstance(value, int | float | str) else str(value)
+
+
+def environment(device: str) -> dict[str, str]:
+    """The machine and the versions behind a run."""
+    names = ("wndcheck", "torch", "torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "machine": platform.machine(),
+        "cores": str(workers.usable_cores()),
+        "device": device,
+        **{name: version(name) for name in names},
+    }

@@ -1,0 +1,44 @@
+"""The estimators on Gaussian samples whose entropy and information are known: the paper's Appendix A, repeated.
+
+An experiment is a mean over many independent samples; experiments are the replicates of a check.
+"""
+
+from __future__ import annotations
+
+from math import e, log, pi, sqrt
+
+import numpy as np
+
+from wndcheck.estimators import knn_entropy, pairwise_mi
+from wndcheck.seeds import derived_seed
+
+
+def gaussian_entropy(sd: float = 1.0) -> float:
+    """½ log 2πeσ² nats."""
+    return 0.5 * log(2 * pi * e) + log(sd)
+
+
+def gaussian_information(rho: float) -> float:
+    """-½ log(1 - ρ²) nats."""
+    return -0.5 * log(1 - rho**2)
+
+
+def entropy_errors(*words: object, trials: int, m: int, k: int, sd: float = 1.0) -> np.ndarray:
+    """Ĥ less the standard Gaussian's H of `trials` samples of size m, (trials,); `words` name the draw.
+
+    A standard deviation other than 1 plants an error of log(sd) nats.
+    """
+    rng = np.random.default_rng(derived_seed(*words))
+    samples = rng.normal(scale=sd, size=(trials, m))
+    return np.array([knn_entropy(sample, k=k) for sample in samples]) - gaussian_entropy()
+
+
+def information_estimates(
+    *words: object, trials: int, m: int = 1000, rho: float = 0.0, sd_x: float = 1.0, standardize: bool = True
+) -> np.ndarray:
+    """Î (3H, k = 3) of `trials` bivariate Gaussian samples with σ_y = 1, (trials,) nats; `words` name the draw."""
+    rng = np.random.default_rng(derived_seed(*words))
+    x, other = rng.standard_normal((2, m, trials))
+    y = rho * x + sqrt(1 - rho**2) * other
+    pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
+    return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, standardize=standardize).pair_mi
