@@ -1,7 +1,7 @@
 """§2, Assumption 1 (eq. 1), Figure 2: the change of a neuron's entropy in training, ΔH, goes to zero with the width;
 "with sufficiently large N, ΔH becomes insignificant".
 
-Measured: |ΔH|, the change of the layer's mean neuron entropy from the initial to the trained net, of every hidden layer.
+Measured: |ΔH|, the change of a layer's mean neuron entropy from the initial to the trained net, for hidden layers.
 Supported: |ΔH| falls with log N (trend), and is at most .1 nats at the paper's widest (level). Refuted: it rises, or
 stays above.
 Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend and by level.

@@ -98,8 +98,9 @@ def measure_stage(
 ) -> None:
     """Fill the record's row of this stage. A member that has diverged keeps its NaN."""
     row = cell.protocol.stages.index(epoch)
-    record["accuracy"][row] = accuracy(stack, data.images, data.labels)
-    record["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
+    if len(cell.protocol.stages) > 1:  # of a net that is never trained, accuracy says nothing and costs the most
+        record["accuracy"][row] = accuracy(stack, data.images, data.labels)
+        record["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
     for layer, z in enumerate(pre_activations(stack, data.probe)):
         progress(f"measuring stage {epoch}", layer / cell.layers)
         for member, seed in enumerate(cell.seeds):
@@ -196,7 +197,8 @@ def controls(z: np.ndarray, cell: Cell, seed: int, layer: int, epoch: int) -> di
 
 def mean(values: np.ndarray | None) -> float:
     """Mean over what is not NaN; NaN, without a warning, when nothing is left."""
-    kept = np.asarray(values)[np.isfinite(values)]
+    kept = np.asarray(values, dtype=float)
+    kept = kept[np.isfinite(kept)]
     return float(kept.mean()) if kept.size else float("nan")
 
 

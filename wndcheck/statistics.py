@@ -85,7 +85,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float) -> In
     return Interval(mean, mean - half, mean + half, x.size, confidence)
 
 
-def slope_per_doubling(widths: Sequence[float], values: np.ndarray) -> np.ndarray:
+def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray) -> np.ndarray:
     """Least-squares slope of each net's values on log2 of the width: (widths, S) -> (S,).
 
     A seed gives one slope, so slopes are independent replicates whatever its nets of different widths share. NaN

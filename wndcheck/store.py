@@ -6,8 +6,9 @@ import json
 import logging
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from wndcheck.records import Measurement, record_shapes
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
 CELL_KEY = "cell_key"
+# What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
+# lone array.
+DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -61,13 +65,14 @@ class Store:
         """The cell's measurement; None if there is none, or if its file cannot be trusted: that one is put aside."""
         path = self.path(cell)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return unpacked(cell, dict(file))
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return unpacked(cell, dict(archive))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             aside = path.with_suffix(".damaged")
-            path.replace(aside)
+            with suppress(FileNotFoundError):  # another process has put it aside
+                path.replace(aside)
             self.say(f"{path.name} is damaged ({error}): put aside as {aside.name}, to be measured again")
             return None
 
@@ -77,7 +82,7 @@ class Store:
         unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
         try:
             with unfinished.open("wb") as file:
-                np.savez_compressed(file, **packed(measurement))
+                np.savez_compressed(file, allow_pickle=False, **packed(measurement))
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(path)
@@ -115,7 +120,7 @@ def unpacked(cell: Cell, arrays: dict[str, np.ndarray]) -> Measurement:
         raise ValueError(f"it holds cell {found}, expected {cell.key}")
     provenance = json.loads(str(arrays.pop(PROVENANCE)))
     expected = record_shapes(cell)
-    shapes = {name: array.shape for name, array in arrays.items()}
+    shapes = {name: array.shape for name, array in arrays.items() if array.dtype == np.float64}
     if shapes != expected:
         wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
         raise ValueError(f"missing or misshapen arrays: {', '.join(wrong)}")

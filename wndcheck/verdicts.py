@@ -117,7 +117,8 @@ class Finding:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Finding:
-        return cls(**fields | {"region": tuple(fields["region"])})
+        low, high = fields["region"]
+        return cls(**{**fields, "region": (low, high)})
 
 
 def verdict_on(check: Check, interval: Interval) -> Verdict:

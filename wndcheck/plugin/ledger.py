@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from wndcheck.verdicts import Finding, Verdict, roll_up
+
+CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # names under which tests hand their results to the controller
+
+
+def recorded(properties: Iterable[tuple[str, Any]], name: str) -> dict[str, Any]:
+    """What a test recorded under a name; empty without it."""
+    return next((value for found, value in properties if found == name), {})
 
 
 @dataclass
@@ -30,12 +39,20 @@ class ClaimEntry:
     def verdict(self) -> tuple[str, str]:
         """Verdict and cause; "error" and "not run" are not verdicts."""
         if self.errors:
-            return "error", f"{len(self.errors)} tests did not finish"
+            return "error", f"tests that did not finish: {len(self.errors)}"
         if not self.primary and self.not_run:
             return "not run", self.not_run[0]["reason"]
         failed = [control.check for control in self.controls if control.verdict != control.control]
         verdict, cause = roll_up([finding.verdict for finding in self.primary], controls_hold=not failed)
-        return verdict, f"{cause}: {', '.join(failed)}" if failed else cause
+        if verdict is Verdict.INCONCLUSIVE:
+            cause = f"{cause}: {', '.join(failed) if failed else '; '.join(self.undecided)}"
+        return verdict, cause
+
+    @property
+    def undecided(self) -> list[str]:
+        """Why primary checks are inconclusive, each cause with its number of checks."""
+        causes = Counter(finding.cause.partition(":")[0] for finding in self.primary if finding.cause)
+        return [f"{cause} ({count})" for cause, count in causes.most_common()]
 
     @property
     def expected(self) -> str:
@@ -64,16 +81,20 @@ class Ledger:
     def __init__(self) -> None:
         self.claims: dict[str, ClaimEntry] = {}
         self.reported: set[str] = set()
+        self.files: dict[str, str] = {}  # test file -> claim
+        self.crashed: list[pytest.TestReport] = []
 
     def enter(self, report: pytest.TestReport) -> None:
         """Take a report of a claim's test; others are passed over."""
-        properties = dict(report.user_properties)
-        if not (claim := properties.get("wndcheck_claim")):
+        if not (claim := recorded(report.user_properties, CLAIM)):
+            # What xdist reports for a test whose worker died carries no properties.
+            self.crashed += [report] if report.failed else []
             return
+        self.files[report.nodeid.partition("::")[0]] = claim["id"]
         entry = self.claims.setdefault(claim["id"], ClaimEntry(**claim))
         if report.when == "teardown":
             self.reported.add(report.nodeid)
-        if report.when == "call" and (fields := properties.get("wndcheck_finding")):
+        if report.when == "call" and (fields := recorded(report.user_properties, FINDING)):
             finding = Finding.from_dict(fields)
             (entry.controls if finding.control else entry.checks).append(finding)
         elif report.failed:
@@ -84,13 +105,16 @@ class Ledger:
 
     @property
     def in_order(self) -> list[ClaimEntry]:
-        """Claims and their checks in the order of the test files, which workers do not keep."""
+        """Claims by name and their checks in the order of the tests, which workers do not keep."""
+        self.settle_crashes()
         for entry in self.claims.values():
             entry.checks.sort(key=lambda finding: finding.test)
             entry.controls.sort(key=lambda finding: finding.test)
         return [self.claims[key] for key in sorted(self.claims)]
 
-    @property
-    def undecided(self) -> list[str]:
-        """Claims without any verdict: an error, or not run."""
-        return [entry.id for entry in self.in_order if entry.verdict[0] not in list(Verdict)]
+    def settle_crashes(self) -> None:
+        """Lay a crashed worker's test to the claim of its file, which then has an error and no verdict."""
+        for report in self.crashed:
+            if claim := self.files.get(report.nodeid.partition("::")[0]):
+                self.claims[claim].errors.append({"test": report.nodeid, "message": report.longreprtext})
+        self.crashed = []

@@ -24,10 +24,9 @@ def outcome(finding: Finding, mode: str, profile: str) -> str:
 def one_line(finding: Finding) -> str:
     """The finding in a line: verdict, estimate, interval, margin, replicates."""
     cause = f" ({finding.cause})" if finding.cause else ""
-    return (
-        f"{finding.verdict}{cause}: {finding.estimand} = {finding.estimate:.4g} "
-        f"[{finding.low:.4g}, {finding.high:.4g}] {finding.unit}, claimed {finding.margin}, {finding.n} {finding.replicate}"
-    )
+    interval = f"{finding.estimate:.4g} [{finding.low:.4g}, {finding.high:.4g}] {finding.unit}"
+    replicates = f"{finding.n} {finding.replicate}"
+    return f"{finding.verdict}{cause}: {finding.estimand} = {interval}, claimed {finding.margin}, {replicates}"
 
 
 def message(finding: Finding, repeat: str) -> str:

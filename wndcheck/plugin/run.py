@@ -6,6 +6,7 @@ import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -19,8 +20,8 @@ from wndcheck.cells import Cell
 from wndcheck.devices import resolve
 from wndcheck.grids import Grid
 from wndcheck.plugin import workers
-from wndcheck.plugin.ledger import Ledger
-from wndcheck.plugin.nets import Nets
+from wndcheck.plugin.ledger import CLAIM, FINDING, Ledger, recorded
+from wndcheck.plugin.measured import Nets
 from wndcheck.plugin.outcomes import Inconclusive, message, one_line, outcome
 from wndcheck.plugin.progress import EventReporter, Lines, Watcher, append
 from wndcheck.profiles import ACTIVATIONS
@@ -112,7 +113,7 @@ class ClaimsRun:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if claim := claim_of(item):
             texts = {"id": claim.id, "paper": claim.paper, "statement": claim.statement}
-            item.user_properties.append(("wndcheck_claim", texts))
+            item.user_properties.append((CLAIM, texts))
 
     def nets(self) -> Nets:
         return self._nets
@@ -140,10 +141,10 @@ class ClaimsRun:
 
         def decide_once(check: Check, values, grid: Grid | None = None) -> None:
             __tracebackhide__ = True
-            if any(name == "wndcheck_finding" for name, _ in item.user_properties):
+            if recorded(item.user_properties, FINDING):
                 raise RuntimeError(f"{item.nodeid} decides twice: a test is one check, so split it")
             finding = self.judged(item, check, np.asarray(values, dtype=float), grid)
-            item.user_properties.append(("wndcheck_finding", finding.to_dict()))
+            item.user_properties.append((FINDING, finding.to_dict()))
             if finding.outcome == "inconclusive":
                 raise Inconclusive(one_line(finding))
             if finding.outcome == "xfailed":
@@ -186,7 +187,7 @@ class ClaimsRun:
             reason=reason,
             test=item.nodeid,
         )
-        return Finding(**finding.to_dict() | {"outcome": outcome(finding, self.mode, self.profile.name)})
+        return replace(finding, outcome=outcome(finding, self.mode, self.profile.name))
 
     def repeat(self, item: pytest.Item) -> str:
         """The command that repeats one check."""
@@ -205,7 +206,7 @@ class ClaimsRun:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         report = yield
         if call.when == "call" and claim_of(item):
-            decided = any(name == "wndcheck_finding" for name, _ in item.user_properties)
+            decided = recorded(item.user_properties, FINDING)
             if call.excinfo is not None and isinstance(call.excinfo.value, Inconclusive):
                 path, line, _ = item.location
                 report.outcome = "skipped"
@@ -222,8 +223,8 @@ class ClaimsRun:
             self.ledger.enter(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport):
-        finding = dict(report.user_properties).get("wndcheck_finding")
-        if report.when == "call" and finding and finding["outcome"] == "inconclusive":
+        finding = recorded(report.user_properties, FINDING)
+        if report.when == "call" and finding.get("outcome") == "inconclusive":
             return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
         return None
 

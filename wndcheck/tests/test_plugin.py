@@ -1,0 +1,260 @@
+"""The plugin as a user meets it: outcomes, exit status, table and report of small runs, alone and under xdist."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+CLAIM = """
+import pytest
+from wndcheck.statistics import at_most, within
+from wndcheck.verdicts import Check, Claim
+
+pytestmark = pytest.mark.claim(Claim("{id}", "§4", "The number is small"))
+SMALL = Check("the number", at_most(0.01))
+"""
+SUPPORTED, REFUTED, STRADDLING = "[0.001, 0.002] * 4", "[0.101, 0.102] * 4", "[0.001, 0.02] * 4"
+
+
+def check(values: str, name: str = "size", must_be: str = "") -> str:
+    control = f'@pytest.mark.control(must_be="{must_be}")\n' if must_be else ""
+    return f"\n{control}def test_{name}(decide):\n    decide(SMALL, {values})\n"
+
+
+def entry(verdict: str, checks: str = "size", claim: str = "tiny", profile: str = "quick") -> str:
+    return (
+        f'[[expect]]\nclaim = "{claim}"\nprofile = "{profile}"\nchecks = ["{checks}"]\nverdict = "{verdict}"\n'
+        'reason = "seen before"\nevidence = "two runs"\ndate = 2026-11-23\n'
+    )
+
+
+@pytest.fixture
+def claims(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """Writes a folder of claims; expectations and the files' bodies are given."""
+    monkeypatch.setenv("WNDCHECK_STORE", str(pytester.path / "store"))
+    monkeypatch.setenv("WNDCHECK_DATA", str(pytester.path / "data"))
+    pytester.makeini("[pytest]\npython_files = claims/*.py\n")
+
+    def write(expectations: str = "", **bodies: str) -> None:
+        folder = pytester.path / "claims"
+        folder.mkdir()
+        (folder / "expectations.toml").write_text(expectations)
+        for name, body in bodies.items():
+            (folder / f"{name}.py").write_text(CLAIM.format(id=name) + body)
+
+    return write
+
+
+def verdicts(pytester: pytest.Pytester) -> dict[str, str]:
+    document = json.loads((pytester.path / "reports/latest/verdicts.json").read_text())
+    return {claim["id"]: claim["verdict"] for claim in document["claims"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "outcome", "verdict", "code"),
+    [
+        (SUPPORTED, "", {"passed": 1}, "supported", 0),
+        (REFUTED, "", {"failed": 1}, "refuted", 1),
+        (REFUTED, entry("refuted"), {"xfailed": 1}, "refuted", 0),
+        (SUPPORTED, entry("refuted"), {"failed": 1}, "supported", 1),
+        (STRADDLING, entry("inconclusive"), {}, "inconclusive", 0),
+        (STRADDLING, entry("refuted"), {}, "inconclusive", 0),
+        (SUPPORTED, entry("inconclusive"), {"failed": 1}, "supported", 1),
+    ],
+)
+def test_outcome_follows_verdict_and_expectation(pytester, claims, values, expected, outcome, verdict, code):
+    claims(expected, tiny=check(values))
+    result = pytester.runpytest("claims")
+    result.assert_outcomes(**outcome)
+    assert result.ret == code
+    assert verdicts(pytester) == {"tiny": verdict}
+    assert ("1 inconclusive" in result.stdout.str()) == (verdict == "inconclusive")
+
+
+def test_failing_check_says_all_one_needs(pytester, claims):
+    claims(entry("supported"), tiny=check(REFUTED))
+    result = pytester.runpytest("claims", "--wnd-seed=3")
+    result.stdout.fnmatch_lines(
+        [
+            "*REFUTED, which was not expected*",
+            "*claim:*tiny",
+            "*estimand:*the number",
+            "*interval:*0.1015 [[]0.100*, 0.102*] nats, 99% confidence",
+            "*margin:*≤ 0.01",
+            "*nets:*8",
+            "*expected:*expectations.toml expects supported (seen before)",
+            "*repeat:*pytest 'claims/tiny.py::test_size' --wnd-seed=3",
+        ]
+    )
+
+
+def test_closing_table_and_header(pytester, claims):
+    claims(entry("refuted"), tiny=check(REFUTED), other=check(SUPPORTED))
+    result = pytester.runpytest("claims", "-n0")
+    result.stdout.fnmatch_lines(
+        [
+            "wndcheck: profile quick *device cpu, seeds 0 to 7 (--wnd-seed=0), mode verify",
+            "*verdicts, profile quick*",
+            "*other*The number is small*≤ 0.01 nats*8 nets*supported*supported*",
+            "*tiny*The number is small*≤ 0.01 nats*8 nets*refuted*refuted*",
+            "*claims: 1 refuted, 1 supported*",
+        ]
+    )
+
+
+def test_two_workers_give_what_one_process_gives(pytester, claims):
+    bodies = {f"claim{i}": check(values) for i, values in enumerate((SUPPORTED, REFUTED, STRADDLING))}
+    claims(entry("refuted", claim="claim1"), **bodies)
+    result = pytester.runpytest_subprocess("claims", "-n2")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*claims: 1 inconclusive, 1 refuted, 1 supported*"])
+    together = verdicts(pytester)
+    assert pytester.runpytest("claims").ret == 0
+    assert verdicts(pytester) == together == {"claim0": "supported", "claim1": "refuted", "claim2": "inconclusive"}
+
+
+def test_problems_of_workers_reach_the_exit_status(pytester, claims):
+    claims(entry("refuted", checks="sized"), tiny=check(SUPPORTED))
+    result = pytester.runpytest_subprocess("claims", "-n2")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ERROR*'sized' of claim 'tiny'*matches no check*"])
+
+
+def test_report_mode_exits_0_with_any_verdict(pytester, claims):
+    claims(tiny=check(REFUTED), other=check(STRADDLING), bad=check(REFUTED, "control", must_be="supported"))
+    assert pytester.runpytest("claims", "--wnd-mode=report").ret == 0
+    assert verdicts(pytester) == {"tiny": "refuted", "other": "inconclusive", "bad": "inconclusive"}
+
+
+def test_error_is_no_verdict_even_where_refuted_is_expected(pytester, claims):
+    claims(entry("refuted"), tiny="\ndef test_size(decide):\n    raise MemoryError\n")
+    for mode in ("verify", "report"):
+        result = pytester.runpytest("claims", f"--wnd-mode={mode}")
+        result.assert_outcomes(failed=1)
+        assert verdicts(pytester) == {"tiny": "error"}
+
+
+def test_failed_control_makes_the_claim_inconclusive(pytester, claims):
+    claims(tiny=check(SUPPORTED) + check(SUPPORTED, "planted", must_be="refuted"))
+    result = pytester.runpytest("claims")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*this control must be refuted: the claim's verdict cannot be trusted*"])
+    assert verdicts(pytester) == {"tiny": "inconclusive"}
+
+
+def test_good_control_counts_for_nothing_else(pytester, claims):
+    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted"))
+    pytester.runpytest("claims").assert_outcomes(passed=2)
+    assert verdicts(pytester) == {"tiny": "supported"}
+
+
+def test_expectation_that_matches_nothing_is_an_error(pytester, claims):
+    claims(entry("refuted", claim="absent"), tiny=check(SUPPORTED))
+    result = pytester.runpytest("claims")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ERROR*claim 'absent'*matches no check*"])
+    assert pytester.runpytest("claims/tiny.py").ret == 0, "one file alone does not see the other claims"
+
+
+def test_selecting_tests_leaves_no_expectation_unmatched(pytester, claims):
+    claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
+    assert pytester.runpytest("claims", "-k", "size").ret == 0
+
+
+def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
+    claims(tiny=check(STRADDLING))
+    assert pytester.runpytest("claims", "--wnd-profile=full").ret == 1
+    (pytester.path / "claims/expectations.toml").write_text(entry("inconclusive", profile="full"))
+    assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
+
+
+def test_level_is_left_to_the_full_profile(pytester, claims):
+    body = "\ndef test_size(decide):\n    decide(Check('level', at_most(0.01), level=True), [0.001, 0.002] * 4)\n"
+    claims(tiny=body)
+    pytester.runpytest("claims").stdout.fnmatch_lines(["*not decided by*"])
+    assert verdicts(pytester) == {"tiny": "inconclusive"}
+    assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("\ndef test_size(decide):\n    pass\n", "gave no verdict: it must call decide"),
+        ("\ndef test_size(decide):\n    decide(SMALL, [0] * 8)\n    decide(SMALL, [0] * 8)\n", "decides twice"),
+    ],
+)
+def test_check_decides_exactly_once(pytester, claims, body, complaint):
+    claims(tiny=body)
+    result = pytester.runpytest("claims")
+    assert result.ret == 1
+    assert complaint in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("--wnd-profile=huge", "profile 'huge': expected quick or full"),
+        ("--wnd-device=abacus", "device 'abacus': expected auto, cpu, cuda or cuda:N"),
+        ("--wnd-device=cuda:99", "this machine shows"),
+        ("--wnd-seed=-1", "base seed -1"),
+    ],
+)
+def test_bad_option_is_a_usage_error(pytester, claims, option, complaint):
+    claims(tiny=check(SUPPORTED))
+    result = pytester.runpytest_subprocess("claims", option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert complaint in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (entry("maybe"), "verdict 'maybe', expected one of supported, refuted, inconclusive"),
+        (entry("refuted").replace("reason", "why"), "missing or unknown field(s): reason, why"),
+        ("[[expect]\n", "expectations.toml"),
+    ],
+)
+def test_bad_expectations_are_a_usage_error(pytester, claims, text, complaint):
+    claims(text, tiny=check(SUPPORTED))
+    result = pytester.runpytest("claims")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert complaint in result.stderr.str()
+
+
+NEEDS_NETS = """
+from wndcheck.profiles import Profile
+CLAIM = Claim("tiny", "§4", "Trained nets", Profile.trained_cells)
+pytestmark = pytest.mark.claim(CLAIM)
+
+def test_size(decide, nets):
+    decide(SMALL, nets.trained("relu").of("score", 1)[-1])
+"""
+
+
+def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims):
+    claims(tiny=NEEDS_NETS)
+    result = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "-rs")
+    result.assert_outcomes(skipped=1)
+    assert "wndcheck fetch mnist" in result.stdout.str()
+    assert verdicts(pytester) == {"tiny": "not run"}
+    required = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "--wnd-require-data")
+    required.assert_outcomes(failed=1)
+    assert verdicts(pytester) == {"tiny": "error"}
+
+
+def test_lost_worker_is_not_a_green_run(pytester, claims):
+    claims(tiny=check(SUPPORTED) + "\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
+    result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
+    assert result.ret != 0
+    assert verdicts(pytester) == {"tiny": "error"}
+
+
+def test_other_projects_see_nothing_of_it(pytester):
+    pytester.makepyfile("def test_theirs(): assert True")
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1)
+    assert "wndcheck:" not in result.stdout.str()
+    assert not (pytester.path / "reports").exists()
