@@ -36,10 +36,14 @@ class Grid:
     def of(self, name: str, layer: int | None = None) -> np.ndarray:
         """A quantity (see records.LAYER_QUANTITIES) of the trained nets, NaN for the others.
 
-        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does.
+        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does; ValueError for another.
         """
         values = np.where(self.trained[..., None], self.raw(name), np.nan)
-        return values if layer is None else values[:, :, layer - 1]
+        if layer is None:
+            return values
+        if not 1 <= layer <= values.shape[-1]:
+            raise ValueError(f"layer {layer}: expected 1 to {values.shape[-1]}")
+        return values[:, :, layer - 1]
 
     def at(self, width: int) -> Grid:
         """The same grid, of one width."""

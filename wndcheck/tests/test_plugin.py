@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy  # noqa: F401  stays loaded: a run inside this process puts sys.modules back, and numpy loads only once
 import pytest
 
 pytest_plugins = ["pytester"]

@@ -1,15 +1,24 @@
-"""A data set of thirty images in MNIST's files, small enough to damage and fetch in a test."""
+"""Small things the tests share: a data set of thirty images in MNIST's files, cells, records, processes."""
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+import wndcheck
+from wndcheck.cells import Cell, Probe, Training
 from wndcheck.datasets.catalogue import Arrays, Specification, digest
 from wndcheck.datasets.layout import MNIST_IDX
+from wndcheck.records import Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
 TINY = Arrays(
@@ -33,3 +42,64 @@ def write_tiny(root: Path, arrays: Arrays = TINY) -> Path:
     for file, array in zip(MNIST_IDX.files, arrays, strict=True):
         (folder / file).write_bytes(idx(array))
     return folder
+
+
+# Nets small enough to train and measure in a fraction of a second.
+TINY_PROBE = Probe(images_per_class=20, most_pairs=10, control_pairs=8)
+TINY_TRAINING = Training(0.1, 64, (0, 1))
+TINY_CELL = Cell("mnist-subset", "tanh", 6, (0, 1), TINY_TRAINING, TINY_PROBE)
+UNTRAINED = replace(TINY_CELL, protocol=replace(TINY_TRAINING, stages=(0,)))
+
+
+def random_measurement(cell: Cell, seed: int = 0) -> Measurement:
+    """Random numbers in the shapes of the cell's record, one of them NaN."""
+    rng = np.random.default_rng(seed)
+    arrays = {name: rng.standard_normal(shape) for name, shape in record_shapes(cell).items()}
+    arrays["score"][-1, 0, 0] = np.nan
+    return Measurement(cell, arrays, {"made": "then", "seconds": {"training": 1.5}})
+
+
+class Log:
+    """A reporter that keeps what a sweep tells it."""
+
+    def __init__(self) -> None:
+        self.plans: list[list[Cell]] = []
+        self.done: list[Cell] = []
+        self.shares: list[float] = []
+
+    def planned(self, cells: list[Cell]) -> None:
+        self.plans.append(cells)
+
+    def working(self, cell: Cell, doing: str, share: float) -> None:
+        self.shares.append(share)
+
+    def finished(self, cell: Cell, seconds: float) -> None:
+        self.done.append(cell)
+
+
+def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Another process of this Python, on one thread, that sees this package."""
+    package = str(Path(wndcheck.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """What the process has printed once it ends well; AssertionError with its complaint if it does not."""
+    out, complaint = process.communicate(timeout=120)
+    assert process.returncode == 0, complaint
+    return out
+
+
+def wait_for(happened: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something has happened; AssertionError when it takes too long."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, f"not so within {seconds} s"
+        time.sleep(0.001)

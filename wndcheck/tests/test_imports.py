@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from wndcheck.tests.tiny import finish, start_python
+
+IMPORT = """
+import sys
+from importlib import import_module
+for module in sys.argv[1:]:
+    import_module(module)
+    heavy = {"torch", "torchvision", "numba"} & sys.modules.keys()
+    if heavy:
+        print(module, *sorted(heavy))
+        break
+"""
+LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "store", "sweep", "devices", "plugin")
+
+
+def test_what_pytest_loads_at_its_start_imports_no_torch() -> None:
+    assert finish(start_python(IMPORT, "wndcheck", *(f"wndcheck.{module}" for module in LIGHT))) == ""
+
+
+def test_measuring_does() -> None:
+    assert finish(start_python(IMPORT, "wndcheck.measurement")).startswith("wndcheck.measurement numba torch")

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wndcheck.cells import Activation, Cell, Probe, Training, Violation
+from wndcheck.estimators import PairwiseInformation
+from wndcheck.measurement import controls, layer_pairs, measure, summarised
+from wndcheck.records import LAYER_QUANTITIES, PLANTED_CORRELATION, Measurement, record_shapes
+from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+nan = float("nan")
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measurement:
+    return measure(TINY_CELL)
+
+
+def test_a_small_cell_gives_finite_numbers_in_the_records_shapes(measured: Measurement) -> None:
+    assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(TINY_CELL)
+    assert set(measured.arrays) == set(LAYER_QUANTITIES) | {"pair_quantiles", "accuracy", "validation_accuracy"}
+    for name, array in measured.arrays.items():
+        assert array.dtype == np.float64, name
+        assert np.isfinite(array).all(), name
+
+
+def test_the_numbers_are_what_they_are_named_for(measured: Measurement) -> None:
+    assert (measured["accuracy"][1] > measured["accuracy"][0] + 0.2).all()
+    assert (np.abs(measured["accuracy"] - measured["validation_accuracy"]) < 0.1).all()
+    assert (np.diff(measured["pair_quantiles"], axis=-1) >= 0).all()
+    assert (measured["score"] > measured["pair_quantiles"][..., 0]).all()
+    assert (measured["score"] < measured["pair_quantiles"][..., -1]).all()
+    for name in ("share_above_null", "lemma_broken", "flagged"):
+        assert ((measured[name] >= 0) & (measured[name] <= 1)).all(), name
+    assert not measured["flagged"].any()
+
+
+def test_nothing_has_changed_at_stage_0(measured: Measurement) -> None:
+    for name in ("entropy_change", "lemma_excess", "lemma_broken"):
+        assert not measured[name][0].any(), name
+    np.testing.assert_allclose(measured["entropy_change"][1], measured["entropy"][1] - measured["entropy"][0])
+    assert (np.abs(measured["entropy_change"][1]) > 1e-3).all()
+
+
+def test_measuring_again_gives_the_same_bits(measured: Measurement) -> None:
+    again = measure(TINY_CELL)
+    for name, array in measured.arrays.items():
+        assert array.tobytes() == again[name].tobytes(), name
+
+
+@pytest.mark.parametrize("member", [0, 1])
+def test_a_net_measures_the_same_alone(measured: Measurement, member: int) -> None:
+    alone = measure(replace(TINY_CELL, seeds=(TINY_CELL.seeds[member],)))
+    # A stack of one may take its sums in another order: single precision, made larger by the steps of an epoch.
+    for name in ("entropy", "entropy_change", "score", "corrected_score", "lemma_excess", "accuracy"):
+        np.testing.assert_allclose(alone[name][:, 0], measured[name][:, member], atol=2e-4, err_msg=name)
+
+
+def test_later_stages_do_not_disturb_earlier_ones(measured: Measurement) -> None:
+    stage_0 = measure(UNTRAINED)
+    for name in LAYER_QUANTITIES:
+        np.testing.assert_array_equal(stage_0[name][0], measured[name][0], err_msg=name)
+
+
+def test_provenance_tells_what_made_it(measured: Measurement) -> None:
+    told = measured.provenance
+    assert set(told) == {"made", "seconds", "device", "threads", "versions"}
+    assert set(told["versions"]) == {"wndcheck", "torch", "numpy", "numba"}  # type: ignore[call-overload]
+    assert told["threads"] == 1
+
+
+def test_progress_runs_through_the_stages() -> None:
+    heard: list[tuple[str, float]] = []
+    measure(TINY_CELL, progress=lambda doing, share: heard.append((doing, share)))
+    assert [share for doing, share in heard if doing == "training"] == [0, 1]
+    assert all(0 <= share <= 1 for _, share in heard)
+    assert {doing for doing, _ in heard} == {"training", "measuring stage 0", "measuring stage 1"}
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_diverged_nets_leave_nan_and_no_warning(activation: Activation) -> None:
+    wild = replace(TINY_CELL, activation=activation, protocol=Training(1e6, 64, (0, 1)))
+    found = measure(wild)
+    assert not (found["accuracy"][1] > 0.3).any()
+    diverged = np.isnan(found["accuracy"][1])
+    # Tanh bounds what it passes on and a ReLU net may die instead: worthless, not infinite.
+    assert diverged.any() == (activation == "relu")
+    for name in LAYER_QUANTITIES:
+        assert np.isnan(found[name][1, diverged]).all(), name
+    for name in ("entropy", "score", "planted_score", "accuracy") if activation == "tanh" else ("accuracy",):
+        assert np.isfinite(found[name][0]).all(), name
+
+
+def test_planted_violations_are_measured_as_planted() -> None:
+    drifted = measure(replace(TINY_CELL, protocol=Violation("drift", 0.2)))
+    np.testing.assert_allclose(drifted["entropy_change"][1, :, 0], 0.2 * log(6), atol=1e-4)
+    np.testing.assert_allclose(drifted["score"][1, :, 0], drifted["score"][0, :, 0], atol=1e-4)
+    shared = measure(replace(TINY_CELL, protocol=Violation("shared", 0.5)))  # a correlation of .79
+    assert (shared["score"][1, :, 0] > shared["score"][0, :, 0] + 0.1).all()
+
+
+# The probe of the profiles: a thousand images, a hundred pairs.
+GAUSSIAN_CELL = Cell("mnist-subset", "tanh", 101, (0,), Training(0.1, 64, (0,)), Probe())
+
+
+def test_controls_find_what_is_planted_and_nothing_more() -> None:
+    z = np.random.default_rng(5).standard_normal((1000, 101)) * np.geomspace(1e-3, 1e3, 101)
+    found = [controls(z.astype(np.float32), GAUSSIAN_CELL, seed, 0, 0) for seed in range(4)]
+    # An estimate of one pair errs by about .04 nats (sd, 1000 samples); 400 pairs, half of them sharing a neuron.
+    error = 4 * 0.04 * sqrt(2 / 400)
+    expected = -0.5 * log(1 - PLANTED_CORRELATION**2)
+    assert abs(np.mean([f["shuffled_score"] for f in found]) - 0) < error
+    # Corrected by a shuffle of the mix, 3H keeps a bias at ρ = .3 well below this.
+    assert abs(np.mean([f["planted_score"] for f in found]) - expected) < error
+
+
+def test_controls_break_whatever_dependence_there_was() -> None:
+    one = np.random.default_rng(5).standard_normal((1000, 1))
+    z = one + 0.1 * np.random.default_rng(6).standard_normal((1000, 30))
+    found = controls(z, GAUSSIAN_CELL, 0, 0, 0)
+    assert abs(found["shuffled_score"]) < 4 * 0.04 * sqrt(2 / 29)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alive", [0, 1])
+def test_controls_of_a_dead_layer_are_nan(alive: int) -> None:
+    z = np.zeros((200, 5))
+    z[:, :alive] = np.random.default_rng(0).standard_normal((200, alive))
+    found = controls(z, TINY_CELL, 0, 0, 0)
+    assert list(found) == ["shuffled_score", "planted_score"]
+    assert np.isnan(list(found.values())).all()  # type: ignore[arg-type]
+
+
+def result(entropy: list[float], pair_mi: list[float], flags: dict[int, str] | None = None) -> PairwiseInformation:
+    """Three neurons and their three pairs, each corrected to half its information, nulls 0, .1 and .2."""
+    pairs = np.array([[0, 1], [0, 2], [1, 2]])
+    information = np.array(pair_mi)
+    null = np.array([[0.0, 0.1, 0.2]])
+    return PairwiseInformation(pairs, information, np.array(entropy), information / 2, null, flags or {}, {})
+
+
+def test_summaries_by_hand() -> None:
+    before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, 3.5], [0.5, 0.1, 1.05])
+    found = summarised(now, before)
+    assert found["entropy"] == pytest.approx(2.5)
+    assert found["entropy_change"] == pytest.approx(0.5)
+    assert found["score"] == pytest.approx(0.55)
+    assert found["corrected_score"] == pytest.approx(0.275)
+    assert found["share_above_null"] == pytest.approx(2 / 3)  # above .19: .5 and 1.05
+    # ΔH = (1, 0, .5), ΔI = (.4, -.1, .75): less the mean ΔH of the pair, (.5, .75, .25).
+    assert found["lemma_excess"] == pytest.approx(np.mean([-0.1, -0.85, 0.5]))
+    assert found["lemma_broken"] == pytest.approx(3 / 6)  # of pair 01 neuron 1, of pair 12 both
+    assert found["flagged"] == 0
+
+
+def test_summaries_leave_out_what_is_flagged() -> None:
+    before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, nan], [0.5, nan, nan], {2: "constant"})
+    found = summarised(now, before)
+    assert found["entropy_change"] == pytest.approx(0.5)
+    assert found["score"] == pytest.approx(0.5)
+    assert found["share_above_null"] == 1
+    assert found["lemma_broken"] == pytest.approx(1 / 2)
+    assert found["flagged"] == pytest.approx(1 / 3)
+
+
+def test_summaries_of_a_dead_layer_are_nan() -> None:
+    dead = result([nan] * 3, [nan] * 3, dict.fromkeys(range(3), "constant"))
+    found = summarised(dead, dead)
+    assert found.pop("flagged") == 1
+    assert all(np.isnan(value).all() for value in found.values())  # type: ignore[call-overload]
+
+
+@settings(deadline=None)
+@given(st.integers(2, 60), st.integers(1, 400), st.integers(0, 4))
+def test_layer_pairs(count: int, most: int, layer: int) -> None:
+    pairs = layer_pairs(count, most, layer)
+    assert len(pairs) == min(most, count * (count - 1) // 2)
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    assert pairs.min() >= 0
+    assert pairs.max() < count
+    assert len(np.unique(pairs, axis=0)) == len(pairs)
+    np.testing.assert_array_equal(pairs, sorted(pairs.tolist()))
+    np.testing.assert_array_equal(layer_pairs(count, most, layer), pairs)
+
+
+def test_layer_pairs_sample_all_neurons_alike_and_each_layer_anew() -> None:
+    first, second = layer_pairs(200, 2000, 0), layer_pairs(200, 2000, 1)
+    shared = len(set(map(tuple, first.tolist())) & set(map(tuple, second.tolist())))
+    assert shared < 400  # 2000 of 19,900 twice: 201 expected, standard error 13
+    # A neuron is in 20 of the 2000 pairs, standard deviation about √20.
+    counts = np.bincount(first.ravel(), minlength=200)
+    assert abs(counts - 20).max() < 5 * sqrt(20)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+import pytest
+import torch
+
+from wndcheck.cells import Activation
+from wndcheck.networks import StackedMLP
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+ACTIVATIONS: tuple[Activation, ...] = ("relu", "tanh")
+FUNCTION = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}
+
+
+def sequential(stack: StackedMLP, member: int) -> torch.nn.Sequential:
+    """One member as plain torch layers."""
+    layers: list[torch.nn.Module] = []
+    for weight, bias in zip(stack.weights, stack.biases, strict=True):
+        linear = torch.nn.Linear(*weight.shape[1:])
+        linear.weight.data = weight.data[member].T.clone()
+        linear.bias.data = bias.data[member, 0].clone()
+        layers += [linear, FUNCTION[stack.activation]()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_member_computes_what_plain_layers_compute(activation: Activation) -> None:
+    stack = StackedMLP(20, 8, seeds=(3, 7, 9), activation=activation)
+    for bias in stack.biases:
+        torch.nn.init.normal_(bias, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(50, 20, generator=torch.Generator().manual_seed(0))
+    shared, apart = stack(x), stack(torch.stack([x, 2 * x, -x]))
+    assert shared.shape == (3, 50, 10)
+    for member, scale in enumerate((1, 2, -1)):
+        plain = sequential(stack, member)
+        torch.testing.assert_close(shared[member], plain(x), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(apart[member], plain(scale * x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_pre_activations_are_those_before_the_nonlinearity(activation: Activation) -> None:
+    stack = StackedMLP(20, 8, seeds=(3,), activation=activation)
+    x = torch.randn(50, 20, generator=torch.Generator().manual_seed(0))
+    z = stack.pre_activations(x)
+    assert [layer.shape for layer in z] == [(1, 50, 8)] * 4 + [(1, 50, 10)]
+    plain = sequential(stack, 0)
+    for layer, found in enumerate(z):
+        torch.testing.assert_close(found[0], plain[: 2 * layer + 1](x), rtol=1e-5, atol=1e-5)
+    assert (z[0] < 0).any()
+
+
+@pytest.mark.parametrize(("activation", "gain"), [("relu", 2.0), ("tanh", 1.0)])
+def test_initial_weights_are_he_or_lecun_gaussians(activation: Activation, gain: float) -> None:
+    stack = StackedMLP(300, 200, seeds=(0, 1), activation=activation)
+    for weight in stack.weights:
+        for member in weight.detach().numpy():
+            n, fan_in = member.size, len(member)
+            # Standard errors: of a mean of n normals sd/√n, of their variance variance·√(2/n), of kurtosis √(24/n).
+            assert abs(member.mean()) < 4 * sqrt(gain / fan_in / n)
+            assert abs(member.var() * fan_in / gain - 1) < 4 * sqrt(2 / n)
+            standard = (member - member.mean()) / member.std()
+            assert abs((standard**4).mean() - 3) < 4 * sqrt(24 / n)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_initial_biases_are_zero(activation: Activation) -> None:
+    stack = StackedMLP(20, 8, seeds=(0, 1), activation=activation)
+    assert [bias.shape for bias in stack.biases] == [(2, 1, 8)] * 4 + [(2, 1, 10)]
+    assert not any(bias.any() for bias in stack.biases)
+
+
+def test_a_seed_names_the_same_net_in_any_stack() -> None:
+    alone = StackedMLP(20, 8, seeds=(7,), activation="relu")
+    among = StackedMLP(20, 8, seeds=(1, 9, 7, 4), activation="relu")
+    for one, many in zip(alone.weights, among.weights, strict=True):
+        assert torch.equal(one[0], many[2])
+        assert not torch.equal(many[0], many[2])
+
+
+def test_layers_and_members_are_independent_draws() -> None:
+    stack = StackedMLP(60, 60, seeds=(0, 1), activation="tanh")
+    draws = np.stack(
+        [weight.detach().numpy()[member].ravel() for weight in list(stack.weights)[:4] for member in (0, 1)]
+    )
+    correlations = np.corrcoef(draws)[np.triu_indices(8, 1)]
+    assert np.abs(correlations).max() < 5 / sqrt(3600)  # 28 correlations of 3600 values, standard error 1/60 each
+
+
+def test_the_global_generator_has_no_part_in_it() -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    stack = StackedMLP(20, 8, seeds=(0,), activation="relu")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(StackedMLP(20, 8, seeds=(0,), activation="relu").weights[0], stack.weights[0])
+
+
+def test_shape_follows_layers_and_classes() -> None:
+    stack = StackedMLP(20, 8, seeds=(0, 1, 2), activation="relu", layers=3, classes=4)
+    assert [weight.shape for weight in stack.weights] == [(3, 20, 8), (3, 8, 8), (3, 8, 4)]
+    assert stack.members == 3

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from wndcheck.cells import Cell, Training, Violation
+from wndcheck.store import Store
+from wndcheck.sweep import cost, fill, fill_with
+from wndcheck.tests.test_store import HOLD
+from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+NARROW, MIDDLE, WIDE = (replace(UNTRAINED, width=width) for width in (4, 5, 6))
+fill_here = partial(fill, device="cpu", data_root=None)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Store:
+    return Store(tmp_path, pytest.fail)
+
+
+def test_filling_twice_measures_once(kept: Store) -> None:
+    first, second = Log(), Log()
+    fill_here([UNTRAINED], kept, first)
+    made = kept.path(UNTRAINED).stat().st_mtime_ns
+    fill_here([UNTRAINED], kept, second)
+    assert first.done == [UNTRAINED]
+    assert first.plans == [[UNTRAINED]]
+    assert (second.done, second.plans) == ([], [])
+    assert kept.path(UNTRAINED).stat().st_mtime_ns == made
+    assert kept.load(UNTRAINED) is not None
+
+
+def test_each_cell_once_longest_first(kept: Store) -> None:
+    log = Log()
+    fill_here([NARROW, WIDE, MIDDLE, WIDE, NARROW], kept, log)
+    assert log.done == [WIDE, MIDDLE, NARROW]
+    assert log.plans == [[WIDE, MIDDLE, NARROW]]
+    assert all(0 <= share <= 1 for share in log.shares)
+    assert log.shares
+
+
+def test_only_what_is_missing_is_measured(kept: Store) -> None:
+    there = random_measurement(MIDDLE)
+    kept.save(there)
+    log = Log()
+    fill_here([NARROW, MIDDLE], kept, log)
+    assert log.done == [NARROW]
+    found = kept.load(MIDDLE)
+    assert found is not None
+    assert (found["entropy"] == there["entropy"]).all()
+
+
+def test_a_damaged_cell_is_measured_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    kept, log = Store(tmp_path, said.append), Log()
+    kept.path(NARROW).write_bytes(b"PK half")
+    assert kept.load(NARROW) is None
+    fill_here([NARROW], kept, log)
+    assert (len(said), log.done) == (1, [NARROW])
+    assert kept.load(NARROW) is not None
+
+
+TOGETHER = """
+import sys, time
+from pathlib import Path
+import torch
+from wndcheck.measurement import measure
+from wndcheck.store import Store
+from wndcheck.sweep import fill
+from wndcheck.tests.test_sweep import SHARED
+from wndcheck.tests.tiny import UNTRAINED, Log
+torch.set_num_threads(1)
+measure(UNTRAINED)
+root, me = Path(sys.argv[1]), sys.argv[2]
+(root / me).touch()
+while not (root / "go").exists():
+    time.sleep(0.001)
+log, store = Log(), Store(root)
+fill(SHARED, store, log, device="cpu", data_root=None)
+assert all(store.has(cell) for cell in SHARED)
+print(*(cell.width for cell in log.done))
+"""
+SHARED = [replace(TINY_CELL, width=width) for width in (4, 5, 6, 7)]
+
+
+def test_two_processes_share_the_work(kept: Store) -> None:
+    root = kept.root.parent
+    both = [start_python(TOGETHER, root, me) for me in ("one", "other")]
+    for process, me in zip(both, ("one", "other"), strict=True):
+        wait_for(lambda p=process, me=me: p.poll() is not None or (root / me).exists())
+    (root / "go").touch()
+    measured = [[int(width) for width in finish(process).split()] for process in both]
+    assert Counter(width for widths in measured for width in widths) == {cell.width: 1 for cell in SHARED}
+    assert all(measured), f"one process did all the work: {measured}"
+
+
+def test_a_cell_whose_holder_dies_is_measured_here(kept: Store) -> None:
+    holder = start_python(HOLD, kept.root.parent)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "True\n"
+    log = Log()
+    filling = threading.Thread(daemon=True, target=fill_here, args=([TINY_CELL, NARROW], kept, log))
+    filling.start()
+    wait_for(lambda: log.done == [NARROW])  # it goes on to what it can have
+    time.sleep(0.5)
+    assert log.done == [NARROW]
+    assert not kept.has(TINY_CELL)
+    holder.kill()
+    holder.communicate()
+    filling.join(60)
+    assert log.done == [NARROW, TINY_CELL]
+    assert kept.load(TINY_CELL) is not None
+
+
+def test_a_cell_that_another_process_measures_is_waited_for(kept: Store) -> None:
+    log = Log()
+    with kept.held(NARROW) as mine:
+        assert mine
+        filling = threading.Thread(daemon=True, target=fill_here, args=([NARROW], kept, log))
+        filling.start()
+        wait_for(lambda: log.plans)
+        kept.save(random_measurement(NARROW))
+    filling.join(60)
+    assert not filling.is_alive()
+    assert log.done == []
+
+
+def test_fill_with_a_map(kept: Store) -> None:
+    asked: list[Cell] = []
+
+    def watched(work: Callable[[Cell], bool], cells: Iterable[Cell]) -> Iterable[bool]:
+        asked.extend(cells)
+        return map(work, asked)
+
+    log = Log()
+    fill_with(watched, [NARROW, WIDE, NARROW], kept, log, device="cpu", data_root=None)
+    assert asked == [WIDE, NARROW]
+    assert log.done == [WIDE, NARROW]
+    assert all(kept.has(cell) for cell in (WIDE, NARROW))
+
+
+def test_fill_with_an_executor(kept: Store) -> None:
+    log = Log()
+    with ThreadPoolExecutor(2) as executor:
+        fill_with(executor.map, [NARROW, MIDDLE], kept, log, device="cpu", data_root=None)
+    assert set(log.done) == {NARROW, MIDDLE}
+    assert len(log.done) == 2
+
+
+def test_what_goes_wrong_is_raised(kept: Store, tmp_path: Path) -> None:
+    lacking = replace(UNTRAINED, dataset="mnist")
+    with pytest.raises(FileNotFoundError, match="mnist"):
+        fill(iter([lacking]), kept, Log(), device="cpu", data_root=str(tmp_path / "nowhere"))
+    with kept.held(lacking) as free:
+        assert free
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"width": 12},
+        {"seeds": (0, 1, 2)},
+        {"dataset": "mnist"},
+        {"protocol": Training(0.1, 64, (0, 2))},
+        {"protocol": Training(0.1, 64, (0, 1, 2))},
+        {"protocol": Training(0.1, 16, (0, 1))},
+        {"layers": 6},
+        {"probe": replace(TINY_CELL.probe, most_pairs=14)},
+    ],
+)
+def test_cost_grows_with_the_work(more: dict) -> None:
+    assert cost(replace(TINY_CELL, **more)) > cost(TINY_CELL) > cost(UNTRAINED) > 0
+
+
+def test_a_violation_costs_its_measuring_alone() -> None:
+    stages = Training(0.1, 64, (0,))
+    violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
+    assert cost(violated) == pytest.approx(2 * cost(replace(TINY_CELL, protocol=stages)))
