@@ -19,12 +19,15 @@ class ExpectationError(ValueError):
 
 @dataclass(frozen=True)
 class Expectation:
-    """One entry: the checks (names, or patterns such as ``trend[relu-*]``) of a claim in a profile."""
+    """One entry: the checks (names, or patterns such as ``trend[relu-*]``) of a claim in a profile.
+
+    `verdict` holds more than one only where runs with different seeds gave them, the usual one first.
+    """
 
     claim: str
     profile: str
     checks: tuple[str, ...]
-    verdict: Verdict
+    verdict: tuple[Verdict, ...]
     reason: str
     evidence: str
     date: str
@@ -50,21 +53,21 @@ def parse(entry: dict, path: Path) -> Expectation:
     if entry.keys() != names:
         odd = ", ".join(sorted(entry.keys() ^ names))
         raise ExpectationError(f"{path}: entry {entry.get('claim', '?')!r}: missing or unknown field(s): {odd}")
-    try:
-        verdict = Verdict(entry["verdict"])
-    except ValueError:
+    given = [entry["verdict"]] if isinstance(entry["verdict"], str) else entry["verdict"]
+    if unknown := [verdict for verdict in given if verdict not in list(Verdict)] or ([] if given else ["none"]):
         raise ExpectationError(
-            f"{path}: entry {entry['claim']!r}: verdict {entry['verdict']!r}, expected one of {', '.join(Verdict)}"
-        ) from None
+            f"{path}: entry {entry['claim']!r}: verdict {unknown[0]!r}, expected one of {', '.join(Verdict)}"
+        )
+    verdict = tuple(Verdict(name) for name in given)
     return Expectation(**entry | {"verdict": verdict, "checks": tuple(entry["checks"]), "date": str(entry["date"])})
 
 
-def expected(entries: Iterable[Expectation], claim: str, check: str) -> tuple[Verdict, str]:
-    """The verdict expected of a check and the reason; supported where nothing is said. Two entries are an error."""
+def expected(entries: Iterable[Expectation], claim: str, check: str) -> tuple[tuple[Verdict, ...], str]:
+    """The verdicts expected of a check and the reason; supported where nothing is said. Two entries are an error."""
     found = [entry for entry in entries if entry.covers(claim, check)]
     if len(found) > 1:
         raise ExpectationError(f"{claim} {check} is covered by {len(found)} entries of {FILE}: leave one")
-    return (found[0].verdict, found[0].reason) if found else (Verdict.SUPPORTED, "")
+    return (found[0].verdict, found[0].reason) if found else ((Verdict.SUPPORTED,), "")
 
 
 def unmatched(entries: Iterable[Expectation], checks: Iterable[tuple[str, str]], whole: bool) -> list[str]:

@@ -10,9 +10,13 @@ SEEDS_PER_BASE = 10_000
 def derived_seed(*words: object) -> int:
     """A 63-bit seed from the words that name a draw, e.g. ``derived_seed(7, "initial weights")``.
 
-    Distinct words give independent streams; the same words give the same seed on every machine.
+    Distinct words give independent streams; the same words give the same seed on every machine. ValueError for a word
+    with the separator "/" in it, which could make two names one.
     """
-    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
+    names = [str(word) for word in words]
+    if any("/" in name for name in names):
+        raise ValueError(f"words {names}: expected none with a '/'")
+    digest = hashlib.sha256("/".join(names).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

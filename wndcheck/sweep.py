@@ -26,7 +26,7 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
 
     Returns when the store has all of them. A holder that dies lets its cell go, and it is measured here.
     """
-    missing = sorted({cell for cell in cells if not store.has(cell)}, key=cost, reverse=True)
+    missing = longest_first(cell for cell in cells if not store.has(cell))
     if missing:
         reporter.planned(missing)
     while missing:
@@ -55,7 +55,12 @@ def fill_with(
 ) -> None:
     """Fill the store through any `map`, such as that of an executor on other machines that share the store."""
     work = partial(ensure, store=store, reporter=reporter, device=device, data_root=data_root)
-    list(map(work, sorted(set(cells), key=cost, reverse=True)))
+    list(map(work, longest_first(cells)))
+
+
+def longest_first(cells: Iterable[Cell]) -> list[Cell]:
+    """Each cell once, the costliest first, in the same order in every process."""
+    return sorted(set(cells), key=lambda cell: (-cost(cell), cell.key))
 
 
 def cost(cell: Cell) -> float:

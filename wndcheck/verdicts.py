@@ -103,7 +103,7 @@ class Finding:
     cause: str
     values: list[float] = field(default_factory=list)
     control: str = ""  # for a control: the verdict it must reach
-    expected: str = Verdict.SUPPORTED
+    expected: tuple[str, ...] = (Verdict.SUPPORTED,)  # the usual one first
     outcome: str = ""
     reason: str = ""
     test: str = ""
@@ -118,7 +118,7 @@ class Finding:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Finding:
         low, high = fields["region"]
-        return cls(**{**fields, "region": (low, high)})
+        return cls(**{**fields, "region": (low, high), "expected": tuple(fields["expected"])})
 
 
 def verdict_on(check: Check, interval: Interval) -> Verdict:

@@ -57,7 +57,7 @@ class ClaimEntry:
     @property
     def expected(self) -> str:
         """What the expected verdicts of its primary checks come to."""
-        return roll_up([finding.expected for finding in self.primary])[0] if self.primary else ""
+        return roll_up([finding.expected[0] for finding in self.primary])[0] if self.primary else ""
 
     def to_dict(self) -> dict[str, Any]:
         verdict, cause = self.verdict

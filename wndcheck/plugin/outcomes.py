@@ -13,7 +13,7 @@ def outcome(finding: Finding, mode: str, profile: str) -> str:
     """ "passed", "xfailed" (a refutation that is expected, or only reported), "inconclusive" or "failed"."""
     if finding.control:
         return "passed" if finding.verdict == finding.control or mode == "report" else "failed"
-    as_expected = finding.verdict == finding.expected
+    as_expected = finding.verdict in finding.expected
     if finding.verdict == Verdict.INCONCLUSIVE:
         return "inconclusive" if as_expected or mode == "report" or profile == "quick" else "failed"
     if not as_expected and mode == "verify":
@@ -34,7 +34,8 @@ def message(finding: Finding, repeat: str) -> str:
     wanted = (
         f"this control must be {finding.control}: the claim's verdict cannot be trusted"
         if finding.control
-        else f"expectations.toml expects {finding.expected}" + (f" ({finding.reason})" if finding.reason else "")
+        else f"expectations.toml expects {' or '.join(finding.expected)}"
+        + (f" ({finding.reason})" if finding.reason else "")
     )
     untrained = f", {finding.untrained} more did not train" if finding.untrained else ""
     lines = {

@@ -183,7 +183,7 @@ class ClaimsRun:
             cause=str(cause),
             values=[float(value) for value in values],
             control=control_of(item),
-            expected=str(expected),
+            expected=tuple(map(str, expected)),
             reason=reason,
             test=item.nodeid,
         )

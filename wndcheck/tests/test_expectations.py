@@ -9,7 +9,7 @@ from wndcheck.verdicts import Verdict
 
 
 def entry(*checks: str, claim: str = "tiny", verdict: Verdict = Verdict.REFUTED) -> Expectation:
-    return Expectation(claim, "quick", checks, verdict, "seen", "two runs", "2026-11-23")
+    return Expectation(claim, "quick", checks, (verdict,), "seen", "two runs", "2026-11-23")
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_patterns_take_brackets_literally(pattern, check, covered):
 
 
 def test_supported_is_expected_where_nothing_is_said():
-    assert expected([entry("level")], "tiny", "trend") == (Verdict.SUPPORTED, "")
-    assert expected([entry("level")], "tiny", "level") == (Verdict.REFUTED, "seen")
+    assert expected([entry("level")], "tiny", "trend") == ((Verdict.SUPPORTED,), "")
+    assert expected([entry("level")], "tiny", "level") == ((Verdict.REFUTED,), "seen")
 
 
 def test_two_entries_for_a_check_are_an_error():

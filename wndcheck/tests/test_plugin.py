@@ -27,7 +27,7 @@ def check(values: str, name: str = "size", must_be: str = "") -> str:
 
 def entry(verdict: str, checks: str = "size", claim: str = "tiny", profile: str = "quick") -> str:
     return (
-        f'[[expect]]\nclaim = "{claim}"\nprofile = "{profile}"\nchecks = ["{checks}"]\nverdict = "{verdict}"\n'
+        f'[[expect]]\nclaim = "{claim}"\nprofile = "{profile}"\nchecks = ["{checks}"]\nverdict = ["{verdict}"]\n'
         'reason = "seen before"\nevidence = "two runs"\ndate = 2026-11-23\n'
     )
 
@@ -64,6 +64,8 @@ def verdicts(pytester: pytest.Pytester) -> dict[str, str]:
         (STRADDLING, entry("inconclusive"), {}, "inconclusive", 0),
         (STRADDLING, entry("refuted"), {}, "inconclusive", 0),
         (SUPPORTED, entry("inconclusive"), {"failed": 1}, "supported", 1),
+        (SUPPORTED, entry('inconclusive", "supported'), {"passed": 1}, "supported", 0),
+        (REFUTED, entry('inconclusive", "supported'), {"failed": 1}, "refuted", 1),
     ],
 )
 def test_outcome_follows_verdict_and_expectation(pytester, claims, values, expected, outcome, verdict, code):
@@ -175,7 +177,9 @@ def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
 def test_level_is_left_to_the_full_profile(pytester, claims):
     body = "\ndef test_size(decide):\n    decide(Check('level', at_most(0.01), level=True), [0.001, 0.002] * 4)\n"
     claims(tiny=body)
-    pytester.runpytest("claims").stdout.fnmatch_lines(["*not decided by*"])
+    pytester.runpytest("claims")
+    document = json.loads((pytester.path / "reports/latest/verdicts.json").read_text())
+    assert "not decided by this profile" in document["claims"][0]["cause"]
     assert verdicts(pytester) == {"tiny": "inconclusive"}
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
 

@@ -36,3 +36,8 @@ def test_net_seeds_of_different_bases_are_disjoint() -> None:
 def test_net_seeds_refuses(base: int, count: int) -> None:
     with pytest.raises(ValueError, match=rf"base seed {base} with {count} nets: expected .* choose another --wnd-seed"):
         net_seeds(base, count)
+
+
+def test_two_names_are_never_one() -> None:
+    with pytest.raises(ValueError, match="expected none with a '/'"):
+        derived_seed("a/b")

@@ -18,7 +18,7 @@ from wndcheck.tests.test_store import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NARROW, MIDDLE, WIDE = (replace(UNTRAINED, width=width) for width in (4, 5, 6))
+NARROW, MIDDLE, WIDE = (replace(UNTRAINED, width=width) for width in (3, 4, 5))  # 3, 6 and 10 pairs
 fill_here = partial(fill, device="cpu", data_root=None)
 
 
