@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
-import numpy  # noqa: F401  stays loaded: a run inside this process puts sys.modules back, and numpy loads only once
 import pytest
+
+# Stay loaded: a run inside this process puts sys.modules back afterwards, and compiled modules load only once.
+import wndcheck.plugin.run
+import wndcheck.plugin.table
+import wndcheck.report.figures  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
