@@ -7,6 +7,8 @@ fast as M^-½ (a slope of log RMSE on log M of at most -¼). Refuted: either lie
 Control: an estimator that sees only the first 100 points, whatever M, must be refuted.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,7 @@ BIAS_ELSEWHERE = Check("bias of Ĥ", within(-0.02, 0.02), primary=False, replica
 RATE = Check("slope of log RMSE on log M", at_most(-0.25), unit="", replicate="experiments")
 
 
+@cache
 def errors(seed, profile, m, seen=None):
     """Ĥ - H, (experiments, 64)."""
     return np.stack(

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+from wndcheck.profiles import PROFILES
 from wndcheck.verdicts import Verdict
 
 FILE = "expectations.toml"
@@ -42,24 +44,37 @@ class Expectation:
 def read(path: Path, profile: str) -> list[Expectation]:
     """The file's entries for one profile; ExpectationError for what cannot be read or lacks a field."""
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("expect", [])
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ExpectationError(f"{path}: {error}") from error
+    entries = document.get("expect", [])
+    if document.keys() - {"expect"} or not isinstance(entries, list):
+        raise ExpectationError(f"{path}: expected [[expect]] entries and nothing else, got {', '.join(document)}")
     return [parsed for entry in entries if (parsed := parse(entry, path)).profile == profile]
 
 
-def parse(entry: dict, path: Path) -> Expectation:
+def parse(entry: dict[str, Any], path: Path) -> Expectation:
+    """One entry; ExpectationError with its claim for what it lacks or misspells."""
+
+    def wrong(what: str) -> ExpectationError:
+        return ExpectationError(f"{path}: entry {entry.get('claim', '?')!r}: {what}")
+
     names = {field.name for field in fields(Expectation)}
     if entry.keys() != names:
-        odd = ", ".join(sorted(entry.keys() ^ names))
-        raise ExpectationError(f"{path}: entry {entry.get('claim', '?')!r}: missing or unknown field(s): {odd}")
-    given = [entry["verdict"]] if isinstance(entry["verdict"], str) else entry["verdict"]
-    if unknown := [verdict for verdict in given if verdict not in list(Verdict)] or ([] if given else ["none"]):
-        raise ExpectationError(
-            f"{path}: entry {entry['claim']!r}: verdict {unknown[0]!r}, expected one of {', '.join(Verdict)}"
-        )
-    verdict = tuple(Verdict(name) for name in given)
-    return Expectation(**entry | {"verdict": verdict, "checks": tuple(entry["checks"]), "date": str(entry["date"])})
+        raise wrong(f"missing or unknown field(s): {', '.join(sorted(entry.keys() ^ names))}")
+    if entry["profile"] not in PROFILES:
+        raise wrong(f"profile {entry['profile']!r}, expected {' or '.join(PROFILES)}")
+    checks = entry["checks"]
+    if not (isinstance(checks, list) and checks and all(isinstance(check, str) for check in checks)):
+        raise wrong(f"checks {checks!r}, expected a list of names or patterns")
+    verdicts = entry["verdict"] if isinstance(entry["verdict"], list) else [entry["verdict"]]
+    if unknown := [verdict for verdict in verdicts or ["none"] if verdict not in list(Verdict)]:
+        raise wrong(f"verdict {unknown[0]!r}, expected one of {', '.join(Verdict)}")
+    if {Verdict.SUPPORTED, Verdict.REFUTED} <= set(verdicts):
+        raise wrong("it expects both supported and refuted, so that no run could contradict it")
+    return Expectation(
+        **entry | {"verdict": tuple(map(Verdict, verdicts)), "checks": tuple(checks), "date": str(entry["date"])}
+    )
 
 
 def expected(entries: Iterable[Expectation], claim: str, check: str) -> tuple[tuple[Verdict, ...], str]:

@@ -41,7 +41,9 @@ class Lines:
         self.started = self.started or self.clock()
         self.costs |= fresh
         if fresh:
-            self.say(f"{len(fresh)} cells to train and measure (a cell: one width, all its seeds)")
+            self.say(
+                f"{len(fresh)} cell{'s' * (len(fresh) > 1)} to train and measure (a cell: one width, all its seeds)"
+            )
 
     def working(self, label: str, doing: str, share: float) -> None:
         if doing == "training":

@@ -63,12 +63,14 @@ class ClaimsRun:
         self.problems: list[str] = []
         self.collected = 0
         self.needed: tuple[Cell, ...] = ()
+        self.selection = workers.is_selection(config)
         self.written: list[Path] = []
         self.watcher: Watcher | None = None
         Store(option.wnd_store)  # fails now, not after the training, where it cannot be written
 
     # --- before the tests -------------------------------------------------------------------------------------------
 
+    @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_auto_num_workers(self) -> int:
         return workers.automatic_workers(self.device)
 
@@ -96,7 +98,8 @@ class ClaimsRun:
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         names = [(claim.id, check_name(item)) for item in items if (claim := claim_of(item)) and not control_of(item)]
-        if names:
+        by_node_id = any("::" in str(argument) for argument in self.config.args)
+        if names and not by_node_id:  # which collects that test alone
             whole = workers.is_whole(self.config, self.folder)
             self.problems += expectations.unmatched(self.expectations, names, whole)
 
@@ -248,7 +251,7 @@ class ClaimsRun:
             self.problems.append(
                 f"{self.collected - len(self.ledger.reported)} of {self.collected} checks were never reported"
             )
-        if self.ledger.claims:
+        if self.ledger.claims and (self.config.option.wnd_report or not self.selection):
             self.write_report()
         if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -271,6 +274,7 @@ class ClaimsRun:
             "base_seed": self.base_seed,
             "net_seeds": list(net_seeds(self.base_seed, self.profile.nets)),
             "mode": self.mode,
+            "selection": self.selection,
             "environment": environment(self.device_name),
             "problems": self.problems,
             "claims": [entry.to_dict() for entry in self.ledger.in_order],
@@ -294,6 +298,11 @@ class ClaimsRun:
         from wndcheck.plugin.table import print_table
 
         print_table(terminalreporter, self.ledger, self.profile)
+        if self.selection:
+            terminalreporter.write_line(
+                "wndcheck: a selection of checks: verdicts rest on these alone, other checks and controls did not run"
+                + ("" if self.written else "; reports/latest is left as it was")
+            )
         for path in sorted({path.parent for path in self.written}):
             terminalreporter.write_line(f"wndcheck: report in {path}/ (summary.md, verdicts.json, figures)")
         for problem in self.problems:

@@ -27,6 +27,14 @@ def is_whole(config: pytest.Config, folder: Path) -> bool:
     return any(path == folder or path in folder.parents for path in paths)
 
 
+def is_selection(config: pytest.Config) -> bool:
+    """Does the run leave out checks of a file: by node id, -k, -m or --deselect?"""
+    option = config.option
+    return any("::" in str(argument) for argument in config.args) or any(
+        getattr(option, name, None) for name in ("keyword", "markexpr", "deselect", "lf")
+    )
+
+
 def is_worker(config: pytest.Config) -> bool:
     """Is this an xdist worker, not the controller or a run without xdist?"""
     return hasattr(config, "workerinput")

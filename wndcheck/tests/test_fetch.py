@@ -256,8 +256,9 @@ def test_a_command_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background starts with SIGINT ignored
 from wndcheck.datasets import Progress, fetch
 from wndcheck.datasets.sources import Source, run_watched
 

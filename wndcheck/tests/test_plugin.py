@@ -171,6 +171,19 @@ def test_selecting_tests_leaves_no_expectation_unmatched(pytester, claims):
     assert pytester.runpytest("claims", "-k", "size").ret == 0
 
 
+def test_one_check_by_its_node_id(pytester, claims):
+    claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
+    result = pytester.runpytest("claims/tiny.py::test_size")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*a selection of checks*reports/latest is left as it was"])
+    assert not (pytester.path / "reports").exists()
+
+
+def test_without_xdist(pytester, claims):
+    claims(tiny=check(SUPPORTED))
+    assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
+
+
 def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
     claims(tiny=check(STRADDLING))
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 1
@@ -224,6 +237,13 @@ def test_bad_option_is_a_usage_error(pytester, claims, option, complaint):
         (entry("maybe"), "verdict 'maybe', expected one of supported, refuted, inconclusive"),
         (entry("refuted").replace("reason", "why"), "missing or unknown field(s): reason, why"),
         ("[[expect]\n", "expectations.toml"),
+        (entry("refuted", profile="quik"), "profile 'quik', expected quick or full"),
+        (entry("refuted").replace("[[expect]]", "[[expects]]"), "expected [[expect]] entries and nothing else"),
+        (entry("refuted").replace("[[expect]]", "[expect]"), "expected [[expect]] entries and nothing else"),
+        (entry("refuted").replace('["size"]', '"size"'), "checks 'size', expected a list"),
+        (entry("refuted").replace('["size"]', "[]"), "checks [], expected a list"),
+        (entry("refuted").replace('["refuted"]', "3"), "verdict 3, expected one of"),
+        (entry('supported", "refuted'), "both supported and refuted"),
     ],
 )
 def test_bad_expectations_are_a_usage_error(pytester, claims, text, complaint):
