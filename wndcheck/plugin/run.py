@@ -20,6 +20,7 @@ from wndcheck.cells import Cell
 from wndcheck.devices import resolve
 from wndcheck.grids import Grid
 from wndcheck.plugin import workers
+from wndcheck.plugin.items import check_name, claim_of, control_of, parameters_of
 from wndcheck.plugin.ledger import CLAIM, FINDING, Ledger, recorded
 from wndcheck.plugin.measured import Nets
 from wndcheck.plugin.outcomes import Inconclusive, message, one_line, outcome
@@ -27,7 +28,7 @@ from wndcheck.plugin.progress import EventReporter, Lines, Watcher, append
 from wndcheck.profiles import ACTIVATIONS
 from wndcheck.seeds import net_seeds
 from wndcheck.store import Store
-from wndcheck.verdicts import Check, Claim, Finding, decide
+from wndcheck.verdicts import Check, Finding, decide
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
@@ -170,7 +171,7 @@ class ClaimsRun:
         finding = Finding(
             claim=claim.id,
             check=check_name(item),
-            parameters={name: plain(value) for name, value in parameters_of(item).items()},
+            parameters=parameters_of(item),
             estimand=check.estimand,
             unit=check.unit,
             replicate=check.replicate,
@@ -332,31 +333,6 @@ class ClaimsRun:
             terminal.ensure_newline()
             terminal.write_line(line)
             terminal.flush()
-
-
-def claim_of(item: pytest.Item) -> Claim | None:
-    marker = item.get_closest_marker("claim")
-    return marker.args[0] if marker else None
-
-
-def control_of(item: pytest.Item) -> str:
-    """The verdict a control must reach; empty for a check."""
-    marker = item.get_closest_marker("control")
-    return str(marker.kwargs["must_be"]) if marker else ""
-
-
-def check_name(item: pytest.Item) -> str:
-    """The test's name without "test_": ``trend[relu-1]``."""
-    return item.name.removeprefix("test_")
-
-
-def parameters_of(item: pytest.Item) -> dict:
-    return getattr(getattr(item, "callspec", None), "params", {})
-
-
-def plain(value: object) -> object:
-    """A parameter that may cross to the controller."""
-    return value if isinstance(value, int | float | str) else str(value)
 
 
 def environment(device: str) -> dict[str, str]:

@@ -6,17 +6,17 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import e, isfinite, log, nan, pi
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 
 from wndcheck.grids import Grid
+from wndcheck.simulations import gaussian_entropy, gaussian_information
 from wndcheck.statistics import Interval, mean_interval
 from wndcheck.verdicts import Finding
 
 CONFIDENCE = 0.99
-GAUSSIAN_ENTROPY = 0.5 * log(2 * pi * e)  # of a standard normal, nats
 STEMS = frozenset(
     f"figure-{name}" for name in ("2-entropy", "3-dependence", "a1a-entropy-k", "a1b-entropy-m", "a1c-stabilisation")
 )
@@ -154,7 +154,7 @@ def grid_lines(activation: str, grid: Grid, quantity: str) -> list[Line]:
 
 def entropy_against(parameter: str, checks: Iterable[Finding], profile: str) -> Figure | None:
     """Figures A.1a and A.1b: the entropy of standard Gaussian samples as estimated with each k, or M."""
-    found = experiment("entropy estimate", parameter, checks, lambda _: GAUSSIAN_ENTROPY)
+    found = experiment("entropy estimate", parameter, checks, lambda _: gaussian_entropy())
     if not found:
         return None
     panel, name = {"k": ("a", "k"), "m": ("b", "M")}[parameter]
@@ -177,11 +177,6 @@ def stabilisation(checks: Iterable[Finding], profile: str) -> Figure | None:
     title = f"Figure A.1c: information of Gaussians of unequal scales ({profile} profile)"
     caption = experiment_caption(measured)
     return Figure("figure-a1c-stabilisation", title, caption, "rho", "experiment", tuple(measured))
-
-
-def gaussian_information(rho: float) -> float:
-    """-½ log(1 - ρ²), nats."""
-    return -0.5 * log(1 - rho**2)
 
 
 def experiment(name: str, parameter: str, checks: Iterable[Finding], truth: Callable[[float], float]) -> Line | None:

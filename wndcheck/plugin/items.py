@@ -1,0 +1,31 @@
+"""What a collected test says of itself: its claim, its check, whether it is a control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wndcheck.verdicts import Claim
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    marker = item.get_closest_marker("claim")
+    return marker.args[0] if marker else None
+
+
+def control_of(item: pytest.Item) -> str:
+    """The verdict a control must reach; empty for a check."""
+    marker = item.get_closest_marker("control")
+    return str(marker.kwargs["must_be"]) if marker else ""
+
+
+def check_name(item: pytest.Item) -> str:
+    """The test's name without "test_": ``trend[relu-1]``."""
+    return item.name.removeprefix("test_")
+
+
+def parameters_of(item: pytest.Item) -> dict[str, Any]:
+    """The test's parameters, as plain types that may cross to the controller."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in parameters.items()}
