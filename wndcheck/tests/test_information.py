@@ -15,7 +15,7 @@ from scipy.special import digamma, ndtr
 from scipy.stats import norm
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, mutual_information, pairwise_mi
-from wndcheck.estimators.neighbours import cuda
+from wndcheck.estimators.neighbours import devices
 
 M = 1000
 TRIALS = 300
@@ -374,8 +374,8 @@ def test_a_torch_device_goes_through_the_torch_sweep(monkeypatch):
     """On any machine: the request for CUDA is answered by torch on the CPU."""
     X = np.random.default_rng(23).standard_normal((200, 5))
     X[:, 2] = 0
-    moved = cuda._moved
-    monkeypatch.setattr(cuda, "_moved", lambda array, device: moved(array, "cpu"))
+    moved = devices._moved
+    monkeypatch.setattr(devices, "_moved", lambda array, device: moved(array, "cpu"))
     cpu_result, torch_result = (pairwise_mi(X, null="shuffle", n_shuffles=2, device=d) for d in ("auto", "cuda"))
     np.testing.assert_allclose(torch_result.pair_mi, cpu_result.pair_mi, rtol=0, atol=1e-13)
     np.testing.assert_allclose(null_of(torch_result), null_of(cpu_result), rtol=0, atol=1e-13)

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.estimators.neighbours import cpu, cuda, mean_log_distances, reference
-
-PAIRS = np.array([(0, 1), (1, 0), (0, 2), (3, 2), (1, 1)])
-
-
-def clustered(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    return rng.integers(0, 3, shape) + 1e-3 * rng.standard_normal(shape)
-
-
-def near_degenerate(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    return rng.standard_normal(shape[1]) + 1e-6 * rng.standard_normal(shape)
-
-
-def tied(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    return rng.integers(0, 7, shape)
-
-
-SAMPLES = {
-    "normal": np.random.Generator.standard_normal,
-    "uniform": np.random.Generator.random,
-    "exponential": np.random.Generator.standard_exponential,
-    "cauchy": np.random.Generator.standard_cauchy,
-    "lognormal, wide": lambda rng, shape: rng.lognormal(0, 5, shape),
-    "clustered": clustered,
-    "near-degenerate": near_degenerate,
-    "tied": tied,
-    "constant": lambda rng, shape: np.ones(shape),
-}
-
-
-def rows(kind: str, m: int, seed: int) -> np.ndarray:
-    return SAMPLES[kind](np.random.default_rng(seed), (4, m)).astype(np.float32)
-
-
-def oracle(z: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
-    """Differences of float32 numbers in float64, rounded once, as a float32 subtraction rounds them."""
-    return np.stack([reference.kth_distances(z[pair].T.astype(np.float64), k=k) for pair in pairs]).astype(np.float32)
+from wndcheck.estimators.neighbours import cpu, mean_digammas, mean_log_distances, reference, vectors
+from wndcheck.tests.neighbourhoods import PAIRS, SAMPLES, oracle, oracle_counts, oracle_digammas, rows
 
 
 def by_sorting_everything(points: np.ndarray, k: int) -> np.ndarray:
@@ -90,25 +58,62 @@ def test_cpu_kernel_takes_every_k_below_the_number_of_samples(m, k):
     np.testing.assert_array_equal(cpu.kth_distances(z, PAIRS, k=k), oracle(z, PAIRS, k))
 
 
-@pytest.mark.parametrize("kind", sorted(SAMPLES))
-@pytest.mark.parametrize(("m", "k"), [(5, 4), (300, 3), (101, 15)])
-def test_torch_sweep_equals_the_oracle_bit_for_bit(kind, m, k):
-    z = rows(kind, m, 4)
-    np.testing.assert_array_equal(cuda.kth_distances(z, PAIRS, k=k, device="cpu"), oracle(z, PAIRS, k))
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(["ksg1", "ksg2"]),
+    st.sampled_from(sorted(SAMPLES)),
+    st.integers(6, 400),
+    st.sampled_from([1, 3, 5]),
+    st.integers(0, 2**32 - 1),
+)
+def test_cpu_counts_are_those_of_all_differences(estimator, kind, m, k, seed):
+    z = rows(kind, m, seed)
+    counts = cpu.marginal_counts(z, PAIRS, k=k, estimator=estimator)
+    np.testing.assert_array_equal(counts, oracle_counts(z, PAIRS, k, estimator), err_msg=f"{kind=} {m=} {k=}")
 
 
-def test_torch_sweep_is_the_same_in_many_chunks(monkeypatch):
-    z = rows("normal", 200, 5)
-    whole = cuda.kth_distances(z, PAIRS, k=3, device="cpu")
-    monkeypatch.setattr(cuda, "_queries_at_once", lambda k, device: 450)  # two pairs and a half
-    np.testing.assert_array_equal(cuda.kth_distances(z, PAIRS, k=3, device="cpu"), whole)
+@pytest.mark.parametrize("estimator", ["ksg1", "ksg2"])
+@pytest.mark.parametrize("m", [2, 7, 8, 9, 63, 64, 65, 511, 512, 513])  # rungs of the ladder, lanes of a vector
+def test_cpu_counts_at_the_edges_of_the_search(estimator, m):
+    z = rows("normal", m, 9)
+    counts = cpu.marginal_counts(z, PAIRS, k=1, estimator=estimator)
+    np.testing.assert_array_equal(counts, oracle_counts(z, PAIRS, 1, estimator))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("kind", sorted(SAMPLES))
-def test_cuda_sweep_equals_the_oracle_bit_for_bit(kind):
-    z = rows(kind, 1000, 6)
-    np.testing.assert_array_equal(cuda.kth_distances(z, PAIRS, k=3, device="cuda"), oracle(z, PAIRS, 3))
+@pytest.mark.parametrize("estimator", ["ksg1", "ksg2"])
+@pytest.mark.parametrize("m", [2000, 5000])  # more 64ths than one vector holds
+def test_cpu_counts_of_many_samples(estimator, m):
+    z = rows("exponential", m, 10)
+    counts = cpu.marginal_counts(z, PAIRS[:1], k=3, estimator=estimator)
+    np.testing.assert_array_equal(counts, oracle_counts(z, PAIRS[:1], 3, estimator))
+
+
+@pytest.mark.parametrize("estimator", ["ksg1", "ksg2"])
+@pytest.mark.parametrize("m", [4, 1000])
+def test_mean_digammas_are_those_of_the_counts(estimator, m):
+    z = rows("normal", m, 11)
+    means = mean_digammas(z, PAIRS, k=3, estimator=estimator)
+    np.testing.assert_allclose(means, oracle_digammas(z, PAIRS, 3, estimator), rtol=0, atol=1e-13)
+
+
+def test_a_kernel_refuses_an_array_with_gaps():
+    """Its loads go from one float32 to the next: with strides it would read other numbers."""
+    strided = np.zeros((8, 2), np.float32)[:, 0]
+
+    @numba.njit
+    def first(array):
+        vectors.store(array, 0, vectors.load(array, 0))
+
+    with pytest.raises(numba.TypingError, match="expected a contiguous array"):
+        first(strided)
+
+
+def test_the_cache_is_named_after_all_of_the_kernels_sources():
+    """numba looks for changes in the file of the cached function alone."""
+    sources = b"".join((Path(cpu.__file__).parent / name).read_bytes() for name in cpu.SOURCES)
+    imported = set(re.findall(r"^from \.(\w+) import", sources.decode(), re.MULTILINE))
+    assert {f"{name}.py" for name in imported} < set(cpu.SOURCES)
+    assert hashlib.sha256(sources).hexdigest()[:16] in cpu._mean_logs.py_func.__qualname__
 
 
 @pytest.mark.parametrize("m", [4, 5, 6, 7, 1000])  # a log is taken of four distances at a time
@@ -116,7 +121,6 @@ def test_mean_logs_are_those_of_the_distances(m):
     z = rows("normal", m, 7)
     expected = np.log(oracle(z, PAIRS, 3).astype(np.float64)).mean(axis=1)
     np.testing.assert_allclose(mean_log_distances(z, PAIRS, k=3), expected, rtol=0, atol=1e-13)
-    np.testing.assert_allclose(cuda.mean_log_distances(z, PAIRS, k=3, device="cpu"), expected, rtol=0, atol=1e-13)
 
 
 def test_mean_logs_survive_the_whole_range_of_float32():
@@ -128,13 +132,20 @@ def test_mean_logs_survive_the_whole_range_of_float32():
         np.testing.assert_allclose(cpu.mean_log_distances(z, pairs, k=1), expected, rtol=1e-14)
 
 
-def test_a_pair_does_not_depend_on_its_order_the_threads_or_the_other_pairs():
+def measured(estimator: str, z: np.ndarray, pairs: np.ndarray, **options) -> np.ndarray:
+    if estimator == "3h":
+        return mean_log_distances(z, pairs, k=3, **options)
+    return mean_digammas(z, pairs, k=3, estimator=estimator, **options)
+
+
+@pytest.mark.parametrize("estimator", ["3h", "ksg1", "ksg2"])
+def test_a_pair_does_not_depend_on_its_order_the_threads_or_the_other_pairs(estimator):
     z = np.random.default_rng(8).standard_normal((60, 100)).astype(np.float32)
     pairs = np.stack(np.triu_indices(60, 1), axis=1)
-    one = mean_log_distances(z, pairs, k=3, n_jobs=1)
-    np.testing.assert_array_equal(mean_log_distances(z, pairs, k=3, n_jobs=3), one)
-    np.testing.assert_array_equal(mean_log_distances(z, pairs[:, ::-1].copy(), k=3, n_jobs=2), one)
-    np.testing.assert_array_equal(mean_log_distances(z, pairs[700:703], k=3), one[700:703])
+    one = measured(estimator, z, pairs, n_jobs=1)
+    np.testing.assert_array_equal(measured(estimator, z, pairs, n_jobs=3), one)
+    np.testing.assert_array_equal(measured(estimator, z, pairs[:, ::-1].copy(), n_jobs=2), one)
+    np.testing.assert_array_equal(measured(estimator, z, pairs[700:703]), one[700:703])
 
 
 def test_importing_the_estimators_loads_no_kernel():

@@ -1,23 +1,59 @@
-"""Distance to the k-th neighbour: `cpu` and `cuda` for many pairs, `reference` (a k-d tree) to check them against."""
+"""Neighbours of many pairs of neurons, in the max-norm, on the device asked for.
+
+`cpu` (numba), `cuda` (Triton) and `eager` (torch on any other device) give the same distances and counts to the last
+bit; `reference` (a k-d tree, all differences) is what they are checked against. Each is imported once it is needed.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+CPU = ("auto", "cpu")
 
 
 def mean_log_distances(
     z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str = "auto", n_jobs: int | None = None
 ) -> NDArray[np.float64]:
-    """Mean log max-norm distance to the k-th neighbour, (P,), of the pairs (P, 2) of rows of z (n_neurons, n_samples).
+    """Mean over the samples of the log of the distance to the k-th neighbour, (P,).
 
-    device: "auto" and "cpu" take the compiled sweep with n_jobs threads, any other name a torch device.
-    numba and torch are imported here, once they are needed.
+    z: (n_neurons, n_samples). pairs: (P, 2), rows of z. device: "auto" and "cpu" take n_jobs threads, "cuda" all
+    visible GPUs, any other name a torch device. ValueError if the device cannot be used.
     """
-    if device in ("auto", "cpu"):
-        from . import cpu
+    kernel, where = _kernel(device, n_jobs)
+    return kernel.mean_log_distances(z, pairs, k=k, **where)
 
-        return cpu.mean_log_distances(z, pairs, k=k, n_jobs=n_jobs)
-    from . import cuda
 
-    return cuda.mean_log_distances(z, pairs, k=k, device=device)
+def mean_digammas(
+    z: NDArray[np.float32],
+    pairs: NDArray[np.int64],
+    *,
+    k: int,
+    estimator: str,
+    device: str = "auto",
+    n_jobs: int | None = None,
+) -> NDArray[np.float64]:
+    """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,).
+
+    n_x and n_y count the samples near a sample along one neuron (`reference.marginal_counts`); the rest is as for
+    `mean_log_distances`.
+    """
+    kernel, where = _kernel(device, n_jobs)
+    return kernel.mean_digammas(z, pairs, k=k, estimator=estimator, **where)
+
+
+def _kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]:
+    if device in CPU:
+        return import_module(".cpu", __name__), {"n_jobs": n_jobs}
+    has_kernel = device.startswith("cuda") and find_spec("triton") and _has_cuda()
+    return import_module(".cuda" if has_kernel else ".eager", __name__), {"device": device}
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

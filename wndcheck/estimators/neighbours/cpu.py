@@ -1,27 +1,42 @@
-"""Distance to the k-th neighbour for many pairs of neurons at once: a vectorised sweep for any CPU.
-
-A pair is sorted by its first neuron and padded with far sentinels. A block of neighbouring queries then sweeps
-outwards in both directions over contiguous loads, keeps the k smallest max-norm distances of every lane, and stops once
-no lane can improve: whatever comes later is further away along the sorted neuron alone. So the result is exact, bit
-for bit that of a k-d tree. The inner sweep is emitted as LLVM vector IR, since a loop over minima and maxima stays
-scalar branches in numba; LLVM maps it to whatever vectors the machine has.
-"""
+"""Neighbours of many pairs of neurons on a CPU's threads: `strips` for distances, `counts` for the marginals."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+from scipy.special import digamma
 
-LANES = 8  # queries swept together
-UNROLL = 4  # offsets between two looks at whether a lane is still open
-FAR = 1e30  # sentinel: beyond every sample, far enough below the largest float32 to be subtracted
+from .counts import count_near, ladder
+from .strips import Strips, arrange, boxes_of_strips, empty_strips, kth_of_strips, strip_count
+
 CHUNK = 128  # pairs a thread takes at a time
+SOURCES = ("vectors.py", "strips.py", "counts.py", "cpu.py")
+
+
+def _cached(function: Callable[..., None]) -> Callable[..., None]:
+    """Compiled once a machine. The cache looks at a function's own file alone: the name tells it of the others."""
+    sources = b"".join((Path(__file__).parent / name).read_bytes() for name in SOURCES)
+    function.__qualname__ += f"_{sha256(sources).hexdigest()[:16]}"
+    return njit(nogil=True, cache=True)(function)
+
+
+class Rows(NamedTuple):
+    """The neurons, each sorted once for all pairs."""
+
+    values: NDArray[np.float32]  # (N, M)
+    order: NDArray[np.uint32]  # (N, M), samples by value
+    ascending: NDArray[np.float32]  # (N, M)
+    strip: NDArray[np.uint16]  # (N, M), the strip of every sample
+    low: NDArray[np.float32]  # (N, S), the strips' least values
+    high: NDArray[np.float32]  # (N, S), their greatest
 
 
 def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int) -> NDArray[np.float32]:
@@ -30,9 +45,18 @@ def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int) -
     z: (n_neurons, n_samples), more than k samples, all below 1e29 in size. pairs: (P, 2).
     Returns (P, n_samples), in the order of the samples.
     """
+    rows = _sorted_rows(z, k)
     distances = np.empty((len(pairs), z.shape[1]), np.float32)
-    _sweep(z, _argsort(z), pairs, _length(k), distances)
+    _fill_distances(rows, pairs, _room(rows), _length(k), distances)
     return distances
+
+
+def marginal_counts(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str) -> NDArray[np.int64]:
+    """Samples near every sample along each of the pair's neurons, (2, P, n_samples); see `reference`."""
+    rows = _sorted_rows(z, k)
+    counts = np.empty((2, len(pairs), z.shape[1]), np.int64)
+    _fill_counts(rows, ladder(rows.ascending), pairs, _room(rows), _length(k), estimator == "ksg2", counts)
+    return counts
 
 
 def mean_log_distances(
@@ -42,124 +66,146 @@ def mean_log_distances(
 
     A pair's result depends on its two rows alone, whichever of them comes first, and not on n_jobs.
     """
-    order, neighbours, means = _argsort(z), _length(k), np.empty(len(pairs))
-
-    def work(start: int) -> None:
-        chunk = slice(start, start + CHUNK)
-        distances = np.empty((len(pairs[chunk]), z.shape[1]), np.float32)
-        _sweep(z, order, pairs[chunk], neighbours, distances)
-        _mean_logs(distances, means[chunk])
-
-    starts = range(0, len(pairs), CHUNK)
-    threads = min(n_jobs or numba.config.NUMBA_NUM_THREADS, len(starts))  # pyright: ignore
-    if threads == 1:
-        for start in starts:
-            work(start)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, starts))
-    return means
+    rows = _sorted_rows(z, k)
+    return _in_threads(lambda chunk, means: _mean_logs(rows, chunk, _room(rows), _length(k), means), pairs, n_jobs)
 
 
-def _argsort(z: NDArray[np.float32]) -> NDArray[np.uint32]:
-    return np.argsort(z, axis=1).astype(np.uint32)  # unsigned: numba then checks no index for a negative sign
+def mean_digammas(
+    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, n_jobs: int | None = None
+) -> NDArray[np.float64]:
+    """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for KSG1, ψ(n_x) + ψ(n_y) for KSG2, (P,).
+
+    n_x and n_y are the `marginal_counts`. A pair's result is the same whichever of its rows comes first.
+    """
+    rows = _sorted_rows(z, k)
+    rungs = ladder(rows.ascending)
+    is_second = estimator == "ksg2"
+    psi = digamma(np.arange(z.shape[1]) + (0 if is_second else 1))
+    return _in_threads(
+        lambda chunk, means: _mean_digammas(rows, rungs, chunk, _room(rows), _length(k), is_second, psi, means),
+        pairs,
+        n_jobs,
+    )
+
+
+def _sorted_rows(z: NDArray[np.float32], k: int) -> Rows:
+    m = z.shape[1]
+    order = np.argsort(z, axis=1)
+    ascending = np.take_along_axis(z, order, axis=1)
+    first = np.arange(strip_count(m, k)) * m // strip_count(m, k)
+    last = np.append(first[1:], m) - 1
+    strip = np.empty(z.shape, np.uint16)
+    np.put_along_axis(strip, order, (np.searchsorted(first, np.arange(m), side="right") - 1)[None].astype(np.uint16), 1)
+    low, high = (np.take(ascending, ends, axis=1) for ends in (first, last))
+    return Rows(z, order.astype(np.uint32), ascending, strip, low, high)
+
+
+def _room(rows: Rows) -> Strips:
+    return empty_strips(rows.values.shape[1], rows.low.shape[1])
 
 
 def _length(k: int) -> tuple[int, ...]:
     return (0,) * k  # carries k in its type, so that the kernel is compiled, and cached, for each k
 
 
-@intrinsic
-def _sweep_block(typing_context, xs, ys, at, m, neighbours, out, q):
-    """Write the k-th smallest distances of the queries at, at + 1, ... to out[q], out[q + 1], ..., LANES of them."""
-    signature = types.void(xs, ys, types.int64, types.int64, neighbours, out, types.int64)
-    k = len(neighbours)
-
-    def build(context, b, signature, args):
-        xs, ys, at, m, _, out, q = args
-        float32, int64 = ir.FloatType(), ir.IntType(64)
-        vector = ir.VectorType(float32, LANES)
-
-        def data(array, argument):
-            return context.make_array(signature.args[argument])(context, b, array).data
-
-        def function(name, arity):
-            kind = ir.FunctionType(vector, [vector] * arity)
-            callee = cgutils.get_or_insert_function(b.module, kind, f"llvm.{name}.v{LANES}f32")
-            return lambda *operands: b.call(callee, operands, fastmath=("fast",))
-
-        absolute, smaller, larger = function("fabs", 1), function("minnum", 2), function("maxnum", 2)
-
-        def lanes(start, index):
-            return b.bitcast(b.gep(start, [index]), vector.as_pointer())
-
-        def load(start, index):
-            return b.load(lanes(start, index), align=4)
-
-        x_data, y_data, out_data = data(xs, 0), data(ys, 1), data(out, 5)
-        x, y = load(x_data, at), load(y_data, at)
-        before, sweep, done = b.block, b.append_basic_block("sweep"), b.append_basic_block("done")
-        b.branch(sweep)
-
-        b.position_at_end(sweep)
-        first = b.phi(int64)
-        nearest = [b.phi(vector) for _ in range(k)]  # ascending
-        kept = nearest
-        for step in range(UNROLL):
-            offset = b.add(first, int64(step))
-            edges = []
-            for other in (b.add(at, offset), b.sub(at, offset)):
-                dx = absolute(b.fsub(load(x_data, other), x))
-                distance = larger(dx, absolute(b.fsub(load(y_data, other), y)))
-                edges.append(dx)
-                inserted = []
-                for value in kept:
-                    inserted.append(smaller(value, distance))
-                    distance = larger(value, distance)
-                kept = inserted
-        open_lanes = b.bitcast(b.fcmp_ordered("<", smaller(*edges), kept[-1]), ir.IntType(LANES))
-        following = b.add(first, int64(UNROLL))
-        go_on = b.and_(b.icmp_unsigned("!=", open_lanes, open_lanes.type(0)), b.icmp_signed("<", following, m))
-        unknown = ir.Constant(vector, [float32(np.finfo(np.float32).max)] * LANES)
-        first.add_incoming(int64(1), before)
-        first.add_incoming(following, b.block)
-        for start, end in zip(nearest, kept, strict=True):
-            start.add_incoming(unknown, before)
-            start.add_incoming(end, b.block)
-        b.cbranch(go_on, sweep, done)
-
-        b.position_at_end(done)
-        b.store(kept[-1], lanes(out_data, q), align=4)
-        return context.get_dummy_value()
-
-    return signature, build
+def _in_threads(
+    work: Callable[[NDArray[np.int64], NDArray[np.float64]], None], pairs: NDArray[np.int64], n_jobs: int | None
+) -> NDArray[np.float64]:
+    """work(pairs, means) on chunks of the pairs."""
+    means = np.empty(len(pairs))
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(pairs), CHUNK)]
+    threads = min(n_jobs or numba.config.NUMBA_NUM_THREADS, len(chunks))  # pyright: ignore
+    if threads == 1:
+        work(pairs, means)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda chunk: work(pairs[chunk], means[chunk]), chunks))
+    return means
 
 
-@numba.njit(nogil=True, cache=True)
-def _sweep(z, order, pairs, neighbours, distances):
-    m = z.shape[1]
-    pad = m + UNROLL + LANES  # a lane looks at most m + UNROLL away
-    xs, ys = np.zeros(m + 2 * pad, np.float32), np.zeros(m + 2 * pad, np.float32)
-    xs[:pad], xs[pad + m :] = -FAR, FAR
-    swept = np.empty(m + LANES, np.float32)
+@njit(nogil=True)
+def _pair_distances(rows, i, j, strips, length, by_place, distances):
+    arrange(strips, rows.ascending[i], rows.order[i], rows.values[j], rows.strip[j])
+    kth_of_strips(strips, rows.low[j], rows.high[j], length, by_place)
+    _to_samples(strips, rows.order[i], by_place, distances)
+
+
+@njit(nogil=True)
+def _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, count_x, count_y):
+    by_place, box_x, box_y, reach_x, reach_y = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    m = len(count_x)
+    _pair_distances(rows, i, j, strips, length, by_place, reach_x)
+    if is_second:
+        _just_beyond(by_place)
+        boxes_of_strips(strips, rows.low[j], rows.high[j], by_place, box_x, box_y)
+        _to_samples(strips, rows.order[i], box_x, reach_x)
+        _to_samples(strips, rows.order[i], box_y, reach_y)
+        _just_beyond(reach_x)
+        _just_beyond(reach_y)
+    else:
+        reach_y[:m] = reach_x[:m]
+    count_near(rungs.samples[i], rungs.eighths[i], rungs.top[i], rows.values[i], reach_x, count_x)
+    count_near(rungs.samples[j], rungs.eighths[j], rungs.top[j], rows.values[j], reach_y, count_y)
+
+
+@_cached
+def _fill_distances(rows, pairs, strips, length, distances):
+    by_place = np.empty_like(strips.x)
     for p in range(len(pairs)):
-        x, y, by_x = z[pairs[p, 0]], z[pairs[p, 1]], order[pairs[p, 0]]
-        for r in range(m):
-            xs[pad + r], ys[pad + r] = x[by_x[r]], y[by_x[r]]
-        for q in range(0, m, LANES):
-            _sweep_block(xs, ys, pad + q, m, neighbours, swept, q)  # pyright: ignore
-        for r in range(m):
-            distances[p, by_x[r]] = swept[r]
+        _pair_distances(rows, pairs[p, 0], pairs[p, 1], strips, length, by_place, distances[p])
 
 
-@numba.njit(nogil=True, cache=True)
-def _mean_logs(distances, means):
-    pairs, m = distances.shape
-    whole = m - m % 4
-    for p in range(pairs):
-        d, total = distances[p], 0.0
-        for r in range(0, whole, 4):  # one log for four: a product of four float32 fits a float64
-            total += np.log(np.float64(d[r]) * d[r + 1] * d[r + 2] * d[r + 3])
-        for r in range(whole, m):
-            total += np.log(np.float64(d[r]))
-        means[p] = total / m
+@_cached
+def _fill_counts(rows, rungs, pairs, strips, length, is_second, counts):
+    scratch = np.empty((5, len(strips.x)), np.float32)
+    for p in range(len(pairs)):
+        i, j = pairs[p]
+        _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, counts[0, p], counts[1, p])
+
+
+@_cached
+def _mean_logs(rows, pairs, strips, length, means):
+    by_place, distances = np.empty_like(strips.x), np.empty(rows.values.shape[1], np.float32)
+    for p in range(len(pairs)):
+        _pair_distances(rows, pairs[p, 0], pairs[p, 1], strips, length, by_place, distances)
+        means[p] = _mean_log(distances)
+
+
+@_cached
+def _mean_digammas(rows, rungs, pairs, strips, length, is_second, psi, means):
+    m = rows.values.shape[1]
+    scratch, counts = np.empty((5, len(strips.x)), np.float32), np.empty((2, m), np.int64)
+    for p in range(len(pairs)):
+        i, j = pairs[p]
+        _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, counts[0], counts[1])
+        along_x = along_y = 0.0
+        for n in range(m):
+            along_x += psi[counts[0, n]]
+            along_y += psi[counts[1, n]]
+        means[p] = (along_x + along_y) / m
+
+
+@njit(nogil=True)
+def _to_samples(strips, by_x, by_place, by_sample):
+    for strip in range(len(strips.first)):
+        for at in range(strips.first[strip], strips.last[strip]):
+            by_sample[by_x[strips.rank[at]]] = by_place[at]
+
+
+@njit(nogil=True)
+def _just_beyond(values):
+    """Not below zero: a strict comparison with the next float32 takes equality in. Its bits count one more."""
+    bits = values.view(np.int32)
+    for n in range(len(bits)):
+        bits[n] += np.int32(1)
+
+
+@njit(nogil=True)
+def _mean_log(distances):
+    m = len(distances)
+    whole, total = m - m % 4, 0.0
+    for n in range(0, whole, 4):  # one log for four: a product of four float32 fits a float64
+        total += np.log(np.float64(distances[n]) * distances[n + 1] * distances[n + 2] * distances[n + 3])
+    for n in range(whole, m):
+        total += np.log(np.float64(distances[n]))
+    return total / m

@@ -1,95 +1,203 @@
-"""Distance to the k-th neighbour for many pairs of neurons at once, on a torch device: made for CUDA, runs on any.
+"""The k-nearest-neighbour searches of many pairs at once as Triton kernels, for NVIDIA GPUs.
 
-The sweep of `cpu.py` with whole tensors for vectors. All queries of many pairs start together; at each offset every
-open query meets one sample on either side of it in the order of the pair's first neuron and keeps its k smallest
-distances; from time to time the queries that cannot improve any more are written down and left behind. Only
-differences, minima and maxima of float32 numbers are taken, so the result is exact, bit for bit that of a k-d tree.
+The sweep of `cpu.py` for warps: one warp holds TILE neighbouring queries of a pair, in the order of the pair's first
+neuron, one a lane. Samples are broadcast to it, first those of the tile, then outwards on either side until no lane
+can be changed by what is further away along the first neuron alone. The k smallest distances of a lane stay in
+registers. Only differences, minima and maxima of float32 numbers are taken, so distances are those of a k-d tree bit
+for bit and counts those of all differences; nothing is added up across programs.
 """
+
+# Triton reads the kernels as a language of its own, and is not installed everywhere.
+# pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
+from threading import Lock
 
 import numpy as np
 import torch
+import triton
+import triton.language as tl
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-FAR = 1e30  # sentinel at both ends of a sorted row: beyond every sample, and a float32 difference away from them
-OFFSETS = 8  # offsets between two looks at which queries are still open
+from .devices import FAR, Layer, mapped, mean_logs
+from .devices import mean_digammas as means_of
+
+TILE = tl.constexpr(32)  # queries of a program, one a lane of its warp
+STEP = tl.constexpr(16)  # samples met between two looks at whether a lane is still open; divides TILE
+BLOCK = tl.constexpr(128)  # queries of a program that counts
+BEYOND = tl.constexpr(FAR)
+UNKNOWN = tl.constexpr(float(torch.finfo(torch.float32).max))
+BYTES_A_SAMPLE = 96
+EXACT = {"enable_fp_fusion": False}
+LAUNCH = Lock()  # several threads, one a GPU, may compile the same kernel
 
 
 def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float32]:
     """Max-norm distance of every sample to its k-th neighbour, for every pair of rows of z.
 
-    z: (n_neurons, n_samples), more than k samples, all below 1e29 in size. pairs: (P, 2).
-    Returns (P, n_samples), in the order of the samples.
+    z: (n_neurons, n_samples), more than k samples, all below 1e29 in size. pairs: (P, 2). device: one GPU, or "cuda"
+    for all. Returns (P, n_samples), in the order of the samples. ValueError if the device cannot be used.
     """
-    return np.concatenate([d.cpu().numpy() for d in _chunks(z, pairs, k, device)])
+    return mapped(partial(_distances, k=k), z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE)
+
+
+def marginal_counts(
+    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
+) -> NDArray[np.int32]:
+    """Samples near every sample along either neuron of every pair, (2, P, n_samples), as `reference.marginal_counts`.
+
+    z, pairs, device: as `kth_distances` takes them. estimator: "ksg1" or "ksg2".
+    """
+    work = partial(_counts, k=k, estimator=estimator)
+    return mapped(work, z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE, axis=1)
 
 
 def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float64]:
     """Mean over the samples of the log of `kth_distances`, (P,)."""
-    return np.concatenate([d.double().log().mean(dim=1).cpu().numpy() for d in _chunks(z, pairs, k, device)])
+
+    def work(layer: Layer, chunk: Tensor) -> Tensor:
+        return mean_logs(_distances(layer, chunk, k))
+
+    return mapped(work, z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE)
 
 
-def _chunks(z: NDArray[np.float32], pairs: NDArray[np.int64], k: int, device: str) -> Iterator[Tensor]:
-    values, chosen = _moved(z, device), _moved(pairs, device)
-    order = values.argsort(dim=1)
-    for chunk in chosen.split(max(1, _queries_at_once(k, values.device) // z.shape[1])):
-        first, second = chunk.unbind(dim=1)
-        by_first = order[first]
-        swept = _sweep(values[first].gather(1, by_first), values[second].gather(1, by_first), k)
-        yield torch.empty_like(swept).scatter_(1, by_first, swept)
+def mean_digammas(
+    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
+) -> NDArray[np.float64]:
+    """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
+
+    def work(layer: Layer, chunk: Tensor) -> Tensor:
+        return means_of(_counts(layer, chunk, k, estimator), estimator)
+
+    return mapped(work, z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE)
 
 
-def _moved(array: NDArray, device: str) -> Tensor:
-    try:
-        return torch.as_tensor(array, device=device)
-    except (AssertionError, RuntimeError) as error:  # what torch raises depends on how it was built
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device={device!r} cannot be used here ({reason}): try device='cpu'") from error
+def _distances(layer: Layer, chunk: Tensor, k: int) -> Tensor:
+    return _swept(layer, chunk, k, box=False)[0]
 
 
-def _queries_at_once(k: int, device: torch.device) -> int:
-    if device.type != "cuda":
-        return 2**19
-    free, _ = torch.cuda.mem_get_info(device)
-    return min(2**30, free // 2 // (8 * k + 128))  # bytes a query takes; positions fit 32 bits
+def _counts(layer: Layer, chunk: Tensor, k: int, estimator: str) -> Tensor:
+    reach = _swept(layer, chunk, k, box=estimator == "ksg2")
+    pairs, m = reach.shape[1:]
+    counts = reach.new_empty((2, pairs, m), dtype=torch.int32)
+    grid = (pairs * triton.cdiv(m, BLOCK.value), 2)
+    top = 1 << (m.bit_length() - 1)
+    with LAUNCH:
+        _count[grid](
+            layer.ascending, layer.order, chunk, reach, counts, m, pairs * m, top, reach.shape[0], estimator == "ksg1",
+            **EXACT,
+        )  # fmt: skip
+    return counts
 
 
-def _sweep(x: Tensor, y: Tensor, k: int) -> Tensor:
-    """k-th smallest distance of the points of every row; x, y: (P, M), x ascending along a row."""
-    rows, m = x.shape
-    xs, ys = pad(x, (1, 1), value=FAR), pad(y, (1, 1)).flatten()
-    xs[:, 0] = -FAR
-    xs = xs.flatten()
-
-    query = torch.arange(rows * m, dtype=torch.int32, device=x.device)
-    left = query // m * (m + 2)  # the sentinels of the query's row
-    right = left + m + 1
-    at = left + query % m + 1
-    nearest = [torch.full_like(x.flatten(), torch.finfo(x.dtype).max) for _ in range(k)]  # ascending
-    distances = torch.empty_like(nearest[0])
-    reached = 0
-    while len(query):
-        qx, qy = xs.index_select(0, at), ys.index_select(0, at)
-        edges = [qx, qx]
-        for offset in range(reached + 1, reached + OFFSETS + 1):
-            others = torch.minimum(at + offset, right), torch.maximum(at - offset, left)
-            edges = [xs.index_select(0, other).sub_(qx).abs_() for other in others]
-            for other, dx in zip(others, edges, strict=True):
-                _insert(torch.maximum(ys.index_select(0, other).sub_(qy).abs_(), dx), nearest)
-        reached += OFFSETS
-        distances[query.long()] = nearest[-1]
-        still_open = (torch.minimum(*edges) < nearest[-1]).nonzero().squeeze(1)
-        query, left, right, at, *nearest = (t.index_select(0, still_open) for t in (query, left, right, at, *nearest))
-    return distances.view(rows, m)
+def _swept(layer: Layer, chunk: Tensor, k: int, *, box: bool) -> Tensor:
+    """Distances to the k-th neighbour (1, P, M), or the furthest of the neighbours along either neuron (2, P, M)."""
+    pairs, m = len(chunk), layer.values.shape[1]
+    tiles = triton.cdiv(m, TILE.value)
+    beyond = (0, tiles * TILE.value - m)
+    first, second = chunk.unbind(dim=1)
+    x = pad(layer.ascending, beyond, value=FAR)[first]
+    y = layer.values[second].gather(1, pad(layer.order, beyond)[first])
+    points = torch.stack((x, y), dim=-1).view(torch.int64)  # one load a point
+    reach = x.new_empty((1 + box, pairs, m))
+    with LAUNCH:
+        _sweep[pairs * tiles,](points, layer.order, chunk, reach, m, pairs * m, tiles, k, box, num_warps=1, **EXACT)
+    return reach
 
 
-def _insert(distance: Tensor, nearest: list[Tensor]) -> None:
-    for value in nearest:
-        pushed_out = torch.maximum(value, distance)
-        torch.minimum(value, distance, out=value)
-        distance = pushed_out
+@triton.jit
+def _sweep(points, order, pairs, reach, m, samples, tiles, k: tl.constexpr, box: tl.constexpr):
+    pair = tl.program_id(0) // tiles
+    first = tl.program_id(0) % tiles * TILE
+    row = points + pair * tiles * TILE
+    query = tl.minimum(first + tl.arange(0, TILE), m - 1)  # lanes beyond the end repeat the last query
+    x, y = _coordinates(tl.load(row + query))
+
+    nearest = (tl.full([TILE], UNKNOWN, tl.float32),) * (k + 1)  # ascending
+    for start in range(0, TILE, STEP):
+        nearest = _meet(row + first + start, x, y, nearest)
+    nearest = nearest[1:]  # the query itself, at distance 0
+
+    left, right, end = first, first + TILE, tiles * TILE
+    open_left, open_right = left > 0, right < end
+    while open_left | open_right:
+        if open_left:
+            left -= STEP
+            nearest = _meet(row + left, x, y, nearest)
+        if open_right:
+            nearest = _meet(row + right, x, y, nearest)
+            right += STEP
+        open_left = (left > 0) & _within_reach(row + tl.maximum(left - 1, 0), x, nearest[k - 1])
+        open_right = (right < end) & _within_reach(row + tl.minimum(right, end - 1), x, nearest[k - 1])
+
+    sample = tl.load(order + tl.load(pairs + 2 * pair) * m + query)
+    out = reach + pair * m + sample
+    if box:  # whatever is at most the k-th distance away lies between left and right
+        x_furthest = tl.zeros([TILE], tl.float32)
+        y_furthest = tl.zeros([TILE], tl.float32)
+        while left < right:
+            for i in tl.static_range(STEP):
+                other_x, other_y = _coordinates(tl.load(row + left + i))
+                dx, dy = tl.abs(other_x - x), tl.abs(other_y - y)
+                inside = tl.maximum(dx, dy) <= nearest[k - 1]
+                x_furthest = tl.where(inside, tl.maximum(x_furthest, dx), x_furthest)
+                y_furthest = tl.where(inside, tl.maximum(y_furthest, dy), y_furthest)
+            left += STEP
+        tl.store(out, x_furthest)
+        tl.store(out + samples, y_furthest)
+    else:
+        tl.store(out, nearest[k - 1])
+
+
+@triton.jit
+def _meet(others, x, y, nearest):
+    for i in tl.static_range(STEP):
+        other_x, other_y = _coordinates(tl.load(others + i))
+        distance = tl.maximum(tl.abs(other_x - x), tl.abs(other_y - y))
+        kept = (tl.minimum(nearest[0], distance),)
+        for rank in tl.static_range(1, len(nearest)):
+            value = tl.maximum(nearest[rank - 1], tl.minimum(nearest[rank], distance))
+            kept = kept + (value,)  # noqa: RUF005 (Triton has no unpacking)
+        nearest = kept
+    return nearest
+
+
+@triton.jit
+def _within_reach(other, x, reach):
+    other_x, _ = _coordinates(tl.load(other))
+    return tl.max((tl.abs(other_x - x) <= reach).to(tl.int32), axis=0) > 0
+
+
+@triton.jit
+def _coordinates(point):
+    return point.to(tl.int32).to(tl.float32, bitcast=True), (point >> 32).to(tl.int32).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def _count(ascending, order, pairs, reach, counts, m, samples, top, reaches: tl.constexpr, strict: tl.constexpr):
+    """Rounded differences do not decrease along a row: a search by halving finds on either side how many are near."""
+    blocks = tl.cdiv(m, BLOCK)
+    pair, axis = tl.program_id(0) // blocks, tl.program_id(1)
+    query = tl.minimum(tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK), m - 1)
+    neuron = tl.load(pairs + 2 * pair + axis) * m
+    x = tl.load(ascending + neuron + query)
+    sample = tl.load(order + neuron + query) + pair * m
+    limit = tl.load(reach + sample + axis % reaches * samples)
+
+    below = tl.zeros([BLOCK], tl.int32)
+    above = tl.zeros([BLOCK], tl.int32)
+    step = top
+    while step > 0:
+        other = query - below - step
+        dx = tl.abs(tl.load(ascending + neuron + other, mask=other >= 0, other=BEYOND) - x)
+        below = tl.where((dx < limit) if strict else (dx <= limit), below + step, below)
+        other = query + above + step
+        dx = tl.abs(tl.load(ascending + neuron + other, mask=other < m, other=BEYOND) - x)
+        above = tl.where((dx < limit) if strict else (dx <= limit), above + step, above)
+        step //= 2
+    tl.store(counts + sample + axis * samples, below + above)

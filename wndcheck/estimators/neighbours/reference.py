@@ -1,6 +1,8 @@
-"""Distance to the k-th neighbour by a k-d tree, in any dimension: slow, short, and the oracle of the other kernels."""
+"""What the kernels are checked against: neighbours by a k-d tree in any dimension, counts by all differences."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,3 +15,23 @@ def kth_distances(points: NDArray[np.floating], *, k: int) -> NDArray[np.float64
     points: (n_samples, d), more than k of them. Returns (n_samples,), float64.
     """
     return KDTree(points).query(points, k=k + 1, p=np.inf)[0][:, k]
+
+
+def marginal_counts(
+    x: NDArray[np.floating], y: NDArray[np.floating], *, k: int, estimator: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Samples near every sample along x and along y alone, itself not counted, (n_samples,) each.
+
+    "ksg1": strictly nearer than the k-th neighbour of (x, y) in the max-norm. "ksg2": no further along that axis than
+    the furthest of the neighbours up to the k-th (Kraskov et al. 2004, eq. 8 and 9). Differences keep the dtype.
+    """
+    along = [np.abs(values[:, None] - values) for values in (x, y)]
+    for differences in along:
+        np.fill_diagonal(differences, np.inf)
+    joint = np.maximum(*along)
+    reach = np.sort(joint, axis=1)[:, [k - 1]]
+    if estimator == "ksg1":
+        return tuple((differences < reach).sum(axis=1) for differences in along)  # pyright: ignore
+    box = joint <= reach
+    furthest = [np.where(box, differences, 0).max(axis=1, keepdims=True) for differences in along]
+    return tuple((d <= most).sum(axis=1) for d, most in zip(along, furthest, strict=True))  # pyright: ignore

@@ -1,0 +1,78 @@
+"""Samples near a query along one axis, on a CPU: an exact search of a sorted row, eight samples at a step.
+
+A row of M samples has every 8th and every 64th of them laid out beside it; a search counts among the 64ths, then in one
+vector of 8ths, then in one of samples. A sample is near if its difference, as float32 rounds it, is below the reach:
+differences are monotone along a sorted row, so the count is that of comparing all of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .strips import FAR
+from .vectors import LANES, count_less, load, minus, spread
+
+
+class Ladder(NamedTuple):
+    """Rows in ascending order with sentinels behind them, and every 8th and 64th of their samples."""
+
+    samples: NDArray[np.float32]  # (N, 64 n), n the least with more than M places
+    eighths: NDArray[np.float32]  # (N, 8 n)
+    top: NDArray[np.float32]  # (N, n), filled up to whole vectors
+
+
+def ladder(ascending: NDArray[np.float32]) -> Ladder:
+    """ascending: (N, M)."""
+    rows, m = ascending.shape
+
+    def filled(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+        wider = np.full((rows, length), FAR)
+        wider[:, : values.shape[1]] = values
+        return wider
+
+    samples = filled(ascending, (m // LANES**2 + 1) * LANES**2)
+    top = np.ascontiguousarray(samples[:, LANES**2 - 1 :: LANES**2])
+    return Ladder(
+        samples, np.ascontiguousarray(samples[:, LANES - 1 :: LANES]), filled(top, -(-top.shape[1] // LANES) * LANES)
+    )
+
+
+def _searcher(count):
+    """Number of samples at the start of a row that count(vector, query, reach) takes, the last of which bounds them."""
+
+    @njit(nogil=True, forceinline=True)
+    def search(samples, eighths, top, query, reach):
+        found = 0
+        for at in range(0, len(top), LANES):
+            found += count(load(top, at), query, reach)
+        found = LANES * found + count(load(eighths, LANES * found), query, reach)
+        return LANES * found + count(load(samples, LANES * found), query, reach)
+
+    return search
+
+
+@njit(nogil=True, forceinline=True)
+def _left_of_the_right_end(values, query, reach):
+    return count_less(minus(values, query), reach)
+
+
+@njit(nogil=True, forceinline=True)
+def _beyond_the_left_end(values, query, reach):
+    return LANES - count_less(minus(query, values), reach)
+
+
+_search_right = _searcher(_left_of_the_right_end)
+_search_left = _searcher(_beyond_the_left_end)
+
+
+@njit(nogil=True)
+def count_near(samples, eighths, top, queries, reaches, counts):
+    """Other samples of the row nearer to every query than its reach; queries are samples of the row."""
+    for n in range(len(queries)):
+        query, reach = spread(queries[n]), spread(reaches[n])
+        right = _search_right(samples, eighths, top, query, reach)
+        counts[n] = max(0, right - _search_left(samples, eighths, top, query, reach) - 1)
