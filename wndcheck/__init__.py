@@ -9,9 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wndcheck.estimators import PairwiseInformation, knn_entropy, mutual_information, pairwise_mi
+    from wndcheck.estimators import (
+        PairwiseInformation,
+        knn_entropy,
+        mutual_information,
+        normalize_mi,
+        pairwise_mi,
+    )
 
-__all__ = ["PairwiseInformation", "knn_entropy", "mutual_information", "pairwise_mi"]
+__all__ = ["PairwiseInformation", "knn_entropy", "mutual_information", "normalize_mi", "pairwise_mi"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-import math
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .samples import check_k, real_samples, resolution_of, z_scores
+from .formulas import entropy_from_log_distance, nats_per_unit
+from .samples import Samples, check_base, check_k, real_samples
+from .scores import z_scores
 
-T = TypeVar("T", float, NDArray[np.float64])
 
-
-def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False) -> float:
+def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: float | None = None) -> float:
     """Differential entropy of a sample, in nats (eq. A.1).
 
-    x: (n_samples,) or (n_samples, d), integers or floating-point numbers; d > 1 estimates the joint entropy.
-    k: the neighbour whose distance is taken. standardize: the entropy of the z-scores (sample standard deviation)
-    rather than of x itself.
+    Parameters
+    ----------
+    x : array-like, pandas object or torch tensor, (n_samples,) or (n_samples, d)
+        Integers or floating-point numbers; d > 1 estimates the joint entropy.
+    k : int
+        The neighbour whose distance is taken.
+    standardize : bool
+        The entropy of the z-scores (sample standard deviation, ddof = 1) rather than of x itself.
+    base : float, optional
+        Base of the logarithm; nats by default, 2 for bits.
 
-    TypeError if x does not hold real numbers. ValueError if its shape is another, if it holds NaN or infinity, has no
-    more than k samples, or if a k-th neighbour distance is 0 (ties): a point mass has no density.
+    Raises
+    ------
+    TypeError
+        If x does not hold real numbers.
+    ValueError
+        If its shape is another, if it holds NaN or infinity, has no more than k samples, or if a k-th neighbour
+        distance is 0 (ties): a point mass has no density.
+
+    Notes
+    -----
+    Kozachenko and Leonenko (1987) in the max-norm. Differential entropy may be negative; H(aX + b) = H(X) + log |a|.
+    At M = 1000 and k = 3 the bias is below .003 nats for most laws of one dimension, .006 where the density has poles;
+    the standard deviation is about .03.
+
+    Examples
+    --------
 
     >>> x = np.random.default_rng(0).standard_normal(100_000)
     >>> round(knn_entropy(x), 2)  # ½ log 2πe
     1.42
     """
     samples = real_samples(x, "x", ndim=(1, 2))
-    columns = samples if samples.ndim == 2 else samples[:, None]
+    columns = samples.columns
     m, d = columns.shape
     if d == 0:
-        raise ValueError(f"x has shape {samples.shape}: expected at least one column")
+        raise ValueError(f"x has shape {samples.values.shape}: expected at least one column")
     check_k(k, m)
+    check_base(base)
     if standardize:
-        z = z_scores(columns, resolution_of(x)).z
-        constant = np.flatnonzero(np.isnan(z[:, 0]))
-        if len(constant):
-            raise ValueError(f"column {constant[0]} of x is constant: it has no standard deviation to divide by")
-        columns = z.T
-    return entropy_from_log_distance(float(np.log(_kth_distances(columns, k)).mean()), m, k, d)
+        columns = standardised(samples, "x")
+    logs = np.log(positive(_kth_distances(columns, k), k))
+    return entropy_from_log_distance(float(logs.mean()), m, k, d) / nats_per_unit(base)
 
 
-def entropy_from_log_distance(mean_log_distance: T, m: int, k: int, d: int) -> T:
-    """ψ(M) − ψ(k) + d · mean log ε, with ε twice the distance to the k-th neighbour (eq. A.1)."""
-    return _digamma_difference(m, k) + d * (mean_log_distance + math.log(2))
+def standardised(samples: Samples, name: str) -> NDArray[np.float64]:
+    """z-scores of the columns, (n_samples, n_columns). ValueError if one is constant."""
+    z = z_scores(samples.columns, samples.resolution).z
+    for column in np.flatnonzero(np.isnan(z[:, 0])):
+        label = samples.labels[column] if samples.labels else column
+        raise ValueError(f"column {label} of {name} is constant: it has no standard deviation to divide by")
+    return z.T
 
 
 def row_entropies(z: NDArray[np.float64], k: int) -> NDArray[np.float64]:
@@ -55,18 +75,8 @@ def row_entropies(z: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     return entropy_from_log_distance(logs.mean(axis=1), m, k, 1)
 
 
-def _digamma_difference(m: int, k: int) -> float:
-    """ψ(m) − ψ(k) of two integers, k ≤ m."""
-    return math.fsum(1 / n for n in range(k, m))
-
-
-def _kth_distances(columns: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    if columns.shape[1] == 1:
-        distances = _kth_distances_on_a_line(np.sort(columns.T, axis=1), k)[0]
-    else:
-        from .neighbours import reference
-
-        distances = reference.kth_distances(columns, k=k)
+def positive(distances: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """The distances to the k-th neighbour, as they are. ValueError if one is 0."""
     tied = int((distances == 0).sum())
     if tied:
         raise ValueError(
@@ -74,6 +84,14 @@ def _kth_distances(columns: NDArray[np.float64], k: int) -> NDArray[np.float64]:
             "mass, or rounding) have no density to estimate; give samples without ties"
         )
     return distances
+
+
+def _kth_distances(columns: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    if columns.shape[1] == 1:
+        return _kth_distances_on_a_line(np.sort(columns.T, axis=1), k)[0]
+    from .neighbours import reference
+
+    return reference.kth_distances(columns, k=k)
 
 
 def _kth_distances_on_a_line(ascending: NDArray[np.float64], k: int) -> NDArray[np.float64]:

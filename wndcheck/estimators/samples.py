@@ -1,33 +1,51 @@
-"""What an estimator may be given: checks of the input, z-scores, and the neurons that have no density."""
+"""What an estimator may be given: arrays, tensors and frames made one kind, and the checks they must pass."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Hashable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-DDOF = 1  # "sample standard deviation"
-LARGEST_MASS = 0.01  # share of the samples at one value
-LARGEST_REPEATS = 0.01  # share of values that repeat another: half precision has some 5 % in 1000 normal samples
+ROUNDING = {"bfloat16": 2.0**-7}  # of dtypes that numpy has no name for
 
 
-def real_samples(x: ArrayLike, name: str, *, ndim: tuple[int, ...]) -> NDArray[np.float64]:
-    """x as float64; TypeError unless it holds real numbers, ValueError on a wrong ndim, NaN or infinity."""
-    array = np.asarray(x)
+class Samples(NamedTuple):
+    """Real numbers, in float64, and what they were given as."""
+
+    values: NDArray[np.float64]  # (n_samples,) or (n_samples, n_columns)
+    labels: tuple[Hashable, ...]  # names of the columns of a frame, else their numbers
+    dtype: str
+    resolution: float  # relative rounding error of dtype, at least that of float64
+
+    @property
+    def columns(self) -> NDArray[np.float64]:
+        """(n_samples, n_columns), one column for a single sample."""
+        return self.values if self.values.ndim == 2 else self.values[:, None]
+
+
+def real_samples(x: Any, name: str, *, ndim: tuple[int, ...]) -> Samples:
+    """x, array-like, a pandas object or a torch tensor, as `Samples`.
+
+    TypeError unless it holds real numbers, ValueError on a wrong ndim, NaN or infinity.
+    """
+    array, dtype = _as_array(x)
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} has dtype {array.dtype}: expected integers or floating-point numbers")
+        raise TypeError(f"{name} has dtype {dtype}: expected integers or floating-point numbers")
     if array.ndim not in ndim:
         shapes = {1: "(n_samples,)", 2: "(n_samples, n_columns)"}
         expected = " or ".join(shapes[n] for n in ndim)
         raise ValueError(f"{name} has shape {array.shape}: expected {expected}")
-    array = array.astype(np.float64)
-    unusable = ~np.isfinite(array)
+    labels = tuple(getattr(x, "columns", range(array.shape[1]))) if array.ndim == 2 else ()
+    values = array.astype(np.float64)
+    unusable = ~np.isfinite(values)
     if unusable.any():
         where = np.argwhere(unusable)[0]
-        column = f"column {where[1]} of {name}" if array.ndim == 2 else name
-        raise ValueError(f"{column} holds {array[tuple(where)]} at sample {where[0]}: expected finite numbers")
-    return array
+        column = f"column {labels[where[1]]} of {name}" if array.ndim == 2 else name
+        raise ValueError(f"{column} holds {values[tuple(where)]} at sample {where[0]}: expected finite numbers")
+    rounding = ROUNDING.get(dtype) or (float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0)
+    return Samples(values, labels, dtype, max(rounding, float(np.finfo(np.float64).eps)))
 
 
 def check_integer(value: int, name: str, *, least: int) -> None:
@@ -45,48 +63,49 @@ def check_k(k: int, n_samples: int) -> None:
         raise ValueError(f"k={k} with {n_samples} samples: expected more samples than k")
 
 
-class Scores(NamedTuple):
-    z: NDArray[np.float64]  # (n_columns, n_samples), one row a column of the samples; NaN where constant
-    log_sd: NDArray[np.float64]  # (n_columns,), log of the sample standard deviation; NaN where constant
+def check_choice(value: str | None, name: str, choices: tuple[str | None, ...]) -> None:
+    """ValueError unless value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r}: expected {' or '.join(map(repr, choices))}")
 
 
-def z_scores(columns: NDArray[np.float64], resolution: float) -> Scores:
-    """Standardise every column of (n_samples, n_columns) by its sample mean and standard deviation, in two passes.
-
-    A column is constant if its standard deviation is below what rounding leaves of its mean; resolution is the
-    relative rounding error of the samples' original dtype.
-    """
-    rows = np.ascontiguousarray(columns.T)
-    m = rows.shape[1]
-    _, exponent = np.frexp(np.abs(rows).max(axis=1, keepdims=True))
-    rows = np.ldexp(rows, -exponent)  # exact, and no square overflows
-    mean = rows.mean(axis=1, keepdims=True)
-    rows -= mean
-    sd = np.sqrt((rows**2).sum(axis=1, keepdims=True) / (m - DDOF))
-    sd[sd <= np.abs(mean) * resolution * np.sqrt(m)] = np.nan
-    return Scores(rows / sd, (np.log(sd) + exponent * np.log(2))[:, 0])
+def check_number(value: float, name: str, *, least: float, most: float) -> None:
+    """TypeError unless value is a real number, ValueError if it is outside [least, most]."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}={value!r}: expected a number")
+    if not least <= value <= most:
+        raise ValueError(f"{name}={value}: expected a number from {least:g} to {most:g}")
 
 
-def resolution_of(x: ArrayLike) -> float:
-    """Relative rounding error of x's dtype, at least that of float64."""
-    dtype = np.asarray(x).dtype
-    return max(float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0, float(np.finfo(np.float64).eps))
+def check_base(base: float | None) -> None:
+    """A logarithm's base is above 1; None stands for nats."""
+    if base is not None:
+        check_number(base, "base", least=1 + 1e-9, most=np.inf)
 
 
-def flags(columns: NDArray[np.float64], z: NDArray[np.floating], k: int) -> dict[int, str]:
-    """Columns without a density to estimate, and why: constant, a point mass, or too many ties.
+def all_pairs(n: int) -> NDArray[np.int64]:
+    """(n (n − 1) / 2, 2), i < j. ValueError if there is none."""
+    if n < 2:
+        raise ValueError(f"X has {n} columns: expected at least two neurons to pair")
+    return np.stack(np.triu_indices(n, 1), axis=1).astype(np.int64)
 
-    columns: (n_samples, n_columns), for the wording. z: (n_columns, n_samples), scores at the kernel's precision.
-    """
-    found = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
-    ascending = np.sort(z, axis=1)
-    repeats = (ascending[:, 1:] == ascending[:, :-1]).mean(axis=1)
-    massed = (ascending[:, k:] == ascending[:, :-k]).any(axis=1)  # k + 1 equal values: a k-th distance of 0
-    for column in np.flatnonzero(massed | (repeats > LARGEST_REPEATS)):
-        _, first, counts = np.unique(z[column], return_index=True, return_counts=True)
-        mass, value = counts.max() / z.shape[1], columns[first[counts.argmax()], column]
-        if massed[column] and (mass >= LARGEST_MASS or repeats[column] <= LARGEST_REPEATS):
-            found[int(column)] = f"point mass: {100 * mass:.1f} % of samples at {value:.6g}"
-        else:
-            found[int(column)] = f"tied: {100 * repeats[column]:.1f} % of values repeat"
-    return dict(sorted(found.items()))
+
+def chosen_pairs(pairs: Any, n: int) -> NDArray[np.int64]:
+    """pairs with i < j in each. ValueError unless they are (P, 2) different columns out of n."""
+    chosen = np.asarray(pairs)
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 2 or chosen.shape[1] != 2 or len(chosen) == 0:
+        raise ValueError(f"pairs has shape {chosen.shape} and dtype {chosen.dtype}: expected (P, 2) column indices")
+    chosen = np.sort(chosen.astype(np.int64), axis=1)
+    wrong = (chosen[:, 0] < 0) | (chosen[:, 1] >= n) | (chosen[:, 0] == chosen[:, 1])
+    if wrong.any():
+        raise ValueError(f"pairs holds {chosen[wrong][0].tolist()}: expected two different columns out of 0 to {n - 1}")
+    return chosen
+
+
+def _as_array(x: Any) -> tuple[NDArray, str]:
+    if hasattr(x, "detach"):  # a torch tensor, which torch alone may move and detach
+        tensor = x.detach().cpu()
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        return (tensor.float() if dtype in ROUNDING else tensor).numpy(), dtype
+    array = np.asarray(x)
+    return array, str(array.dtype)

@@ -105,7 +105,7 @@ def _room(rows: Rows) -> Strips:
 
 
 def _length(k: int) -> tuple[int, ...]:
-    return (0,) * k  # carries k in its type, so that the kernel is compiled, and cached, for each k
+    return (0,) * (k + 1)  # the sample itself and k others: the kernel is compiled, and cached, for each k
 
 
 def _in_threads(
@@ -133,7 +133,6 @@ def _pair_distances(rows, i, j, strips, length, by_place, distances):
 @njit(nogil=True)
 def _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, count_x, count_y):
     by_place, box_x, box_y, reach_x, reach_y = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
-    m = len(count_x)
     _pair_distances(rows, i, j, strips, length, by_place, reach_x)
     if is_second:
         _just_beyond(by_place)
@@ -143,7 +142,8 @@ def _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, count_x,
         _just_beyond(reach_x)
         _just_beyond(reach_y)
     else:
-        reach_y[:m] = reach_x[:m]
+        for n in range(len(count_x)):
+            reach_y[n] = reach_x[n]
     count_near(rungs.samples[i], rungs.eighths[i], rungs.top[i], rows.values[i], reach_x, count_x)
     count_near(rungs.samples[j], rungs.eighths[j], rungs.top[j], rows.values[j], reach_y, count_y)
 

@@ -57,7 +57,8 @@ def empty_strips(m: int, count: int) -> Strips:
 def arrange(strips, x_ascending, by_x, y, strip_of):
     """Fill the strips with a pair: x in ascending order, the samples in that order, y and its strips by sample."""
     x, y_by_place, ranks, first, place, marks = strips
-    place[:] = first
+    for strip in range(len(first)):
+        place[strip] = first[strip]
     for rank in range(len(by_x)):
         if rank % MARK == 0:
             for strip in range(len(place)):
@@ -143,14 +144,17 @@ _meet_box, _walk_box = _walker(_extend, _beyond)
 
 @njit(nogil=True)
 def kth_of_strips(strips, low, high, length, distances):
-    """Distance of every query to its k-th neighbour, by place; low, high: the strips' ends along y; k = len(length)."""
+    """Distance of every query to its k-th neighbour, by place.
+
+    low, high: (S,), the strips' ends along y. length: a tuple of k + 1 of anything: its type carries k.
+    """
     x, y, rank, first, last, marks = strips
     for own in range(len(low)):
         for start in range(first[own], last[own], LANES):
             at = max(first[own], min(start, last[own] - LANES))
             qx, qy = smaller(load(x, at), spread(NOBODY)), load(y, at)
             mark = rank[min(at + LANES // 2, last[own] - 1)] // MARK
-            with_itself = repeated(spread(UNKNOWN), (0, *length))
+            with_itself = repeated(spread(UNKNOWN), length)
             for lane in range(LANES):
                 with_itself = _meet_nearest(with_itself, qx, qy, x, y, at + lane)
             nearest = _walk_nearest(with_itself[1:], qx, qy, x, y, at, marks, mark, own, low, high)

@@ -6,10 +6,16 @@ has, on any CPU numba supports. Indices are taken as they are: not negative, nev
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import models, register_model
+
+intrinsic = cast(Callable[[Callable], Callable[..., Any]], numba_intrinsic)  # it hides the typing context
 
 LANES = 8
 LAYOUT = ir.VectorType(ir.FloatType(), LANES)

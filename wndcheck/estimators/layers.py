@@ -1,0 +1,113 @@
+"""A layer's neurons made ready for the kernels, and the estimates of its pairs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .entropy import row_entropies
+from .formulas import ceiling, entropy_from_log_distance, information_from_digammas
+from .neighbours import mean_digammas, mean_log_distances
+from .samples import check_choice, check_integer, check_k, check_number
+from .scores import LARGEST_JITTER, LEAST_JITTER, flags, in_single_precision, jittered, repeated_values, z_scores
+
+ESTIMATORS = ("3h", "ksg1", "ksg2")
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a pair is estimated; see `pairwise_mi`."""
+
+    k: int
+    estimator: str
+    standardize: bool
+    jitter: float | None
+    random_state: int
+
+    def check(self, n_samples: int) -> None:
+        """TypeError or ValueError for an option out of its range."""
+        check_k(self.k, n_samples)
+        check_choice(self.estimator, "estimator", ESTIMATORS)
+        check_integer(self.random_state, "random_state", least=0)
+        if self.jitter is not None:
+            check_number(self.jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
+
+    def said(self) -> dict[str, Any]:
+        """The options in plain Python."""
+        kinds = {"k": int, "estimator": str, "standardize": bool, "jitter": float, "random_state": int}
+        return {name: None if value is None else kinds[name](value) for name, value in asdict(self).items()}
+
+
+class Layer(NamedTuple):
+    """N neurons with M samples each."""
+
+    rows: NDArray[np.float32]  # (N, M), what the kernels see
+    entropies: NDArray[np.float64]  # (N,), in the rows' unit
+    log_unit: NDArray[np.float64]  # (N,), log of the rows' unit
+    flags: dict[int, str]
+    tied: int  # values that repeat another, before any jitter
+
+
+def prepared(columns: NDArray[np.float64], resolution: float, method: Method) -> Layer:
+    """The layer of columns (n_samples, n_neurons); resolution is the relative rounding error of their dtype."""
+    scores = z_scores(columns, resolution)
+    z, single = scores.z, in_single_precision(scores.z)
+    tied, found = int(repeated_values(single).sum()), flags(columns, single, method.k)
+    if method.jitter is not None:
+        z = jittered(z, method.jitter, method.random_state)
+        single = in_single_precision(z)
+        found = _flags_after_jitter(found, flags(columns, single, method.k), method.estimator)
+    log_unit = scores.log_sd
+    if not method.standardize:
+        # One unit for all neurons keeps the vanilla estimate's relative scale and float32's relative precision.
+        log_unit = np.full(len(z), np.nanmax(scores.log_sd, initial=-np.inf))
+        z = z * np.exp(scores.log_sd - log_unit)[:, None]
+        single = in_single_precision(z)
+    return Layer(single, row_entropies(z, method.k), log_unit, found, tied)
+
+
+def estimates(
+    layer: Layer,
+    rows: NDArray[np.float32],
+    pairs: NDArray[np.int64],
+    method: Method,
+    *,
+    device: str = "auto",
+    n_jobs: int | None = None,
+) -> NDArray[np.float64]:
+    """Mutual information of the pairs (P, 2) in nats, (P,); NaN where a neuron is flagged.
+
+    rows: the layer's, each in any order of its samples.
+    """
+    found = np.full(len(pairs), np.nan)
+    usable = ~np.isin(pairs, list(layer.flags)).any(axis=1)
+    if not usable.any():
+        return found
+    chosen, m, k = pairs[usable], rows.shape[1], int(method.k)
+    if method.estimator == "3h":
+        logs = mean_log_distances(rows, chosen, k=k, device=device, n_jobs=n_jobs)
+        found[usable] = layer.entropies[chosen].sum(axis=1) - entropy_from_log_distance(logs, m, k, 2)
+    else:
+        means = mean_digammas(rows, chosen, k=k, estimator=method.estimator, device=device, n_jobs=n_jobs)
+        found[usable] = information_from_digammas(means, m, k, method.estimator)
+    return found
+
+
+def identical(layer: Layer, pairs: NDArray[np.int64], found: NDArray[np.float64], method: Method) -> NDArray[np.int64]:
+    """Those of the pairs whose rows are equal, or opposite, to what rounding leaves of them.
+
+    Only pairs near the estimators' ceiling are looked at, so it costs nothing.
+    """
+    suspects = pairs[found > ceiling(layer.rows.shape[1], method.k) - 1]
+    first, second = layer.rows[suspects[:, 0]], layer.rows[suspects[:, 1]]
+    apart = np.minimum(np.abs(first - second).max(axis=1), np.abs(first + second).max(axis=1))
+    return suspects[apart < 1e-4 * np.abs(first).max(axis=1)]
+
+
+def _flags_after_jitter(before: dict[int, str], after: dict[int, str], estimator: str) -> dict[int, str]:
+    """Jitter parts ties; to a point mass it gives a density of its own making, which 3H would measure."""
+    kept = {c: reason for c, reason in before.items() if estimator == "3h" and reason.startswith("point mass")}
+    return dict(sorted((after | kept).items()))

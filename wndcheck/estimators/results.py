@@ -1,0 +1,124 @@
+"""What `pairwise_mi` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .resampling import p_values
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False)
+class PairwiseInformation:
+    """Mutual information of the pairs of a layer's neurons, in nats or the base asked for; negative estimates are kept.
+
+    pairs: (P, 2), i < j. pair_mi: (P,), NaN where a neuron is flagged.
+    entropy: (N,), differential entropy of every neuron in the units of the data, NaN where flagged.
+    null_mi: (n_shuffles, P), the estimates of the shuffled pairs; None without a null.
+    subsample_mi: (n_subsamples, P), the estimates of disjoint parts of the samples; None without them.
+    labels: (N,), the neurons' names. flags: name -> why the neuron has no estimate.
+    identical: (Q, 2), those of the pairs that are one neuron up to shift, scale and sign: their estimate is
+    ψ(M) − ψ(k), an artefact that grows like log M. meta: how the estimate was made, in plain Python.
+    """
+
+    pairs: NDArray[np.int64]
+    pair_mi: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+    null_mi: NDArray[np.float64] | None
+    subsample_mi: NDArray[np.float64] | None
+    labels: tuple[Hashable, ...]
+    flags: dict[Hashable, str]
+    identical: NDArray[np.int64]
+    meta: dict[str, Any]
+
+    @property
+    def score(self) -> float:
+        """Dependence score ι: mean of pair_mi over the pairs without a flag (§4); NaN if every pair has one."""
+        return _finite_mean(self.pair_mi)
+
+    @property
+    def score_se(self) -> float:
+        """Standard error of the score over samples, from the scores of the subsamples; NaN without them.
+
+        Every subsample holds the whole layer, so what pairs with a neuron in common share is in it: the error falls
+        like 1 / √N, not like that of a mean of independent pairs.
+        """
+        if self.subsample_mi is None:
+            return float("nan")
+        return float(_standard_error(np.array([_finite_mean(part) for part in self.subsample_mi])))
+
+    @property
+    def pair_se(self) -> NDArray[np.float64] | None:
+        """Standard error of every pair's estimate over samples, (P,); None without subsamples.
+
+        The variance of an estimate of M samples is that of a part of M / n of them, over n (Holmes and Nemenman 2019).
+        """
+        return None if self.subsample_mi is None else _standard_error(self.subsample_mi)
+
+    @property
+    def pair_corrected(self) -> NDArray[np.float64] | None:
+        """pair_mi above the mean of the pair's null, (P,): free of the margins and of the estimator's bias.
+
+        For 3H it is the mean over shuffles π of Ĥ(x, πy) − Ĥ(x, y). None without a null.
+        """
+        return None if self.null_mi is None else self.pair_mi - self.null_mi.mean(axis=0)
+
+    @property
+    def corrected_score(self) -> float | None:
+        """Mean of pair_corrected over the pairs without a flag; None without a null."""
+        return None if self.pair_corrected is None else _finite_mean(self.pair_corrected)
+
+    @cached_property
+    def p_values(self) -> NDArray[np.float64]:
+        """One-sided p-value of every pair against independence, (P,), NaN where flagged; see `resampling.p_values`.
+
+        ValueError with fewer than two shuffles.
+        """
+        if self.null_mi is None or len(self.null_mi) < 2:
+            raise ValueError("p-values need two shuffles or more: pairwise_mi(..., null='shuffle', n_shuffles=8)")
+        return p_values(self.pair_mi, self.null_mi)
+
+    def dependent(self, rate: float = 0.05) -> NDArray[np.bool_]:
+        """Pairs, (P,), found dependent: of them a share of at most `rate` is expected to be false.
+
+        Benjamini and Hochberg (1995) on the p-values; flagged pairs are left out. ValueError as for p_values.
+        """
+        from scipy.stats import false_discovery_control
+
+        known = np.isfinite(self.p_values)
+        found = np.zeros(len(self.pairs), dtype=bool)
+        if known.any():
+            found[known] = false_discovery_control(self.p_values[known]) <= rate
+        return found
+
+    @property
+    def mi(self) -> NDArray[np.float64]:
+        """pair_mi as a symmetric (N, N) matrix; NaN on the diagonal and for pairs that were not asked for."""
+        matrix = np.full((len(self.entropy),) * 2, np.nan)
+        first, second = self.pairs.T
+        matrix[first, second] = matrix[second, first] = self.pair_mi
+        return matrix
+
+    def to_frame(self) -> pandas.DataFrame:
+        """`mi` as a pandas DataFrame with the neurons' names. ImportError without pandas."""
+        from pandas import DataFrame
+
+        return DataFrame(self.mi, index=list(self.labels), columns=list(self.labels))
+
+
+def _finite_mean(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _standard_error(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of an estimate of all samples, from estimates of len(parts) disjoint parts of them."""
+    return parts.std(axis=0, ddof=1) / np.sqrt(len(parts))
