@@ -110,7 +110,8 @@ def pairwise_mi(
     null : {None, "shuffle"}
         "shuffle" estimates the same pairs n_shuffles times more with every neuron's samples in an order of its own.
     n_shuffles : int
-        One is enough for the corrected score of a layer; eight give a pair a standard deviation like KSG1's.
+        One is enough for the corrected score of a layer; eight give a pair a standard deviation like KSG1's. No p-value
+        is below 1 / (1 + P n_shuffles): few pairs want more shuffles.
     n_subsamples : int
         Estimate the pairs of that many disjoint parts of the samples too, for standard errors; ten serve well.
     random_state : int
@@ -144,7 +145,8 @@ def pairwise_mi(
     Examples
     --------
     >>> x, noise = np.random.default_rng(0).standard_normal((2, 1000))
-    >>> layer = pairwise_mi(np.stack([x, noise, 0.9 * x + 0.19**0.5 * noise], axis=1), estimator="ksg1", null="shuffle")
+    >>> X = np.stack([x, noise, 0.9 * x + 0.19**0.5 * noise], axis=1)
+    >>> layer = pairwise_mi(X, estimator="ksg1", null="shuffle", n_shuffles=40)
     >>> layer.pairs[layer.dependent()].tolist()
     [[0, 2], [1, 2]]
     >>> round(float(layer.mi[0, 2]), 1)  # −½ log(1 − .81) = 0.83

@@ -138,11 +138,19 @@ def test_controls_of_a_dead_layer_are_nan(alive: int) -> None:
 
 
 def result(entropy: list[float], pair_mi: list[float], flags: dict[int, str] | None = None) -> PairwiseInformation:
-    """Three neurons and their three pairs, each corrected to half its information, nulls 0, .1 and .2."""
+    """Three neurons and their three pairs, nulls 0, .1 and .2."""
     pairs = np.array([[0, 1], [0, 2], [1, 2]])
-    information = np.array(pair_mi)
-    null = np.array([[0.0, 0.1, 0.2]])
-    return PairwiseInformation(pairs, information, np.array(entropy), information / 2, null, flags or {}, {})
+    return PairwiseInformation(
+        pairs=pairs,
+        pair_mi=np.array(pair_mi),
+        entropy=np.array(entropy),
+        null_mi=np.array([[0.0, 0.1, 0.2]]),
+        subsample_mi=None,
+        labels=(0, 1, 2),
+        flags=dict(flags or {}),
+        identical=pairs[:0],
+        meta={},
+    )
 
 
 def test_summaries_by_hand() -> None:
@@ -151,7 +159,7 @@ def test_summaries_by_hand() -> None:
     assert found["entropy"] == pytest.approx(2.5)
     assert found["entropy_change"] == pytest.approx(0.5)
     assert found["score"] == pytest.approx(0.55)
-    assert found["corrected_score"] == pytest.approx(0.275)
+    assert found["corrected_score"] == pytest.approx(0.45)  # nulls 0, .1 and .2
     assert found["share_above_null"] == pytest.approx(2 / 3)  # above .19: .5 and 1.05
     # ΔH = (1, 0, .5), ΔI = (.4, -.1, .75): less the mean ΔH of the pair, (.5, .75, .25).
     assert found["lemma_excess"] == pytest.approx(np.mean([-0.1, -0.85, 0.5]))

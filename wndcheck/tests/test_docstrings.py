@@ -1,0 +1,30 @@
+"""The examples in the public docstrings give what they say."""
+
+from __future__ import annotations
+
+import doctest
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import wndcheck
+from wndcheck import knn_entropy, mutual_information, normalize_mi, pairwise_mi
+
+PUBLIC = {f.__name__: f for f in (knn_entropy, mutual_information, normalize_mi, pairwise_mi)}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_examples(name: str) -> None:
+    function: Callable[..., object] = PUBLIC[name]
+    examples = doctest.DocTestFinder().find(function, name, globs={"np": np, **PUBLIC})
+    assert any(test.examples for test in examples), f"{name} shows no example"
+    runner = doctest.DocTestRunner()
+    for test in examples:
+        said: list[str] = []
+        assert runner.run(test, out=said.append).failed == 0, "".join(said)
+
+
+def test_every_public_function_has_one() -> None:
+    functions = {name for name in wndcheck.__all__ if not isinstance(getattr(wndcheck, name), type)}
+    assert functions == PUBLIC.keys()
