@@ -1,7 +1,8 @@
 """Samples near a query along one axis, on a CPU: an exact search of a sorted row, eight samples at a step.
 
-A row of M samples has every 8th and every 64th of them laid out beside it; a search counts among the 64ths, then in one
-vector of 8ths, then in one of samples. A sample is near if its difference, as float32 rounds it, is below the reach:
+A row of M samples has every 8th and every 64th of them laid out beside it. Mostly the end of what is near lies among the
+64 samples on that side of the query, and one vector of 8ths and one of samples find it; else a search begins with the
+64ths. A sample is near if its difference, as float32 rounds it, is below the reach:
 differences are monotone along a sorted row, so the count is that of comparing all of them.
 """
 
@@ -14,14 +15,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .strips import FAR
-from .vectors import LANES, count_less, load, minus, spread
+from .vectors import LANES, count_less, element, load, minus, spread
 
 
 class Ladder(NamedTuple):
     """Rows in ascending order with sentinels behind them, and every 8th and 64th of their samples."""
 
     samples: NDArray[np.float32]  # (N, 64 n), n the least with more than M places
-    eighths: NDArray[np.float32]  # (N, 8 n)
+    eighths: NDArray[np.float32]  # (N, 8 n + 8)
     top: NDArray[np.float32]  # (N, n), filled up to whole vectors
 
 
@@ -35,9 +36,11 @@ def ladder(ascending: NDArray[np.float32]) -> Ladder:
         return wider
 
     samples = filled(ascending, (m // LANES**2 + 1) * LANES**2)
-    top = np.ascontiguousarray(samples[:, LANES**2 - 1 :: LANES**2])
+    eighths, top = samples[:, LANES - 1 :: LANES], samples[:, LANES**2 - 1 :: LANES**2]
     return Ladder(
-        samples, np.ascontiguousarray(samples[:, LANES - 1 :: LANES]), filled(top, -(-top.shape[1] // LANES) * LANES)
+        samples,
+        filled(eighths, eighths.shape[1] + LANES),
+        filled(top, -(-top.shape[1] // LANES) * LANES),
     )
 
 
@@ -70,9 +73,22 @@ _search_left = _searcher(_beyond_the_left_end)
 
 
 @njit(nogil=True)
-def count_near(samples, eighths, top, queries, reaches, counts):
-    """Other samples of the row nearer to every query than its reach; queries are samples of the row."""
-    for n in range(len(queries)):
-        query, reach = spread(queries[n]), spread(reaches[n])
-        right = _search_right(samples, eighths, top, query, reach)
-        counts[n] = max(0, right - _search_left(samples, eighths, top, query, reach) - 1)
+def count_near(samples, eighths, top, by_value, reaches, counts):
+    """Other samples of the row nearer to each one than its reach; by_value: the samples in ascending order."""
+    for rank in range(len(by_value)):
+        query, reach = element(samples, rank), spread(reaches[by_value[rank]])
+        group = rank // LANES
+        near = _left_of_the_right_end(load(eighths, group), query, reach)
+        if near < LANES:
+            start = LANES * (group + near)
+            right = start + _left_of_the_right_end(load(samples, start), query, reach)
+        else:
+            right = _search_right(samples, eighths, top, query, reach)
+        first = max(0, group - LANES + 1)
+        beyond = _beyond_the_left_end(load(eighths, first), query, reach)
+        if beyond > 0 or first == 0:
+            start = LANES * (first + beyond)
+            left = start + _beyond_the_left_end(load(samples, start), query, reach)
+        else:
+            left = _search_left(samples, eighths, top, query, reach)
+        counts[by_value[rank]] = max(0, right - left - 1)

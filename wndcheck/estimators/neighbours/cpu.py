@@ -144,8 +144,8 @@ def _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, count_x,
     else:
         for n in range(len(count_x)):
             reach_y[n] = reach_x[n]
-    count_near(rungs.samples[i], rungs.eighths[i], rungs.top[i], rows.values[i], reach_x, count_x)
-    count_near(rungs.samples[j], rungs.eighths[j], rungs.top[j], rows.values[j], reach_y, count_y)
+    count_near(rungs.samples[i], rungs.eighths[i], rungs.top[i], rows.order[i], reach_x, count_x)
+    count_near(rungs.samples[j], rungs.eighths[j], rungs.top[j], rows.order[j], reach_y, count_y)
 
 
 @_cached
