@@ -103,8 +103,8 @@ def identical(layer: Layer, pairs: NDArray[np.int64], found: NDArray[np.float64]
     """
     suspects = pairs[found > ceiling(layer.rows.shape[1], method.k) - 1]
     first, second = layer.rows[suspects[:, 0]], layer.rows[suspects[:, 1]]
-    apart = np.minimum(np.abs(first - second).max(axis=1), np.abs(first + second).max(axis=1))
-    return suspects[apart < 1e-4 * np.abs(first).max(axis=1)]
+    apart = np.minimum(*(np.ptp(difference, axis=1) for difference in (first - second, first + second)))
+    return suspects[apart < 1e-4 * np.ptp(first, axis=1)]
 
 
 def _flags_after_jitter(before: dict[int, str], after: dict[int, str], estimator: str) -> dict[int, str]:

@@ -102,6 +102,27 @@ def test_order_of_the_samples_does_not_matter(order, d):
     assert knn_entropy(x[order]) == pytest.approx(knn_entropy(x), abs=1e-13)
 
 
+@pytest.mark.parametrize("base", [2, 10.0])
+@pytest.mark.parametrize("d", [1, 3])
+def test_base_is_that_of_the_logarithm(d, base):
+    x = np.random.default_rng(0).standard_normal((100, d))
+    assert knn_entropy(x, base=base) == pytest.approx(knn_entropy(x) / math.log(base), rel=1e-14)
+
+
+def test_entropy_of_a_uniform_sample_in_bits():
+    """log₂ of the width; 4 of one sample's standard deviations, .0246 nats each."""
+    x = np.random.default_rng(0).uniform(-4, 4, M)
+    assert knn_entropy(x, base=2) == pytest.approx(3, abs=4 * 0.0246 / math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("base", "error"), [(1, ValueError), (0, ValueError), (math.nan, ValueError), ("2", TypeError)]
+)
+def test_bad_bases_are_refused_in_words(base, error):
+    with pytest.raises(error, match=r"base=.*: expected a number"):
+        knn_entropy(np.arange(10.0), base=base)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
 def test_integers_and_single_precision_are_taken_as_they_are(dtype):
     x = np.random.default_rng(0).permutation(200).astype(dtype)

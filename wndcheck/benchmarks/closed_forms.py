@@ -1,0 +1,124 @@
+"""Laws whose entropy or mutual information is known, with what draws samples of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp, lgamma, log, pi, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import dblquad, quad
+from scipy.special import digamma
+from scipy.stats import norm
+
+from wndcheck.simulations import gaussian_entropy, gaussian_information
+
+Draw = Callable[[np.random.Generator, tuple[int, int]], tuple[NDArray[np.float64], ...]]
+
+
+class PairLaw(NamedTuple):
+    name: str
+    information: float  # nats
+    draw: Draw
+    for_peers: bool = False  # in the table of `accuracy` that has the peers as well
+
+
+class Law(NamedTuple):
+    name: str
+    entropy: float  # nats
+    draw: Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
+
+
+def independent(draw: Callable[..., NDArray[np.float64]]) -> Draw:
+    return lambda rng, shape: tuple(draw(rng, (2, *shape)))
+
+
+def normal_pair(rho: float) -> Draw:
+    def draw(rng: np.random.Generator, shape: tuple[int, int]):
+        x, other = rng.standard_normal((2, *shape))
+        return x, rho * x + sqrt(1 - rho**2) * other
+
+    return draw
+
+
+def lognormal_pair(rho: float) -> Draw:
+    """Information does not change with the margins."""
+    return lambda rng, shape: tuple(np.exp(z) for z in normal_pair(rho)(rng, shape))
+
+
+def student_pair(df: int) -> Draw:
+    """Uncorrelated, yet dependent: one χ² divides both."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]):
+        scale = np.sqrt(rng.chisquare(df, shape) / df)
+        x, y = rng.standard_normal((2, *shape))
+        return x / scale, y / scale
+
+    return draw
+
+
+def additive_uniform(e: float) -> Draw:
+    """y = x + u: x uniform on (0, 1), u on (−e, e)."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]):
+        x, u = rng.random((2, *shape))
+        return x, x + e * (2 * u - 1)
+
+    return draw
+
+
+def relu_pair(rho: float) -> Draw:
+    return lambda rng, shape: tuple(np.maximum(z, 0) for z in normal_pair(rho)(rng, shape))
+
+
+def additive_uniform_information(e: float) -> float:
+    """e ≤ ½."""
+    return e - log(2 * e)
+
+
+def student_entropy(df: int, d: int = 1) -> float:
+    """Of the standard Student t law in d dimensions."""
+    half = (df + d) / 2
+    return lgamma(df / 2) - lgamma(half) + d / 2 * log(df * pi) + half * float(digamma(half) - digamma(df / 2))
+
+
+def student_information(df: int) -> float:
+    """Of two uncorrelated coordinates."""
+    return 2 * student_entropy(df) - student_entropy(df, 2)
+
+
+def relu_information(rho: float) -> float:
+    """Of max(x, 0) and max(y, 0), x and y normal: both are 0, one of them is, or neither. By quadrature."""
+    sd = sqrt(1 - rho**2)
+    both = 0.25 + np.arcsin(rho) / (2 * pi)
+
+    def one(x: float) -> float:
+        p = norm.cdf(-rho * x / sd)
+        return float(norm.pdf(x) * p * np.log(2 * p))
+
+    def neither(y: float, x: float) -> float:
+        ratio = -log(sd) + rho * (x * y - rho * (x**2 + y**2) / 2) / sd**2  # log of the density over the margins'
+        return exp(ratio - (x**2 + y**2) / 2) / (2 * pi) * ratio
+
+    return both * log(4 * both) + 2 * quad(one, 0, 8)[0] + dblquad(neither, 0, 8, 0, 8, epsabs=1e-6)[0]
+
+
+PAIR_LAWS = (
+    PairLaw("normal, independent", 0, normal_pair(0), for_peers=True),
+    PairLaw("uniform, independent", 0, independent(np.random.Generator.random)),
+    PairLaw("exponential, independent", 0, independent(np.random.Generator.standard_exponential), for_peers=True),
+    PairLaw("normal, ρ = .5", gaussian_information(0.5), normal_pair(0.5), for_peers=True),
+    PairLaw("normal, ρ = .9", gaussian_information(0.9), normal_pair(0.9), for_peers=True),
+    PairLaw("normal, ρ = .99", gaussian_information(0.99), normal_pair(0.99)),
+    PairLaw("lognormal margins, ρ = .75", gaussian_information(0.75), lognormal_pair(0.75)),
+    PairLaw("Student t, 3, uncorrelated", student_information(3), student_pair(3), for_peers=True),
+    PairLaw("y = x + u, u within .1", additive_uniform_information(0.1), additive_uniform(0.1)),
+)
+
+LAWS = (
+    Law("normal", gaussian_entropy(), np.random.Generator.standard_normal),
+    Law("uniform", 0, np.random.Generator.random),
+    Law("exponential", 1, np.random.Generator.standard_exponential),
+    Law("Student t, 3", student_entropy(3), lambda rng, shape: rng.standard_t(3, shape)),
+)

@@ -1,0 +1,101 @@
+"""One thread beside two, a first call beside a later one, and GPUs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wndcheck.devices import visible_gpus
+from wndcheck.estimators import pairwise_mi
+from wndcheck.estimators.neighbours import cpu
+
+from .layers import all_pairs, layer, rows
+
+FIRST_CALL = """
+import numpy
+from wndcheck import mutual_information
+x, y = numpy.random.default_rng(0).standard_normal((2, 1000))
+print(repr(mutual_information(x, y, estimator={estimator!r})))
+"""
+
+needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device")
+
+
+@pytest.mark.parametrize("estimator", ["3h", "ksg1"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads(benchmark, threads, estimator):
+    benchmark.group = f"all pairs of 200 neurons by threads, {estimator.upper()}, M = 1000"
+    X = layer(200)
+    alone = pairwise_mi(X[:, :2], estimator=estimator, n_jobs=1)
+    options = {"estimator": estimator, "n_jobs": threads}
+    information = benchmark.pedantic(pairwise_mi, args=(X,), kwargs=options, rounds=3)
+    assert information.pair_mi[0] == alone.pair_mi[0]
+
+
+@pytest.fixture(scope="module", params=["3h", "ksg1"])
+def first_call(request, tmp_path_factory):
+    """Runs one call in a fresh process, with a cache of compiled code of its own."""
+    cache: Path = tmp_path_factory.mktemp("numba")
+
+    def run() -> float:
+        code = FIRST_CALL.format(estimator=request.param)
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    return request.param, cache, run
+
+
+@pytest.mark.parametrize("kernel", ["to be compiled", "compiled before"])
+def test_first_call(benchmark, first_call, kernel):
+    """Start of Python and imports included."""
+    estimator, cache, run = first_call
+    benchmark.group = f"one pair in a fresh process, {estimator.upper()}"
+    compiled = list(cache.rglob("*.nb?"))
+    if kernel == "compiled before" and not compiled:
+        run()
+    if kernel == "to be compiled":
+        for file in compiled:
+            file.unlink()
+    value = benchmark.pedantic(run, rounds=1)
+    X = np.random.default_rng(0).standard_normal((2, 1000)).T
+    assert value == pairwise_mi(X, estimator=estimator).pair_mi[0]
+
+
+@needs_cuda
+@pytest.mark.parametrize("device", ["cuda", "eager"])
+def test_distances_of_all_pairs_of_1000_neurons(benchmark, device):
+    benchmark.group = "all 499,500 pairs of 1000 neurons on GPUs, distances, M = 1000, k = 3"
+    kernel = kernel_of(device)
+    z, pairs = rows(layer(1000)), all_pairs(1000)
+    means = benchmark.pedantic(
+        kernel.mean_log_distances, args=(z, pairs), kwargs={"k": 3, "device": "cuda"}, rounds=3, warmup_rounds=1
+    )
+    few = slice(None, None, 5000)
+    np.testing.assert_allclose(means[few], cpu.mean_log_distances(z, pairs[few], k=3), rtol=0, atol=1e-12)
+
+
+@needs_cuda
+@pytest.mark.parametrize("estimator", ["ksg1", "ksg2"])
+@pytest.mark.parametrize("device", ["cuda", "eager"])
+def test_counts_of_all_pairs_of_300_neurons(benchmark, device, estimator):
+    benchmark.group = f"all 44,850 pairs of 300 neurons on GPUs, {estimator.upper()}, M = 1000, k = 3"
+    kernel = kernel_of(device)
+    z, pairs, options = rows(layer(300)), all_pairs(300), {"k": 3, "estimator": estimator}
+    means = benchmark.pedantic(
+        kernel.mean_digammas, args=(z, pairs), kwargs={**options, "device": "cuda"}, rounds=3, warmup_rounds=1
+    )
+    few = slice(None, None, 500)
+    np.testing.assert_allclose(means[few], cpu.mean_digammas(z, pairs[few], **options), rtol=0, atol=1e-12)
+
+
+def kernel_of(device: str):
+    if device == "cuda":
+        pytest.importorskip("triton", reason="no Triton: the CUDA kernels are written in it")
+    return import_module(f"wndcheck.estimators.neighbours.{device}")

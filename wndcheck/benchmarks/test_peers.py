@@ -1,0 +1,63 @@
+"""All pairs of one layer, ours and every peer's, on the same samples and one thread.
+
+The rows of a group treat the same pairs, so the number in brackets is how many times as long as the fastest a row
+takes, a pair as much as all of them. Run with: tox -e bench
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial import KDTree
+
+from wndcheck.estimators import pairwise_mi
+
+from .layers import all_pairs, layer, oracle
+from .peers import PEERS, Peer
+
+K, NEURONS = 3, 16
+PAIRS = all_pairs(NEURONS)
+AGREEMENT = {"3h": 1e-5, "ksg1": 1e-3}  # float32 turns a few strict comparisons of KSG1 round, none of 3H
+
+pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")  # the peers' own
+
+
+def group(estimator: str) -> str:
+    return f"{estimator.upper()}: all {len(PAIRS)} pairs of {NEURONS} neurons, M = 1000, k = {K}, one thread"
+
+
+def ours(X: np.ndarray, estimator: str) -> np.ndarray:
+    return pairwise_mi(X, k=K, estimator=estimator, n_jobs=1).pair_mi
+
+
+@pytest.mark.parametrize("estimator", ["3h", "ksg1"])
+def test_wndcheck(benchmark, estimator):
+    benchmark.group = group(estimator)
+    X = layer(NEURONS)
+    ours(X, estimator)
+    values = benchmark(ours, X, estimator)
+    assert values[0] == pytest.approx(oracle(X, k=K, estimator=estimator), abs=AGREEMENT[estimator])
+
+
+@pytest.mark.parametrize("estimator", ["3h", "ksg1"])
+def test_bare_kd_tree(benchmark, estimator):
+    """The joint tree is built and queried, nothing more: the least that any estimator resting on it can take."""
+    benchmark.group = group(estimator)
+    X = layer(NEURONS)
+    points = [np.ascontiguousarray(X[:, pair]) for pair in PAIRS]
+    trees = benchmark.pedantic(lambda: [KDTree(p).query(p, k=K + 1, p=np.inf)[0] for p in points], rounds=3)
+    assert len(trees) == len(PAIRS)
+    assert np.all(trees[0][:, K] > 0)
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.distribution)
+def test_peer(benchmark, peer: Peer):
+    pytest.importorskip(peer.module, reason=f"{peer.distribution} is not installed: pip install {peer.distribution}")
+    benchmark.group = group(peer.estimator)
+    X = layer(NEURONS)
+    peer.all_pairs(X[:, :2], K)
+    values = benchmark.pedantic(peer.all_pairs, args=(X, K), rounds=3)
+    expected = ours(X, peer.estimator)
+    np.testing.assert_allclose(
+        values, np.maximum(expected, 0) if peer.clipped else expected, rtol=0, atol=AGREEMENT[peer.estimator]
+    )

@@ -1,0 +1,185 @@
+"""What an estimator may be given: arrays, tensors and frames are one; and the unit it answers in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from wndcheck.estimators import knn_entropy, mutual_information, pairwise_mi
+
+estimators = pytest.mark.parametrize("estimator", ["3h", "ksg1", "ksg2"])
+
+
+def normal_layer(seed: int, n: int = 3, m: int = 100) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((m, n))
+
+
+# Frames
+
+
+def test_a_frame_is_its_values_with_names():
+    X = normal_layer(0)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"], index=[f"image {i}" for i in range(100)])
+    information = pairwise_mi(frame, null="shuffle", n_shuffles=2)
+    np.testing.assert_array_equal(information.mi, pairwise_mi(X).mi)
+    assert information.labels == ("a", "b", "c")
+    assert pairwise_mi(X).labels == (0, 1, 2)
+    assert knn_entropy(frame[["a", "b"]]) == knn_entropy(X[:, :2])
+    assert mutual_information(frame["a"], frame["c"]) == information.mi[0, 2]
+    assert mutual_information(frame[["a", "b"]], frame["c"]) == mutual_information(X[:, :2], X[:, 2])
+
+
+def test_flags_are_by_name():
+    X = normal_layer(1)
+    X[:, 1] = 7
+    frame = pd.DataFrame(X, columns=["a", ("unit", 1), 9])
+    assert pairwise_mi(frame).flags == {("unit", 1): "constant"}
+
+
+def test_every_flag_is_kept_where_names_repeat():
+    X = normal_layer(2)
+    X[:, 0], X[:, 1] = 7, np.maximum(X[:, 1], 0)
+    with pytest.raises(ValueError, match=r"column name 'a' of X is given to 2 columns: expected names that differ"):
+        pairwise_mi(pd.DataFrame(X, columns=["a", "a", "b"]))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_errors_name_the_column(value):
+    frame = pd.DataFrame(normal_layer(3), columns=["a", "b", "c"])
+    frame.loc[17, "b"] = value
+    with pytest.raises(ValueError, match=rf"column b of X holds {value} at sample 17: expected finite numbers"):
+        pairwise_mi(frame)
+    with pytest.raises(ValueError, match=r"column b of x holds"):
+        knn_entropy(frame)
+    frame["b"] = 1.0
+    with pytest.raises(ValueError, match=r"column b of x is constant"):
+        knn_entropy(frame, standardize=True)
+    with pytest.raises(ValueError, match=r"column b of y .*constant"):
+        mutual_information(frame["a"], frame[["c", "b"]])
+
+
+def test_a_series_has_no_column_to_name():
+    with pytest.raises(ValueError, match=r"^x holds nan at sample 1: expected finite numbers"):
+        mutual_information(pd.Series([1.0, np.nan, 2.0, 3.0, 4.0]), np.arange(5))
+
+
+# Tensors
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tensor_is_its_array(dtype):
+    tensor = torch.tensor(normal_layer(4), dtype=dtype)
+    expected = pairwise_mi(tensor.numpy())
+    for X in (tensor, tensor.clone().requires_grad_(), tensor.T.contiguous().T):
+        information = pairwise_mi(X)
+        np.testing.assert_array_equal(information.pair_mi, expected.pair_mi)
+        assert information.meta["dtype"] == str(dtype).removeprefix("torch.")
+        assert information.labels == (0, 1, 2)
+    assert knn_entropy(tensor) == knn_entropy(tensor.numpy())
+    assert mutual_information(tensor[:, 0], tensor[:, 1]) == expected.mi[0, 1]
+
+
+def test_a_tensor_is_left_as_it_was():
+    tensor = torch.tensor(normal_layer(5), requires_grad=True)
+    before = tensor.detach().clone()
+    pairwise_mi(tensor, jitter=1e-3, null="shuffle")
+    assert tensor.requires_grad
+    assert torch.equal(tensor.detach(), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float16, torch.bfloat16])
+def test_coarse_tensors_keep_their_values(dtype):
+    """Whole numbers up to 200 are exact in all of these."""
+    rng = np.random.default_rng(6)
+    X = np.stack([rng.permutation(200) for _ in range(3)], axis=1)
+    information = pairwise_mi(torch.tensor(X).to(dtype))
+    np.testing.assert_array_equal(information.pair_mi, pairwise_mi(X).pair_mi)
+    assert information.meta["dtype"] == str(dtype).removeprefix("torch.")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float32, np.longdouble])
+def test_numbers_of_any_size_are_taken(dtype):
+    X = np.stack([np.random.default_rng(seed).permutation(120) for seed in range(2)], axis=1)
+    np.testing.assert_array_equal(pairwise_mi(X.astype(dtype)).pair_mi, pairwise_mi(X).pair_mi)
+
+
+# What is not a sample
+
+
+@pytest.mark.parametrize("dtype", [bool, complex, object, "U8"])
+def test_other_than_real_numbers_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"X has dtype .*: expected integers or floating-point numbers"):
+        pairwise_mi(np.zeros((10, 2), dtype))
+    with pytest.raises(TypeError, match=r"y has dtype"):
+        mutual_information(np.arange(10.0), np.zeros(10, dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.complex64])
+def test_other_tensors_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"X has dtype .*: expected integers or floating-point numbers"):
+        pairwise_mi(torch.zeros((10, 2), dtype=dtype))
+
+
+def test_a_frame_with_words_is_refused():
+    frame = pd.DataFrame({"a": np.arange(10.0), "b": ["word"] * 10})
+    with pytest.raises(TypeError, match=r"X has dtype object: expected integers or floating-point numbers"):
+        pairwise_mi(frame)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.zeros(10), r"X has shape \(10,\): expected \(n_samples, n_columns\)"),
+        (pd.Series(np.zeros(10)), r"X has shape \(10,\): expected"),
+        (torch.zeros(2, 3, 4), r"X has shape \(2, 3, 4\): expected"),
+        (np.arange(10.0)[:, None], r"X has 1 columns: expected at least two neurons to pair"),
+        (np.where(np.arange(30) == 17, np.nan, 1.0).reshape(10, 3), r"column 2 of X holds nan at sample 5"),
+    ],
+)
+def test_bad_layers_are_refused_in_words(X, message):
+    with pytest.raises(ValueError, match=message):
+        pairwise_mi(X)
+
+
+# The unit
+
+
+@estimators
+@pytest.mark.parametrize("base", [2, 10.0, np.float32(1.5)])
+def test_base_scales_everything(base, estimator):
+    X = normal_layer(7)
+    options: dict[str, Any] = {"estimator": estimator, "null": "shuffle", "n_shuffles": 2, "n_subsamples": 3}
+    nats, other = pairwise_mi(X, **options), pairwise_mi(X, base=base, **options)
+    for name in ("pair_mi", "entropy", "null_mi", "subsample_mi", "mi", "pair_corrected", "pair_se"):
+        expected = getattr(nats, name) / math.log(base)
+        np.testing.assert_allclose(getattr(other, name), expected, rtol=1e-12, atol=1e-14, err_msg=name)
+    for name in ("score", "corrected_score", "score_se"):
+        assert getattr(other, name) == pytest.approx(getattr(nats, name) / math.log(base), rel=1e-10), name
+    np.testing.assert_array_equal(other.p_values, nats.p_values)
+    assert other.meta["base"] == base
+    one = mutual_information(X[:, 0], X[:, 1], estimator=estimator, base=base)
+    assert one == other.mi[0, 1]
+
+
+@pytest.mark.parametrize(
+    ("base", "error", "message"),
+    [
+        (1, ValueError, r"base=1: expected a number from 1 to"),
+        (0.5, ValueError, r"base=0\.5: expected a number"),
+        (-2, ValueError, r"base=-2: expected a number"),
+        (math.nan, ValueError, r"base=nan: expected a number"),
+        (math.inf, ValueError, r"base=inf: expected a number"),
+        (True, TypeError, r"base=True: expected a number"),
+        ("e", TypeError, r"base='e': expected a number"),
+    ],
+)
+def test_bad_bases_are_refused_in_words(base, error, message):
+    X = normal_layer(8)
+    for asked in (pairwise_mi, knn_entropy, lambda X, base: mutual_information(X[:, 0], X[:, 1], base=base)):
+        with pytest.raises(error, match=message):
+            asked(X, base=base)
