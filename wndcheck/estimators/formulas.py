@@ -25,7 +25,7 @@ def information_from_digammas(mean_digammas: T, m: int, k: int, estimator: str) 
 
 
 def ceiling(m: int, k: int) -> float:
-    """ψ(M) − ψ(k): what all three estimators return for a sample and itself, finite only because M is."""
+    """ψ(M) − ψ(k): what 3H and KSG1 return for a sample and itself, KSG2 1/k less; finite only because M is."""
     return digamma(m) - digamma(k)
 
 

@@ -113,8 +113,8 @@ def pairwise_mi(
         One is enough for the corrected score of a layer; eight give a pair a standard deviation like KSG1's. No p-value
         is below 1 / (1 + P n_shuffles): few pairs want more shuffles.
     n_subsamples : int
-        Estimate the pairs of that many disjoint parts of the samples too, for standard errors, which come out some 5 to 15 % low
-        with ten parts of 100.
+        Estimate the pairs of that many disjoint parts of the samples too, for standard errors. With ten parts
+        of 100 they come out some 5 to 15 % low.
     random_state : int
         Seed of shuffles, parts and jitter.
     device : str

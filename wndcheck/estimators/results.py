@@ -26,7 +26,7 @@ class PairwiseInformation:
     subsample_mi: (n_subsamples, P), the estimates of disjoint parts of the samples; None without them.
     labels: (N,), the neurons' names. flags: name -> why the neuron has no estimate.
     identical: (Q, 2), those of the pairs that are one neuron up to shift, scale and sign: their estimate is
-    ψ(M) − ψ(k), an artefact that grows like log M. meta: how the estimate was made, in plain Python.
+    near ψ(M) − ψ(k), an artefact that grows like log M. meta: how the estimate was made, in plain Python.
     """
 
     pairs: NDArray[np.int64]

@@ -1,8 +1,8 @@
 """Samples near a query along one axis, on a CPU: an exact search of a sorted row, eight samples at a step.
 
-A row of M samples has every 8th and every 64th of them laid out beside it. Mostly the end of what is near lies among the
-64 samples on that side of the query, and one vector of 8ths and one of samples find it; else a search begins with the
-64ths. A sample is near if its difference, as float32 rounds it, is below the reach:
+A row of M samples has every 8th and every 64th of them laid out beside it. Mostly the end of what is near lies among
+the 64 samples on that side of the query, and one vector of 8ths and one of samples find it; else a search begins with
+the 64ths. A sample is near if its difference, as float32 rounds it, is below the reach:
 differences are monotone along a sorted row, so the count is that of comparing all of them.
 """
 
