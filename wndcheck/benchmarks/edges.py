@@ -53,7 +53,7 @@ def estimators() -> dict[str, Estimate]:
     return {
         "3H": partial(ours, estimator="3h"),
         "KSG1": partial(ours, estimator="ksg1"),
-        "KSG1, jitter 10⁻⁴": partial(ours, estimator="ksg1", jitter=1e-4),
+        "KSG1, jitter 10⁻³": partial(ours, estimator="ksg1", jitter=1e-3),
         **{peer.label: partial(theirs, peer=peer) for peer in PEERS if peer.installed},
     }
 

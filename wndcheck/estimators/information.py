@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .entropy import standardised
 from .formulas import nats_per_unit
 from .layers import Method, estimates, identical, prepared
 from .resampling import NONE, Resampling, disjoint_parts, shuffles
 from .results import PairwiseInformation
 from .samples import Samples, all_pairs, check_base, check_integer, chosen_pairs, real_samples
-from .scores import DDOF, jittered
+from .scores import DDOF, jittered, z_scores
 
 
 def mutual_information(
@@ -64,12 +63,10 @@ def mutual_information(
         method.check(len(first.values))
         check_base(base)
         return _of_blocks(first, second, method) / nats_per_unit(base)
-    both = Samples(
-        np.hstack([first.columns, second.columns]), ("x", "y"), first.dtype, max(first.resolution, second.resolution)
-    )
+    both = Samples(np.hstack([first.columns, second.columns]), ("x", "y"), first.dtype, _resolutions(first, second))
     found = _pairwise(both, all_pairs(2), method, base=base, n_jobs=1)
     for label, reason in found.flags.items():
-        raise ValueError(f"{label} has no {estimator.upper()} estimate ({reason}): {_advice(reason, estimator)}")
+        raise ValueError(_refusal(str(label), reason, estimator))
     return float(found.pair_mi[0])
 
 
@@ -105,8 +102,8 @@ def pairwise_mi(
     base : float, optional
         Base of the logarithm; nats by default, 2 for bits.
     jitter : float, optional
-        Standard deviation of normal noise added to the z-scores, 1e-6 to 0.1, to part tied values. It is seeded and
-        recorded, and never added unasked.
+        Standard deviation of normal noise added to the z-scores, 1e-6 to 0.1, to part tied values; 1e-3 parts the
+        point mass of post-ReLU activations. It is seeded and recorded, and never added unasked.
     null : {None, "shuffle"}
         "shuffle" estimates the same pairs n_shuffles times more with every neuron's samples in an order of its own.
     n_shuffles : int
@@ -226,19 +223,31 @@ def _pairwise(
 def _of_blocks(x: Samples, y: Samples, method: Method) -> float:
     from .blocks import block_information
 
-    first, second = (
-        standardised(samples, name) if method.standardize else samples.columns for samples, name in ((x, "x"), (y, "y"))
-    )
+    columns, resolutions = np.hstack([x.columns, y.columns]), _resolutions(x, y)
+    names = [f"column {label} of {name}" for samples, name in ((x, "x"), (y, "y")) for label in samples.labels or (0,)]
+    for column, reason in prepared(columns, resolutions, method).flags.items():
+        raise ValueError(_refusal(names[column], reason, method.estimator))
+    z, log_sd = z_scores(columns, resolutions)
     if method.jitter is not None:
-        first, second = np.split(
-            jittered(np.hstack([first, second]), method.jitter, method.random_state), [first.shape[1]], axis=1
-        )
-    return block_information(first, second, int(method.k), method.estimator)
+        z = jittered(z, method.jitter, method.random_state)
+    if not method.standardize:
+        z *= np.exp(log_sd - log_sd.max())[:, None]
+    d = x.columns.shape[1]
+    return block_information(z[:d].T, z[d:].T, int(method.k), method.estimator)
+
+
+def _resolutions(x: Samples, y: Samples) -> NDArray[np.float64]:
+    """One a column, (n_columns, 1)."""
+    return np.vstack([np.full((samples.columns.shape[1], 1), samples.resolution) for samples in (x, y)])
+
+
+def _refusal(name: str, reason: str, estimator: str) -> str:
+    return f"{name} has no {estimator.upper()} estimate ({reason}): {_advice(reason, estimator)}"
 
 
 def _advice(reason: str, estimator: str) -> str:
     if reason == "constant":
         return "it shares no information; leave it out"
     if reason.startswith("point mass") and estimator == "3h":
-        return "take estimator='ksg1' with jitter=1e-4, or samples with a density, such as pre-activations"
-    return "give jitter=1e-4, or samples in single precision or better"
+        return "take estimator='ksg1' with jitter=1e-3, or samples with a density, such as pre-activations"
+    return "give jitter=1e-3, or samples in single precision or better"

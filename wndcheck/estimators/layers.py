@@ -51,7 +51,7 @@ class Layer(NamedTuple):
     tied: int  # values that repeat another, before any jitter
 
 
-def prepared(columns: NDArray[np.float64], resolution: float, method: Method) -> Layer:
+def prepared(columns: NDArray[np.float64], resolution: float | NDArray[np.float64], method: Method) -> Layer:
     """The layer of columns (n_samples, n_neurons); resolution is the relative rounding error of their dtype."""
     scores = z_scores(columns, resolution)
     z, single = scores.z, in_single_precision(scores.z)
@@ -101,10 +101,11 @@ def identical(layer: Layer, pairs: NDArray[np.int64], found: NDArray[np.float64]
 
     Only pairs near the estimators' ceiling are looked at, so it costs nothing.
     """
-    suspects = pairs[found > ceiling(layer.rows.shape[1], method.k) - 1]
-    first, second = layer.rows[suspects[:, 0]], layer.rows[suspects[:, 1]]
+    suspects = pairs[found > ceiling(layer.rows.shape[1], method.k) - 3]
+    rows = (layer.rows[column] for column in suspects.T)
+    first, second = (row / np.ptp(row, axis=1, keepdims=True) for row in rows)  # of one scale in the vanilla estimate
     apart = np.minimum(*(np.ptp(difference, axis=1) for difference in (first - second, first + second)))
-    return suspects[apart < 1e-4 * np.ptp(first, axis=1)]
+    return suspects[apart < 1e-4]
 
 
 def _flags_after_jitter(before: dict[int, str], after: dict[int, str], estimator: str) -> dict[int, str]:

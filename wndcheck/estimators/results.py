@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .resampling import p_values
+from .samples import check_number
 
 if TYPE_CHECKING:
     import pandas
@@ -89,10 +90,13 @@ class PairwiseInformation:
     def dependent(self, rate: float = 0.05) -> NDArray[np.bool_]:
         """Pairs, (P,), found dependent: of them a share of at most `rate` is expected to be false.
 
-        Benjamini and Hochberg (1995) on the p-values; flagged pairs are left out. ValueError as for p_values.
+        Benjamini and Hochberg (1995) on the p-values; flagged pairs are left out. No p-value is below
+        1 / (1 + P n_shuffles), so fewer than some 1 / (rate n_shuffles) dependent pairs are never found: few dependent
+        pairs want more shuffles. ValueError as for p_values, and for a rate outside [0, 1].
         """
         from scipy.stats import false_discovery_control
 
+        check_number(rate, "rate", least=0, most=1)
         known = np.isfinite(self.p_values)
         found = np.zeros(len(self.pairs), dtype=bool)
         if known.any():

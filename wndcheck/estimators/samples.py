@@ -17,7 +17,7 @@ class Samples(NamedTuple):
     values: NDArray[np.float64]  # (n_samples,) or (n_samples, n_columns)
     labels: tuple[Hashable, ...]  # names of the columns of a frame, else their numbers
     dtype: str
-    resolution: float  # relative rounding error of dtype, at least that of float64
+    resolution: float | NDArray[np.float64]  # relative rounding error of dtype, at least that of float64
 
     @property
     def columns(self) -> NDArray[np.float64]:
@@ -38,6 +38,11 @@ def real_samples(x: Any, name: str, *, ndim: tuple[int, ...]) -> Samples:
         expected = " or ".join(shapes[n] for n in ndim)
         raise ValueError(f"{name} has shape {array.shape}: expected {expected}")
     labels = tuple(getattr(x, "columns", range(array.shape[1]))) if array.ndim == 2 else ()
+    if len(set(labels)) < len(labels):
+        label = max(labels, key=labels.count)
+        raise ValueError(
+            f"column name {label!r} of {name} is given to {labels.count(label)} columns: expected names that differ"
+        )
     values = array.astype(np.float64)
     unusable = ~np.isfinite(values)
     if unusable.any():
@@ -80,7 +85,7 @@ def check_number(value: float, name: str, *, least: float, most: float) -> None:
 def check_base(base: float | None) -> None:
     """A logarithm's base is above 1; None stands for nats."""
     if base is not None:
-        check_number(base, "base", least=1 + 1e-9, most=np.inf)
+        check_number(base, "base", least=1 + 1e-9, most=np.finfo(np.float64).max)
 
 
 def all_pairs(n: int) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ class Scores(NamedTuple):
     log_sd: NDArray[np.float64]  # (n_columns,), log of the sample standard deviation; NaN where constant
 
 
-def z_scores(columns: NDArray[np.float64], resolution: float) -> Scores:
+def z_scores(columns: NDArray[np.float64], resolution: float | NDArray[np.float64]) -> Scores:
     """Standardise every column of (n_samples, n_columns) by its sample mean and standard deviation, in two passes.
 
     A column is constant if its standard deviation is below what rounding leaves of its mean; resolution is the
@@ -31,7 +31,8 @@ def z_scores(columns: NDArray[np.float64], resolution: float) -> Scores:
     mean = rows.mean(axis=1, keepdims=True)
     rows -= mean
     sd = np.sqrt((rows**2).sum(axis=1, keepdims=True) / (m - DDOF))
-    sd[sd <= np.abs(mean) * resolution * np.sqrt(m)] = np.nan
+    left = np.maximum(resolution, np.finfo(np.float64).eps * np.sqrt(m))  # of a value, and of a mean of m values
+    sd[sd <= np.abs(mean) * left] = np.nan
     return Scores(rows / sd, (np.log(sd) + exponent * np.log(2))[:, 0])
 
 
@@ -78,5 +79,5 @@ def _fits_half_precision(column: NDArray[np.float64]) -> bool:
     with np.errstate(over="ignore"):
         if np.array_equal(column.astype(np.float16), column):
             return True
-    single = column.astype(np.float32)
+        single = column.astype(np.float32)
     return bool(np.array_equal(single, column) and not (single.view(np.uint32) & 0xFFFF).any())

@@ -15,7 +15,8 @@ from wndcheck.simulations import gaussian_information
 
 @given(st.floats(0, 0.9999))
 def test_of_a_gaussian_pair_it_is_the_correlation(rho):
-    assert normalize_mi(gaussian_information(rho)) == pytest.approx(rho, abs=1e-9)
+    """To 1e-7: 1 − ρ² has lost the digits of a smaller ρ."""
+    assert normalize_mi(gaussian_information(rho)) == pytest.approx(rho, abs=1e-7)
 
 
 @given(st.floats(0, 20))

@@ -89,6 +89,10 @@ UNSOUND = {
         lambda x: x.astype(np.float16).astype(np.float32),
         r"tied: \d\.\d % of values repeat, half precision",
     ),
+    "bfloat16 beyond float16": (
+        lambda x: torch.tensor(1e6 * x).bfloat16().float().numpy(),
+        r"tied: 3\d\.\d % of values repeat, half precision",
+    ),
     "bfloat16 as float32": (
         lambda x: torch.tensor(x).bfloat16().float().numpy(),
         r"tied: 3\d\.\d % of values repeat, half precision",
