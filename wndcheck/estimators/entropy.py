@@ -51,6 +51,7 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
     if d == 0:
         raise ValueError(f"x has shape {samples.values.shape}: expected at least one column")
     check_k(k, m)
+    k = int(k)
     check_base(base)
     if standardize:
         columns = standardised(samples, "x")

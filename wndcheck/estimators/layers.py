@@ -55,17 +55,18 @@ def prepared(columns: NDArray[np.float64], resolution: float | NDArray[np.float6
     """The layer of columns (n_samples, n_neurons); resolution is the relative rounding error of their dtype."""
     scores = z_scores(columns, resolution)
     z, single = scores.z, in_single_precision(scores.z)
-    tied, found = int(repeated_values(single).sum()), flags(columns, single, method.k)
+    tied, found = int(repeated_values(single).sum()), flags(columns, z, single, method.k)
     if method.jitter is not None:
         z = jittered(z, method.jitter, method.random_state)
         single = in_single_precision(z)
-        found = _flags_after_jitter(found, flags(columns, single, method.k), method.estimator)
+        found = _flags_after_jitter(found, flags(columns, z, single, method.k), method.estimator)
     log_unit = scores.log_sd
     if not method.standardize:
         # One unit for all neurons keeps the vanilla estimate's relative scale and float32's relative precision.
         log_unit = np.full(len(z), np.nanmax(scores.log_sd, initial=-np.inf))
         z = z * np.exp(scores.log_sd - log_unit)[:, None]
         single = in_single_precision(z)
+        found = dict(sorted((flags(columns, z, single, method.k) | found).items()))  # scales too far apart for float32
     return Layer(single, row_entropies(z, method.k), log_unit, found, tied)
 
 
@@ -78,7 +79,7 @@ def estimates(
     device: str = "auto",
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Mutual information of the pairs (P, 2) in nats, (P,); NaN where a neuron is flagged.
+    """Mutual information of the pairs (P, 2) in nats, (P,); NaN where a neuron is flagged or a k-th distance is 0.
 
     rows: the layer's, each in any order of its samples.
     """
@@ -93,7 +94,7 @@ def estimates(
     else:
         means = mean_digammas(rows, chosen, k=k, estimator=method.estimator, device=device, n_jobs=n_jobs)
         found[usable] = information_from_digammas(means, m, k, method.estimator)
-    return found
+    return np.where(np.isfinite(found), found, np.nan)  # −log 0 where samples meet in both neurons at once
 
 
 def identical(layer: Layer, pairs: NDArray[np.int64], found: NDArray[np.float64], method: Method) -> NDArray[np.int64]:

@@ -67,8 +67,8 @@ def p_values(estimates: NDArray[np.float64], null: NDArray[np.float64]) -> NDArr
 
     A pair's estimate and its null share its margins, and with them the greater part of an estimate's noise and all of
     its bias; so a pair is compared with the mean of its own null. How far chance carries it from there is alike for
-    all pairs, and is taken from all of them: every null estimate beside the mean of the others of its pair. One of
-    P · n_shuffles such distances is the least a p-value can be.
+    all pairs, unless the tails of their margins differ much, and is taken from all of them: every null estimate beside
+    the mean of the others of its pair. One of P · n_shuffles such distances is the least a p-value can be.
     """
     n = len(null)
     total = null.sum(axis=0)

@@ -112,5 +112,7 @@ def _as_array(x: Any) -> tuple[NDArray, str]:
         tensor = x.detach().cpu()
         dtype = str(tensor.dtype).removeprefix("torch.")
         return (tensor.float() if dtype in ROUNDING else tensor).numpy(), dtype
+    if np.ma.is_masked(x):
+        raise TypeError("a masked array hides values that would be counted: give x.compressed(), or rows without masks")
     array = np.asarray(x)
     return array, str(array.dtype)

@@ -54,14 +54,15 @@ def repeated_values(z: NDArray[np.floating]) -> NDArray[np.int64]:
     return (ascending[:, 1:] == ascending[:, :-1]).sum(axis=1)
 
 
-def flags(columns: NDArray[np.float64], z: NDArray[np.floating], k: int) -> dict[int, str]:
+def flags(columns: NDArray[np.float64], z: NDArray[np.float64], single: NDArray[np.float32], k: int) -> dict[int, str]:
     """Columns without a density to estimate, and why: constant, a point mass, or too many ties.
 
-    columns: (n_samples, n_columns), for the wording. z: (n_columns, n_samples), scores at the kernels' precision.
+    columns: (n_samples, n_columns), for the wording. z: (n_columns, n_samples), their scores, and single, as the
+    kernels see them: a few coincidences of rounding are no mass.
     """
     found = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
     ascending = np.sort(z, axis=1)
-    repeats = (ascending[:, 1:] == ascending[:, :-1]).mean(axis=1)
+    repeats = repeated_values(single) / (z.shape[1] - 1)
     massed = (ascending[:, k:] == ascending[:, :-k]).any(axis=1)  # k + 1 equal values: a k-th distance of 0
     for column in np.flatnonzero(massed | (repeats > LARGEST_REPEATS)):
         _, first, counts = np.unique(z[column], return_index=True, return_counts=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,25 @@ def test_importing_the_estimators_loads_no_kernel():
     lines = "import sys, wndcheck.estimators; print([m for m in ('numba', 'torch', 'scipy') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]", f"importing wndcheck.estimators loaded {loaded.stdout}"
+
+
+def test_a_machine_with_no_folder_to_write_to_compiles_anew(tmp_path):
+    """A package of another user's, and no home: numba finds no place for its cache."""
+    package = tmp_path / "wndcheck"
+    shutil.copytree(
+        Path(cpu.__file__).parents[2], package, ignore=shutil.ignore_patterns("__pycache__", "data", "tests")
+    )
+    lines = """
+import numpy as np
+from numba.core import caching
+caching.CacheImpl._locator_classes = []
+from wndcheck.estimators.neighbours import cpu
+z = np.random.default_rng(0).standard_normal((2, 50)).astype(np.float32)
+print(cpu.__file__, cpu.mean_log_distances(z, np.array([(0, 1)]), k=3)[0])
+"""
+    run = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-500:]
+    where, mean = run.stdout.split()
+    assert Path(where).is_relative_to(tmp_path)
+    z = np.random.default_rng(0).standard_normal((2, 50)).astype(np.float32)
+    assert float(mean) == pytest.approx(np.log(oracle(z, PAIRS[:1], 3).astype(np.float64)).mean(), abs=1e-13)

@@ -183,3 +183,25 @@ def test_bad_bases_are_refused_in_words(base, error, message):
     for asked in (pairwise_mi, knn_entropy, lambda X, base: mutual_information(X[:, 0], X[:, 1], base=base)):
         with pytest.raises(error, match=message):
             asked(X, base=base)
+
+
+def test_hidden_values_of_a_masked_array_are_not_counted():
+    x = np.random.default_rng(43).standard_normal(50)
+    with pytest.raises(TypeError, match=r"masked array hides values .*compressed"):
+        knn_entropy(np.ma.masked_where(x > 1, x))
+    assert knn_entropy(np.ma.asarray(x)) == knn_entropy(x)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.uint64])
+def test_any_integer_serves_as_k(kind):
+    X = np.random.default_rng(44).standard_normal((300, 2))
+    assert pairwise_mi(X, k=kind(3)).pair_mi[0] == pairwise_mi(X).pair_mi[0]
+    assert knn_entropy(X, k=kind(3)) == knn_entropy(X)
+
+
+def test_a_torch_device_serves_as_one():
+    X = np.random.default_rng(45).standard_normal((50, 2))
+    device: Any = torch.device("cpu")
+    assert pairwise_mi(X, device=device).pair_mi[0] == pairwise_mi(X).pair_mi[0]
+    with pytest.raises(ValueError, match=r"device='None' cannot be used here .*try device='cpu'"):
+        pairwise_mi(X, device=None)  # pyright: ignore[reportArgumentType]

@@ -252,3 +252,29 @@ def test_without_jitter_the_seed_changes_nothing(estimator):
 def test_bad_jitter_is_refused_in_words(jitter, error, message):
     with pytest.raises(error, match=message):
         pairwise_mi(normal_layer(36, 2), jitter=jitter)
+
+
+def test_a_coincidence_of_rounding_is_no_point_mass():
+    """In float32 some of 10,000 values meet; in float64 none do, and k = 1 has a density to measure."""
+    X = np.random.default_rng(40).standard_normal((10_000, 20))
+    assert (np.sort(X.astype(np.float32), axis=0)[1:] == np.sort(X.astype(np.float32), axis=0)[:-1]).any()
+    information = pairwise_mi(X, k=1, pairs=[(0, 1)])
+    assert information.flags == {}
+    assert abs(information.pair_mi[0]) < 4 * 0.08 * math.sqrt(1000 / 10_000)  # of the null at k = 1, M = 1000: sd .082
+
+
+def test_samples_that_meet_in_both_neurons_are_no_infinite_information():
+    X = np.random.default_rng(41).standard_normal((200, 3))
+    X[1, :2] = X[0, :2]
+    information = pairwise_mi(X, k=1)
+    assert np.isnan(information.mi[0, 1])
+    assert not np.isinf(information.pair_mi).any()
+
+
+@pytest.mark.parametrize("estimator", ["3h", "ksg1", "ksg2"])
+def test_scales_that_single_precision_cannot_hold_together_are_flagged(estimator):
+    X = np.random.default_rng(42).standard_normal((200, 3)) * [1, 1e-50, 1e-50]
+    information = pairwise_mi(X, estimator=estimator, standardize=False)
+    assert list(information.flags) == [1, 2]
+    assert np.isnan(information.pair_mi).all()
+    assert pairwise_mi(X, estimator=estimator).flags == {}

@@ -22,10 +22,16 @@ SOURCES = ("vectors.py", "strips.py", "counts.py", "cpu.py")
 
 
 def _cached(function: Callable[..., None]) -> Callable[..., None]:
-    """Compiled once a machine. The cache looks at a function's own file alone: the name tells it of the others."""
+    """Compiled once a machine, where it can be kept.
+
+    The cache looks at a function's own file alone: the name tells it of the others.
+    """
     sources = b"".join((Path(__file__).parent / name).read_bytes() for name in SOURCES)
     function.__qualname__ += f"_{sha256(sources).hexdigest()[:16]}"
-    return njit(nogil=True, cache=True)(function)
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # no folder that may be written to: compiled in every process
+        return njit(nogil=True)(function)
 
 
 class Rows(NamedTuple):
