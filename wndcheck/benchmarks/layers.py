@@ -27,10 +27,6 @@ def rows(X: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.ascontiguousarray(X.T, np.float32)
 
 
-def all_pairs(neurons: int) -> NDArray[np.int64]:
-    return np.stack(np.triu_indices(neurons, 1), axis=1).astype(np.int64)
-
-
 def oracle(X: NDArray[np.float64], *, k: int, estimator: str) -> float:
     """Mutual information of the first two neurons by a k-d tree and by all differences, in nats."""
     x, y = X[:, 0], X[:, 1]

@@ -14,8 +14,9 @@ import pytest
 from wndcheck.devices import visible_gpus
 from wndcheck.estimators import pairwise_mi
 from wndcheck.estimators.neighbours import cpu
+from wndcheck.estimators.samples import all_pairs
 
-from .layers import all_pairs, layer, rows
+from .layers import layer, rows
 
 FIRST_CALL = """
 import numpy

@@ -8,8 +8,9 @@ from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
 from wndcheck.estimators.neighbours import cpu
+from wndcheck.estimators.samples import all_pairs
 
-from .layers import LAWS, all_pairs, layer, rows
+from .layers import LAWS, layer, rows
 
 NEURONS = 16
 PAIRS = all_pairs(NEURONS)

@@ -11,8 +11,9 @@ import pytest
 from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
+from wndcheck.estimators.samples import all_pairs
 
-from .layers import all_pairs, layer, oracle
+from .layers import layer, oracle
 from .peers import PEERS, Peer
 
 K, NEURONS = 3, 16

@@ -40,7 +40,6 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
 
     Examples
     --------
-
     >>> x = np.random.default_rng(0).standard_normal(100_000)
     >>> round(knn_entropy(x), 2)  # ½ log 2πe
     1.42

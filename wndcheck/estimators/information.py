@@ -12,7 +12,7 @@ from .layers import Method, estimates, identical, prepared
 from .resampling import NONE, Resampling, disjoint_parts, shuffles
 from .results import PairwiseInformation
 from .samples import Samples, all_pairs, check_base, check_integer, chosen_pairs, real_samples
-from .scores import DDOF, jittered, z_scores
+from .scores import DDOF
 
 
 def mutual_information(
@@ -70,6 +70,8 @@ def mutual_information(
     found = _pairwise(both, all_pairs(2), method, base=base, n_jobs=1)
     for label, reason in found.flags.items():
         raise ValueError(_refusal(str(label), reason, estimator))
+    if np.isnan(found.pair_mi[0]):
+        raise ValueError(f"in single precision the distance to neighbour k={k} of (x, y) is 0: give a larger k")
     return float(found.pair_mi[0])
 
 
@@ -228,17 +230,12 @@ def _pairwise(
 def _of_blocks(x: Samples, y: Samples, method: Method) -> float:
     from .blocks import block_information
 
-    columns, resolutions = np.hstack([x.columns, y.columns]), _resolutions(x, y)
     names = [f"column {label} of {name}" for samples, name in ((x, "x"), (y, "y")) for label in samples.labels or (0,)]
-    for column, reason in prepared(columns, resolutions, method).flags.items():
+    layer = prepared(np.hstack([x.columns, y.columns]), _resolutions(x, y), method)
+    for column, reason in layer.flags.items():
         raise ValueError(_refusal(names[column], reason, method.estimator))
-    z, log_sd = z_scores(columns, resolutions)
-    if method.jitter is not None:
-        z = jittered(z, method.jitter, method.random_state)
-    if not method.standardize:
-        z *= np.exp(log_sd - log_sd.max())[:, None]
-    d = x.columns.shape[1]
-    return block_information(z[:d].T, z[d:].T, int(method.k), method.estimator)
+    first, second = np.split(layer.z.T, [x.columns.shape[1]], axis=1)
+    return block_information(first, second, int(method.k), method.estimator)
 
 
 def _resolutions(x: Samples, y: Samples) -> NDArray[np.float64]:

@@ -44,9 +44,10 @@ class Method:
 class Layer(NamedTuple):
     """N neurons with M samples each."""
 
-    rows: NDArray[np.float32]  # (N, M), what the kernels see
-    entropies: NDArray[np.float64]  # (N,), in the rows' unit
-    log_unit: NDArray[np.float64]  # (N,), log of the rows' unit
+    z: NDArray[np.float64]  # (N, M), scores, in one unit for all neurons if they are not standardised
+    rows: NDArray[np.float32]  # (N, M), z as the kernels see it
+    entropies: NDArray[np.float64]  # (N,), of z
+    log_unit: NDArray[np.float64]  # (N,), log of the unit of z
     flags: dict[int, str]
     tied: int  # values that repeat another, before any jitter
 
@@ -67,7 +68,7 @@ def prepared(columns: NDArray[np.float64], resolution: float | NDArray[np.float6
         z = z * np.exp(scores.log_sd - log_unit)[:, None]
         single = in_single_precision(z)
         found = dict(sorted((flags(columns, z, single, method.k) | found).items()))  # scales too far apart for float32
-    return Layer(single, row_entropies(z, method.k), log_unit, found, tied)
+    return Layer(z, single, row_entropies(z, method.k), log_unit, found, tied)
 
 
 def estimates(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class PairwiseInformation:
     """Mutual information of the pairs of a layer's neurons, in nats or the base asked for; negative estimates are kept.
 
-    pairs: (P, 2), i < j. pair_mi: (P,), NaN where a neuron is flagged.
+    pairs: (P, 2), i < j. pair_mi: (P,), NaN where a neuron is flagged, or where k + 1 samples are one in both neurons
+    at single precision.
     entropy: (N,), differential entropy of every neuron in the units of the data, NaN where flagged.
     null_mi: (n_shuffles, P), the estimates of the shuffled pairs; None without a null.
     subsample_mi: (n_subsamples, P), the estimates of disjoint parts of the samples; None without them.

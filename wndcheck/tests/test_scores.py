@@ -278,3 +278,12 @@ def test_scales_that_single_precision_cannot_hold_together_are_flagged(estimator
     assert list(information.flags) == [1, 2]
     assert np.isnan(information.pair_mi).all()
     assert pairwise_mi(X, estimator=estimator).flags == {}
+
+
+def test_a_copy_whose_samples_meet_in_single_precision_is_refused():
+    """k = 1: where two samples are one in float32, the joint distance is 0 and the estimate would be infinite."""
+    x = np.random.default_rng(46).standard_normal(M)
+    x[1] = x[0] * (1 + 1e-12)
+    with pytest.raises(ValueError, match=r"in single precision the distance to neighbour k=1 .* larger k"):
+        mutual_information(x, x, k=1)
+    assert math.isfinite(mutual_information(x, x))

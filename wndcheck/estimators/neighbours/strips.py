@@ -22,7 +22,8 @@ FAR = np.float32(1e30)  # a sentinel's place on either side of a strip; samples 
 NOBODY = np.float32(5e29)  # place of a lane without a query, too far from samples and sentinels
 UNKNOWN = np.float32(3e29)  # beyond every distance between samples, below every other
 PAD = 16  # sentinels on either side of a strip
-OWN, BESIDE, STEP = 4, 6, 4
+OWN, BESIDE = 4, 6  # samples met unasked on either side, in the own strip and in the others
+STEP = 4  # samples met between two questions
 MARK = 16  # ranks along x between two marks
 
 
@@ -142,6 +143,14 @@ _meet_nearest, _walk_nearest = _walker(_insert_distance, _kth)
 _meet_box, _walk_box = _walker(_extend, _beyond)
 
 
+@njit(nogil=True, forceinline=True)
+def _block(x, y, rank, first, last, start):
+    """Place, coordinates and mark of the queries from start on; the last of a strip overlap those before them."""
+    at = max(first, min(start, last - LANES))
+    mark = rank[min(at + LANES // 2, last - 1)] // MARK
+    return at, smaller(load(x, at), spread(NOBODY)), load(y, at), mark
+
+
 @njit(nogil=True)
 def kth_of_strips(strips, low, high, length, distances):
     """Distance of every query to its k-th neighbour, by place.
@@ -151,9 +160,7 @@ def kth_of_strips(strips, low, high, length, distances):
     x, y, rank, first, last, marks = strips
     for own in range(len(low)):
         for start in range(first[own], last[own], LANES):
-            at = max(first[own], min(start, last[own] - LANES))
-            qx, qy = smaller(load(x, at), spread(NOBODY)), load(y, at)
-            mark = rank[min(at + LANES // 2, last[own] - 1)] // MARK
+            at, qx, qy, mark = _block(x, y, rank, first[own], last[own], start)
             with_itself = repeated(spread(UNKNOWN), length)
             for lane in range(LANES):
                 with_itself = _meet_nearest(with_itself, qx, qy, x, y, at + lane)
@@ -167,9 +174,7 @@ def boxes_of_strips(strips, low, high, beyond, furthest_x, furthest_y):
     x, y, rank, first, last, marks = strips
     for own in range(len(low)):
         for start in range(first[own], last[own], LANES):
-            at = max(first[own], min(start, last[own] - LANES))
-            qx, qy = smaller(load(x, at), spread(NOBODY)), load(y, at)
-            mark = rank[min(at + LANES // 2, last[own] - 1)] // MARK
+            at, qx, qy, mark = _block(x, y, rank, first[own], last[own], start)
             nothing = spread(np.float32(0))
             state = (nothing, nothing, load(beyond, at))
             for lane in range(LANES):
