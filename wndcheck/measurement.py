@@ -1,229 +1,178 @@
 """Cell → Measurement: train the stack, stop at every stage, measure every layer of every net.
 
-The unit of replication is the net: each quantity is one number a net, layer and stage, never one a neuron or pair.
+The unit of replication is the net, or in the ensemble reading the ensemble: each quantity is one number a replicate,
+layer and stage, never one a neuron or pair.
 """
 
 from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from wndcheck import datasets
-from wndcheck.cells import Cell, Training
-from wndcheck.estimators import PairwiseInformation, pairwise_mi
-from wndcheck.networks import StackedMLP
-from wndcheck.probing import accuracy, pre_activations
-from wndcheck.records import PAIR_QUANTILES, PLANTED_CORRELATION, Measurement, record_shapes
-from wndcheck.seeds import derived_seed
-from wndcheck.training import train
+from wndcheck import devices
+from wndcheck.cells import Cell, Violation
+from wndcheck.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.costs import stack_bytes, steps
+from wndcheck.execution import steps_on
+from wndcheck.loading import Data, load
+from wndcheck.readings import Arrays, Doing, reading_of
+from wndcheck.records import Measurement
+from wndcheck.stacks import Stack, build
+from wndcheck.training import BatchOrder, train
 from wndcheck.violations import violate
 
-Progress = Callable[[str, float], None]  # what is being done, and the share of it that is done
-Initial = dict[tuple[int, int], PairwiseInformation]  # stage 0 of every (member, layer)
-
-
-@dataclass(frozen=True)
-class Data:
-    """A data set on the device: standardised images (n, inputs), labels (n,), and the probe's 1000 images."""
-
-    images: Tensor
-    labels: Tensor
-    validation_images: Tensor
-    validation_labels: Tensor
-    probe: Tensor
-
-
-def load(cell: Cell, device: torch.device, root: str | None) -> Data:
-    """The cell's data, scaled by the training images' mean and standard deviation."""
-    raw = datasets.load(cell.dataset, root)
-    chosen = datasets.probe_indices(raw.train_labels, per_class=cell.probe.images_per_class, seed=cell.probe.seed)
-
-    def scaled(images: np.ndarray) -> Tensor:
-        return torch.from_numpy(datasets.standardised(images, raw.train_images)).to(device)
-
-    def classes(labels: np.ndarray) -> Tensor:
-        return torch.from_numpy(labels.astype(np.int64)).to(device)
-
-    images = scaled(raw.train_images)
-    return Data(
-        images,
-        classes(raw.train_labels),
-        scaled(raw.validation_images),
-        classes(raw.validation_labels),
-        images[torch.from_numpy(chosen).to(device)],
-    )
+Progress = Callable[[str, float], None]
+Work = Generator[Doing, None, Measurement]
 
 
 def measure(
-    cell: Cell, *, device: str = "cpu", data_root: str | None = None, progress: Progress = lambda doing, share: None
+    cell: Cell,
+    *,
+    device: str = "cpu",
+    data_root: str | None = None,
+    checkpoints: Checkpoints | None = None,
+    progress: Progress = lambda doing, share: None,
 ) -> Measurement:
     """Train and measure one cell. Raises MissingData or DamagedData (with the command to type) without its data."""
-    started = time.perf_counter()
-    where = torch.device(device)
-    data = load(cell, where, data_root)
-    stack = StackedMLP(
-        data.images.shape[1], cell.width, seeds=cell.seeds, activation=cell.activation, layers=cell.layers
-    ).to(where)
-    pairs = [layer_pairs(n, cell.probe.most_pairs, layer) for layer, n in enumerate(neurons(stack))]
-    record = blank_record(cell)
-    initial: Initial = {}
-    measuring = 0.0
-    for epoch, is_stage in stages(cell, stack, data):
-        progress("training", epoch / max(1, cell.protocol.stages[-1]))
-        if is_stage:
-            paused = time.perf_counter()
-            measure_stage(cell, epoch, stack, data, pairs, initial, record, progress)
-            measuring += time.perf_counter() - paused
-    training = time.perf_counter() - started - measuring
-    return Measurement(cell, record, provenance(where, {"training": training, "measuring": measuring}))
+    work = measuring(cell, device=device, data_root=data_root, checkpoints=checkpoints)
+    while True:
+        try:
+            progress(*next(work))
+        except StopIteration as done:
+            return done.value
 
 
-def measure_stage(
-    cell: Cell,
-    epoch: int,
-    stack: StackedMLP,
-    data: Data,
-    pairs: list[np.ndarray],
-    initial: Initial,
-    record: dict[str, np.ndarray],
-    progress: Progress,
-) -> None:
-    """Fill the record's row of this stage. A member that has diverged keeps its NaN."""
-    row = cell.protocol.stages.index(epoch)
-    if len(cell.protocol.stages) > 1:  # of a net that is never trained, accuracy says nothing and costs the most
-        record["accuracy"][row] = accuracy(stack, data.images, data.labels)
-        record["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
-    for layer, z in enumerate(pre_activations(stack, data.probe)):
-        progress(f"measuring stage {epoch}", layer / cell.layers)
-        for member, seed in enumerate(cell.seeds):
-            if not np.isfinite(z[member]).all():
-                continue
-            now = information(z[member], pairs[layer], cell, seed, layer, epoch)
-            before = initial.setdefault((member, layer), now)
-            numbers = summarised(now, before) | controls(z[member], cell, seed, layer, epoch)
-            for name, value in numbers.items():
-                record[name][row, member, layer] = value
+def measuring(
+    cell: Cell, *, device: str = "cpu", data_root: str | None = None, checkpoints: Checkpoints | None = None
+) -> Work:
+    """`measure` in small pieces, so that several cells can share a device; it yields what it does between them.
 
-
-def stages(cell: Cell, stack: StackedMLP, data: Data) -> Iterator[tuple[int, bool]]:
-    """The cell's protocol as a run of (epoch, is it a stage)."""
-    if isinstance(cell.protocol, Training):
-        return train(stack, data.images, data.labels, cell.protocol, cell.seeds)
-    return violate(stack, cell.width, cell.protocol, cell.seeds)
-
-
-def neurons(stack: StackedMLP) -> list[int]:
-    """Number of neurons of every layer."""
-    return [weight.shape[-1] for weight in stack.weights]
-
-
-def layer_pairs(count: int, most: int, layer: int) -> np.ndarray:
-    """All pairs i < j of a layer's neurons, or a seeded sample of `most` of them: (P, 2), in order."""
-    pairs = np.stack(np.triu_indices(count, 1), axis=1)
-    if len(pairs) <= most:
-        return pairs
-    rng = np.random.default_rng(derived_seed("pairs", count, layer))
-    return pairs[np.sort(rng.choice(len(pairs), most, replace=False))]
-
-
-def information(z: np.ndarray, pairs: np.ndarray, cell: Cell, seed: int, layer: int, epoch: int) -> PairwiseInformation:
-    """Entropies and pairwise 3H information of one layer of one net, with one shuffle of every neuron as the null."""
-    return pairwise_mi(
-        z,
-        k=cell.probe.k,
-        pairs=pairs,
-        null="shuffle",
-        n_shuffles=1,
-        random_state=derived_seed(seed, "null", layer, epoch),
-    )
-
-
-def summarised(now: PairwiseInformation, initial: PairwiseInformation) -> dict[str, object]:
-    """The layer's numbers at one stage; NaN where flags leave no neuron or pair to average over."""
-    change = now.entropy - initial.entropy
-    information_change = now.pair_mi - initial.pair_mi
-    i, j = now.pairs.T
-    assert now.null_mi is not None
-    broken = np.concatenate([information_change > change[i], information_change > change[j]])
-    known = np.tile(np.isfinite(information_change), 2)
-    return {
-        "entropy": mean(now.entropy),
-        "entropy_change": mean(change),
-        "score": mean(now.pair_mi),
-        "corrected_score": mean(now.pair_corrected),
-        "pair_quantiles": quantiles(now.pair_mi, PAIR_QUANTILES),
-        "share_above_null": mean(exceeds(now.pair_mi, quantiles(now.null_mi, (0.95,))[0])),
-        "lemma_excess": mean(information_change - (change[i] + change[j]) / 2),
-        "lemma_broken": mean(broken[known].astype(float)),
-        "flagged": len(now.flags) / len(now.entropy),
-    }
-
-
-def controls(z: np.ndarray, cell: Cell, seed: int, layer: int, epoch: int) -> dict[str, float | None]:
-    """Corrected scores of the same activations made independent, and of dependence planted into them (nats).
-
-    Independent: every neuron's samples shuffled on their own. Planted: each shuffled neuron beside a mix of itself and
-    its neighbour with correlation `PLANTED_CORRELATION`.
+    A stack that does not fit the memory is trained in parts. Out of memory all the same, it is tried once more with
+    parts of half the size.
     """
-    rng = np.random.default_rng(derived_seed(seed, "control", layer, epoch))
-    count = cell.probe.control_pairs
-    spread = z.std(axis=0, ddof=1, dtype=np.float64)
-    usable = np.flatnonzero(spread > 0)[: count + 1]
-    if len(usable) < 2:
-        return {"shuffled_score": np.nan, "planted_score": np.nan}
-    apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
-    mixed = PLANTED_CORRELATION * apart + np.sqrt(1 - PLANTED_CORRELATION**2) * np.roll(apart, 1, axis=1)
-    neighbours = np.stack([np.arange(len(usable) - 1), np.arange(1, len(usable))], axis=1)
-    beside_its_mix = np.stack([np.arange(len(usable)), len(usable) + np.arange(len(usable))], axis=1)[:count]
-
-    def score(x: np.ndarray, chosen: np.ndarray) -> float | None:
-        state = derived_seed(seed, "control null", layer, epoch)
-        information = pairwise_mi(x, k=cell.probe.k, pairs=chosen, null="shuffle", n_shuffles=1, random_state=state)
-        return information.corrected_score
-
-    return {
-        "shuffled_score": score(apart, neighbours),
-        "planted_score": score(np.hstack([apart, mixed]), beside_its_mix),
-    }
-
-
-def mean(values: np.ndarray | None) -> float:
-    """Mean over what is not NaN; NaN, without a warning, when nothing is left."""
-    kept = np.asarray(values, dtype=float)
-    kept = kept[np.isfinite(kept)]
-    return float(kept.mean()) if kept.size else float("nan")
+    where = devices.prepared(device)
+    data = load(cell, where, data_root)
+    history = History(where)
+    size = most_members(cell, devices.spare_bytes(device))
+    waiting, parts = deque(split(cell.seeds, size)), []
+    while waiting:
+        kept = checkpoints.of(cell, waiting[0]) if checkpoints else None
+        try:
+            parts.append((yield from measuring_part(cell, waiting[0], data, where, kept, history)))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or history.out_of_memory or len(waiting[0]) == 1:
+                raise
+            history.out_of_memory += 1
+        else:
+            history.stacks.append(len(waiting.popleft()))
+            continue
+        if where.type == "cuda":
+            torch.cuda.empty_cache()
+        size = -(-len(waiting[0]) // 2)
+        waiting = deque(split([seed for part in waiting for seed in part], size))
+    record = yield from reading_of(cell).joined(cell, parts, device)
+    history.lap("measuring")
+    return Measurement(cell, record, history.provenance())
 
 
-def quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
-    """Quantiles over what is not NaN."""
-    kept = values[np.isfinite(values)]
-    return np.quantile(kept, at) if kept.size else np.full(len(at), np.nan)
+def measuring_part(
+    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, kept: Kept | None, history: History
+) -> Generator[Doing, None, Arrays]:
+    """Train and watch the nets of some of the cell's seeds; what their reading has seen."""
+    reading, order = reading_of(cell)(cell, seeds, str(where)), BatchOrder(seeds, len(data.images))
+    stack, done = build(cell, seeds, data.images.shape[1], where), 0
+    if checkpoint := kept.load() if kept else None:
+        done = int(checkpoint.notes["epochs"])
+        stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
+        order.state = torch.from_numpy(checkpoint.order)
+        reading.seen |= checkpoint.seen
+        history.resume(checkpoint.notes)
+        if done == cell.protocol.stages[-1]:
+            return reading.seen
+    for epochs, is_stage in run(cell, stack, data, seeds, order, done):
+        yield "training", epochs / max(1, cell.protocol.stages[-1])
+        if is_stage:
+            history.lap("training")
+            yield from reading.watch(stack, data, int(epochs))
+            history.lap("measuring")
+        if kept and steps(cell) and (is_stage or (epochs == int(epochs) and kept.is_due)):
+            nets = {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
+            kept.save(Checkpoint(nets, order.state.numpy(), reading.seen, {"epochs": int(epochs)} | history.notes()))
+    return reading.seen
 
 
-def exceeds(values: np.ndarray, bound: float) -> np.ndarray:
-    """1 where a value lies above the bound, 0 where not, NaN where it is NaN."""
-    return np.where(np.isfinite(values), values > bound, np.nan)
+def run(
+    cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int
+) -> Iterator[tuple[float, bool]]:
+    """The cell's protocol as a run of (epochs done, is it a stage)."""
+    protocol = cell.protocol
+    if isinstance(protocol, Violation):
+        return violate(stack, cell.width, protocol, seeds)
+    if not steps(cell):
+        return iter([(0, True)])
+    return train(steps_on(stack, data.images, data.labels, protocol), order, protocol, done=done)
 
 
-def blank_record(cell: Cell) -> dict[str, np.ndarray]:
-    """Arrays of NaN, to be filled stage by stage."""
-    return {name: np.full(shape, np.nan) for name, shape in record_shapes(cell).items()}
+def most_members(cell: Cell, memory: float) -> int:
+    """How many nets of the cell fit the memory (bytes) at once, at least one."""
+    return int(max(1, min(len(cell.seeds), memory // stack_bytes(cell, 1))))
 
 
-def provenance(device: torch.device, seconds: dict[str, float]) -> dict[str, object]:
-    """Where and with what a measurement was made; it is recorded and changes no key."""
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": {name: round(value, 2) for name, value in seconds.items()},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-        "threads": torch.get_num_threads(),
-        "versions": {name: version(name) for name in ("wndcheck", "torch", "numpy", "numba")},
-    }
+def split(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
+    """The seeds in as few parts of at most `size` as can be, all of much the same length, in order."""
+    parts = -(-len(seeds) // size)
+    bounds = [len(seeds) * part // parts for part in range(parts + 1)]
+    return [tuple(seeds[low:high]) for low, high in pairwise(bounds)]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Torch says it by a class of its own on CUDA, and in words on a CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+class History:
+    """How a measurement came about; recorded beside it, and no part of its key."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stacks: list[int] = []
+        self.out_of_memory = 0
+        self.resumed: list[int] = []
+        self.seconds = {"training": 0.0, "measuring": 0.0}
+        self.since = time.perf_counter()
+
+    def lap(self, what: str) -> None:
+        """Lay the time since the last lap to training or to measuring."""
+        now = time.perf_counter()
+        self.seconds[what] += now - self.since
+        self.since = now
+
+    def notes(self) -> dict[str, object]:
+        return {"seconds": dict(self.seconds)}
+
+    def resume(self, notes: dict) -> None:
+        """Go on from a checkpoint's notes."""
+        self.resumed.append(notes["epochs"])
+        for what, seconds in notes["seconds"].items():
+            self.seconds[what] = max(seconds, self.seconds[what])  # notes hold all parts before them, too
+
+    def provenance(self) -> dict[str, object]:
+        """Where and with what a measurement was made; seconds are the wall's, shared with cells beside it on a GPU."""
+        cuda = self.device.type == "cuda"
+        return {
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
+            "device": torch.cuda.get_device_name(self.device) if cuda else platform.machine(),
+            "threads": torch.get_num_threads(),
+            "stacks": self.stacks,
+            "out_of_memory": self.out_of_memory,
+            "resumed_at_epochs": self.resumed,
+            "versions": {name: version(name) for name in ("wndcheck", "torch", "numpy", "numba")},
+        }

@@ -9,7 +9,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot, softmax
 
+from wndcheck.architectures import CLASSES
 from wndcheck.cells import Activation
 from wndcheck.seeds import derived_seed
 
@@ -23,8 +25,8 @@ class StackedMLP(nn.Module):
     """The paper's multi-layer perceptron (Figure 1a), S members at once.
 
     `layers` counts weight layers: the paper's five are four hidden ones of `width` neurons and the logits. Weights
-    have shape (S, in, out), biases (S, 1, out); weights start Gaussian, biases zero. Each member draws from its own
-    generator, so that a seed names the same net in a stack of one and in a stack of sixteen.
+    have shape (S, in, out), biases (S, 1, out); weights start Gaussian, `gain` times He's or LeCun's, biases zero. Each
+    member draws from its own generator, so that a seed names the same net in a stack of one and in a stack of sixteen.
     """
 
     def __init__(
@@ -35,14 +37,16 @@ class StackedMLP(nn.Module):
         seeds: Sequence[int],
         activation: Activation,
         layers: int = 5,
-        classes: int = 10,
+        classes: int = CLASSES,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
-        self.activation = activation
+        self.activation: Activation = activation
         sizes = [inputs] + [width] * (layers - 1) + [classes]
         generators = [torch.Generator().manual_seed(derived_seed(seed, "initial weights")) for seed in seeds]
         self.weights = nn.ParameterList(
-            gaussian_weights(fan_in, fan_out, GAIN[activation], generators) for fan_in, fan_out in pairwise(sizes)
+            gaussian_weights((fan_in, fan_out), gain * GAIN[activation] / sqrt(fan_in), generators)
+            for fan_in, fan_out in pairwise(sizes)
         )
         self.biases = nn.ParameterList(torch.zeros(len(seeds), 1, fan_out) for fan_out in sizes[1:])
 
@@ -56,16 +60,57 @@ class StackedMLP(nn.Module):
 
     def pre_activations(self, x: Tensor) -> list[Tensor]:
         """z of every layer, first hidden layer to logits, each (S, n, neurons of the layer)."""
-        phi = ACTIVATION[self.activation]
-        inputs = x if x.dim() == 3 else x.expand(self.members, *x.shape)
-        z: list[Tensor] = []
+        return self.propagated(x)[1]
+
+    def propagated(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What enters every layer, and its z."""
+        entering, z = [for_each_member(x, self.members)], []
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            inputs = phi(z[-1]) if z else inputs
-            z.append(torch.baddbmm(cast(Tensor, bias), inputs, cast(Tensor, weight)))
-        return z
+            if z:
+                entering.append(ACTIVATION[self.activation](z[-1]))
+            z.append(torch.baddbmm(cast(Tensor, bias), entering[-1], cast(Tensor, weight)))
+        return entering, z
+
+    @torch.no_grad()
+    def descend(self, x: Tensor, labels: Tensor, learning_rate: float, *, back: bool = False) -> Tensor | None:
+        """One step of plain SGD on the mean cross-entropy of every member's own batch; x (S, n, inputs), labels (S, n).
+
+        Nothing couples the members, so each takes the step it would take alone. With `back` it returns the gradient
+        of each member's loss in its inputs, (S, n, inputs).
+
+        Back-propagation is written out, for then a weight's gradient goes straight into the weight: half of what
+        autograd and an optimiser move through memory, which is what bounds a step.
+        """
+        entering, z = self.propagated(x)
+        error = loss_gradient(z[-1], labels)
+        for layer in reversed(range(len(self.weights))):
+            weight, below = self.weights[layer], entering[layer]
+            passed = error @ weight.mT if layer or back else None  # before the weight moves
+            weight.baddbmm_(below.mT, error, alpha=-learning_rate)
+            self.biases[layer].sub_(error.sum(1, keepdim=True), alpha=learning_rate)
+            if layer:
+                error = through_activation(cast(Tensor, passed), below, self.activation)
+        return passed  # of the lowest layer
 
 
-def gaussian_weights(fan_in: int, fan_out: int, gain: float, generators: Sequence[torch.Generator]) -> Tensor:
-    """Weights (S, fan_in, fan_out), each member's from its own generator, variance gain² / fan_in."""
-    members = [torch.randn(fan_in, fan_out, generator=generator) for generator in generators]
-    return torch.stack(members) * (gain / sqrt(fan_in))
+def loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
+    """Gradient in the logits (S, n, classes) of each member's mean cross-entropy over its n labels (S, n)."""
+    truth = one_hot(labels, logits.shape[-1])
+    return (softmax(logits, -1) - truth) / labels.shape[1]
+
+
+def through_activation(gradient: Tensor, x: Tensor, activation: Activation) -> Tensor:
+    """The gradient in z, from that in x = φ(z)."""
+    if activation == "relu":
+        return torch.ops.aten.threshold_backward(gradient, x, 0)
+    return torch.ops.aten.tanh_backward(gradient, x)
+
+
+def for_each_member(x: Tensor, members: int) -> Tensor:
+    """Inputs (S, n, inputs), from the same or from (n, inputs) shown to every member."""
+    return x if x.dim() == 3 else x.expand(members, *x.shape)
+
+
+def gaussian_weights(shape: tuple[int, ...], sd: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Weights (S, *shape), each member's from its own generator."""
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators]) * sd

@@ -6,23 +6,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wndcheck.networks import StackedMLP
+from wndcheck.stacks import Stack
 
-SLICE = 5000  # images at once when only the logits are wanted, which bounds the memory of wide stacks
+AT_ONCE = 80_000  # nets times images when only the logits are wanted, which bounds the memory of wide stacks
 
 
 @torch.no_grad()
-def pre_activations(stack: StackedMLP, images: Tensor) -> list[np.ndarray]:
-    """z of every layer, each (S, n, neurons) float32 on the host, unclipped; images (n, inputs)."""
+def pre_activations(stack: Stack, images: Tensor) -> list[np.ndarray]:
+    """z of every layer, each (S, n, neurons) float32 on the host, unclipped; images (n, inputs) or (S, n, inputs)."""
     return [z.cpu().numpy() for z in stack.pre_activations(images)]
 
 
 @torch.no_grad()
-def accuracy(stack: StackedMLP, images: Tensor, labels: Tensor) -> np.ndarray:
+def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
     """Share of images each member classifies rightly, (S,) float64; NaN for a member whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
-    for x, y in zip(images.split(SLICE), labels.split(SLICE), strict=True):
+    slices = max(1, AT_ONCE // stack.members)
+    for x, y in zip(images.split(slices), labels.split(slices), strict=True):
         logits = stack(x)
         hits += (logits.argmax(-1) == y).sum(1)
         finite &= logits.isfinite().all(-1).all(-1)

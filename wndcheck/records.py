@@ -24,13 +24,17 @@ LAYER_QUANTITIES = {
     "planted_score": "ι_c of pairs mixed to a correlation of .3: a control, near .047 (nats)",
 }
 
+SAME_IMAGE = "same_image_"  # the second form of the ensemble reading: all nets of an ensemble see the same image
+
 
 @dataclass(frozen=True)
 class Measurement:
     """A measured cell.
 
-    `arrays` holds every name of LAYER_QUANTITIES as (stages, S, layers) float64, "pair_quantiles" as (stages, S,
-    layers, 5), "accuracy" and "validation_accuracy" as (stages, S). Layers run from the first hidden one to the logits.
+    `arrays` holds every name of LAYER_QUANTITIES as (stages, R, layers) float64, "pair_quantiles" as (stages, R,
+    layers, 5), "accuracy" and "validation_accuracy" as (stages, R), for R replicates: the nets, or in the ensemble
+    reading the ensembles. Layers run from the first dense one to the logits. In the ensemble reading every quantity
+    of a layer is there twice: by its name for one image each, and with `SAME_IMAGE` before it.
     """
 
     cell: Cell
@@ -43,9 +47,17 @@ class Measurement:
 
 def record_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
     """The shape of every array of a cell's record."""
-    nets = (len(cell.protocol.stages), len(cell.seeds))
-    return dict.fromkeys(LAYER_QUANTITIES, (*nets, cell.layers)) | {
-        "pair_quantiles": (*nets, cell.layers, len(PAIR_QUANTILES)),
-        "accuracy": nets,
-        "validation_accuracy": nets,
-    }
+    replicates = (len(cell.protocol.stages), cell.replicates)
+    shapes = layer_shapes(cell) | {"accuracy": replicates, "validation_accuracy": replicates}
+    return shapes | {SAME_IMAGE + name: shape for name, shape in layer_shapes(cell).items() if cell.ensembles}
+
+
+def layer_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
+    """The shapes of what is measured of every layer, in one form."""
+    layers = (len(cell.protocol.stages), cell.replicates, cell.layers)
+    return dict.fromkeys(LAYER_QUANTITIES, layers) | {"pair_quantiles": (*layers, len(PAIR_QUANTILES))}
+
+
+def blank_record(cell: Cell) -> dict[str, np.ndarray]:
+    """Arrays of NaN, to be filled stage by stage."""
+    return {name: np.full(shape, np.nan) for name, shape in record_shapes(cell).items()}

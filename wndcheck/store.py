@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,14 +14,13 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from wndcheck.cells import SCHEMA, Cell
+from wndcheck.checkpoints import Checkpoints
+from wndcheck.files import DAMAGE, read_npz, remove_unfinished, write_npz
 from wndcheck.records import Measurement, record_shapes
 
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
-CELL_KEY = "cell_key"
-# What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
-# lone array.
-DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+CELL = "cell"
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -55,8 +52,12 @@ class Store:
 
     def path(self, cell: Cell) -> Path:
         """Where the cell's measurement lies: a readable stem and the key."""
-        kind = getattr(cell.protocol, "kind", "trained")
-        return self.root / f"{cell.dataset}-{cell.activation}-n{cell.width:04d}-{kind}-{cell.key}.npz"
+        return self.root / f"{cell.dataset}-{cell.activation}-{cell.kind}-n{cell.width:04d}-{cell.key}.npz"
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The half-trained nets of cells that are not measured yet."""
+        return Checkpoints(self.root / "checkpoints", self.say)
 
     def has(self, cell: Cell) -> bool:
         return self.path(cell).exists()
@@ -65,8 +66,7 @@ class Store:
         """The cell's measurement; None if there is none, or if its file cannot be trusted: that one is put aside."""
         path = self.path(cell)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return unpacked(cell, dict(archive))
+            return unpacked(cell, read_npz(path))
         except FileNotFoundError:
             return None
         except DAMAGE as error:
@@ -79,15 +79,7 @@ class Store:
     def save(self, measurement: Measurement) -> Path:
         """Write the measurement, whole or not at all."""
         path = self.path(measurement.cell)
-        unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
-        try:
-            with unfinished.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **packed(measurement))
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_npz(path, packed(measurement))
         return path
 
     @contextmanager
@@ -100,28 +92,34 @@ class Store:
             yield False
             return
         try:
+            remove_unfinished(self.path(cell))
             yield True
         finally:
             lock.release()
 
+    def measured(self) -> Iterator[Path]:
+        """The files of all measurements, by name."""
+        return iter(sorted(self.root.glob("*.npz")))
+
 
 def packed(measurement: Measurement) -> dict[str, np.ndarray]:
     """The arrays of the file; text as numpy strings, which need no pickle."""
-    return measurement.arrays | {
-        CELL_KEY: np.array(measurement.cell.key),
-        PROVENANCE: np.array(json.dumps(measurement.provenance)),
-    }
+    texts = {CELL: measurement.cell.to_dict(), PROVENANCE: measurement.provenance}
+    return measurement.arrays | {name: np.array(json.dumps(fields)) for name, fields in texts.items()}
 
 
-def unpacked(cell: Cell, arrays: dict[str, np.ndarray]) -> Measurement:
-    """The measurement in a file's arrays; ValueError when it is another cell's or an array is missing or misshapen."""
-    found = str(arrays.pop(CELL_KEY))
-    if found != cell.key:
-        raise ValueError(f"it holds cell {found}, expected {cell.key}")
+def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
+    """The measurement in a file's arrays, of the cell, or of any without one.
+
+    ValueError when it is another cell's or an array is missing or misshapen.
+    """
+    found = Cell.from_dict(json.loads(str(arrays.pop(CELL))))
+    if cell and found != cell:
+        raise ValueError(f"it holds cell {found.key}, expected {cell.key}")
     provenance = json.loads(str(arrays.pop(PROVENANCE)))
-    expected = record_shapes(cell)
+    expected = record_shapes(found)
     shapes = {name: array.shape for name, array in arrays.items() if array.dtype == np.float64}
     if shapes != expected:
         wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
         raise ValueError(f"missing or misshapen arrays: {', '.join(wrong)}")
-    return Measurement(cell, arrays, provenance)
+    return Measurement(found, arrays, provenance)

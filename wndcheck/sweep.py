@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from wndcheck.cells import Cell, Training
+from wndcheck.cells import Cell
+from wndcheck.costs import cost, stack_bytes
+from wndcheck.devices import cells_at_once, spare_bytes
 from wndcheck.store import Store
+
+if TYPE_CHECKING:
+    from wndcheck.measurement import Work
 
 PATIENCE = 0.2  # seconds between looks at the cells that other processes hold
 
@@ -24,30 +30,89 @@ class Reporter(Protocol):
 def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str, data_root: str | None) -> None:
     """Measure every cell the store lacks, longest first, leaving to other processes what they hold.
 
-    Returns when the store has all of them. A holder that dies lets its cell go, and it is measured here.
+    Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A holder
+    that dies lets its cell go, and it is measured here.
     """
     missing = longest_first(cell for cell in cells if not store.has(cell))
     if missing:
         reporter.planned(missing)
-    while missing:
-        held_elsewhere = [cell for cell in missing if not ensure(cell, store, reporter, device, data_root)]
-        if len(held_elsewhere) == len(missing):
-            time.sleep(PATIENCE)
-        missing = [cell for cell in held_elsewhere if not store.has(cell)]
+    start = partial(Job, store=store, reporter=reporter, device=device, data_root=data_root)
+    with ExitStack() as at_the_end:
+        jobs: list[Job] = []
+        while missing or jobs:
+            fresh = list(started(missing, start, jobs, device))
+            for job in fresh:
+                at_the_end.callback(job.close)
+            jobs = [job for job in [*jobs, *fresh] if job.advance()]
+            at_work = {job.cell for job in jobs}
+            missing = [cell for cell in missing if cell not in at_work and not store.has(cell)]
+            if not jobs and not fresh:
+                time.sleep(PATIENCE)
+
+
+def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], device: str) -> Iterator[Job]:
+    """Jobs for as many of the missing cells as the device takes beside those at work, and nobody else holds."""
+    running = len(jobs)
+    for cell in missing:
+        if running == cells_at_once(device):
+            return
+        if running and stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
+            continue
+        job = start(cell)
+        if job.is_mine:
+            running += 1
+            yield job
+        else:
+            job.close()
+
+
+class Job:
+    """One cell at work in this process, which holds it until it is measured."""
+
+    def __init__(self, cell: Cell, *, store: Store, reporter: Reporter, device: str, data_root: str | None) -> None:
+        self.cell, self.store, self.reporter = cell, store, reporter
+        self.device, self.data_root = device, data_root
+        self.held = ExitStack()
+        self.is_mine = self.held.enter_context(store.held(cell))
+        self.work: Work | None = None
+        self.began = time.perf_counter()
+
+    def advance(self) -> bool:
+        """Do a piece of the work; False when the store has the cell."""
+        if self.work is None:
+            if self.store.has(self.cell):  # measured by the one who held it before
+                self.close()
+                return False
+            from wndcheck.measurement import measuring  # imports torch, which a warm store does without
+
+            checkpoints = self.store.checkpoints
+            self.work = measuring(self.cell, device=self.device, data_root=self.data_root, checkpoints=checkpoints)
+        try:
+            self.reporter.working(self.cell, *next(self.work))
+            return True
+        except StopIteration as done:
+            self.store.save(done.value)
+            self.store.checkpoints.discard(self.cell)
+            self.reporter.finished(self.cell, time.perf_counter() - self.began)
+            self.close()
+            return False
+
+    def close(self) -> None:
+        """Let the cell go, measured or not."""
+        if self.work:
+            self.work.close()
+        self.held.close()
 
 
 def ensure(cell: Cell, store: Store, reporter: Reporter, device: str, data_root: str | None) -> bool:
     """Have the cell in the store; False if another process holds it."""
-    with store.held(cell) as mine:
-        if not mine:
-            return False
-        if not store.has(cell):
-            from wndcheck.measurement import measure  # imports torch, which a warm store does without
-
-            started = time.perf_counter()
-            store.save(measure(cell, device=device, data_root=data_root, progress=partial(reporter.working, cell)))
-            reporter.finished(cell, time.perf_counter() - started)
-        return True
+    job = Job(cell, store=store, reporter=reporter, device=device, data_root=data_root)
+    try:
+        while job.is_mine and job.advance():
+            pass
+    finally:
+        job.close()
+    return job.is_mine
 
 
 def fill_with(
@@ -61,14 +126,3 @@ def fill_with(
 def longest_first(cells: Iterable[Cell]) -> list[Cell]:
     """Each cell once, the costliest first, in the same order in every process."""
     return sorted(set(cells), key=lambda cell: (-cost(cell), cell.key))
-
-
-def cost(cell: Cell) -> float:
-    """Rough work of a cell in multiplications, to put the longest first and to foretell the time left."""
-    epochs = cell.protocol.stages[-1] if isinstance(cell.protocol, Training) else 0
-    images = {"mnist-subset": 10_000, "mnist": 60_000, "cifar10": 50_000}[cell.dataset]
-    hidden_pairs = min(cell.probe.most_pairs, cell.width * (cell.width - 1) // 2)
-    steps = epochs * images / getattr(cell.protocol, "batch_size", 1)
-    training = 6 * epochs * images * cell.parameters_per_net + 2e7 * steps / len(cell.seeds)
-    measuring = 1.5e6 * len(cell.protocol.stages) * 2 * cell.layers * hidden_pairs
-    return len(cell.seeds) * (training + measuring)

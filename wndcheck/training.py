@@ -6,27 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from wndcheck.cells import Training
-from wndcheck.networks import StackedMLP
+from wndcheck.execution import STRETCH, Steps
 from wndcheck.seeds import derived_seed
-
-
-def stacked_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy (nats), mean over a member's batch and summed over members.
-
-    The sum keeps every member's gradient what it would be alone; a mean over members would divide its learning rate.
-    Logits (S, batch, classes), labels (S, batch).
-    """
-    return cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[1]
-
-
-@torch.no_grad()
-def descend(parameters: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: float) -> None:
-    """One step of plain SGD in place. (`torch.optim` does the same and takes five seconds to import.)"""
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.sub_(gradient, alpha=learning_rate)
 
 
 class BatchOrder:
@@ -40,20 +23,32 @@ class BatchOrder:
         """Indices (S, images) of one pass over the data."""
         return torch.stack([torch.randperm(self.images, generator=g) for g in self.generators])
 
+    @property
+    def state(self) -> Tensor:
+        """The generators' states, (S, bytes) uint8; setting it goes on from there."""
+        return torch.stack([generator.get_state() for generator in self.generators])
 
-def train(
-    stack: StackedMLP, images: Tensor, labels: Tensor, training: Training, seeds: Sequence[int]
-) -> Iterator[tuple[int, bool]]:
-    """Train every member by plain SGD; yield (epoch, is it a stage) before the first epoch and after each.
+    @state.setter
+    def state(self, states: Tensor) -> None:
+        for generator, state in zip(self.generators, states, strict=True):
+            generator.set_state(state)
 
-    Images (n, inputs) float32 and labels (n,) int64 lie on the stack's device. Members see different orders of the
-    same images; nothing couples them, so each trains as it would alone.
+
+def train(steps: Steps, order: BatchOrder, training: Training, *, done: int = 0) -> Iterator[tuple[float, bool]]:
+    """Train every member by plain SGD; yield (epochs done, is it a stage) after every stretch of steps.
+
+    The initial nets are the first stage. With `done` epochs behind it, a stack, its steps and its order as they were
+    then, it goes on from there. Members see different orders of the same images.
     """
-    parameters = list(stack.parameters())
-    order = BatchOrder(seeds, len(images))
-    yield 0, True
-    for epoch in range(1, training.stages[-1] + 1):
-        for batch in order.epoch().to(images.device).split(training.batch_size, dim=1):
-            gradients = torch.autograd.grad(stacked_loss(stack(images[batch]), labels[batch]), parameters)
-            descend(parameters, gradients, training.learning_rate)
-        yield epoch, epoch in training.stages
+    if not done:
+        yield 0.0, True
+    stretch = STRETCH * training.batch_size
+    for epoch in range(done, training.stages[-1]):
+        batches = steps.uploaded(order.epoch())
+        for start in range(0, order.images, stretch):
+            if start:
+                yield epoch + start / order.images, False
+            steps.run(batches[:, start : start + stretch])
+        if epoch + 1 in training.stages:
+            steps.settle()
+        yield float(epoch + 1), epoch + 1 in training.stages

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from wndcheck.cells import Violation
-from wndcheck.networks import GAIN, StackedMLP
+from wndcheck.networks import GAIN
 from wndcheck.seeds import derived_seed
+from wndcheck.stacks import Stack
 
 
-def violate(stack: StackedMLP, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:
+def violate(stack: Stack, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:
     """Yield stage 0 with the initial nets and stage 1 with the violation in place, as `train` yields its stages."""
     yield 0, True
     if violation.kind == "drift":
@@ -24,7 +25,7 @@ def violate(stack: StackedMLP, width: int, violation: Violation, seeds: Sequence
 
 
 @torch.no_grad()
-def drift(stack: StackedMLP, factor: float) -> None:
+def drift(stack: Stack, factor: float) -> None:
     """Multiply all weights: H of layer l moves by about l·log(factor) nats (exactly so for ReLU)."""
     for weight in stack.weights:
         weight.mul_(factor)
@@ -36,7 +37,7 @@ def shared_variance(width: int, strength: float) -> float:
 
 
 @torch.no_grad()
-def share_direction(stack: StackedMLP, share: float, seeds: Sequence[int]) -> None:
+def share_direction(stack: Stack, share: float, seeds: Sequence[int]) -> None:
     """Give the hidden neurons of a layer one common input direction: pairs correlate by about `share`.
 
     The variance of every weight, and so the expected variance of the pre-activations, stays what it was.

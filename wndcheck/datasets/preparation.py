@@ -54,6 +54,13 @@ def standardised(images: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDA
     return ((greys - mean) / sd).astype(np.float32)[images.reshape(len(images), -1)]
 
 
+def in_unit(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Images (n, ...) uint8 as float32 (n, features), row-major: pixels / 255. ValueError if they are not uint8."""
+    if images.dtype != np.uint8:
+        raise ValueError(f"expected uint8 images, got {images.dtype}")
+    return (np.arange(_GREYS) / 255).astype(np.float32)[images.reshape(len(images), -1)]
+
+
 def _grey_counts(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     pixels = images.reshape(-1)
     counts = np.zeros(_GREYS, np.int64)

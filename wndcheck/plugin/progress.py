@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wndcheck.cells import Cell
-from wndcheck.sweep import cost
+from wndcheck.costs import cost
 
 SILENCE = 10.0  # seconds without a line after which a cell in work says how far it is
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.cells import Activation, Cell, Probe, Training, Violation
+from wndcheck.cells import Activation, Probe, Training, Violation
 from wndcheck.estimators import PairwiseInformation
-from wndcheck.measurement import controls, layer_pairs, measure, summarised
+from wndcheck.measurement import measure
 from wndcheck.records import LAYER_QUANTITIES, PLANTED_CORRELATION, Measurement, record_shapes
+from wndcheck.summaries import Place, compared, controls, layer_pairs
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -71,7 +72,17 @@ def test_later_stages_do_not_disturb_earlier_ones(measured: Measurement) -> None
 
 def test_provenance_tells_what_made_it(measured: Measurement) -> None:
     told = measured.provenance
-    assert set(told) == {"made", "seconds", "device", "threads", "versions"}
+    assert set(told) == {
+        "made",
+        "seconds",
+        "device",
+        "threads",
+        "versions",
+        "stacks",
+        "out_of_memory",
+        "resumed_at_epochs",
+    }
+    assert (told["stacks"], told["out_of_memory"], told["resumed_at_epochs"]) == ([2], 0, [])
     assert set(told["versions"]) == {"wndcheck", "torch", "numpy", "numba"}  # type: ignore[call-overload]
     assert told["threads"] == 1
 
@@ -79,9 +90,9 @@ def test_provenance_tells_what_made_it(measured: Measurement) -> None:
 def test_progress_runs_through_the_stages() -> None:
     heard: list[tuple[str, float]] = []
     measure(TINY_CELL, progress=lambda doing, share: heard.append((doing, share)))
-    assert [share for doing, share in heard if doing == "training"] == [0, 1]
+    assert [share for doing, share in heard if doing == "training"][::7] == [0, 1]  # 157 steps are seven stretches
     assert all(0 <= share <= 1 for _, share in heard)
-    assert {doing for doing, _ in heard} == {"training", "measuring stage 0", "measuring stage 1"}
+    assert {doing for doing, _ in heard} == {"training", "measuring stage 0", "measuring stage 1", "measuring"}
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
@@ -106,13 +117,9 @@ def test_planted_violations_are_measured_as_planted() -> None:
     assert (shared["score"][1, :, 0] > shared["score"][0, :, 0] + 0.1).all()
 
 
-# The probe of the profiles: a thousand images, a hundred pairs.
-GAUSSIAN_CELL = Cell("mnist-subset", "tanh", 101, (0,), Training(0.1, 64, (0,)), Probe())
-
-
 def test_controls_find_what_is_planted_and_nothing_more() -> None:
     z = np.random.default_rng(5).standard_normal((1000, 101)) * np.geomspace(1e-3, 1e3, 101)
-    found = [controls(z.astype(np.float32), GAUSSIAN_CELL, seed, 0, 0) for seed in range(4)]
+    found = [controls(z.astype(np.float32), Place(seed, 0, 0), Probe(), "cpu") for seed in range(4)]
     # An estimate of one pair errs by about .04 nats (sd, 1000 samples); 400 pairs, half of them sharing a neuron.
     error = 4 * 0.04 * sqrt(2 / 400)
     expected = -0.5 * log(1 - PLANTED_CORRELATION**2)
@@ -124,7 +131,7 @@ def test_controls_find_what_is_planted_and_nothing_more() -> None:
 def test_controls_break_whatever_dependence_there_was() -> None:
     one = np.random.default_rng(5).standard_normal((1000, 1))
     z = one + 0.1 * np.random.default_rng(6).standard_normal((1000, 30))
-    found = controls(z, GAUSSIAN_CELL, 0, 0, 0)
+    found = controls(z, Place(0, 0, 0), Probe(), "cpu")
     assert abs(found["shuffled_score"]) < 4 * 0.04 * sqrt(2 / 29)  # type: ignore[arg-type]
 
 
@@ -132,7 +139,7 @@ def test_controls_break_whatever_dependence_there_was() -> None:
 def test_controls_of_a_dead_layer_are_nan(alive: int) -> None:
     z = np.zeros((200, 5))
     z[:, :alive] = np.random.default_rng(0).standard_normal((200, alive))
-    found = controls(z, TINY_CELL, 0, 0, 0)
+    found = controls(z, Place(0, 0, 0), TINY_CELL.probe, "cpu")
     assert list(found) == ["shuffled_score", "planted_score"]
     assert np.isnan(list(found.values())).all()  # type: ignore[arg-type]
 
@@ -155,7 +162,7 @@ def result(entropy: list[float], pair_mi: list[float], flags: dict[int, str] | N
 
 def test_summaries_by_hand() -> None:
     before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, 3.5], [0.5, 0.1, 1.05])
-    found = summarised(now, before)
+    found = compared(now, before)
     assert found["entropy"] == pytest.approx(2.5)
     assert found["entropy_change"] == pytest.approx(0.5)
     assert found["score"] == pytest.approx(0.55)
@@ -169,7 +176,7 @@ def test_summaries_by_hand() -> None:
 
 def test_summaries_leave_out_what_is_flagged() -> None:
     before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, nan], [0.5, nan, nan], {2: "constant"})
-    found = summarised(now, before)
+    found = compared(now, before)
     assert found["entropy_change"] == pytest.approx(0.5)
     assert found["score"] == pytest.approx(0.5)
     assert found["share_above_null"] == 1
@@ -179,7 +186,7 @@ def test_summaries_leave_out_what_is_flagged() -> None:
 
 def test_summaries_of_a_dead_layer_are_nan() -> None:
     dead = result([nan] * 3, [nan] * 3, dict.fromkeys(range(3), "constant"))
-    found = summarised(dead, dead)
+    found = compared(dead, dead)
     assert found.pop("flagged") == 1
     assert all(np.isnan(value).all() for value in found.values())  # type: ignore[call-overload]
 

@@ -76,9 +76,9 @@ def test_cells_do_not_meet(kept: Store) -> None:
 
 
 def test_path_tells_what_it_holds(kept: Store) -> None:
-    assert kept.path(TINY_CELL).name == f"mnist-subset-tanh-n0006-trained-{TINY_CELL.key}.npz"
+    assert kept.path(TINY_CELL).name == f"mnist-subset-tanh-mlp-n0006-{TINY_CELL.key}.npz"
     drifted = replace(TINY_CELL, protocol=Violation("drift", 0.1))
-    assert kept.path(drifted).name == f"mnist-subset-tanh-n0006-drift-{drifted.key}.npz"
+    assert kept.path(drifted).name == f"mnist-subset-tanh-drift-n0006-{drifted.key}.npz"
     assert kept.root.name == f"v{cells.SCHEMA}"
 
 
@@ -113,7 +113,7 @@ def folder_of_text(path: Path) -> None:
         archive.writestr("score.txt", "1")
 
 
-def keyless(path: Path) -> None:
+def cellless(path: Path) -> None:
     np.savez_compressed(path, **random_measurement(TINY_CELL).arrays)
 
 
@@ -164,7 +164,7 @@ DAMAGE = {
     lone_array: "",
     objects: "",
     folder_of_text: "",
-    keyless: "cell_key",
+    cellless: "cell",
     another_cells: f"it holds cell {OTHER_CELL.key}, expected {TINY_CELL.key}",
     misshapen: "missing or misshapen arrays: score",
     incomplete: "missing or misshapen arrays: score",

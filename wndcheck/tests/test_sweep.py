@@ -173,7 +173,6 @@ def test_what_goes_wrong_is_raised(kept: Store, tmp_path: Path) -> None:
         {"protocol": Training(0.1, 64, (0, 2))},
         {"protocol": Training(0.1, 64, (0, 1, 2))},
         {"protocol": Training(0.1, 16, (0, 1))},
-        {"layers": 6},
         {"probe": replace(TINY_CELL.probe, most_pairs=14)},
     ],
 )

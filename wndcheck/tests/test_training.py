@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 from wndcheck.cells import Activation, Training
+from wndcheck.execution import Steps
 from wndcheck.networks import StackedMLP
 from wndcheck.tests.test_networks import sequential
-from wndcheck.training import BatchOrder, descend, stacked_loss, train
+from wndcheck.training import BatchOrder, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = (1, 9, 7, 4)
@@ -17,9 +20,13 @@ LABELS = torch.randint(0, 10, (310,), generator=GENERATOR)
 FIFTY_STEPS = Training(0.1, 32, (0, 5))  # ten steps an epoch, the last of them of 22 images
 
 
+def run(stack: StackedMLP, training: Training, seeds: tuple[int, ...]) -> Iterator[tuple[float, bool]]:
+    return train(Steps(stack, IMAGES, LABELS, training), BatchOrder(seeds, len(IMAGES)), training)
+
+
 def trained(seeds: tuple[int, ...], activation: Activation, training: Training = FIFTY_STEPS) -> StackedMLP:
     stack = StackedMLP(20, 8, seeds=seeds, activation=activation)
-    for _ in train(stack, IMAGES, LABELS, training, seeds):
+    for _ in run(stack, training, seeds):
         pass
     return stack
 
@@ -58,7 +65,7 @@ def test_a_member_that_diverges_leaves_the_others_alone() -> None:
     with torch.no_grad():
         for weight in stack.weights:
             weight[1] *= 1e20
-    for _ in train(stack, IMAGES, LABELS, FIFTY_STEPS, SEEDS):
+    for _ in run(stack, FIFTY_STEPS, SEEDS):
         pass
     assert not stack.weights[0][1].isfinite().all()
     for many, one in zip(stack.parameters(), trained(SEEDS, "relu").parameters(), strict=True):
@@ -71,19 +78,6 @@ def test_training_lowers_the_loss() -> None:
 
     before, after = loss(StackedMLP(20, 8, seeds=(1,), activation="tanh")), loss(trained((1,), "tanh"))
     assert after < before
-
-
-def test_the_loss_is_summed_over_members() -> None:
-    logits = torch.randn(4, 22, 10, generator=torch.Generator().manual_seed(1))
-    labels = torch.randint(0, 10, (4, 22), generator=torch.Generator().manual_seed(2))
-    expected = sum(cross_entropy(logits[s], labels[s]) for s in range(4))
-    torch.testing.assert_close(stacked_loss(logits, labels), expected)
-
-
-def test_descend_steps_against_the_gradient_in_place() -> None:
-    parameter = torch.tensor([1.0, 2.0], requires_grad=True)
-    descend([parameter], [torch.tensor([10.0, -10.0])], 0.1)
-    torch.testing.assert_close(parameter.detach(), torch.tensor([0.0, 3.0]))
 
 
 def test_batch_orders_are_permutations_that_differ() -> None:
@@ -102,13 +96,13 @@ def test_batch_order_of_a_seed_is_the_same_in_any_stack() -> None:
 def test_stages_are_marked_among_the_epochs() -> None:
     stack = StackedMLP(20, 8, seeds=(1,), activation="tanh")
     initial = [parameter.detach().clone() for parameter in stack.parameters()]
-    run = train(stack, IMAGES, LABELS, Training(0.1, 310, (0, 1, 3)), (1,))
-    assert next(run) == (0, True)
+    stages = run(stack, Training(0.1, 310, (0, 1, 3)), (1,))
+    assert next(stages) == (0, True)
     assert all(torch.equal(a, b) for a, b in zip(initial, stack.parameters(), strict=True))
-    assert list(run) == [(1, True), (2, False), (3, True)]
+    assert list(stages) == [(1, True), (2, False), (3, True)]
     assert not torch.equal(initial[0], stack.weights[0])
 
 
 def test_a_single_stage_trains_nothing() -> None:
     stack = StackedMLP(20, 8, seeds=(1,), activation="tanh")
-    assert list(train(stack, IMAGES, LABELS, Training(0.1, 32, (0,)), (1,))) == [(0, True)]
+    assert list(run(stack, Training(0.1, 32, (0,)), (1,))) == [(0, True)]

@@ -1,0 +1,146 @@
+"""The two readings of the paper's claims: what is random, the images alone, or the parameters too (theorem 1).
+
+A reading watches a stack at every stage and makes the cell's record of what it saw. A stack may hold some of the cell's
+nets only; what was seen of the parts is joined at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from wndcheck.cells import Cell
+from wndcheck.costs import layer_sizes
+from wndcheck.loading import Data
+from wndcheck.probing import accuracy, pre_activations
+from wndcheck.records import SAME_IMAGE, blank_record
+from wndcheck.seeds import derived_seed
+from wndcheck.stacks import Stack
+from wndcheck.summaries import Initial, Place, layer_pairs, summarised
+
+Arrays = dict[str, np.ndarray]
+Doing = tuple[str, float]  # what is being done, and the share of it that is done
+FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
+
+
+def neurons(cell: Cell) -> list[int]:
+    """Number of neurons of every measured layer."""
+    return layer_sizes(cell)[1:]
+
+
+class DataReading:
+    """One net is a replicate, and its samples are the probe's images."""
+
+    def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
+        self.cell = replace(cell, seeds=tuple(seeds))
+        self.device = device
+        self.pairs = [layer_pairs(n, cell.probe.most_pairs, layer) for layer, n in enumerate(neurons(cell))]
+        self.seen = blank_record(self.cell)
+        for layer, (n, pairs) in enumerate(zip(neurons(cell), self.pairs, strict=True)):
+            self.seen[f"initial_entropy_{layer}"] = np.full((len(seeds), n), np.nan)
+            self.seen[f"initial_pair_mi_{layer}"] = np.full((len(seeds), len(pairs)), np.nan)
+
+    def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
+        """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
+        cell, row = self.cell, self.cell.protocol.stages.index(epoch)
+        if len(cell.protocol.stages) > 1:  # of a net that is never trained, accuracy says nothing and costs the most
+            self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
+            self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
+        for layer, z in enumerate(pre_activations(stack, data.probe)):
+            yield f"measuring stage {epoch}", layer / cell.layers
+            for member, seed in enumerate(cell.seeds):
+                initial = [self.seen[f"initial_{name}_{layer}"][member] for name in ("entropy", "pair_mi")]
+                numbers, first = summarised(
+                    z[member],
+                    self.pairs[layer],
+                    Place(seed, layer, epoch),
+                    cell.probe,
+                    initial=Initial(*initial) if row else None,
+                    device=self.device,
+                )
+                for name, value in numbers.items():
+                    self.seen[name][row, member, layer] = value
+                for kept, value in zip(initial, first, strict=True):
+                    kept[:] = value
+
+    @staticmethod
+    def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
+        """The cell's record, from what was seen of all parts of its stack."""
+        yield "measuring", 1.0
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in blank_record(cell)}
+
+
+class EnsembleReading:
+    """An ensemble is a replicate, and its samples are its nets: one image each, or the same image for all."""
+
+    def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
+        self.cell = cell
+        places = [cell.seeds.index(seed) for seed in (seeds[0], seeds[-1])]
+        self.part = slice(places[0], places[1] + 1)
+        stages = len(cell.protocol.stages)
+        self.seen: Arrays = {
+            f"{form}z_{layer}": np.full((stages, len(seeds), n), np.nan, dtype=np.float32)
+            for form in FORMS
+            for layer, n in enumerate(neurons(cell))
+        }
+        for name in ("accuracy", "validation_accuracy"):
+            self.seen[name] = np.full((stages, len(seeds)), np.nan)
+
+    def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
+        """Keep what every neuron of every net does on the net's images, and how well the net classifies.
+
+        Accuracies are taken on the probe, which is part of the training images, and on as many validation images.
+        """
+        row, some = self.cell.protocol.stages.index(epoch), len(data.probe)
+        yield f"measuring stage {epoch}", 0.0
+        self.seen["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
+        self.seen["validation_accuracy"][row] = accuracy(
+            stack, data.validation_images[:some], data.validation_labels[:some]
+        )
+        for form, shown in zip(FORMS, images_shown(self.cell), strict=True):
+            images = data.probe[shown[self.part]][:, None]
+            for layer, z in enumerate(pre_activations(stack, images)):
+                self.seen[f"{form}z_{layer}"][row] = z[:, 0]
+
+    @staticmethod
+    def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
+        """The cell's record: every ensemble's layers, measured with its nets as the samples."""
+        record, size = blank_record(cell), cell.nets_per_ensemble
+        grouped = {
+            name: values.reshape(len(values), cell.ensembles, size, *values.shape[2:])
+            for name in parts[0]
+            for values in [np.concatenate([part[name] for part in parts], axis=1)]
+        }
+        for name in ("accuracy", "validation_accuracy"):
+            record[name][:] = grouped[name].mean(axis=2)
+        for layer, n in enumerate(neurons(cell)):
+            pairs = layer_pairs(n, cell.probe.most_pairs, layer)
+            for ensemble in range(cell.ensembles):
+                yield "measuring ensembles", (layer + ensemble / cell.ensembles) / cell.layers
+                for form in FORMS:
+                    initial = None
+                    for row, epoch in enumerate(cell.protocol.stages):
+                        place = Place(ensemble_name(cell, ensemble) + form, layer, epoch)
+                        z = grouped[f"{form}z_{layer}"][row, ensemble]
+                        numbers, initial = summarised(z, pairs, place, cell.probe, initial=initial, device=device)
+                        for name, value in numbers.items():
+                            record[form + name][row, ensemble, layer] = value
+        return record
+
+
+def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the probe's images each net sees, (S,) each: another for every net of an ensemble, and one for all."""
+    images, size = 10 * cell.probe.images_per_class, cell.nets_per_ensemble
+    seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
+    draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
+    return np.concatenate([draw[:size] for draw in draws]), np.repeat([draw[0] for draw in draws], size)
+
+
+def ensemble_name(cell: Cell, ensemble: int) -> str:
+    return f"ensemble from {cell.seeds[ensemble * cell.nets_per_ensemble]}"
+
+
+def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
+    return EnsembleReading if cell.ensembles else DataReading
