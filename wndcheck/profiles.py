@@ -4,12 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from wndcheck.cells import Activation, Cell, Probe, Training, Violation
+from wndcheck.cells import Activation, Cell, Probe, Training, Unsaid, Violation
+from wndcheck.datasets import specification_of
 from wndcheck.seeds import net_seeds
 
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "tanh")  # §4
 HIDDEN_LAYERS = (1, 2, 3, 4)  # of the paper's five layers; the fifth gives the logits
 NARROW = 20  # §4: "for N > 20" the nets reach their accuracies, below they are "usually worse"
+
+
+# What the paper leaves unsaid, and what is taken:
+UNSAID = Unsaid(
+    initial_gain=1.0,  # He's and LeCun's variances keep the scale of pre-activations from layer to layer
+    scaling="standardised",  # what those variances assume of the inputs
+    held_out=0,  # the data sets come with images apart; all training images are trained on
+)
+BATCH_SIZE = 32  # small enough that 300 epochs at rate .001 reach the paper's accuracies
+
+
+@dataclass(frozen=True)
+class Ensembles:
+    """Groups of nets of one width, trained together; the nets of a group are the samples (theorem 1)."""
+
+    widths: tuple[int, ...]
+    count: int  # groups, the replicates
+    nets: int  # of a group
+    training: Training
+
+
+@dataclass(frozen=True)
+class ConvNets:
+    """Convolutional nets on CIFAR-10, the width of whose two dense layers is swept (appendix B)."""
+
+    widths: tuple[int, ...]
+    nets: int
+    training: Training
 
 
 @dataclass(frozen=True)
@@ -26,6 +55,10 @@ class Profile:
     trained_accuracy: float  # training accuracy from which a net of N > 20 counts as trained
     narrow_accuracy: float  # the same for N <= 20, which the paper itself calls usually worse
     probe: Probe
+    ensembles: Ensembles
+    sensitivity_width: int  # at which what the paper leaves unsaid is varied
+    cifar10: bool = False  # the same nets on CIFAR-10, ReLU (appendix B)
+    convnets: ConvNets | None = None
     experiments: int = 16  # repetitions of each estimator experiment; ours, to give it an interval
     violation_widths: tuple[int, ...] = (10, 50, 200)  # ours: enough for a trend, cheap to measure
 
@@ -38,7 +71,64 @@ class Profile:
         return tuple(self.trained(activation, width, base_seed) for activation in ACTIVATIONS for width in self.widths)
 
     def trained(self, activation: Activation, width: int, base_seed: int) -> Cell:
-        return Cell(self.dataset, activation, width, net_seeds(base_seed, self.nets), self.training, self.probe)
+        seeds = net_seeds(base_seed, self.nets)
+        return Cell(self.dataset, activation, width, seeds, self.training, self.probe, unsaid=UNSAID)
+
+    def cifar10_cells(self, base_seed: int) -> tuple[Cell, ...]:
+        """ReLU at every width, on CIFAR-10."""
+        cells = (self.trained("relu", width, base_seed) for width in self.widths if self.cifar10)
+        return tuple(replace(cell, dataset="cifar10") for cell in cells)
+
+    def convnet_cells(self, base_seed: int) -> tuple[Cell, ...]:
+        if not (nets := self.convnets):
+            return ()
+        seeds = net_seeds(base_seed, nets.nets)
+        return tuple(
+            Cell("cifar10", "relu", width, seeds, nets.training, self.probe, architecture="convnet", unsaid=UNSAID)
+            for width in nets.widths
+        )
+
+    def ensemble_cells(self, base_seed: int) -> tuple[Cell, ...]:
+        """ReLU at every width of the ensembles."""
+        return tuple(self.ensemble(width, base_seed) for width in self.ensembles.widths)
+
+    def ensemble(self, width: int, base_seed: int) -> Cell:
+        groups = self.ensembles
+        seeds = net_seeds(base_seed, groups.count * groups.nets)
+        return Cell(
+            self.dataset, "relu", width, seeds, groups.training, self.probe, ensembles=groups.count, unsaid=UNSAID
+        )
+
+    def sensitivity_cells(self, base_seed: int) -> dict[str, Cell]:
+        """One width of ReLU nets, trained with other choices where the paper leaves them open."""
+        usual = self.trained("relu", self.sensitivity_width, base_seed)
+        batch = self.training.batch_size
+        return {
+            "as in the profile": usual,
+            f"batches of {batch // 4}": replace(usual, protocol=replace(self.training, batch_size=batch // 4)),
+            f"batches of {batch * 4}": replace(usual, protocol=replace(self.training, batch_size=batch * 4)),
+            "initial weights × ½": replace(usual, unsaid=replace(UNSAID, initial_gain=0.5)),
+            "initial weights × 1.5": replace(usual, unsaid=replace(UNSAID, initial_gain=1.5)),
+            "pixels in [0, 1]": replace(usual, unsaid=replace(UNSAID, scaling="unit")),
+            "a sixth held out for validation": replace(usual, unsaid=replace(UNSAID, held_out=self.sixth)),
+        }
+
+    @property
+    def sixth(self) -> int:
+        """Of the training images: MNIST's customary 10,000 of 60,000."""
+        return sum(specification_of(self.dataset).train_counts) // 6
+
+    def parts(self, base_seed: int) -> dict[str, tuple[Cell, ...]]:
+        """All cells of the profile, by the part of it they belong to."""
+        return {
+            "mlp": self.trained_cells(base_seed),
+            "cifar10": self.cifar10_cells(base_seed),
+            "initial": self.initial_cells(base_seed),
+            "violations": tuple(cell for kind in VIOLATIONS for cell in self.violation_cells(kind, base_seed)),
+            "ensembles": self.ensemble_cells(base_seed),
+            "convnets": self.convnet_cells(base_seed),
+            "sensitivity": tuple(self.sensitivity_cells(base_seed).values())[1:],
+        }
 
     def initial_cells(self, base_seed: int) -> tuple[Cell, ...]:
         """Untrained nets of the paper's greatest width, which cost no training."""
@@ -47,7 +137,7 @@ class Profile:
     def initial(self, activation: Activation, base_seed: int) -> Cell:
         seeds = net_seeds(base_seed, self.nets)
         untrained = replace(self.training, stages=(0,))
-        return Cell(self.dataset, activation, self.initial_width, seeds, untrained, self.probe)
+        return Cell(self.dataset, activation, self.initial_width, seeds, untrained, self.probe, unsaid=UNSAID)
 
     def violation_cells(self, kind: str, base_seed: int) -> tuple[Cell, ...]:
         return tuple(self.violation(kind, width, base_seed) for width in self.violation_widths)
@@ -55,7 +145,7 @@ class Profile:
     def violation(self, kind: str, width: int, base_seed: int) -> Cell:
         # tanh: neurons that share a direction would die together under ReLU and leave nothing to measure.
         seeds = net_seeds(base_seed, self.nets)
-        return Cell(self.dataset, "tanh", width, seeds, VIOLATIONS[kind], VIOLATION_PROBE)
+        return Cell(self.dataset, "tanh", width, seeds, VIOLATIONS[kind], VIOLATION_PROBE, unsaid=UNSAID)
 
 
 VIOLATIONS = {
@@ -80,6 +170,9 @@ QUICK = Profile(
     trained_accuracy=0.95,  # ours: near the paper's 99 % (ReLU) and 95 % (tanh), which its slower recipe reaches
     narrow_accuracy=0.2,  # ours: twice chance
     probe=Probe(most_pairs=2000),  # §4: 1000 images, 100 a class; §A: k = 3; ours: a sample of a layer's pairs
+    # Ours: a thousand nets in all, and the fewest steps after which they are trained at all.
+    ensembles=Ensembles(widths=(8, 32), count=4, nets=250, training=Training(0.2, 32, stages=(0, 1))),
+    sensitivity_width=50,
 )
 
 FULL = Profile(
@@ -88,12 +181,24 @@ FULL = Profile(
     # §4: "14 different widths ranging from 5 to 1000", of which it names these two, and 20, 100 and 200 in the text.
     widths=(5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 700, 1000),
     nets=16,  # ours: a 99 % interval of a mean is then ±0.74 standard deviations
-    training=Training(learning_rate=0.001, batch_size=32, stages=(0, 1, 10, 100, 300)),  # §4; the paper names no batch
+    # §4: 300 epochs at rate .001; ours: stages a decade apart, for "regardless of the training stage".
+    training=Training(learning_rate=0.001, batch_size=BATCH_SIZE, stages=(0, 1, 10, 100, 300)),
     initial_width=1000,
     decides_levels=True,
     trained_accuracy=0.95,  # §4: "> 99 %" (ReLU), "> 95 %" (tanh)
     narrow_accuracy=0.2,
-    probe=Probe(most_pairs=5000),
+    probe=Probe(most_pairs=5000),  # all pairs up to N = 100; of more, their mean is known to .001 nats
+    # Ours: as many nets as the paper has images, four times over for an interval; twenty times the paper's rate for a
+    # twentieth of its epochs, so that 4,000 nets of N = 128 are trained in minutes.
+    ensembles=Ensembles(
+        widths=(8, 16, 32, 64, 128), count=4, nets=1000, training=Training(0.02, BATCH_SIZE, stages=(0, 1, 5, 15))
+    ),
+    sensitivity_width=200,  # §4: the width that "usually suffices"
+    cifar10=True,
+    # Ours, since appendix B says nothing of it: ten times the paper's rate for a tenth of its epochs, on half the nets.
+    convnets=ConvNets(
+        widths=(10, 20, 50, 100, 200, 500, 1000), nets=8, training=Training(0.01, BATCH_SIZE, stages=(0, 1, 10, 30))
+    ),
 )
 
 PROFILES = {profile.name: profile for profile in (QUICK, FULL)}
