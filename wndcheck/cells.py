@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from wndcheck.architectures import LAYERS, Architecture
@@ -140,7 +141,7 @@ class Cell:
     def nets_per_ensemble(self) -> int:
         return len(self.seeds) // max(1, self.ensembles)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name under which the store keeps this cell: a digest of all its fields, the data's and the schema."""
         fields = self.to_dict() | {"schema": SCHEMA, "data_sha256": dataset_digest(self.dataset)}

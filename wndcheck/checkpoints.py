@@ -54,9 +54,9 @@ class Checkpoints:
 
     def discard(self, cell: Cell) -> None:
         """Remove all there is of the cell, once it is measured."""
-        for path in self.folder.glob(f"{cell.key}-*.npz"):
-            path.unlink(missing_ok=True)
-            remove_unfinished(path)
+        for pattern in (f"{cell.key}-*.npz", f".{cell.key}-*.part"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
 
 class Kept:

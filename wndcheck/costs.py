@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from math import ceil, prod
+from math import ceil, comb, prod
 
 from wndcheck.architectures import Convolution, convolutions, dense_sizes
 from wndcheck.cells import Cell, Training
@@ -60,10 +60,12 @@ def training_flops(cell: Cell) -> float:
 
 def estimates(cell: Cell) -> int:
     """How many estimates of a pair the cell takes, nulls and controls included."""
-    forms = 2 if cell.ensembles else 1
+    forms, probe = 2 if cell.ensembles else 1, cell.probe
     sizes = layer_sizes(cell)[1:]
-    pairs = sum(min(cell.probe.most_pairs, n * (n - 1) // 2) + 2 * min(cell.probe.control_pairs, n) for n in sizes)
-    return 2 * forms * cell.replicates * len(cell.protocol.stages) * pairs
+    few = [min(n, probe.control_pairs + 1) for n in sizes]  # neurons in the controls
+    pairs = sum(min(probe.most_pairs, comb(n, 2)) for n in sizes)
+    controls = sum(min(probe.control_pairs, comb(n, 2)) + min(probe.control_pairs, n) for n in few)
+    return 2 * forms * cell.replicates * len(cell.protocol.stages) * (pairs + controls)
 
 
 def stack_bytes(cell: Cell, members: int) -> float:

@@ -23,6 +23,7 @@ def prepared(name: str) -> torch.device:
 
     device = torch.device(name)
     if device.type == "cuda":
+        device = torch.device("cuda", device.index or 0)
         for variable, value in CUDA_SETTINGS.items():
             os.environ.setdefault(variable, value)
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -32,9 +33,26 @@ def prepared(name: str) -> torch.device:
     return device
 
 
+def finish(device: torch.device) -> None:
+    """Wait until the device has done all it was given."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
 def cells_at_once(name: str) -> int:
     """How many cells one process trains side by side on a device."""
     return CELLS_AT_ONCE[name.partition(":")[0]]
+
+
+def measuring_threads(name: str) -> int:
+    """How many threads make layers ready for a GPU's kernel; a process on a CPU has one core for all it does."""
+    return min(16, usable_cores()) if name.startswith("cuda") else 1
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spare_bytes(name: str) -> float:

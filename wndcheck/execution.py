@@ -52,11 +52,13 @@ class GraphedSteps(Steps):
         self.stream.wait_stream(torch.cuda.current_stream(images.device))
         with torch.cuda.stream(self.stream):
             super().run(self.batches[:, : 3 * training.batch_size])  # libraries set themselves up outside a capture
-        with torch.cuda.graph(self.graph, stream=self.stream):
+        # Other cells may be measured on other threads meanwhile.
+        with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
             super().run(self.batches)
         with torch.no_grad(), torch.cuda.stream(self.stream):
             for name, value in stack.state_dict().items():
                 value.copy_(initial[name])
+        self.settle()  # before `initial` is freed and stage 0 is read, both on another stream
 
     def uploaded(self, order: Tensor) -> Tensor:
         with torch.cuda.stream(self.stream):

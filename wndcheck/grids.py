@@ -56,11 +56,16 @@ class Grid:
 
 
 def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
-    """Has each net reached the profile's training accuracy by the last stage? (S,) bool; a diverged one has not."""
+    """Has each net, or ensemble, reached the profile's training accuracy by the last stage? (R,) bool.
+
+    A net that has diverged has not.
+    """
     protocol = measurement.cell.protocol
     if isinstance(protocol, Violation) or protocol.stages == (0,):
-        return np.ones(len(measurement.cell.seeds), dtype=bool)
+        return np.ones(measurement.cell.replicates, dtype=bool)
     bar = profile.narrow_accuracy if measurement.cell.width <= NARROW else profile.trained_accuracy
+    if measurement.cell.ensembles:
+        bar = profile.ensembles.trained_accuracy
     return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= bar
 
 

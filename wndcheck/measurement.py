@@ -98,11 +98,14 @@ def measuring_part(
             return reading.seen
     for epochs, is_stage in run(cell, stack, data, seeds, order, done):
         yield "training", epochs / max(1, cell.protocol.stages[-1])
+        is_due = kept and steps(cell) and (is_stage or (epochs == int(epochs) and kept.is_due))
+        if is_due:
+            devices.finish(where)
         if is_stage:
             history.lap("training")
             yield from reading.watch(stack, data, int(epochs))
             history.lap("measuring")
-        if kept and steps(cell) and (is_stage or (epochs == int(epochs) and kept.is_due)):
+        if kept and is_due:
             nets = {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
             kept.save(Checkpoint(nets, order.state.numpy(), reading.seen, {"epochs": int(epochs)} | history.notes()))
     return reading.seen

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot, softmax
+from torch.nn.functional import softmax
 
 from wndcheck.architectures import CLASSES
 from wndcheck.cells import Activation
@@ -95,8 +95,8 @@ class StackedMLP(nn.Module):
 
 def loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     """Gradient in the logits (S, n, classes) of each member's mean cross-entropy over its n labels (S, n)."""
-    truth = one_hot(labels, logits.shape[-1])
-    return (softmax(logits, -1) - truth) / labels.shape[1]
+    truth = labels[..., None] == torch.arange(logits.shape[-1], device=labels.device)
+    return (softmax(logits, -1) - truth.to(logits.dtype)) / labels.shape[1]
 
 
 def through_activation(gradient: Tensor, x: Tensor, activation: Activation) -> Tensor:

@@ -6,22 +6,26 @@ nets only; what was seen of the parts is joined at the end.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from wndcheck.cells import Cell
 from wndcheck.costs import layer_sizes
+from wndcheck.devices import measuring_threads
 from wndcheck.loading import Data
 from wndcheck.probing import accuracy, pre_activations
 from wndcheck.records import SAME_IMAGE, blank_record
 from wndcheck.seeds import derived_seed
+from wndcheck.spreading import spread
 from wndcheck.stacks import Stack
 from wndcheck.summaries import Initial, Place, layer_pairs, summarised
 
 Arrays = dict[str, np.ndarray]
 Doing = tuple[str, float]  # what is being done, and the share of it that is done
+MOST_DIVERGED = 0.05  # share of an ensemble's nets; without more of them it is another ensemble, and is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
 
 
@@ -48,22 +52,25 @@ class DataReading:
         if len(cell.protocol.stages) > 1:  # of a net that is never trained, accuracy says nothing and costs the most
             self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
             self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
-        for layer, z in enumerate(pre_activations(stack, data.probe)):
-            yield f"measuring stage {epoch}", layer / cell.layers
-            for member, seed in enumerate(cell.seeds):
-                initial = [self.seen[f"initial_{name}_{layer}"][member] for name in ("entropy", "pair_mi")]
-                numbers, first = summarised(
-                    z[member],
-                    self.pairs[layer],
-                    Place(seed, layer, epoch),
-                    cell.probe,
-                    initial=Initial(*initial) if row else None,
-                    device=self.device,
-                )
-                for name, value in numbers.items():
-                    self.seen[name][row, member, layer] = value
-                for kept, value in zip(initial, first, strict=True):
-                    kept[:] = value
+        pieces = [
+            partial(self.measure, z[member], member, layer, epoch)
+            for layer, z in enumerate(pre_activations(stack, data.probe))
+            for member in range(len(cell.seeds))
+        ]
+        for share in spread(pieces, measuring_threads(self.device)):
+            yield f"measuring stage {epoch}", share
+
+    def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
+        """Fill the places of one net's layer z (images, neurons) at a stage."""
+        row, place = self.cell.protocol.stages.index(epoch), Place(self.cell.seeds[member], layer, epoch)
+        initial = Initial(*(self.seen[f"initial_{name}_{layer}"][member] for name in Initial._fields))
+        numbers, first = summarised(
+            z, self.pairs[layer], place, self.cell.probe, initial=initial if row else None, device=self.device
+        )
+        for name, value in numbers.items():
+            self.seen[name][row, member, layer] = value
+        for kept, value in zip(initial, first, strict=True):
+            kept[:] = value
 
     @staticmethod
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
@@ -108,26 +115,47 @@ class EnsembleReading:
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
         """The cell's record: every ensemble's layers, measured with its nets as the samples."""
         record, size = blank_record(cell), cell.nets_per_ensemble
-        grouped = {
-            name: values.reshape(len(values), cell.ensembles, size, *values.shape[2:])
-            for name in parts[0]
-            for values in [np.concatenate([part[name] for part in parts], axis=1)]
-        }
-        for name in ("accuracy", "validation_accuracy"):
-            record[name][:] = grouped[name].mean(axis=2)
-        for layer, n in enumerate(neurons(cell)):
-            pairs = layer_pairs(n, cell.probe.most_pairs, layer)
-            for ensemble in range(cell.ensembles):
-                yield "measuring ensembles", (layer + ensemble / cell.ensembles) / cell.layers
-                for form in FORMS:
-                    initial = None
-                    for row, epoch in enumerate(cell.protocol.stages):
-                        place = Place(ensemble_name(cell, ensemble) + form, layer, epoch)
-                        z = grouped[f"{form}z_{layer}"][row, ensemble]
-                        numbers, initial = summarised(z, pairs, place, cell.probe, initial=initial, device=device)
-                        for name, value in numbers.items():
-                            record[form + name][row, ensemble, layer] = value
+        seen = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+        pieces: list[Callable[[], None]] = []
+        for ensemble in range(cell.ensembles):
+            nets = slice(ensemble * size, (ensemble + 1) * size)
+            accuracies = {name: seen[name][:, nets] for name in ("accuracy", "validation_accuracy")}
+            diverged = np.isnan(accuracies["accuracy"])
+            record["diverged"][:, ensemble] = diverged.mean(axis=1)
+            kept = ~diverged.any(axis=0)  # a diverged net is no sample at any stage
+            if kept.mean() < 1 - MOST_DIVERGED:
+                continue
+            for name, values in accuracies.items():
+                record[name][:, ensemble] = values[:, kept].mean(axis=1)
+            pieces += [
+                partial(
+                    measure_ensemble,
+                    cell,
+                    record,
+                    seen[f"{form}z_{layer}"][:, nets][:, kept],
+                    ensemble,
+                    layer,
+                    form,
+                    device,
+                )
+                for layer in range(cell.layers)
+                for form in FORMS
+            ]
+        for share in spread(pieces, measuring_threads(device)):
+            yield "measuring ensembles", share
         return record
+
+
+def measure_ensemble(
+    cell: Cell, record: Arrays, z: np.ndarray, ensemble: int, layer: int, form: str, device: str
+) -> None:
+    """Fill the places of one layer of an ensemble at all stages; z (stages, nets, neurons)."""
+    pairs, initial = layer_pairs(z.shape[2], cell.probe.most_pairs, layer), None
+    for row, epoch in enumerate(cell.protocol.stages):
+        place = Place(ensemble_name(cell, ensemble) + form, layer, epoch)
+        numbers, initial = summarised(z[row], pairs, place, cell.probe, initial=initial, device=device)
+        for name, value in numbers.items():
+            record[form + name][row, ensemble, layer] = value
 
 
 def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,8 @@ class Measurement:
     `arrays` holds every name of LAYER_QUANTITIES as (stages, R, layers) float64, "pair_quantiles" as (stages, R,
     layers, 5), "accuracy" and "validation_accuracy" as (stages, R), for R replicates: the nets, or in the ensemble
     reading the ensembles. Layers run from the first dense one to the logits. In the ensemble reading every quantity
-    of a layer is there twice: by its name for one image each, and with `SAME_IMAGE` before it.
+    of a layer is there twice: by its name for one image each, and with `SAME_IMAGE` before it; and "diverged" holds
+    the share of an ensemble's nets that diverged, (stages, R).
     """
 
     cell: Cell
@@ -49,7 +50,10 @@ def record_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
     """The shape of every array of a cell's record."""
     replicates = (len(cell.protocol.stages), cell.replicates)
     shapes = layer_shapes(cell) | {"accuracy": replicates, "validation_accuracy": replicates}
-    return shapes | {SAME_IMAGE + name: shape for name, shape in layer_shapes(cell).items() if cell.ensembles}
+    if not cell.ensembles:
+        return shapes
+    same_image = {SAME_IMAGE + name: shape for name, shape in layer_shapes(cell).items()}
+    return shapes | same_image | {"diverged": replicates}
 
 
 def layer_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:

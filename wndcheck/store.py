@@ -21,6 +21,7 @@ from wndcheck.records import Measurement, record_shapes
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
 CELL = "cell"
+FOLDER = f"v{SCHEMA}"  # of the measurements that this version reads and writes, below the store's root
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -33,16 +34,20 @@ class Store:
     """Measured cells below one folder, safe for several processes at once.
 
     A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none. What
-    goes wrong with a file is told to `say`.
+    goes wrong with a file is told to `say`. Without `make` the folder need not be there, and is not made to read it.
     """
 
     def __init__(
         self,
         root: str | os.PathLike[str] | None = None,
         say: Callable[[str], None] = logger.warning,
+        *,
+        make: bool = True,
     ) -> None:
-        self.root = store_root(root) / f"v{SCHEMA}"
+        self.root = store_root(root) / FOLDER
         self.say = say
+        if not make:
+            return
         try:
             (self.root / "locks").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,6 +66,9 @@ class Store:
 
     def has(self, cell: Cell) -> bool:
         return self.path(cell).exists()
+
+    def is_half_trained(self, cell: Cell) -> bool:
+        return not self.has(cell) and any(self.checkpoints.folder.glob(f"{cell.key}-*.npz"))
 
     def load(self, cell: Cell) -> Measurement | None:
         """The cell's measurement; None if there is none, or if its file cannot be trusted: that one is put aside."""
@@ -117,9 +125,22 @@ def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
     if cell and found != cell:
         raise ValueError(f"it holds cell {found.key}, expected {cell.key}")
     provenance = json.loads(str(arrays.pop(PROVENANCE)))
+    if not isinstance(provenance, dict):
+        raise ValueError(f"its provenance is {provenance!r}, expected named fields")
     expected = record_shapes(found)
     shapes = {name: array.shape for name, array in arrays.items() if array.dtype == np.float64}
     if shapes != expected:
         wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
         raise ValueError(f"missing or misshapen arrays: {', '.join(wrong)}")
     return Measurement(found, arrays, provenance)
+
+
+def verified(path: Path) -> Measurement:
+    """The measurement in a file, whichever cell's. One of DAMAGE when the file cannot be trusted, or its name lies."""
+    try:
+        measurement = unpacked(None, read_npz(path))
+    except AttributeError as error:  # fields of a cell that are of another kind than the cell's
+        raise ValueError(f"it holds no cell ({error})") from None
+    if path.stem.rpartition("-")[2] != measurement.cell.key:
+        raise ValueError(f"it holds cell {measurement.cell.key}, which its name does not say")
+    return measurement

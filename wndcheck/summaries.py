@@ -95,7 +95,6 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
         return {"shuffled_score": np.nan, "planted_score": np.nan}
     apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
     mixed = PLANTED_CORRELATION * apart + np.sqrt(1 - PLANTED_CORRELATION**2) * np.roll(apart, 1, axis=1)
-    neighbours = np.stack([np.arange(len(usable) - 1), np.arange(1, len(usable))], axis=1)
     beside_its_mix = np.stack([np.arange(len(usable)), len(usable) + np.arange(len(usable))], axis=1)[:count]
 
     def score(x: np.ndarray, chosen: np.ndarray) -> float | None:
@@ -104,7 +103,7 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
         return found.corrected_score
 
     return {
-        "shuffled_score": score(apart, neighbours),
+        "shuffled_score": score(apart, layer_pairs(len(usable), count, place.layer)),
         "planted_score": score(np.hstack([apart, mixed]), beside_its_mix),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -33,37 +33,48 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
     Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A holder
     that dies lets its cell go, and it is measured here.
     """
-    missing = longest_first(cell for cell in cells if not store.has(cell))
+    wanted = longest_first(cells)
+    missing = [cell for cell in wanted if not store.has(cell)]
+    for cell in set(wanted).difference(missing):
+        store.checkpoints.discard(cell)  # of a process killed after it had saved the measurement
     if missing:
         reporter.planned(missing)
     start = partial(Job, store=store, reporter=reporter, device=device, data_root=data_root)
-    with ExitStack() as at_the_end:
-        jobs: list[Job] = []
+    jobs: list[Job] = []
+    looked = -PATIENCE
+    try:
         while missing or jobs:
-            fresh = list(started(missing, start, jobs, device))
-            for job in fresh:
-                at_the_end.callback(job.close)
-            jobs = [job for job in [*jobs, *fresh] if job.advance()]
-            at_work = {job.cell for job in jobs}
-            missing = [cell for cell in missing if cell not in at_work and not store.has(cell)]
-            if not jobs and not fresh:
+            if len(jobs) < cells_at_once(device) and time.monotonic() - looked >= PATIENCE:
+                missing = [cell for cell in missing if not store.has(cell)]
+                jobs += started(missing, start, jobs, device)
+                missing = [cell for cell in missing if cell not in {job.cell for job in jobs}]
+                looked = time.monotonic()
+            if not jobs:
                 time.sleep(PATIENCE)
+            at_work = [job for job in jobs if job.advance()]
+            if len(at_work) < len(jobs):
+                looked = -PATIENCE
+            jobs = at_work
+    finally:
+        for job in jobs:
+            job.close()
 
 
-def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], device: str) -> Iterator[Job]:
+def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], device: str) -> list[Job]:
     """Jobs for as many of the missing cells as the device takes beside those at work, and nobody else holds."""
-    running = len(jobs)
+    fresh: list[Job] = []
     for cell in missing:
+        running = len(jobs) + len(fresh)
         if running == cells_at_once(device):
-            return
+            break
         if running and stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
             continue
         job = start(cell)
         if job.is_mine:
-            running += 1
-            yield job
+            fresh.append(job)
         else:
             job.close()
+    return fresh
 
 
 class Job:

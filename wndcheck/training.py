@@ -31,7 +31,7 @@ class BatchOrder:
     @state.setter
     def state(self, states: Tensor) -> None:
         for generator, state in zip(self.generators, states, strict=True):
-            generator.set_state(state)
+            generator.set_state(state.clone())  # torch reads the storage from its start, whatever the offset of a row
 
 
 def train(steps: Steps, order: BatchOrder, training: Training, *, done: int = 0) -> Iterator[tuple[float, bool]]:
@@ -39,6 +39,7 @@ def train(steps: Steps, order: BatchOrder, training: Training, *, done: int = 0)
 
     The initial nets are the first stage. With `done` epochs behind it, a stack, its steps and its order as they were
     then, it goes on from there. Members see different orders of the same images.
+    On a GPU the steps between stages may still be under way.
     """
     if not done:
         yield 0.0, True

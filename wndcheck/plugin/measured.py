@@ -10,8 +10,8 @@ import pytest
 from wndcheck import datasets
 from wndcheck.cells import Activation, Cell
 from wndcheck.grids import Grid, grid
-from wndcheck.plugin.progress import EventReporter
 from wndcheck.profiles import Profile
+from wndcheck.progress import EventReporter
 from wndcheck.records import Measurement
 from wndcheck.store import Store
 from wndcheck.sweep import fill
@@ -42,6 +42,14 @@ class Nets:
     def violating(self, kind: str) -> Grid:
         """Nets that break a claim by construction (see `wndcheck.violations`)."""
         return grid(self.profile.violation_cells(kind, self.base_seed), self.measured, self.profile)
+
+    def ensembles(self, stage: int = -1) -> Grid:
+        """Ensembles of ReLU nets, all their widths."""
+        return grid(self.profile.ensemble_cells(self.base_seed), self.measured, self.profile, stage)
+
+    def violating_ensembles(self) -> Grid:
+        """The narrowest and the widest ensembles, of nets that break the lemma by construction."""
+        return grid(self.profile.violating_ensemble_cells(self.base_seed), self.measured, self.profile)
 
     def measured(self, cell: Cell) -> Measurement:
         """One cell's measurement; a damaged file is measured again."""

@@ -17,18 +17,18 @@ import pytest
 
 from wndcheck import expectations, profiles
 from wndcheck.cells import Cell
-from wndcheck.devices import resolve
+from wndcheck.devices import resolve, usable_cores
 from wndcheck.grids import Grid
 from wndcheck.plugin import workers
 from wndcheck.plugin.items import check_name, claim_of, control_of, parameters_of
 from wndcheck.plugin.ledger import CLAIM, FINDING, Ledger, recorded
 from wndcheck.plugin.measured import Nets
 from wndcheck.plugin.outcomes import Inconclusive, message, one_line, outcome
-from wndcheck.plugin.progress import EventReporter, Lines, Watcher, append
-from wndcheck.profiles import ACTIVATIONS
+from wndcheck.progress import EventReporter, Lines, Watcher, append
 from wndcheck.seeds import net_seeds
 from wndcheck.store import Store
 from wndcheck.verdicts import Check, Finding, decide
+from wndcheck.workers import automatic_workers
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
@@ -73,7 +73,7 @@ class ClaimsRun:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_auto_num_workers(self) -> int:
-        return workers.automatic_workers(self.device)
+        return automatic_workers(self.device)
 
     def pytest_report_header(self) -> list[str]:
         seeds = net_seeds(self.base_seed, self.profile.nets)
@@ -258,11 +258,12 @@ class ClaimsRun:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def write_report(self) -> None:
-        from wndcheck.report import write_report
+        from wndcheck.report import gathered, write_report
 
         folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
         try:
-            self.written = write_report(folder, self.document(), self.stored_grids())
+            measured = gathered(self.profile, self.base_seed, Store(self.config.option.wnd_store).load)
+            self.written = write_report(folder, self.document(), measured)
         except OSError as error:
             self.problems.append(f"the report could not be written to {folder} ({error}): name another --wnd-report")
 
@@ -280,18 +281,6 @@ class ClaimsRun:
             "problems": self.problems,
             "claims": [entry.to_dict() for entry in self.ledger.in_order],
         }
-
-    def stored_grids(self) -> dict[str, Grid]:
-        """The trained nets of each activation, for the figures; only what the store already has."""
-        store = Store(self.config.option.wnd_store)
-        cells = self.profile.trained_cells(self.base_seed)
-        grids = {}
-        for activation in ACTIVATIONS:
-            found = [store.load(c) for c in cells if c.activation == activation and store.has(c)]
-            measurements = tuple(measurement for measurement in found if measurement is not None)
-            if measurements:
-                grids[activation] = Grid(measurements, self.profile)
-        return grids
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if workers.is_worker(self.config) or not self.ledger.claims:
@@ -342,7 +331,7 @@ def environment(device: str) -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "machine": platform.machine(),
-        "cores": str(workers.usable_cores()),
+        "cores": str(usable_cores()),
         "device": device,
         **{name: version(name) for name in names},
     }

@@ -1,14 +1,12 @@
-"""Which runs have claims in them, and how many workers, threads and devices they get."""
+"""Which runs have claims in them, and what of `wndcheck.workers` their processes get."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-# One thread a worker: several workers with a thread a core each are slower than one alone.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+from wndcheck import workers
 
 
 def claims_folder(config: pytest.Config) -> Path | None:
@@ -43,28 +41,10 @@ def is_worker(config: pytest.Config) -> bool:
 def pin_threads(config: pytest.Config) -> None:
     """Before workers start: one thread each. A run in one process keeps all cores."""
     if getattr(config.option, "numprocesses", None) and not is_worker(config):
-        for variable in THREAD_VARIABLES:
-            os.environ.setdefault(variable, "1")
-
-
-def usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def automatic_workers(device: str) -> int:
-    """What `-n auto` means: one worker a visible GPU, or one a core."""
-    from wndcheck.devices import resolve, visible_gpus
-
-    if not resolve(device).startswith("cuda"):
-        return usable_cores()
-    return visible_gpus() if device in ("auto", "cuda") else 1
+        workers.one_thread_each()
 
 
 def own_device(config: pytest.Config, device: str) -> str:
-    """This process's device; workers take the visible GPUs in turn."""
-    from wndcheck.devices import resolve, visible_gpus
-
-    resolved = resolve(device)
-    if resolved != "cuda" or not is_worker(config):
-        return resolved
-    return f"cuda:{int(config.workerinput['workerid'].removeprefix('gw')) % visible_gpus()}"  # type: ignore[attr-defined]
+    """This process's device."""
+    number = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else None  # type: ignore[attr-defined]
+    return workers.own_device(device, number)

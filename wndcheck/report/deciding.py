@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, isfinite, log10
+from math import ceil, inf, isfinite, isnan, log10
 
 from wndcheck.verdicts import Finding, Verdict
 
@@ -36,12 +36,19 @@ def distance_inside(finding: Finding) -> float:
 
 def format_interval(finding: Finding) -> str:
     """``0.073 [0.069, 0.078]``: three decimals, or more where the interval is narrower; scientific when tiny."""
-    if not isfinite(finding.estimate):
+    return interval_text(finding.estimate, finding.low, finding.high)
+
+
+def interval_text(estimate: float, low: float, high: float) -> str:
+    """The text of `format_interval`; the estimate alone where the ends are NaN."""
+    if not isfinite(estimate):
         return "no estimate"
-    numbers = [finding.estimate, finding.low, finding.high]
-    style = number_format(numbers, (finding.high - finding.low) / 2)
-    estimate, low, high = (format(x, style) if isfinite(x) else "∞" if x > 0 else "-∞" for x in numbers)
-    return f"{estimate} [{low}, {high}]"
+    if isnan(low):
+        return format(estimate, number_format([estimate], inf))
+    numbers = [estimate, low, high]
+    style = number_format(numbers, (high - low) / 2)
+    shown = [format(x, style) if isfinite(x) else "∞" if x > 0 else "-∞" for x in numbers]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
 def number_format(numbers: Sequence[float], half_width: float) -> str:

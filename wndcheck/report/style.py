@@ -28,6 +28,11 @@ SETTINGS: dict[Any, Any] = {
 LAYER_COLOURS = ("#56B4E9", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#999999")
 LAST_COLOUR = "#D55E00"
 ESTIMATOR_COLOURS = {"vanilla": "#D55E00", "stabilised": "#0072B2", "entropy estimate": "#0072B2"}
+READING_LOOKS = {  # colour and marker
+    "data": ("#0072B2", "o"),
+    "ensemble, one image each": ("#D55E00", "s"),
+    "ensemble, the same image": ("#009E73", "^"),
+}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LAST_MARKER = "X"
 THRESHOLD = "#444444"

@@ -1,28 +1,22 @@
-"""The summary of a run in Markdown: the verdict table, then each claim with its evidence."""
+"""The summary of a run in Markdown: the verdict table, figures, what else was measured, each claim's evidence."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wndcheck.report.deciding import deciding_check, format_interval
+from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.series import Figure
 from wndcheck.verdicts import Finding
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
-
-def escaped(text: object) -> str:
-    """Text that Markdown shows as it is, in a table too: on one line, special characters behind a backslash."""
-    return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
-
-
-def summary(document: dict[str, Any], figures: Sequence[Figure] = ()) -> str:
+def summary(document: dict[str, Any], figures: Sequence[Figure] = (), sections: Sequence[Section] = ()) -> str:
     """The whole `summary.md`; it shows the figures that lie beside it."""
     parts = [heading(document), verdict_table(document["claims"])]
     parts += [f"![{escaped(figure.title)}]({figure.stem}.svg)" for figure in figures]
-    parts += [section(claim, document) for claim in document["claims"]]
+    parts += [section.markdown() for section in sections]
+    parts += [claim_section(claim, document) for claim in document["claims"]]
     return "\n\n".join(parts) + "\n"
 
 
@@ -34,11 +28,6 @@ def heading(document: dict[str, Any]) -> str:
 
 
 RUN = {"profile": "profile", "base seed": "base_seed", "date": "created", "mode": "mode"}
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of cells that are escaped already."""
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
 
 
 def verdict_table(claims: Iterable[dict[str, Any]]) -> str:
@@ -59,7 +48,7 @@ def verdict_row(claim: dict[str, Any]) -> list[str]:
     return [name, escaped(claim["statement"]), *evidence, verdict, escaped(claim["expected"] or "")]
 
 
-def section(claim: dict[str, Any], document: dict[str, Any]) -> str:
+def claim_section(claim: dict[str, Any], document: dict[str, Any]) -> str:
     """One claim: what the paper says, what each check found, and how to repeat it."""
     checks, controls = findings(claim["checks"]), findings(claim["controls"])
     parts = [f"## {escaped(claim['id'])}", f"Paper, {escaped(claim['paper'])}: {escaped(claim['statement'])}"]

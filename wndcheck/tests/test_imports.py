@@ -13,9 +13,10 @@ for module in sys.argv[1:]:
         break
 """
 LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "store", "sweep", "devices", "plugin")
+LIGHT += ("cli.plan", "cli.dry_run", "inventory", "merging", "processes", "workers")
 
 
-def test_what_pytest_loads_at_its_start_imports_no_torch() -> None:
+def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:
     assert finish(start_python(IMPORT, "wndcheck", *(f"wndcheck.{module}" for module in LIGHT))) == ""
 
 

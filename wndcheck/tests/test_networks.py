@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
-from wndcheck.cells import Activation
-from wndcheck.networks import StackedMLP
+from wndcheck.cells import Activation, Unsaid
+from wndcheck.networks import StackedMLP, loss_gradient
+from wndcheck.stacks import build
+from wndcheck.tests.tiny import TINY_CELL
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "tanh")
@@ -101,3 +105,78 @@ def test_shape_follows_layers_and_classes() -> None:
     stack = StackedMLP(20, 8, seeds=(0, 1, 2), activation="relu", layers=3, classes=4)
     assert [weight.shape for weight in stack.weights] == [(3, 20, 8), (3, 8, 8), (3, 8, 4)]
     assert stack.members == 3
+
+
+def scattered(activation: Activation) -> StackedMLP:
+    """A stack in float64, so that a gradient can be told from one that is nearly right, with biases other than zero."""
+    stack = StackedMLP(20, 8, seeds=(3, 7, 9), activation=activation).double()
+    generator = torch.Generator().manual_seed(1)
+    for bias in stack.biases:
+        torch.nn.init.normal_(bias, generator=generator)
+    return stack
+
+
+def batch(members: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eleven images and labels for every member, its own."""
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(members, 11, 20, generator=generator, dtype=torch.float64)
+    return x, torch.randint(0, 10, (members, 11), generator=generator)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_step_is_autograds_and_plain_sgd(activation: Activation) -> None:
+    stack, plain = scattered(activation), scattered(activation)
+    x, labels = batch()
+    x.requires_grad_()
+    optimiser = torch.optim.SGD(plain.parameters(), lr=0.3)
+    sum(cross_entropy(logits, truth) for logits, truth in zip(plain(x), labels, strict=True)).backward()  # type: ignore[union-attr]
+    assert all((p.grad.abs().amax(dim=(1, 2)) > 1e-4).all() for p in plain.parameters())  # type: ignore[union-attr]
+    optimiser.step()
+    in_inputs = stack.descend(x.detach(), labels, 0.3, back=True)
+    # Rounding of float64: the sums have at most 20 terms of size one.
+    for mine, expected in zip(stack.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, expected, rtol=0, atol=1e-13)
+    torch.testing.assert_close(in_inputs, x.grad, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_step_is_the_same_whether_or_not_inputs_are_asked_about(activation: Activation) -> None:
+    asked, unasked = scattered(activation), scattered(activation)
+    asked.descend(*batch(), 0.3, back=True)
+    assert unasked.descend(*batch(), 0.3) is None
+    assert all(torch.equal(a, b) for a, b in zip(asked.parameters(), unasked.parameters(), strict=True))
+
+
+def test_a_step_leaves_no_graph_behind() -> None:
+    stack = scattered("relu")
+    stack.descend(*batch(), 0.3, back=True)
+    assert all(p.is_leaf and p.requires_grad and p.grad is None for p in stack.parameters())
+
+
+def test_gradient_of_the_loss_in_the_logits() -> None:
+    logits = 3 * torch.randn(3, 11, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    _, labels = batch()
+    logits.requires_grad_()
+    loss = sum(cross_entropy(member, truth) for member, truth in zip(logits, labels, strict=True))
+    (expected,) = torch.autograd.grad(loss, logits)  # type: ignore[arg-type]
+    found = loss_gradient(logits.detach(), labels)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gain_multiplies_all_initial_weights(activation: Activation) -> None:
+    usual = StackedMLP(20, 8, seeds=(3, 7), activation=activation)
+    larger = StackedMLP(20, 8, seeds=(3, 7), activation=activation, gain=1.5)
+    for one, other in zip(usual.weights, larger.weights, strict=True):
+        torch.testing.assert_close(1.5 * one, other, rtol=1e-6, atol=0)
+    assert not any(bias.any() for bias in larger.biases)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_cells_stack_has_its_shape_gain_and_seeds(activation: Activation) -> None:
+    cell = replace(TINY_CELL, activation=activation, unsaid=Unsaid(initial_gain=0.5))
+    stack = build(cell, (1, 9), 784, torch.device("cpu"))
+    expected = StackedMLP(784, 6, seeds=(1, 9), activation=activation, gain=0.5)
+    assert stack.activation == activation
+    assert [weight.shape[1:] for weight in stack.weights] == [(784, 6), (6, 6), (6, 6), (6, 6), (6, 10)]
+    assert all(torch.equal(a, b) for a, b in zip(stack.parameters(), expected.parameters(), strict=True))

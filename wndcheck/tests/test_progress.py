@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from wndcheck.plugin.progress import EventReporter, Lines, Watcher, append, spelled
 from wndcheck.profiles import QUICK
+from wndcheck.progress import EventReporter, Lines, Watcher, append, spelled
 
 CELLS = [QUICK.trained("relu", 50, 0), QUICK.trained("relu", 100, 0)]
 
@@ -30,6 +30,7 @@ def test_time_left_follows_the_share_of_the_work_done():
     told.tell({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
     clock.now += 20
     told.tell({"event": "finished", "label": "a", "seconds": 20.0})
+    told.tell({"event": "working", "label": "b", "doing": "training", "share": 0.0})
     clock.now += 20
     told.tell({"event": "working", "label": "b", "doing": "training", "share": 0.5})
     clock.now += 20
@@ -40,6 +41,25 @@ def test_time_left_follows_the_share_of_the_work_done():
         "wndcheck: b: training, 50%, about 24 s left",
         "wndcheck: [2/2] b: 40 s",
     ]
+
+
+def test_what_an_earlier_run_did_is_left_out_of_the_time_left():
+    clock = Clock()
+    told, written = lines(clock)
+    told.planned({"a": 1.0})
+    told.working("a", "training", 0.8)  # from a checkpoint
+    clock.now += 20
+    told.working("a", "training", 0.85)  # a twentieth of the work in 20 s
+    assert written[-1] == "wndcheck: a: training, 85%, about 1 min 0 s left"
+
+
+def test_a_failure_of_several_workers_is_said_once():
+    told, written = lines(Clock())
+    reporters = [EventReporter(told.tell) for _ in range(3)]
+    for reporter, text in zip(reporters, ("no data", "no data", "no memory"), strict=True):
+        reporter.failed(text)
+    assert told.failures == ["no data", "no memory"]
+    assert written == ["wndcheck: error: no data", "wndcheck: error: no memory"]
 
 
 def test_a_cell_in_work_speaks_only_after_a_silence():

@@ -143,6 +143,10 @@ def unreadable_provenance(path: Path) -> None:
     write(path, provenance=np.array("{half"))
 
 
+def provenance_of_another_kind(path: Path) -> None:
+    write(path, provenance=np.array("[1]"))
+
+
 def damaged_deflate(path: Path) -> None:
     """The first compressed byte of every array made an impossible block, which zlib itself refuses."""
     write(path)
@@ -171,6 +175,7 @@ DAMAGE = {
     too_many: "missing or misshapen arrays: scores",
     of_text: "score",
     unreadable_provenance: "",
+    provenance_of_another_kind: "its provenance is [1], expected named fields",
     damaged_deflate: "",
 }
 
@@ -230,6 +235,23 @@ def test_an_unwritable_root_is_refused(tmp_path: Path) -> None:
         pytest.skip("this user may write anywhere")
     with pytest.raises(OSError, match=r"cannot be made \(Permission denied\): name another folder with --wnd-store"):
         Store(closed)
+
+
+def test_a_store_that_is_only_read_is_not_made(tmp_path: Path) -> None:
+    absent = Store(tmp_path / "store", pytest.fail, make=False)
+    assert not absent.has(TINY_CELL)
+    assert not absent.is_half_trained(TINY_CELL)
+    assert list(absent.measured()) == []
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_cell_with_a_checkpoint_is_half_trained_until_it_is_measured(kept: Store) -> None:
+    kept.checkpoints.folder.mkdir()
+    (kept.checkpoints.folder / f"{TINY_CELL.key}-0-2.npz").touch()
+    assert kept.is_half_trained(TINY_CELL)
+    assert not kept.is_half_trained(OTHER_CELL)
+    kept.save(random_measurement(TINY_CELL))
+    assert not kept.is_half_trained(TINY_CELL)
 
 
 # 20,000 nets: writing them takes long enough to be killed at.

@@ -106,3 +106,54 @@ def test_stages_are_marked_among_the_epochs() -> None:
 def test_a_single_stage_trains_nothing() -> None:
     stack = StackedMLP(20, 8, seeds=(1,), activation="tanh")
     assert list(run(stack, Training(0.1, 32, (0,)), (1,))) == [(0, True)]
+
+
+def test_a_long_epoch_is_left_between_stretches() -> None:
+    stack = StackedMLP(20, 8, seeds=(1,), activation="tanh")
+    # 78 steps of four images: three stretches of 25 steps, and three steps more.
+    found = list(run(stack, Training(0.1, 4, (0, 2)), (1,)))
+    shares = [(100 / 310, False), (200 / 310, False), (300 / 310, False)]
+    second = [(1 + share, is_stage) for share, is_stage in shares]
+    assert found == [(0, True), *shares, (1, False), *second, (2, True)]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("done", [1, 2, 4])
+def test_going_on_after_some_epochs_gives_the_same_bits(done: int, activation: Activation) -> None:
+    stages = Training(0.1, 32, (0, 2, 5))
+    first, order = StackedMLP(20, 8, seeds=SEEDS, activation=activation), BatchOrder(SEEDS, len(IMAGES))
+    for epochs, _ in train(Steps(first, IMAGES, LABELS, stages), order, stages):
+        if epochs == done:
+            break
+    kept = {name: value.clone() for name, value in first.state_dict().items()}, order.state.clone()
+    second = StackedMLP(20, 8, seeds=(5, 6, 8, 2), activation=activation)  # whatever they were before
+    order = BatchOrder((5, 6, 8, 2), len(IMAGES))
+    order.epoch()
+    second.load_state_dict(kept[0])
+    order.state = kept[1]
+    went_on = list(train(Steps(second, IMAGES, LABELS, stages), order, stages, done=done))
+    assert went_on == [(float(epoch), epoch in (2, 5)) for epoch in range(done + 1, 6)]
+    for mine, through in zip(second.parameters(), trained(SEEDS, activation).parameters(), strict=True):
+        assert torch.equal(mine, through)
+
+
+def test_nothing_is_left_to_do_after_the_last_stage() -> None:
+    stack = StackedMLP(20, 8, seeds=(1,), activation="tanh")
+    steps = Steps(stack, IMAGES, LABELS, FIFTY_STEPS)
+    assert list(train(steps, BatchOrder((1,), len(IMAGES)), FIFTY_STEPS, done=5)) == []
+
+
+def test_an_orders_state_names_what_it_draws_next() -> None:
+    order, other = BatchOrder(SEEDS, 100), BatchOrder((5, 6, 8, 2), 100)
+    order.epoch()
+    state = order.state
+    assert (state.dtype, state.shape[0]) == (torch.uint8, 4)
+    drawn = [order.epoch(), order.epoch()]
+    for states in (state, torch.from_numpy(state.numpy().copy())):  # as it comes out of a file
+        other.state = states
+        assert [torch.equal(a, other.epoch()) for a in drawn] == [True, True]
+
+
+def test_an_orders_state_is_of_as_many_members() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        BatchOrder(SEEDS, 100).state = BatchOrder((1, 2), 100).state

@@ -1,4 +1,4 @@
-"""The command line: `wndcheck fetch`."""
+"""`wndcheck fetch`."""
 
 from __future__ import annotations
 
@@ -9,33 +9,7 @@ import click
 _FETCHABLE = ("mnist", "cifar10")
 
 
-def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if not wanted:
-        return
-    from importlib import metadata
-
-    try:
-        version = metadata.version("wndcheck")
-    except metadata.PackageNotFoundError:
-        version = "(not installed)"
-    click.echo(f"wndcheck {version}")
-    context.exit()
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
-    help="Show the version and exit.",
-)
-def main() -> None:
-    """Put the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning" to the test."""
-
-
-@main.command()
+@click.command(short_help="Fetch MNIST, CIFAR-10 or both, and verify them.")
 @click.argument("dataset", type=click.Choice([*_FETCHABLE, "all"]))
 @click.option(
     "--data",

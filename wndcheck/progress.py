@@ -1,7 +1,7 @@
 """What a run is training and measuring, how far it is and how long it will take: one line at a time.
 
-Workers append events to a file that the controller reads, because nothing a worker prints reaches the terminal. The
-same lines appear on a terminal, in a log and under xdist.
+Workers append events to a file that the process above them reads, because nothing that a worker of pytest-xdist prints
+reaches the terminal. The same lines appear on a terminal, in a log, under xdist and of `wndcheck measure`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,23 @@ SILENCE = 10.0  # seconds without a line after which a cell in work says how far
 
 @dataclass
 class Lines:
-    """Turns events into lines; foretells the time left from the share of the planned work that is done."""
+    """Turns events into lines; foretells the time left from the share of the planned work that is done.
+
+    Work that an earlier run did, and kept in a checkpoint, says nothing of how fast this one is: it is left out.
+    """
 
     write: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     costs: dict[str, float] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
+    found: dict[str, float] = field(default_factory=dict)  # the shares that cells in work began from
     done: set[str] = field(default_factory=set)
+    failures: list[str] = field(default_factory=list)
     started: float = 0.0
     spoken: float = 0.0
 
     def tell(self, event: dict) -> None:
-        """Take one event: {"event": "planned" | "working" | "finished" | "note", ...}."""
+        """Take one event: {"event": "planned" | "working" | "finished" | "note" | "failed", ...}."""
         fields = dict(event)
         getattr(self, fields.pop("event"))(**fields)
 
@@ -47,6 +52,7 @@ class Lines:
 
     def working(self, label: str, doing: str, share: float) -> None:
         if doing == "training":
+            self.found.setdefault(label, share)
             self.shares[label] = share
         if self.clock() - self.spoken >= SILENCE:
             self.say(f"{label}: {doing}, {share:.0%}{self.time_left()}")
@@ -59,14 +65,20 @@ class Lines:
     def note(self, text: str) -> None:
         self.say(text)
 
+    def failed(self, text: str) -> None:
+        """What several workers run into is said once."""
+        if text not in self.failures:
+            self.failures.append(text)
+            self.say(f"error: {text}")
+
     def say(self, line: str) -> None:
         self.spoken = self.clock()
         self.write(f"wndcheck: {line}")
 
     def time_left(self) -> str:
         """ ", about 2 min 30 s left", once enough is done to tell."""
-        total = sum(self.costs.values())
-        done = sum(cost * self.shares.get(label, 0.0) for label, cost in self.costs.items())
+        total = sum(cost * (1 - self.found.get(label, 0.0)) for label, cost in self.costs.items())
+        done = total - sum(cost * (1 - self.shares.get(label, 0.0)) for label, cost in self.costs.items())
         if not total or done < 0.02 * total or len(self.done) == len(self.costs):
             return ""
         return f", about {spelled((self.clock() - self.started) * (total - done) / done)} left"
@@ -98,6 +110,9 @@ class EventReporter:
     def note(self, text: str) -> None:
         self.tell({"event": "note", "text": text})
 
+    def failed(self, text: str) -> None:
+        self.tell({"event": "failed", "text": text})
+
 
 def append(path: Path) -> Callable[[dict], None]:
     """A teller that appends to a file; one write a line, so that lines of several workers do not mix."""
@@ -110,7 +125,7 @@ def append(path: Path) -> Callable[[dict], None]:
 
 
 class Watcher(threading.Thread):
-    """Reads the workers' events in the controller and tells the lines."""
+    """Reads the workers' events in the process above them and tells the lines."""
 
     def __init__(self, path: Path, lines: Lines) -> None:
         super().__init__(daemon=True, name="wndcheck progress")

@@ -1,0 +1,78 @@
+"""`wndcheck measure --dry-run`: what there is to do, by part, and about how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from wndcheck.cells import Cell
+from wndcheck.cli.plan import Plan
+from wndcheck.cli.words import say
+from wndcheck.costs import stack_bytes, training_flops
+from wndcheck.progress import spelled
+from wndcheck.workers import one_thread_each, own_device
+
+if TYPE_CHECKING:
+    from wndcheck.calibration import Calibration
+
+LOG_WIDTH = 100  # columns where the output is no terminal
+
+
+def show(plan: Plan) -> None:
+    """Print the table, and what its times rest on."""
+    calibration = timed(plan) if plan.missing else None
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for heading in ("part", "cells", "measured", "nets to do", "TFLOP", "largest stack", "about"):
+        table.add_column(heading, justify="left" if heading == "part" else "right", no_wrap=True)
+    for part, cells in plan.parts.items():
+        table.add_row(part, *row(cells, plan, calibration))
+    table.add_section()
+    table.add_row("total", *row(plan.cells, plan, calibration))
+    console.print(table)
+    click.echo(fill(basis(plan, calibration) if calibration else "Nothing is left to do.", console.width))
+
+
+def row(cells: Sequence[Cell], plan: Plan, calibration: Calibration | None) -> list[str]:
+    """How many cells there are and are measured; of the others, the nets, the work, the memory and the time."""
+    missing = [cell for cell in cells if cell in plan.missing]
+    counts = [str(len(cells)), str(len(cells) - len(missing))]
+    if not missing or not calibration:
+        return [*counts, "0", "", "", ""]
+    return [
+        *counts,
+        str(sum(len(cell.seeds) for cell in missing)),
+        f"{sum(map(training_flops, missing)) / 1e12:,.2f}",
+        f"{max(stack_bytes(cell, len(cell.seeds)) for cell in missing) / 1e9:.2f} GB",
+        spelled(calibration.together(missing, plan.workers)),
+    ]
+
+
+def timed(plan: Plan) -> Calibration:
+    """What this machine takes, with the threads that a worker will have."""
+    if plan.workers > 1:
+        one_thread_each()
+    from wndcheck.calibration import calibrated
+
+    device = own_device(plan.device)
+    say(f"wndcheck: timing a few steps and estimates on {device}")
+    return calibrated(plan.missing, device)
+
+
+def basis(plan: Plan, calibration: Calibration) -> str:
+    """What the times rest on."""
+    workers = f"{plan.workers} workers" if plan.workers > 1 else "one worker"
+    stacks = f"on {calibration.stacks} stacks of nets trained for some steps, and " if calibration.stacks else ""
+    return (
+        f"Times are for {workers} on {calibration.device}; a part's is what it takes alone. They rest {stacks}on a few "
+        "hundred estimates of pairs, timed just now with made-up images. Starting up and other work on this machine "
+        "come on top; what is half trained takes less."
+    )

@@ -1,0 +1,119 @@
+"""`wndcheck measure`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wndcheck.cli.words import STORE, complain, here, say
+
+if TYPE_CHECKING:
+    from wndcheck.cli.plan import Plan
+
+
+@click.command(short_help="Train and measure the nets of a profile.")
+@click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Base seed; moves all seeds.")
+@click.option(
+    "--cells",
+    "patterns",
+    metavar="PATTERN",
+    multiple=True,
+    help="A part of the profile (mlp, cifar10, initial, violations, ensembles, convnets, sensitivity) or a shell "
+    "pattern for labels, such as '*relu N=50 *'. May be given several times.  [default: all cells]",
+)
+@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="What trains.")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes, of one thread each; a single one takes all cores.  [default: one a visible GPU, or one a core]",
+)
+@STORE
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
+)
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that gets a line a measured cell.  [default: measure.log beside the cells]",
+)
+@click.option("--dry-run", is_flag=True, help="Measure nothing: show what there is to do, and about how long it takes.")
+@click.pass_context
+def measure(
+    context: click.Context,
+    profile: str,
+    seed: int,
+    patterns: tuple[str, ...],
+    device: str,
+    workers: int | None,
+    root: Path | None,
+    data: Path | None,
+    log: Path | None,
+    dry_run: bool,
+) -> None:
+    """Train and measure the nets of a profile, as far as the store lacks them.
+
+    Several such commands, and runs of the claims, share one store and the work. Ctrl-C or a crash costs little: what is
+    measured stays, and the same command goes on from the last checkpoint of what is half trained.
+
+    Exit status: 0 if all the cells are measured; 1 if data is missing or a cell failed, with the reason on standard
+    error; 2 if the command line is wrong; 130 if it was interrupted.
+    """
+    from wndcheck.cli.plan import planned
+
+    try:
+        plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
+        say(f"wndcheck: {plan.summary}")
+        journal = None if dry_run else prepared_journal(plan, log)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(here(error)) from None
+    if journal:
+        context.exit(carried_out(plan, journal, data))
+    from wndcheck.cli.dry_run import show
+
+    show(plan)
+
+
+def prepared_journal(plan: Plan, log: Path | None) -> Path:
+    from wndcheck import journal
+
+    path = log or plan.store.root / journal.FILE
+    try:
+        journal.begin(path)
+    except OSError as error:
+        raise OSError(f"the log {path} cannot be written ({error.strerror}): name another file with --log") from error
+    return path
+
+
+def carried_out(plan: Plan, journal: Path, data: Path | None) -> int:
+    """Measure what is missing; the exit status."""
+    from wndcheck.datasets import DamagedData, load
+    from wndcheck.processes import Task, alone, together
+
+    data_root = str(data) if data else None
+    task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root)
+    failures: list[str] = []
+    try:
+        for name in sorted({cell.dataset for cell in plan.missing}):
+            load(name, data_root)  # what is missing or damaged is better known before hours of training than after
+        if plan.workers == 1:
+            alone(task, say)
+        else:
+            failures = together(task, plan.workers, say)
+    except KeyboardInterrupt:
+        say("wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there")
+        return 130
+    except (DamagedData, OSError) as error:
+        complain(error)
+        return 1
+    left = sum(not plan.store.has(cell) for cell in plan.cells)
+    if failures or left:
+        complain(f"{left} of {len(plan.cells)} cells are not measured; what went wrong stands above")
+        return 1
+    click.echo(f"{len(plan.cells)} cells measured, in {plan.store.root}")
+    return 0

@@ -1,0 +1,70 @@
+"""`wndcheck store list` and `wndcheck store merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wndcheck.cli.words import STORE, complain, here, say
+
+
+@click.group(short_help="List measured cells, and merge stores.")
+def store() -> None:
+    """Look into the store of measured cells, and bring stores together."""
+
+
+@store.command(name="list", short_help="List the measured cells and the half-trained stacks.")
+@STORE
+@click.pass_context
+def list_(context: click.Context, root: Path | None) -> None:
+    """List the measured cells, with when they were made, in how many seconds and on what, and the half-trained stacks.
+
+    Exit status: 0; 1 if a file is damaged, which is named on standard error; 2 if the command line is wrong.
+    """
+    from wndcheck.inventory import listed
+    from wndcheck.store import Store
+
+    status = 0
+    for line, trusted in listed(Store(root, make=False)):
+        if trusted:
+            click.echo(line)
+        else:
+            say(line)
+            status = 1
+    context.exit(status)
+
+
+@store.command(short_help="Copy the measured cells of another store.")
+@click.argument("source", type=click.Path(path_type=Path))
+@STORE
+@click.pass_context
+def merge(context: click.Context, source: Path, root: Path | None) -> None:
+    """Copy the measured cells of another store, SOURCE, that this one lacks; each is verified first.
+
+    SOURCE stays as it is, and so does what this store has. Runs that fill either store may go on meanwhile.
+
+    Exit status: 0 if every file could be trusted; 1 if one could not, which is named on standard error and left alone,
+    or if a cell could not be written; 2 if the command line is wrong or SOURCE is no store of this version's schema.
+    """
+    from wndcheck.merging import merge
+    from wndcheck.store import Store
+
+    try:
+        here_ = Store(root, say)
+    except OSError as error:
+        raise click.UsageError(here(error)) from None
+    try:
+        merged = merge(source, here_)
+    except ValueError as error:
+        raise click.UsageError(here(error)) from None
+    except OSError as error:
+        complain(error)
+        context.exit(1)
+    for name, reason in merged.damaged.items():
+        say(f"{name} is damaged: {reason}")
+    for name in merged.held:
+        say(f"{name} is left out: another process measures its cell at this moment")
+    counts = f"{len(merged.copied)} copied, {len(merged.there)} there already, {len(merged.damaged)} damaged"
+    click.echo(counts + (f", {len(merged.held)} left out" if merged.held else ""))
+    context.exit(1 if merged.damaged else 0)

@@ -1,0 +1,28 @@
+"""What the commands say alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+STORE = click.option(
+    "--store",
+    "root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of measured cells.  [default: $WNDCHECK_STORE, else the user's cache folder]",
+)
+
+
+def say(line: str) -> None:
+    """A line about what is going on; results alone go to standard output."""
+    click.echo(line, err=True)
+
+
+def complain(error: object) -> None:
+    say(f"Error: {here(error)}")
+
+
+def here(error: object) -> str:
+    """A message in the words of this command line: pytest's options are ours, with wnd before them."""
+    return str(error).replace("--wnd-", "--")

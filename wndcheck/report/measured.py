@@ -1,0 +1,54 @@
+"""What a run shows beside its verdicts: measured nets, by the part of the profile they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from wndcheck.cells import Cell
+from wndcheck.grids import Grid
+from wndcheck.profiles import ACTIVATIONS, Profile
+from wndcheck.records import Measurement
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Grids of what has been measured; a part of which nothing has is not there."""
+
+    trained: dict[str, Grid] = field(default_factory=dict)  # by activation
+    cifar10: Grid | None = None
+    convnets: Grid | None = None
+    ensembles: Grid | None = None
+    # As `Profile.sensitivity_cells` names them, the profile's own choice first; None is not measured.
+    sensitivity: dict[str, Measurement | None] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> list[Grid]:
+        """Every grid there is."""
+        grids = (*self.trained.values(), self.cifar10, self.convnets, self.ensembles)
+        return [grid for grid in grids if grid and grid.measurements]
+
+    @property
+    def beside_ensembles(self) -> Grid | None:
+        """The nets, one a replicate, of the ensembles' activation."""
+        if not self.ensembles or not self.ensembles.measurements:
+            return None
+        return self.trained.get(self.ensembles.measurements[0].cell.activation)
+
+
+def gathered(profile: Profile, base_seed: int, load: Callable[[Cell], Measurement | None]) -> Measured:
+    """What `load` has of the profile's cells; it returns None for a cell that is not measured."""
+
+    def grid(cells: Iterable[Cell]) -> Grid | None:
+        found = [measurement for cell in cells if (measurement := load(cell)) is not None]
+        return Grid(tuple(sorted(found, key=lambda m: m.cell.width)), profile) if found else None
+
+    cells = profile.trained_cells(base_seed)
+    trained = {name: grid(cell for cell in cells if cell.activation == name) for name in ACTIVATIONS}
+    return Measured(
+        trained={name: found for name, found in trained.items() if found},
+        cifar10=grid(profile.cifar10_cells(base_seed)),
+        convnets=grid(profile.convnet_cells(base_seed)),
+        ensembles=grid(profile.ensemble_cells(base_seed)),
+        sensitivity={name: load(cell) for name, cell in profile.sensitivity_cells(base_seed).items()},
+    )

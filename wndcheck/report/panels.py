@@ -1,0 +1,175 @@
+"""How trained nets are drawn: a row of panels for each quantity, over widths or epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from wndcheck.report.rows import layer_name
+from wndcheck.report.series import Figure, Line
+from wndcheck.report.style import READING_LOOKS, THRESHOLD, layer_look
+
+PAPER_LEVEL = 0.01  # §4: the level that hidden layers fall to
+NULL_LEVEL = 0.054  # §4: mean .012 plus standard deviation .042 of the estimate for independent Gaussians
+CHANGE_LEVEL = 0.1  # ours: the margin of |ΔH| at the widest
+AXIS_LABELS = {
+    "entropy": "mean neuron entropy H̄ (nats)",
+    "entropy_change": "entropy change ΔH (nats)",
+    "score": r"score $\iota$ (nats)",
+    "corrected_score": r"corrected score $\iota_c$ (nats)",
+    "width": "width N",
+    "epochs": "epochs",
+}
+DEPENDENCE = ("score", "corrected_score")
+BEFORE = "before training"
+LABEL_ROOM = 11  # points that a tick's label takes, turned upright
+
+
+def of_nets(figure: Figure) -> Canvas:
+    """A row for each quantity, a column and a curve for each value of the labels that the figure names."""
+    rows, columns = (
+        list(dict.fromkeys(line.labels[key] for line in figure.lines)) for key in ("quantity", figure.columns)
+    )
+    inches = 3.6 if len(columns) < 4 else 2.6
+    canvas = Canvas(figsize=(1.6 + inches * len(columns), 1.1 + 2.8 * len(rows)), layout="constrained")
+    axes = canvas.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
+    for line in figure.lines:
+        panel = axes[rows.index(line.labels["quantity"])][columns.index(line.labels[figure.columns])]
+        draw_line(panel, line, figure)
+    for (row, column), panel in np.ndenumerate(axes):
+        dress_values(panel, [line for line in figure.lines if line.labels["quantity"] == rows[row]])
+        dress_places(panel, figure, 72 * inches * 0.8)
+        panel.set_title(column_title(figure, columns[column]) if row == 0 else "")
+        panel.set_ylabel(AXIS_LABELS[str(rows[row])] if column == 0 else "")
+        panel.set_xlabel(AXIS_LABELS[figure.x] if row == len(rows) - 1 else "")
+        draw_levels(panel, str(rows[row]), labelled=column == 0)
+    add_legend(canvas)
+    return canvas
+
+
+def column_title(figure: Figure, value: str | int) -> str:
+    return layer_name(int(value), last_layer(figure)) if figure.columns == "layer" else str(value)
+
+
+def last_layer(figure: Figure) -> int:
+    return max(int(line.labels["layer"]) for line in figure.lines)
+
+
+def draw_line(panel: Axes, line: Line, figure: Figure) -> None:
+    """All replicates faint, their mean strong; of nets before training the mean alone, dashed."""
+    colour, marker, label = look(line, figure)
+    if before_training(line, figure):
+        means = [found.estimate for found in line.intervals]
+        panel.plot(line.x, means, color=colour, linewidth=1, linestyle=(0, (4, 2)), alpha=0.6, label=BEFORE)
+        return
+    panel.plot(line.x, np.array(line.values), color=colour, linewidth=0.5, alpha=0.22)
+    strong(panel, line, colour, marker, label)
+
+
+def before_training(line: Line, figure: Figure) -> bool:
+    """Is it the beginning, in a figure that shows the end too?"""
+    stages = {other.labels.get("epochs", 0) for other in figure.lines}
+    return len(stages) > 1 and line.labels.get("epochs") == 0
+
+
+def look(line: Line, figure: Figure) -> tuple[str, str, str]:
+    """Colour, marker and name of a curve."""
+    if figure.curves == "reading":
+        reading = str(line.labels["reading"])
+        return *READING_LOOKS[reading], reading
+    layer, last = int(line.labels["layer"]), last_layer(figure)
+    return *layer_look(layer, last), layer_name(layer, last)
+
+
+def strong(panel: Axes, line: Line, colour: str, marker: str, label: str, joined: bool = True) -> None:
+    """Means with their intervals; joined where what lies between is near the chord."""
+    found = line.intervals
+    means = np.array([each.estimate for each in found])
+    arms = np.array([[each.estimate - each.low, each.high - each.estimate] for each in found]).T
+    panel.errorbar(
+        line.x,
+        means,
+        arms,
+        color=colour,
+        marker=marker,
+        markersize=4,
+        linewidth=1.5 if joined else 0,
+        capsize=2,
+        elinewidth=1,
+        label=label,
+    )
+
+
+def dress_values(panel: Axes, lines: Sequence[Line]) -> None:
+    """Dependence is linear up to .1, where the thresholds are, and logarithmic above."""
+    if lines[0].labels["quantity"] not in DEPENDENCE:
+        return
+    panel.set_yscale("symlog", linthresh=0.1, linscale=2)
+    ticks = [-0.1, -0.05, 0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
+    panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.set_yticks([], minor=True)
+    values = np.concatenate([np.ravel(line.values) for line in lines])
+    values = np.append(values[np.isfinite(values)], [0.0, 0.1])
+    panel.set_ylim(min(-0.01, values.min() * 1.1), values.max() * 1.15)
+
+
+def dress_places(panel: Axes, figure: Figure, points: float) -> None:
+    """Widths as the doublings they are, epochs as decades after the first; a panel is about so many points wide."""
+    places = sorted({int(x) for line in figure.lines for x in line.x})
+    if figure.x == "epochs":
+        panel.set_xscale("symlog", linthresh=1)
+        panel.set_xlim(-0.25, 1.5 * places[-1])
+        panel.set_xticks(places, [str(place) for place in places])
+    else:
+        panel.set_xscale("log", base=2)
+        ticks = apart(places, points)
+        panel.set_xticks(
+            ticks, [str(tick) for tick in ticks], rotation=90 if len(ticks) * 2 * LABEL_ROOM > points else 0
+        )
+    panel.set_xticks([], minor=True)
+
+
+def apart(widths: Sequence[int], points: float) -> list[int]:
+    """Of the widths, narrowest first, those whose labels do not touch the one before."""
+    kept = list(widths[:1])
+    for width in widths[1:]:
+        if np.log(width / kept[-1]) * points >= LABEL_ROOM * np.log(widths[-1] / widths[0]):
+            kept.append(width)
+    return kept
+
+
+def draw_levels(panel: Axes, quantity: str, labelled: bool) -> None:
+    """The paper's .01 dotted, the null's level as a thin line for the score, which it biases; the margin of ΔH."""
+    if quantity == "entropy_change":
+        threshold(panel, CHANGE_LEVEL, "±0.1" if labelled else "", ":")
+        threshold(panel, -CHANGE_LEVEL, "", ":")
+    if quantity in DEPENDENCE:
+        threshold(panel, PAPER_LEVEL, "0.01" if labelled else "", ":")
+    if quantity == "score":
+        threshold(panel, NULL_LEVEL, "null: mean + sd, 0.054" if labelled else "", "-", width=0.6)
+
+
+def threshold(panel: Axes, level: float, label: str, style: str, width: float = 1.1) -> None:
+    panel.axhline(level, color=THRESHOLD, linestyle=style, linewidth=width, zorder=1.5)
+    panel.annotate(
+        label,
+        (0.01, level),
+        (0, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        fontsize=7,
+        color=THRESHOLD,
+    )
+
+
+def add_legend(canvas: Canvas) -> None:
+    """Every name once, whichever panels have it."""
+    found = {}
+    for panel in canvas.axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    labels = sorted(found, key=lambda label: label == BEFORE)
+    canvas.legend([found[label] for label in labels], labels, loc="outside right center")
