@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import cast
 
 from wndcheck.cells import Cell
 from wndcheck.datasets import DamagedData, MissingData
@@ -104,7 +105,7 @@ def in_order_of_ending(processes: list[BaseProcess]) -> Iterator[tuple[int, Base
     running = {process.sentinel: (number, process) for number, process in enumerate(processes)}
     while running:
         for sentinel in wait(list(running)):
-            number, process = running.pop(sentinel)  # type: ignore[arg-type]
+            number, process = running.pop(cast(int, sentinel))
             process.join()
             yield number, process
 

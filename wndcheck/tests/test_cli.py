@@ -31,16 +31,17 @@ def run(*arguments: str | Path) -> Result:
 
 
 def test_help_explains_commands_options_and_exit_status() -> None:
-    assert "fetch" in run("--help").output
+    assert all(command in run("--help").output for command in ("fetch", "measure", "store"))
     text = run("fetch", "--help").output
     assert all(word in text for word in ("--data", "--force", "WNDCHECK_DATA", "Exit status: 0", "mnist|cifar10|all"))
 
 
-def test_help_is_fast_because_it_imports_little() -> None:
+@pytest.mark.parametrize("command", [[], ["fetch"], ["measure"], ["store", "merge"]], ids=" ".join)
+def test_help_is_fast_because_it_imports_little(command: list[str]) -> None:
     script = (
         "import sys\n"
         "from wndcheck.cli import main\n"
-        "main(['fetch', '--help'], standalone_mode=False)\n"
+        f"main({[*command, '--help']}, standalone_mode=False)\n"
         "sys.exit(str(sorted({'numpy', 'torch', 'rich', 'matplotlib', 'scipy'} & set(sys.modules))))\n"
     )
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from wndcheck import profiles
 from wndcheck.cells import Training
 from wndcheck.cli import main
+from wndcheck.cli.plan import planned
 from wndcheck.journal import COLUMNS
 from wndcheck.profiles import QUICK, Profile
 from wndcheck.store import FOLDER, Store
@@ -145,6 +146,7 @@ def test_missing_data_is_said_before_anything_is_trained(tmp_path):
     assert outcome.exit_code == 1
     assert f"Error: mnist is not in {tmp_path / 'data'}. Not found:" in outcome.stderr
     assert outcome.stderr.endswith("To fetch it, type: wndcheck fetch mnist\n")
+    assert "to train and measure" not in outcome.stderr
     assert run("--cells=mlp", "--data", tmp_path, profile=NEEDS_DATA).stderr.endswith(
         f"wndcheck fetch mnist --data {tmp_path}\n"
     )
@@ -207,6 +209,12 @@ def test_a_dry_run_of_what_is_measured_has_nothing_to_time(tmp_path):
     assert files(tmp_path) == before
 
 
+def test_there_are_no_more_workers_than_cells(tmp_path):
+    plan = planned("tiny", 0, ["mlp"], "cpu", 8, tmp_path, make=False, say=pytest.fail)
+    assert plan.workers == 2
+    assert plan.summary.endswith("2 cells, 0 measured, 0 half trained, 2 to do on cpu by 2 workers")
+
+
 MAIN = """
 import sys
 from wndcheck import profiles
@@ -226,7 +234,7 @@ def test_two_workers_in_processes_of_their_own(tmp_path):
     assert len((folder / "measure.log").read_text(encoding="utf-8").splitlines()) == 3
 
 
-def test_a_dry_run_imports_torch_only_to_time_something(tmp_path):
+def test_a_wrong_command_line_imports_no_torch():
     script = (
         "import sys\n"
         "from wndcheck.cli import main\n"

@@ -154,7 +154,7 @@ def test_a_killed_measurement_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 
 
 def numbered(number: int) -> Checkpoint:
-    """Twelve megabytes, all of one number."""
+    """Ten megabytes, all of one number."""
     nets = {f"weights.{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}
     return Checkpoint(
         nets, np.full((8, 1000), number, np.uint8), {"score": np.full(1000, float(number))}, {"number": number}
