@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from wndcheck.architectures import LAYERS, Architecture
 from wndcheck.datasets import dataset_digest
+from wndcheck.networks.architectures import LAYERS, Architecture
 
 # Raised by hand when code changes what a cell means (training, measuring, the record); comments and speed do not count.
 SCHEMA = 3

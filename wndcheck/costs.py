@@ -6,9 +6,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import ceil, comb, prod
 
-from wndcheck.architectures import Convolution, convolutions, dense_sizes
 from wndcheck.cells import Cell, Training
 from wndcheck.datasets import specification_of
+from wndcheck.networks.architectures import Convolution, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in what the training does meanwhile on a CPU
 STEP_FLOPS = 2e7  # what starting a step takes, likewise

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from wndcheck.cells import Training
-from wndcheck.convnets import StackedConvNet
 from wndcheck.devices import prepared, visible_gpus
-from wndcheck.execution import GraphedSteps, Steps, steps_on
-from wndcheck.networks import StackedMLP
-from wndcheck.stacks import Stack
-from wndcheck.training import BatchOrder, train
+from wndcheck.networks.convnet import StackedConvNet
+from wndcheck.networks.mlp import StackedMLP
+from wndcheck.networks.stacks import Stack
+from wndcheck.training.execution import GraphedSteps, Steps, steps_on
+from wndcheck.training.loop import BatchOrder, train
 
-BATCH, RATE = 32, 0.1
+BATCH, RATE = 32, 0.001  # of random images a higher rate makes rounding grow
 EPOCH = Training(RATE, BATCH, (0, 1))
 needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device")
 

@@ -15,11 +15,11 @@ from wndcheck.cells import Cell
 from wndcheck.cli.plan import Plan
 from wndcheck.cli.words import say
 from wndcheck.costs import stack_bytes, training_flops
-from wndcheck.progress import spelled
-from wndcheck.workers import one_thread_each, own_device
+from wndcheck.sweep.progress import spelled
+from wndcheck.sweep.workers import one_thread_each, own_device
 
 if TYPE_CHECKING:
-    from wndcheck.calibration import Calibration
+    from wndcheck.sweep.calibration import Calibration
 
 LOG_WIDTH = 100  # columns where the output is no terminal
 
@@ -60,7 +60,7 @@ def timed(plan: Plan) -> Calibration:
     """What this machine takes, with the threads that a worker will have."""
     if plan.workers > 1:
         one_thread_each()
-    from wndcheck.calibration import calibrated
+    from wndcheck.sweep.calibration import calibrated
 
     device = own_device(plan.device)
     say(f"wndcheck: timing a few steps and estimates on {device}")

@@ -80,7 +80,7 @@ def measure(
 
 
 def prepared_journal(plan: Plan, log: Path | None) -> Path:
-    from wndcheck import journal
+    from wndcheck.sweep import journal
 
     path = log or plan.store.root / journal.FILE
     try:
@@ -93,7 +93,7 @@ def prepared_journal(plan: Plan, log: Path | None) -> Path:
 def carried_out(plan: Plan, journal: Path, data: Path | None) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
-    from wndcheck.processes import Task, alone, together
+    from wndcheck.sweep.processes import Task, alone, together
 
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root)

@@ -10,9 +10,9 @@ from pathlib import Path
 from wndcheck.cells import Cell
 from wndcheck.devices import resolve
 from wndcheck.profiles import named
-from wndcheck.selection import selected
-from wndcheck.store import Store
-from wndcheck.workers import automatic_workers
+from wndcheck.storage.store import Store
+from wndcheck.sweep.selection import selected
+from wndcheck.sweep.workers import automatic_workers
 
 
 @dataclass(frozen=True)

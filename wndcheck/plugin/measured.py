@@ -11,10 +11,10 @@ from wndcheck import datasets
 from wndcheck.cells import Activation, Cell
 from wndcheck.grids import Grid, grid
 from wndcheck.profiles import Profile
-from wndcheck.progress import EventReporter
 from wndcheck.records import Measurement
-from wndcheck.store import Store
-from wndcheck.sweep import fill
+from wndcheck.storage.store import Store
+from wndcheck.sweep.filling import fill
+from wndcheck.sweep.progress import EventReporter
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Nets:
         return grid([self.profile.initial(activation, self.base_seed)], self.measured, self.profile)
 
     def violating(self, kind: str) -> Grid:
-        """Nets that break a claim by construction (see `wndcheck.violations`)."""
+        """Nets that break a claim by construction (see `wndcheck.networks.violations`)."""
         return grid(self.profile.violation_cells(kind, self.base_seed), self.measured, self.profile)
 
     def ensembles(self, stage: int = -1) -> Grid:

@@ -24,11 +24,11 @@ from wndcheck.plugin.items import check_name, claim_of, control_of, parameters_o
 from wndcheck.plugin.ledger import CLAIM, FINDING, Ledger, recorded
 from wndcheck.plugin.measured import Nets
 from wndcheck.plugin.outcomes import Inconclusive, message, one_line, outcome
-from wndcheck.progress import EventReporter, Lines, Watcher, append
 from wndcheck.seeds import net_seeds
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
+from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
+from wndcheck.sweep.workers import automatic_workers
 from wndcheck.verdicts import Check, Finding, decide
-from wndcheck.workers import automatic_workers
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"

@@ -1,4 +1,4 @@
-"""Which runs have claims in them, and what of `wndcheck.workers` their processes get."""
+"""Which runs have claims in them, and what of `wndcheck.sweep.workers` their processes get."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wndcheck import workers
+from wndcheck.sweep import workers
 
 
 def claims_folder(config: pytest.Config) -> Path | None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from wndcheck.calibration import Calibration, Line, accuracy_flops, calibrated, fitted, of_all_sizes, sort_of
 from wndcheck.cells import Cell, Training, Violation
 from wndcheck.costs import estimates, steps, training_flops
-from wndcheck.measurement import measure
+from wndcheck.measurement.measuring import measure
 from wndcheck.profiles import FULL, QUICK
+from wndcheck.sweep.calibration import Calibration, Line, accuracy_flops, calibrated, fitted, of_all_sizes, sort_of
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 PROBE = replace(QUICK.probe, most_pairs=200)

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck import cells, checkpoints
+from wndcheck import cells
 from wndcheck.cells import Cell, Training, Unsaid, Violation
-from wndcheck.checkpoints import Checkpoint, Checkpoints, Kept
-from wndcheck.measurement import measure
+from wndcheck.measurement.measuring import measure
+from wndcheck.storage import checkpoints
+from wndcheck.storage.checkpoints import Checkpoint, Checkpoints, Kept
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 pytestmark = pytest.mark.usefixtures("one_thread")

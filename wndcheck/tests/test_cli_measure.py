@@ -18,9 +18,9 @@ from wndcheck import profiles
 from wndcheck.cells import Training
 from wndcheck.cli import main
 from wndcheck.cli.plan import planned
-from wndcheck.journal import COLUMNS
 from wndcheck.profiles import QUICK, Profile
-from wndcheck.store import FOLDER, Store
+from wndcheck.storage.store import FOLDER, Store
+from wndcheck.sweep.journal import COLUMNS
 from wndcheck.tests.tiny import TINY_PROBE, finish, start_python, wait_for
 
 TINY = replace(

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wndcheck.cells import SCHEMA
-from wndcheck.checkpoints import Checkpoint
 from wndcheck.cli import main
 from wndcheck.profiles import QUICK
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store import FOLDER, Store
+from wndcheck.storage.checkpoints import Checkpoint
+from wndcheck.storage.store import FOLDER, Store
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 
 OTHER_CELL = replace(TINY_CELL, width=7)

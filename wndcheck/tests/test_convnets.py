@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from wndcheck.architectures import convolutions, features
 from wndcheck.cells import Cell, Training, Unsaid
-from wndcheck.convnets import StackedConvNet
 from wndcheck.costs import inputs, layer_sizes
 from wndcheck.datasets import in_unit
-from wndcheck.networks import StackedMLP
-from wndcheck.stacks import build
+from wndcheck.networks.architectures import convolutions, features
+from wndcheck.networks.convnet import StackedConvNet
+from wndcheck.networks.mlp import StackedMLP
+from wndcheck.networks.stacks import build
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = (3, 7, 9)

@@ -6,15 +6,16 @@ from math import prod
 import pytest
 import torch
 
-from wndcheck import costs, summaries
+from wndcheck import costs
 from wndcheck.cells import Cell, Probe, Training, Unsaid, Violation
 from wndcheck.costs import cost, estimates, layer_sizes, parameters, stack_bytes, steps, training_flops, training_images
-from wndcheck.execution import Steps
-from wndcheck.measurement import measure
-from wndcheck.probing import pre_activations
-from wndcheck.stacks import build
+from wndcheck.measurement import summaries
+from wndcheck.measurement.measuring import measure
+from wndcheck.measurement.probing import pre_activations
+from wndcheck.networks.stacks import build
 from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE
-from wndcheck.training import BatchOrder
+from wndcheck.training.execution import Steps
+from wndcheck.training.loop import BatchOrder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

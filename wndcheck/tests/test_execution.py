@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from wndcheck.cells import Training
-from wndcheck.convnets import StackedConvNet
 from wndcheck.devices import prepared, visible_gpus
-from wndcheck.execution import STRETCH, GraphedSteps, Steps, steps_on
-from wndcheck.networks import StackedMLP
-from wndcheck.stacks import Stack
-from wndcheck.training import BatchOrder, train
+from wndcheck.networks.convnet import StackedConvNet
+from wndcheck.networks.mlp import StackedMLP
+from wndcheck.networks.stacks import Stack
+from wndcheck.training.execution import STRETCH, GraphedSteps, Steps, steps_on
+from wndcheck.training.loop import BatchOrder, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device: graphs and streams are CUDA's")

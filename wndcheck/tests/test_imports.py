@@ -21,4 +21,6 @@ def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:
 
 
 def test_measuring_does() -> None:
-    assert finish(start_python(IMPORT, "wndcheck.measurement")).startswith("wndcheck.measurement torch")
+    assert finish(start_python(IMPORT, "wndcheck.measurement.measuring")).startswith(
+        "wndcheck.measurement.measuring torch"
+    )

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck import journal
-from wndcheck.journal import COLUMNS, Journal
 from wndcheck.records import Measurement
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
+from wndcheck.sweep import journal
+from wndcheck.sweep.journal import COLUMNS, Journal
 from wndcheck.tests.tiny import TINY_CELL, Log, random_measurement
 
 TOLD = {"seconds": {"training": 1.5, "measuring": 0.25}, "device": "an\told one", "stacks": [1, 1]}

@@ -10,7 +10,7 @@ import torch
 
 from wndcheck import datasets
 from wndcheck.cells import Cell, Probe, Unsaid
-from wndcheck.loading import Data, load
+from wndcheck.measurement.loading import Data, load
 from wndcheck.tests.tiny import TINY_CELL
 
 CPU = torch.device("cpu")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from wndcheck.cells import Activation, Probe, Training, Violation
 from wndcheck.estimators import PairwiseInformation
-from wndcheck.measurement import measure
+from wndcheck.measurement.measuring import measure
+from wndcheck.measurement.summaries import Place, compared, controls, layer_pairs
 from wndcheck.records import LAYER_QUANTITIES, PLANTED_CORRELATION, Measurement, record_shapes
-from wndcheck.summaries import Place, compared, controls, layer_pairs
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 pytestmark = pytest.mark.usefixtures("one_thread")

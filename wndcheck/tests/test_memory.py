@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from wndcheck import devices
 from wndcheck.cells import Unsaid
 from wndcheck.costs import stack_bytes
-from wndcheck.measurement import is_out_of_memory, measure, most_members, split
+from wndcheck.measurement.measuring import is_out_of_memory, measure, most_members, split
 from wndcheck.tests.test_resume import forked
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
 

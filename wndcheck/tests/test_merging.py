@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from wndcheck.cells import SCHEMA
-from wndcheck.merging import Merged, folder_of, merge
-from wndcheck.store import FOLDER, Store, packed
+from wndcheck.storage.merging import Merged, folder_of, merge
+from wndcheck.storage.store import FOLDER, Store, packed
 from wndcheck.tests.test_store import assert_same
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 

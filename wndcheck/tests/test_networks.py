@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from wndcheck.cells import Activation, Unsaid
-from wndcheck.networks import StackedMLP, loss_gradient
-from wndcheck.stacks import build
+from wndcheck.networks.mlp import StackedMLP, loss_gradient
+from wndcheck.networks.stacks import build
 from wndcheck.tests.tiny import TINY_CELL
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from wndcheck import probing
-from wndcheck.networks import StackedMLP
-from wndcheck.probing import accuracy, pre_activations
+from wndcheck.measurement import probing
+from wndcheck.measurement.probing import accuracy, pre_activations
+from wndcheck.networks.mlp import StackedMLP
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 IMAGES = torch.randn(103, 20, generator=torch.Generator().manual_seed(0))

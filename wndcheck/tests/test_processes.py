@@ -8,16 +8,17 @@ import os
 import re
 import signal
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from wndcheck.cells import Cell, Training
-from wndcheck.processes import TOLD, Task, how_it_ended, together, work
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
+from wndcheck.sweep.processes import TOLD, Task, how_it_ended, together, work
+from wndcheck.sweep.workers import THREAD_VARIABLES
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
-from wndcheck.workers import THREAD_VARIABLES
 
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
 
@@ -25,7 +26,7 @@ TOGETHER = """
 import os, sys
 from functools import partial
 from pathlib import Path
-from wndcheck.processes import together
+from wndcheck.sweep.processes import together
 from wndcheck.tests.test_processes import ENDLESS, task
 os.setsid()  # a terminal's group of processes
 try:
@@ -82,16 +83,22 @@ def test_workers_end_with_the_process_above_them(tmp_path):
 
 @pytest.mark.usefixtures("one_thread_each")
 def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
-    """They wait for cells that are held here, and end when the store has these."""
+    """They wait for cells that are held here, and end when the store has these. Ctrl-C is not for them to hear."""
     said: list[str] = []
     store = Store(tmp_path)
 
     def kill_one() -> None:
         wait_for(lambda: said)
-        multiprocessing.active_children()[0].kill()
-        wait_for(lambda: len(said) > 1)
-        for cell in ENDLESS:
-            store.save(random_measurement(cell))
+        workers = multiprocessing.active_children()
+        try:
+            for worker in workers:
+                os.kill(worker.pid, signal.SIGINT)
+            workers[0].kill()
+            wait_for(lambda: len(said) > 1)
+            time.sleep(0.5)  # for what else they might say
+        finally:
+            for cell in ENDLESS:
+                store.save(random_measurement(cell))
 
     killing = threading.Thread(target=kill_one, daemon=True)
     with store.held(ENDLESS[0]), store.held(ENDLESS[1]):

@@ -6,8 +6,8 @@ import pytest
 
 from wndcheck.cells import Training, Violation
 from wndcheck.datasets import dataset_digest
+from wndcheck.networks.violations import shared_variance
 from wndcheck.profiles import ACTIVATIONS, FULL, NARROW, PROFILES, QUICK, VIOLATIONS, Profile, named
-from wndcheck.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from wndcheck.profiles import QUICK
-from wndcheck.progress import EventReporter, Lines, Watcher, append, spelled
+from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append, spelled
 
 CELLS = [QUICK.trained("relu", 50, 0), QUICK.trained("relu", 100, 0)]
 

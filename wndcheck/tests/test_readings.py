@@ -13,16 +13,16 @@ from wndcheck import devices
 from wndcheck.cells import Cell, Probe, Unsaid, Violation
 from wndcheck.costs import stack_bytes
 from wndcheck.estimators import pairwise_mi
-from wndcheck.execution import Steps
-from wndcheck.loading import load
-from wndcheck.measurement import measure
-from wndcheck.networks import StackedMLP
-from wndcheck.probing import accuracy
-from wndcheck.readings import FORMS, EnsembleReading, ensemble_name, images_shown, reading_of
+from wndcheck.measurement.loading import load
+from wndcheck.measurement.measuring import measure
+from wndcheck.measurement.probing import accuracy
+from wndcheck.measurement.readings import FORMS, EnsembleReading, ensemble_name, images_shown, reading_of
+from wndcheck.measurement.summaries import Place, layer_pairs
+from wndcheck.networks.mlp import StackedMLP
 from wndcheck.records import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
-from wndcheck.summaries import Place, layer_pairs
 from wndcheck.tests.tiny import TINY_CELL
-from wndcheck.training import BatchOrder, train
+from wndcheck.training.execution import Steps
+from wndcheck.training.loop import BatchOrder, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 T = TypeVar("T")

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck import checkpoints
 from wndcheck.cells import Cell, Training, Unsaid
-from wndcheck.checkpoints import Checkpoint, Checkpoints, Kept
 from wndcheck.records import Measurement
-from wndcheck.store import Store
-from wndcheck.sweep import fill
+from wndcheck.storage import checkpoints
+from wndcheck.storage.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.storage.store import Store
+from wndcheck.sweep.filling import fill
 from wndcheck.tests.tiny import TINY_CELL, Log, finish, start_python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked, which spares them the imports")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from wndcheck.profiles import FULL, QUICK
-from wndcheck.selection import selected
+from wndcheck.sweep.selection import selected
 
 
 def count(*patterns: str) -> dict[str, int]:

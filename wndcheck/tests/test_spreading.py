@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from wndcheck.spreading import spread
+from wndcheck.measurement.spreading import spread
 
 
 def drained(pieces: list, threads: int) -> tuple[list[float], list]:
@@ -40,7 +40,7 @@ def test_one_thread_is_the_callers_and_waits_for_it() -> None:
 
 def test_threads_work_at_the_same_time_while_the_caller_goes_on() -> None:
     meeting = threading.Barrier(3)
-    shares, results = drained([partial(meeting.wait, 10)] * 3, 3)
+    _, results = drained([partial(meeting.wait, 10)] * 3, 3)
     assert sorted(results) == [0, 1, 2]
     event = threading.Event()
     work = spread([partial(event.wait, 10)], 2)

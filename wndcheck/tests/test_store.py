@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck import cells, store
+from wndcheck import cells
 from wndcheck.cells import Cell, Violation
 from wndcheck.records import Measurement
-from wndcheck.store import Store, packed, store_root
+from wndcheck.storage import store
+from wndcheck.storage.store import Store, packed, store_root
 from wndcheck.tests.tiny import TINY_CELL, finish, random_measurement, start_python, wait_for
 
 OTHER_CELL = replace(TINY_CELL, width=7)
@@ -258,7 +259,7 @@ def test_a_cell_with_a_checkpoint_is_half_trained_until_it_is_measured(kept: Sto
 LARGE_CELL = replace(TINY_CELL, seeds=tuple(range(20_000)))
 SAVE_LARGE = """
 import sys
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
 from wndcheck.tests.test_store import LARGE_CELL
 from wndcheck.tests.tiny import random_measurement
 Store(sys.argv[1]).save(random_measurement(LARGE_CELL, int(sys.argv[2])))
@@ -297,7 +298,7 @@ def test_an_error_while_saving_leaves_nothing(kept: Store) -> None:
 HOLD = """
 import sys
 import time
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
 from wndcheck.tests.tiny import TINY_CELL
 with Store(sys.argv[1]).held(TINY_CELL) as mine:
     print(mine, flush=True)
@@ -305,7 +306,7 @@ with Store(sys.argv[1]).held(TINY_CELL) as mine:
 """
 TRY = """
 import sys
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
 from wndcheck.tests.tiny import TINY_CELL
 with Store(sys.argv[1]).held(TINY_CELL) as mine:
     print(mine)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from wndcheck.cells import Cell, Training, Violation
-from wndcheck.store import Store
-from wndcheck.sweep import cost, fill, fill_with
+from wndcheck.storage.store import Store
+from wndcheck.sweep.filling import cost, fill, fill_with
 from wndcheck.tests.test_store import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
 
@@ -73,9 +73,9 @@ TOGETHER = """
 import sys, time
 from pathlib import Path
 import torch
-from wndcheck.measurement import measure
-from wndcheck.store import Store
-from wndcheck.sweep import fill
+from wndcheck.measurement.measuring import measure
+from wndcheck.storage.store import Store
+from wndcheck.sweep.filling import fill
 from wndcheck.tests.test_sweep import SHARED
 from wndcheck.tests.tiny import UNTRAINED, Log
 torch.set_num_threads(1)

@@ -7,10 +7,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from wndcheck.cells import Activation, Training
-from wndcheck.execution import Steps
-from wndcheck.networks import StackedMLP
+from wndcheck.networks.mlp import StackedMLP
 from wndcheck.tests.test_networks import sequential
-from wndcheck.training import BatchOrder, train
+from wndcheck.training.execution import Steps
+from wndcheck.training.loop import BatchOrder, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = (1, 9, 7, 4)

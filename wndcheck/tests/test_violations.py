@@ -8,9 +8,9 @@ import torch
 
 from wndcheck import knn_entropy
 from wndcheck.cells import Activation, Violation
-from wndcheck.networks import StackedMLP
-from wndcheck.probing import pre_activations
-from wndcheck.violations import drift, share_direction, shared_variance, violate
+from wndcheck.measurement.probing import pre_activations
+from wndcheck.networks.mlp import StackedMLP
+from wndcheck.networks.violations import drift, share_direction, shared_variance, violate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FAN_IN = 784

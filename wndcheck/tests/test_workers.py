@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from wndcheck import devices, workers
+from wndcheck import devices
 from wndcheck.plugin import workers as of_runs
+from wndcheck.sweep import workers
 
 
 def config(folder: Path, *args: str, **more) -> SimpleNamespace:

@@ -15,13 +15,13 @@ import numpy as np
 from wndcheck.cells import Cell
 from wndcheck.costs import layer_sizes
 from wndcheck.devices import measuring_threads
-from wndcheck.loading import Data
-from wndcheck.probing import accuracy, pre_activations
+from wndcheck.measurement.loading import Data
+from wndcheck.measurement.probing import accuracy, pre_activations
+from wndcheck.measurement.spreading import spread
+from wndcheck.measurement.summaries import Initial, Place, layer_pairs, summarised
+from wndcheck.networks.stacks import Stack
 from wndcheck.records import SAME_IMAGE, blank_record
 from wndcheck.seeds import derived_seed
-from wndcheck.spreading import spread
-from wndcheck.stacks import Stack
-from wndcheck.summaries import Initial, Place, layer_pairs, summarised
 
 Arrays = dict[str, np.ndarray]
 Doing = tuple[str, float]  # what is being done, and the share of it that is done

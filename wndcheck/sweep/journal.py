@@ -10,8 +10,8 @@ import numpy as np
 
 from wndcheck.cells import Cell
 from wndcheck.records import Measurement
-from wndcheck.store import Store
-from wndcheck.sweep import Reporter
+from wndcheck.storage.store import Store
+from wndcheck.sweep.filling import Reporter
 
 FILE = "measure.log"
 COLUMNS = (

@@ -14,9 +14,9 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from wndcheck.cells import SCHEMA, Cell
-from wndcheck.checkpoints import Checkpoints
-from wndcheck.files import DAMAGE, read_npz, remove_unfinished, write_npz
 from wndcheck.records import Measurement, record_shapes
+from wndcheck.storage.checkpoints import Checkpoints
+from wndcheck.storage.files import DAMAGE, read_npz, remove_unfinished, write_npz
 
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"

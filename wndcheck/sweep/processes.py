@@ -20,11 +20,11 @@ from typing import cast
 
 from wndcheck.cells import Cell
 from wndcheck.datasets import DamagedData, MissingData
-from wndcheck.journal import Journal
-from wndcheck.progress import EventReporter, Lines, Watcher, append
-from wndcheck.store import Store
-from wndcheck.sweep import fill
-from wndcheck.workers import one_thread_each, own_device
+from wndcheck.storage.store import Store
+from wndcheck.sweep.filling import fill
+from wndcheck.sweep.journal import Journal
+from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
+from wndcheck.sweep.workers import one_thread_each, own_device
 
 GRACE = 10.0  # seconds that workers get to end in order
 

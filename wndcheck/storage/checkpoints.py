@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wndcheck.cells import Cell
-from wndcheck.files import DAMAGE, read_npz, remove_unfinished, write_npz
+from wndcheck.storage.files import DAMAGE, read_npz, remove_unfinished, write_npz
 
 NOTES = "notes"
 PAUSE = 600.0  # seconds of training between stages after which a stack is kept again

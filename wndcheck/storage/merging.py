@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wndcheck.cells import SCHEMA
-from wndcheck.files import DAMAGE
-from wndcheck.store import FOLDER, Store, verified
+from wndcheck.storage.files import DAMAGE
+from wndcheck.storage.store import FOLDER, Store, verified
 
 
 @dataclass

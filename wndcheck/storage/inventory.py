@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from wndcheck.cells import Cell
-from wndcheck.checkpoints import NOTES
-from wndcheck.files import DAMAGE
 from wndcheck.profiles import PROFILES
 from wndcheck.records import Measurement
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store import Store, verified
+from wndcheck.storage.checkpoints import NOTES
+from wndcheck.storage.files import DAMAGE
+from wndcheck.storage.store import Store, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from wndcheck.cells import Activation, Cell
-from wndcheck.convnets import StackedConvNet
-from wndcheck.networks import StackedMLP
+from wndcheck.networks.convnet import StackedConvNet
+from wndcheck.networks.mlp import StackedMLP
 
 
 class Stack(Protocol):

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from wndcheck.architectures import CLASSES
 from wndcheck.cells import Cell, Training
 from wndcheck.costs import estimates, inputs, parameters, steps, training_flops, training_images
 from wndcheck.datasets import specification_of
 from wndcheck.devices import cells_at_once, finish, measuring_threads, prepared
-from wndcheck.execution import STRETCH, steps_on
-from wndcheck.readings import FORMS
-from wndcheck.spreading import spread
-from wndcheck.stacks import build
-from wndcheck.summaries import Place, layer_pairs, summarised
-from wndcheck.training import BatchOrder
+from wndcheck.measurement.readings import FORMS
+from wndcheck.measurement.spreading import spread
+from wndcheck.measurement.summaries import Place, layer_pairs, summarised
+from wndcheck.networks.architectures import CLASSES
+from wndcheck.networks.stacks import build
+from wndcheck.training.execution import STRETCH, steps_on
+from wndcheck.training.loop import BatchOrder
 
 ENOUGH = 0.3  # seconds after which a timing ends
 MOST_PARAMETERS = 2e7  # of a stack that is timed; what a wider one takes follows from its FLOPs

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wndcheck.stacks import Stack
+from wndcheck.networks.stacks import Stack
 
 AT_ONCE = 80_000  # nets times images when only the logits are wanted, which bounds the memory of wide stacks
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from wndcheck.cells import Violation
-from wndcheck.networks import GAIN
+from wndcheck.networks.mlp import GAIN
+from wndcheck.networks.stacks import Stack
 from wndcheck.seeds import derived_seed
-from wndcheck.stacks import Stack
 
 
 def violate(stack: Stack, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from wndcheck.architectures import CLASSES
 from wndcheck.cells import Activation
+from wndcheck.networks.architectures import CLASSES
 from wndcheck.seeds import derived_seed
 
 # The variance of initial weights is gain² / fan-in. The paper says "iid zero-mean Gaussians" and no variance; these

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from wndcheck.cells import Cell
 from wndcheck.costs import cost, stack_bytes
 from wndcheck.devices import cells_at_once, spare_bytes
-from wndcheck.store import Store
+from wndcheck.storage.store import Store
 
 if TYPE_CHECKING:
-    from wndcheck.measurement import Work
+    from wndcheck.measurement.measuring import Work
 
 PATIENCE = 0.2  # seconds between looks at the cells that other processes hold
 
@@ -94,7 +94,7 @@ class Job:
             if self.store.has(self.cell):  # measured by the one who held it before
                 self.close()
                 return False
-            from wndcheck.measurement import measuring  # imports torch, which a warm store does without
+            from wndcheck.measurement.measuring import measuring  # imports torch, which a warm store does without
 
             checkpoints = self.store.checkpoints
             self.work = measuring(self.cell, device=self.device, data_root=self.data_root, checkpoints=checkpoints)

@@ -18,15 +18,15 @@ import torch
 
 from wndcheck import devices
 from wndcheck.cells import Cell, Violation
-from wndcheck.checkpoints import Checkpoint, Checkpoints, Kept
 from wndcheck.costs import stack_bytes, steps
-from wndcheck.execution import steps_on
-from wndcheck.loading import Data, load
-from wndcheck.readings import Arrays, Doing, reading_of
+from wndcheck.measurement.loading import Data, load
+from wndcheck.measurement.readings import Arrays, Doing, reading_of
+from wndcheck.networks.stacks import Stack, build
+from wndcheck.networks.violations import violate
 from wndcheck.records import Measurement
-from wndcheck.stacks import Stack, build
-from wndcheck.training import BatchOrder, train
-from wndcheck.violations import violate
+from wndcheck.storage.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.training.execution import steps_on
+from wndcheck.training.loop import BatchOrder, train
 
 Progress = Callable[[str, float], None]
 Work = Generator[Doing, None, Measurement]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from wndcheck.cells import Training
-from wndcheck.execution import STRETCH, Steps
 from wndcheck.seeds import derived_seed
+from wndcheck.training.execution import STRETCH, Steps
 
 
 class BatchOrder:

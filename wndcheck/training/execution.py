@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wndcheck.cells import Training
-from wndcheck.stacks import Stack
+from wndcheck.networks.stacks import Stack
 
 STRETCH = 25  # steps between two looks of the host; on CUDA one graph
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from wndcheck.architectures import IMAGE, LAYERS, convolutions, features
 from wndcheck.cells import Activation
-from wndcheck.networks import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights
+from wndcheck.networks.architectures import IMAGE, LAYERS, convolutions, features
+from wndcheck.networks.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights
 from wndcheck.seeds import derived_seed
 
 

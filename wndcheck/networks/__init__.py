@@ -1,0 +1,1 @@
+"""Stacks of nets: what is trained. `architectures` imports no torch."""
