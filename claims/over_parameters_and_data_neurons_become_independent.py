@@ -1,4 +1,4 @@
-"""Theorem 1: "there are two sources of uncertainty, namely the data distribution, and the parameter distribution"; over
+"""§3, theorem 1: "there are two sources of uncertainty, namely the data distribution, and the parameter distribution"; over
 both, the mutual information of two neurons of a layer vanishes as the width grows.
 
 Measured, in the ensemble reading: ensembles of nets of one width, each trained from its own initial weights; every net

@@ -16,6 +16,7 @@ from pathlib import Path
 from wndcheck.cells import Cell
 from wndcheck.costs import cost
 
+GLANCE = 0.5  # seconds between two words on one cell: a GPU does a stretch of steps in a few milliseconds
 SILENCE = 10.0  # seconds without a line after which a cell in work says how far it is
 
 
@@ -95,14 +96,18 @@ def spelled(seconds: float) -> str:
 class EventReporter:
     """A sweep's reporter that hands on events: to `Lines` in one process, to a file in a worker."""
 
-    def __init__(self, tell: Callable[[dict], None]) -> None:
+    def __init__(self, tell: Callable[[dict], None], clock: Callable[[], float] = time.monotonic) -> None:
         self.tell = tell
+        self.clock = clock
+        self.told: dict[str, float] = {}
 
     def planned(self, cells: list[Cell]) -> None:
         self.tell({"event": "planned", "costs": {cell.label: cost(cell) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
-        self.tell({"event": "working", "label": cell.label, "doing": doing, "share": share})
+        if self.clock() - self.told.get(cell.key, -GLANCE) >= GLANCE:
+            self.told[cell.key] = self.clock()
+            self.tell({"event": "working", "label": cell.label, "doing": doing, "share": share})
 
     def finished(self, cell: Cell, seconds: float) -> None:
         self.tell({"event": "finished", "label": cell.label, "seconds": seconds})

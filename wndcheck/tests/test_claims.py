@@ -52,12 +52,7 @@ def test_claims_have_names_of_their_own():
 
 @pytest.mark.parametrize("profile", [QUICK, FULL], ids=lambda profile: profile.name)
 def test_claims_ask_for_cells_of_the_profile(profile):
-    known = {
-        *profile.trained_cells(1),
-        *profile.initial_cells(1),
-        *profile.violation_cells("drift", 1),
-        *profile.violation_cells("shared", 1),
-    }
+    known = {cell for cells in profile.parts(1).values() for cell in cells}
     asked = {cell for path in FILES for cell in module(path).CLAIM.cells(profile, 1)}
     assert asked
     assert asked <= known

@@ -12,8 +12,9 @@ for module in sys.argv[1:]:
         print(module, *sorted(heavy))
         break
 """
-LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "store", "sweep", "devices", "plugin")
-LIGHT += ("cli.plan", "cli.dry_run", "inventory", "merging", "processes", "workers")
+LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "devices", "plugin", "costs")
+LIGHT += ("storage.store", "storage.inventory", "storage.merging", "sweep.filling", "sweep.processes", "sweep.workers")
+LIGHT += ("networks.architectures", "report", "cli.plan", "cli.dry_run")
 
 
 def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:
