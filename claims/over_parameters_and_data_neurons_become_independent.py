@@ -1,5 +1,5 @@
-"""§3, theorem 1: "there are two sources of uncertainty, namely the data distribution, and the parameter distribution"; over
-both, the mutual information of two neurons of a layer vanishes as the width grows.
+"""§3, theorem 1: "there are two sources of uncertainty, namely the data distribution, and the parameter distribution";
+over both, the mutual information of two neurons of a layer vanishes as the width grows.
 
 Measured, in the ensemble reading: ensembles of nets of one width, each trained from its own initial weights; every net
 is shown one image of its own, and the nets are the samples. ι_c of every hidden layer; the replicate is the ensemble.

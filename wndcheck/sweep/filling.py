@@ -107,6 +107,9 @@ class Job:
             self.reporter.finished(self.cell, time.perf_counter() - self.began)
             self.close()
             return False
+        except Exception as error:
+            error.add_note(f"while training or measuring {self.cell.label}")
+            raise
 
     def close(self) -> None:
         """Let the cell go, measured or not."""

@@ -216,7 +216,8 @@ def test_there_are_no_more_workers_than_cells(tmp_path):
 
 
 MAIN = """
-import sys
+import os, sys
+os.environ.pop("OMP_NUM_THREADS")
 from wndcheck import profiles
 from wndcheck.cli import main
 from wndcheck.tests.test_cli_measure import TINY
