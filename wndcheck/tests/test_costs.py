@@ -22,8 +22,9 @@ CPU = torch.device("cpu")
 CONVNET = Cell("cifar10", "relu", 12, (0, 1), Training(0.1, 8, (0, 2)), TINY_PROBE, architecture="convnet")
 CIFAR = replace(TINY_CELL, dataset="cifar10", width=20)
 ENSEMBLES = replace(TINY_CELL, seeds=tuple(range(30)), ensembles=2)
+WIDE = replace(TINY_CELL, width=1000, seeds=(0,), probe=Probe(1))  # its parameters outweigh all else
 EACH = pytest.mark.parametrize(
-    "cell", [TINY_CELL, replace(TINY_CELL, width=300), CIFAR, CONVNET], ids=lambda cell: cell.label
+    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET], ids=lambda cell: cell.label
 )
 
 
@@ -71,6 +72,7 @@ def test_operations_of_a_convnet_by_hand() -> None:
         replace(TINY_CELL, width=2, protocol=Training(0.1, 64, (0,))),
         replace(TINY_CELL, probe=Probe(images_per_class=20, most_pairs=7, control_pairs=4)),
         replace(TINY_CELL, width=9, probe=Probe(images_per_class=20, control_pairs=9)),
+        replace(TINY_CELL, probe=Probe(20, most_pairs=10, control_pairs=2)),
         replace(
             TINY_CELL, width=12, probe=Probe(images_per_class=20, control_pairs=3), protocol=Violation("drift", 0.1)
         ),
@@ -108,7 +110,7 @@ def held_bytes(cell: Cell) -> int:
 
 @EACH
 def test_a_stack_takes_no_more_than_is_foretold(cell: Cell) -> None:
-    for asked in (cell, replace(cell, protocol=replace(cell.protocol, batch_size=500))):
+    for asked in (cell, *(replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500))):
         foretold = stack_bytes(asked, len(cell.seeds))
         assert held_bytes(asked) < foretold
 
