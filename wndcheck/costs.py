@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from math import ceil, comb, prod
 
@@ -28,12 +27,12 @@ def parameters(cell: Cell) -> int:
     """Of one net, biases included."""
     sizes = layer_sizes(cell)
     dense = sum((n + 1) * m for n, m in pairwise(sizes))
-    return dense + _convolutional(cell, lambda layer: layer.out * (9 * layer.channels + 1))
+    return dense + sum(layer.out * (9 * layer.channels + 1) for layer in _convolutions(cell))
 
 
 def activations(cell: Cell) -> int:
     """Numbers that one net holds of one image, what the convolutions make of it included."""
-    return inputs(cell) + sum(layer_sizes(cell)) + _convolutional(cell, lambda layer: 2 * layer.out * layer.pixels)
+    return inputs(cell) + sum(layer_sizes(cell)) + sum(2 * layer.out * layer.pixels for layer in _convolutions(cell))
 
 
 def training_images(cell: Cell) -> int:
@@ -51,10 +50,9 @@ def training_flops(cell: Cell) -> float:
     """Multiplications and additions of training all nets: forward, and backward twice as much but for the inputs."""
     if not isinstance(cell.protocol, Training):
         return 0.0
-    sizes = layer_sizes(cell)
-    products = [n * m for n, m in pairwise(sizes)]
-    dense = 6 * sum(products) - (2 * products[0] if cell.architecture == "mlp" else 0)
-    image = dense + 6 * _convolutional(cell, lambda layer: 9 * layer.out * layer.channels * layer.pixels)
+    products = [9 * layer.out * layer.channels * layer.pixels for layer in _convolutions(cell)]
+    products += [n * m for n, m in pairwise(layer_sizes(cell))]
+    image = 6 * sum(products) - 2 * products[0]
     return len(cell.seeds) * cell.protocol.stages[-1] * training_images(cell) * float(image)
 
 
@@ -84,5 +82,5 @@ def cost(cell: Cell) -> float:
     return training_flops(cell) + STEP_FLOPS * steps(cell) + PAIR_FLOPS * estimates(cell)
 
 
-def _convolutional(cell: Cell, term: Callable[[Convolution], int]) -> int:
-    return sum(map(term, convolutions())) if cell.architecture == "convnet" else 0
+def _convolutions(cell: Cell) -> list[Convolution]:
+    return list(convolutions()) if cell.architecture == "convnet" else []

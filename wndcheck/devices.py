@@ -46,8 +46,8 @@ def cells_at_once(name: str) -> int:
     return CELLS_AT_ONCE[name.partition(":")[0]]
 
 
-def measuring_threads(name: str) -> int:
-    """How many threads make layers ready for a GPU's kernel; a process on a CPU has one core for all it does."""
+def threads_beside(name: str) -> int:
+    """How many threads of the host serve a GPU; a process on a CPU has one core for all it does."""
     return min(16, usable_cores()) if name.startswith("cuda") else 1
 
 
@@ -62,6 +62,7 @@ def spare_bytes(name: str) -> float:
         return SHARE[kind] * _available_bytes()
     import torch
 
+    prepared(name)  # asking starts CUDA, which then reads its settings
     free, _ = torch.cuda.mem_get_info(name)
     unused = torch.cuda.memory_reserved(name) - torch.cuda.memory_allocated(name)
     return SHARE[kind] * (free + unused)

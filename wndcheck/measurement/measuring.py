@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import pairwise
 
 import torch
@@ -27,7 +26,9 @@ from wndcheck.records import Measurement
 from wndcheck.storage.checkpoints import Checkpoint, Checkpoints, Kept
 from wndcheck.training.execution import steps_on
 from wndcheck.training.loop import BatchOrder, train
+from wndcheck.versions import versions
 
+NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # a CPU, CUDA, and cuBLAS
 Progress = Callable[[str, float], None]
 Work = Generator[Doing, None, Measurement]
 
@@ -60,7 +61,7 @@ def measuring(
     where = devices.prepared(device)
     data = load(cell, where, data_root)
     history = History(where)
-    size = most_members(cell, devices.spare_bytes(device))
+    size = (checkpoints and checkpoints.size(cell)) or most_members(cell, devices.spare_bytes(device))
     waiting, parts = deque(split(cell.seeds, size)), []
     while waiting:
         kept = checkpoints.of(cell, waiting[0]) if checkpoints else None
@@ -86,8 +87,9 @@ def measuring_part(
     cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, kept: Kept | None, history: History
 ) -> Generator[Doing, None, Arrays]:
     """Train and watch the nets of some of the cell's seeds; what their reading has seen."""
-    reading, order = reading_of(cell)(cell, seeds, str(where)), BatchOrder(seeds, len(data.images))
-    stack, done = build(cell, seeds, data.images.shape[1], where), 0
+    reading = reading_of(cell)(cell, seeds, str(where))
+    order = BatchOrder(seeds, len(data.images), devices.threads_beside(str(where)))
+    stack, done = build(cell, seeds, data.images.shape[1], where), None
     if checkpoint := kept.load() if kept else None:
         done = int(checkpoint.notes["epochs"])
         stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
@@ -106,13 +108,14 @@ def measuring_part(
             yield from reading.watch(stack, data, int(epochs))
             history.lap("measuring")
         if kept and is_due:
+            notes = {"epochs": int(epochs)}
             nets = {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
-            kept.save(Checkpoint(nets, order.state.numpy(), reading.seen, {"epochs": int(epochs)} | history.notes()))
+            kept.save(Checkpoint(nets, order.state.numpy(), reading.seen, notes | history.notes()))
     return reading.seen
 
 
 def run(
-    cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int
+    cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int | None
 ) -> Iterator[tuple[float, bool]]:
     """The cell's protocol as a run of (epochs done, is it a stage)."""
     protocol = cell.protocol
@@ -136,8 +139,10 @@ def split(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Torch says it by a class of its own on CUDA, and in words on a CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    """Torch says it by a class of its own, or in words, and another error may come on top of it."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in NO_MEMORY):
+        return True
+    return error.__context__ is not None and is_out_of_memory(error.__context__)
 
 
 class History:
@@ -177,5 +182,5 @@ class History:
             "stacks": self.stacks,
             "out_of_memory": self.out_of_memory,
             "resumed_at_epochs": self.resumed,
-            "versions": {name: version(name) for name in ("wndcheck", "torch", "numpy", "numba")},
+            "versions": versions("wndcheck", "torch", "numpy", "numba"),
         }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wndcheck.networks.stacks import Stack
 
-AT_ONCE = 80_000  # nets times images when only the logits are wanted, which bounds the memory of wide stacks
+AT_ONCE = 2**26  # numbers of a layer at once when only the logits are wanted, which bounds the memory of wide stacks
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
     """Share of images each member classifies rightly, (S,) float64; NaN for a member whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
-    slices = max(1, AT_ONCE // stack.members)
+    slices = max(1, AT_ONCE // (stack.members * stack.widest))
     for x, y in zip(images.split(slices), labels.split(slices), strict=True):
         logits = stack(x)
         hits += (logits.argmax(-1) == y).sum(1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from wndcheck.cells import Cell
 from wndcheck.costs import layer_sizes
-from wndcheck.devices import measuring_threads
+from wndcheck.devices import threads_beside
 from wndcheck.measurement.loading import Data
 from wndcheck.measurement.probing import accuracy, pre_activations
 from wndcheck.measurement.spreading import spread
@@ -57,7 +57,7 @@ class DataReading:
             for layer, z in enumerate(pre_activations(stack, data.probe))
             for member in range(len(cell.seeds))
         ]
-        for share in spread(pieces, measuring_threads(self.device)):
+        for share in spread(pieces, threads_beside(self.device)):
             yield f"measuring stage {epoch}", share
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
@@ -141,7 +141,7 @@ class EnsembleReading:
                 for layer in range(cell.layers)
                 for form in FORMS
             ]
-        for share in spread(pieces, measuring_threads(device)):
+        for share in spread(pieces, threads_beside(device)):
             yield "measuring ensembles", share
         return record
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
-GLANCE = 0.02  # seconds between two looks at the threads
+GLANCE = 0.002  # seconds between two looks at the threads
 
 
 def spread(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:

@@ -44,6 +44,11 @@ class StackedConvNet(nn.Module):
         """Of the dense layers."""
         return self.dense.weights
 
+    @property
+    def widest(self) -> int:
+        """Numbers that the widest layer makes of an image."""
+        return max([self.dense.widest, *(layer.out * layer.pixels for layer in convolutions())])
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits (S, n, classes) of images (S, n, 3072), or of (n, 3072) shown to every member; channels last."""
         return self.pre_activations(x)[-1]

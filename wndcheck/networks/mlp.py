@@ -54,6 +54,11 @@ class StackedMLP(nn.Module):
     def members(self) -> int:
         return self.weights[0].shape[0]
 
+    @property
+    def widest(self) -> int:
+        """Numbers that the widest layer makes of an image."""
+        return max(weight.shape[2] for weight in self.weights)
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits (S, n, classes) of inputs (S, n, inputs), or of (n, inputs) shown to every member."""
         return self.pre_activations(x)[-1]

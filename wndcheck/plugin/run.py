@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from wndcheck.storage.store import Store
 from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
 from wndcheck.sweep.workers import automatic_workers
 from wndcheck.verdicts import Check, Finding, decide
+from wndcheck.versions import versions
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
@@ -77,7 +77,7 @@ class ClaimsRun:
 
     def pytest_report_header(self) -> list[str]:
         seeds = net_seeds(self.base_seed, self.profile.nets)
-        packages = ", ".join(f"{name} {version(name)}" for name in ("wndcheck", "torch", "numpy", "numba"))
+        packages = ", ".join(map(" ".join, versions("wndcheck", "torch", "numpy", "numba").items()))
         return [
             f"wndcheck: profile {self.profile.name} ({self.profile.dataset}, widths "
             f"{self.profile.widths[0]} to {self.profile.widest}), device {self.device_name}, "
@@ -333,5 +333,5 @@ def environment(device: str) -> dict[str, str]:
         "machine": platform.machine(),
         "cores": str(usable_cores()),
         "device": device,
-        **{name: version(name) for name in names},
+        **versions(*names),
     }

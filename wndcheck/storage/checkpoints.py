@@ -15,6 +15,7 @@ from wndcheck.cells import Cell
 from wndcheck.storage.files import DAMAGE, read_npz, remove_unfinished, write_npz
 
 NOTES = "notes"
+CELL = "cell"
 PAUSE = 600.0  # seconds of training between stages after which a stack is kept again
 
 
@@ -50,7 +51,14 @@ class Checkpoints:
 
     def of(self, cell: Cell, seeds: Sequence[int]) -> Kept:
         """Where the part of the cell's stack with these seeds is kept."""
-        return Kept(self.folder / f"{cell.key}-{seeds[0]}-{len(seeds)}.npz", self.say)
+        return Kept(self.folder / f"{cell.key}-{seeds[0]}-{len(seeds)}.npz", cell.key, self.say)
+
+    def size(self, cell: Cell) -> int | None:
+        """How many nets the parts hold that the cell's stack was split into; None without a checkpoint.
+
+        Going on needs the same parts, whatever memory is free by now.
+        """
+        return max((int(path.stem.rpartition("-")[2]) for path in self.folder.glob(f"{cell.key}-*.npz")), default=None)
 
     def discard(self, cell: Cell) -> None:
         """Remove all there is of the cell, once it is measured."""
@@ -62,8 +70,9 @@ class Checkpoints:
 class Kept:
     """One checkpoint's file."""
 
-    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, key: str, say: Callable[[str], None]) -> None:
         self.path = path
+        self.key = key
         self.say = say
         self.saved = time.monotonic()
 
@@ -71,7 +80,10 @@ class Kept:
         """What was kept; None if nothing was, or nothing that can be trusted."""
         remove_unfinished(self.path)
         try:
-            return Checkpoint.unpacked(read_npz(self.path))
+            arrays = read_npz(self.path)
+            if (found := str(arrays.pop(CELL))) != self.key:
+                raise ValueError(f"it is of cell {found}, expected {self.key}")
+            return Checkpoint.unpacked(arrays)
         except FileNotFoundError:
             return None
         except DAMAGE as error:
@@ -82,7 +94,7 @@ class Kept:
 
     def save(self, checkpoint: Checkpoint) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_npz(self.path, checkpoint.packed(), compress=False)
+        write_npz(self.path, checkpoint.packed() | {CELL: np.array(self.key)}, compress=False)
         self.saved = time.monotonic()
 
     @property

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from wndcheck.cells import Cell, Training
 from wndcheck.costs import estimates, inputs, parameters, steps, training_flops, training_images
 from wndcheck.datasets import specification_of
-from wndcheck.devices import cells_at_once, finish, measuring_threads, prepared
+from wndcheck.devices import cells_at_once, finish, prepared, threads_beside
 from wndcheck.measurement.readings import FORMS
 from wndcheck.measurement.spreading import spread
 from wndcheck.measurement.summaries import Place, layer_pairs, summarised
@@ -164,7 +164,7 @@ def timed_steps(cell: Cell, where: torch.device) -> tuple[float, float]:
 
 def timed_layers(cell: Cell, device: str) -> Line:
     """Seconds of measuring a layer: whatever its number of estimates, and for each of them."""
-    rng, points, threads = np.random.default_rng(0), [], measuring_threads(device)
+    rng, points, threads = np.random.default_rng(0), [], threads_beside(device)
     for most in (10, 5000 if device.startswith("cuda") else 400):
         neurons = isqrt(2 * most) + 1
         z, pairs = rng.standard_normal((samples(cell), neurons), dtype=np.float32), layer_pairs(neurons, most, 0)

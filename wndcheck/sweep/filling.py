@@ -67,7 +67,8 @@ def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], 
         running = len(jobs) + len(fresh)
         if running == cells_at_once(device):
             break
-        if running and stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
+        begun = sum(stack_bytes(job.cell, len(job.cell.seeds)) for job in fresh)  # takes its memory when it advances
+        if running and begun + stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
             continue
         job = start(cell)
         if job.is_mine:

@@ -25,8 +25,8 @@ from wndcheck.tests.tiny import TINY_CELL, finish, start_python
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = (5, 3, 8, 1, 9, 2, 7, 4)
-# Eight times 9000 images to validate on, in layers of 100 neurons: some hundred megabytes, half as much for half of it.
-CELL = replace(TINY_CELL, width=100, seeds=SEEDS, unsaid=Unsaid(held_out=9000))
+# Eight times 9000 images to validate on, in layers of 50 neurons: a hundred megabytes, half as much for half of it.
+CELL = replace(TINY_CELL, width=50, seeds=SEEDS, unsaid=Unsaid(held_out=9000))
 
 
 @given(st.integers(1, 20), st.floats(0, 1e12))

@@ -92,7 +92,10 @@ def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """What the process has printed once it ends well; AssertionError with its complaint if it does not."""
-    out, complaint = process.communicate(timeout=120)
+    try:
+        out, complaint = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 0, complaint
     return out
 

@@ -49,20 +49,34 @@ class GraphedSteps(Steps):
         self.batches = labels.new_zeros(stack.members, STRETCH * training.batch_size)
         self.graph = torch.cuda.CUDAGraph()
         initial = {name: value.clone() for name, value in stack.state_dict().items()}
+        self.pinned: Tensor | None = None
+        self.copied = torch.cuda.Event()
         self.stream.wait_stream(torch.cuda.current_stream(images.device))
+        try:
+            self.capture()
+            with torch.no_grad(), torch.cuda.stream(self.stream):
+                for name, value in stack.state_dict().items():
+                    value.copy_(initial[name])
+        finally:
+            self.settle()  # before `initial` is freed and stage 0 is read, both on another stream
+
+    def capture(self) -> None:
+        """Make the graph of a stretch; it moves the nets."""
         with torch.cuda.stream(self.stream):
-            super().run(self.batches[:, : 3 * training.batch_size])  # libraries set themselves up outside a capture
+            super().run(self.batches[:, : 3 * self.training.batch_size])  # libraries set themselves up before a capture
         # Other cells may be measured on other threads meanwhile.
         with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
             super().run(self.batches)
-        with torch.no_grad(), torch.cuda.stream(self.stream):
-            for name, value in stack.state_dict().items():
-                value.copy_(initial[name])
-        self.settle()  # before `initial` is freed and stage 0 is read, both on another stream
 
     def uploaded(self, order: Tensor) -> Tensor:
+        if self.pinned is None:
+            self.pinned = torch.empty_like(order, pin_memory=True)
+        self.copied.synchronize()  # so the host is never more than an epoch ahead
+        self.pinned.copy_(order)
         with torch.cuda.stream(self.stream):
-            return order.pin_memory().to(self.images.device, non_blocking=True)
+            on_device = self.pinned.to(self.images.device, non_blocking=True)
+            self.copied.record(self.stream)
+        return on_device
 
     def run(self, batches: Tensor) -> None:
         with torch.cuda.stream(self.stream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -15,13 +16,14 @@ from wndcheck.training.execution import STRETCH, Steps
 class BatchOrder:
     """Each member's own order of the training images, drawn anew every epoch from the member's seed."""
 
-    def __init__(self, seeds: Sequence[int], images: int) -> None:
+    def __init__(self, seeds: Sequence[int], images: int, threads: int = 1) -> None:
         self.images = images
+        self.map = ThreadPoolExecutor(threads).map if threads > 1 else map  # thousands of nets would keep a GPU waiting
         self.generators = [torch.Generator().manual_seed(derived_seed(seed, "batch order")) for seed in seeds]
 
     def epoch(self) -> Tensor:
         """Indices (S, images) of one pass over the data."""
-        return torch.stack([torch.randperm(self.images, generator=g) for g in self.generators])
+        return torch.stack(list(self.map(lambda g: torch.randperm(self.images, generator=g), self.generators)))
 
     @property
     def state(self) -> Tensor:
@@ -34,22 +36,27 @@ class BatchOrder:
             generator.set_state(state.clone())  # torch reads the storage from its start, whatever the offset of a row
 
 
-def train(steps: Steps, order: BatchOrder, training: Training, *, done: int = 0) -> Iterator[tuple[float, bool]]:
+def train(
+    steps: Steps, order: BatchOrder, training: Training, *, done: int | None = None
+) -> Iterator[tuple[float, bool]]:
     """Train every member by plain SGD; yield (epochs done, is it a stage) after every stretch of steps.
 
-    The initial nets are the first stage. With `done` epochs behind it, a stack, its steps and its order as they were
-    then, it goes on from there. Members see different orders of the same images.
+    The initial nets are the first stage. After `done` epochs, 0 or more, with a stack and its order as they were then,
+    it goes on from there, and does not yield what it yielded then. Members see different orders of the same images.
     On a GPU the steps between stages may still be under way.
     """
-    if not done:
-        yield 0.0, True
     stretch = STRETCH * training.batch_size
-    for epoch in range(done, training.stages[-1]):
-        batches = steps.uploaded(order.epoch())
-        for start in range(0, order.images, stretch):
-            if start:
-                yield epoch + start / order.images, False
-            steps.run(batches[:, start : start + stretch])
-        if epoch + 1 in training.stages:
-            steps.settle()
-        yield float(epoch + 1), epoch + 1 in training.stages
+    try:
+        if done is None:
+            yield 0.0, True
+        for epoch in range(done or 0, training.stages[-1]):
+            batches = steps.uploaded(order.epoch())
+            for start in range(0, order.images, stretch):
+                if start:
+                    yield epoch + start / order.images, False
+                steps.run(batches[:, start : start + stretch])
+            if epoch + 1 in training.stages:
+                steps.settle()
+            yield float(epoch + 1), epoch + 1 in training.stages
+    finally:
+        steps.settle()  # steps under way write to the nets' memory, also when somebody gives up here

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 FAR = 1e30  # sentinel beyond the ends of a sorted row: further than every sample, and a float32 difference from them
+TURNS: defaultdict[str, Lock] = defaultdict(Lock)  # threads that share a device take turns: each may fill its memory
 LEAST_SHARE = 4096  # pairs below which another GPU is not worth waking
 
 
@@ -41,6 +44,10 @@ def mapped(
     """
 
     def share(part: NDArray[np.int64], name: str) -> NDArray:
+        with TURNS[name]:
+            return in_chunks(part, name)
+
+    def in_chunks(part: NDArray[np.int64], name: str) -> NDArray:
         layer = _sorted_rows(_moved(z, name))
         with torch.cuda.device(layer.values.device) if layer.values.is_cuda else nullcontext():
             at_once = _samples_at_once(layer.values.device, bytes_a_sample)
@@ -93,6 +100,8 @@ def _devices(device: str, pairs: int) -> list[str]:
 def _moved(array: NDArray, device: str) -> Tensor:
     try:
         return torch.tensor(np.ascontiguousarray(array), device=device)
+    except torch.OutOfMemoryError:
+        raise
     except (AssertionError, RuntimeError) as error:  # what torch raises depends on how it was built
         reason = str(error).splitlines()[0]
         raise ValueError(f"device={device!r} cannot be used here ({reason}): try device='cpu'") from error
