@@ -82,7 +82,7 @@ def measure(
 def prepared_journal(plan: Plan, log: Path | None) -> Path:
     from wndcheck.sweep import journal
 
-    path = log or plan.store.root / journal.FILE
+    path = log.expanduser() if log else plan.store.root / journal.FILE
     try:
         journal.begin(path)
     except OSError as error:
@@ -93,7 +93,7 @@ def prepared_journal(plan: Plan, log: Path | None) -> Path:
 def carried_out(plan: Plan, journal: Path, data: Path | None) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
-    from wndcheck.sweep.processes import Task, alone, together
+    from wndcheck.sweep.processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root)
@@ -101,10 +101,11 @@ def carried_out(plan: Plan, journal: Path, data: Path | None) -> int:
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
             load(name, data_root)  # what is missing or damaged is better known before hours of training than after
-        if plan.workers == 1:
-            alone(task, say)
-        else:
-            failures = together(task, plan.workers, say)
+        with termination_as_interruption():
+            if plan.workers == 1:
+                alone(task, say)
+            else:
+                failures = together(task, plan.workers, say)
     except KeyboardInterrupt:
         say("wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there")
         return 130

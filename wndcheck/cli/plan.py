@@ -62,5 +62,8 @@ def planned(
     """The plan of a command line. ValueError or OSError, with what to type instead, where there can be none."""
     parts = selected(named(profile), seed, patterns)
     resolve(device)
+    store = Store(root, say, make=make)
+    for cell in {cell for cells in parts.values() for cell in cells} if make else ():
+        store.load(cell)  # puts aside what is damaged, which is then measured again
     name = f"profile {profile}, seed {seed}"
-    return Plan(name, parts, Store(root, say, make=make), device, workers or automatic_workers(device))
+    return Plan(name, parts, store, device, workers or automatic_workers(device))

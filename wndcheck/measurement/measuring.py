@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import cast
 
 import torch
 
@@ -91,11 +92,17 @@ def measuring_part(
     order = BatchOrder(seeds, len(data.images), devices.threads_beside(str(where)))
     stack, done = build(cell, seeds, data.images.shape[1], where), None
     if checkpoint := kept.load() if kept else None:
-        done = int(checkpoint.notes["epochs"])
-        stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
-        order.state = torch.from_numpy(checkpoint.order)
+        try:
+            stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
+            order.state = torch.from_numpy(checkpoint.order)
+            done = int(checkpoint.notes["epochs"])
+            history.resume(checkpoint.notes)
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            if is_out_of_memory(error):
+                raise
+            cast(Kept, kept).reject(error)
+            return (yield from measuring_part(cell, seeds, data, where, kept, history))
         reading.seen |= checkpoint.seen
-        history.resume(checkpoint.notes)
         if done == cell.protocol.stages[-1]:
             return reading.seen
     for epochs, is_stage in run(cell, stack, data, seeds, order, done):

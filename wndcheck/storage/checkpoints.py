@@ -87,10 +87,14 @@ class Kept:
         except FileNotFoundError:
             return None
         except DAMAGE as error:
-            with suppress(FileNotFoundError):
-                self.path.unlink()
-            self.say(f"checkpoint {self.path.name} is damaged ({error}): removed, and its nets are trained anew")
+            self.reject(error)
             return None
+
+    def reject(self, error: Exception) -> None:
+        """Remove what cannot be gone on from."""
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+        self.say(f"checkpoint {self.path.name} is damaged ({error}): removed, and its nets are trained anew")
 
     def save(self, checkpoint: Checkpoint) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 import zlib
@@ -11,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 # What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
-# lone array.
-DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# lone array. What the disk refuses is no damage: a file that cannot be read now may be whole.
+DAMAGE = (ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
@@ -29,9 +30,14 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = 
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of the file. FileNotFoundError without it, and one of DAMAGE if it is not whole."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return dict(archive)
+    """All arrays of the file. OSError if it cannot be read, and one of DAMAGE if it is not whole."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(archive)
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # the format's complaint, not the disk's: a seek to nowhere, say
+            raise ValueError(str(error)) from error
+        raise
 
 
 def remove_unfinished(path: Path) -> None:

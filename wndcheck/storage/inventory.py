@@ -22,12 +22,12 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
     for path in store.measured():
         try:
             yield measured_line(verified(path)), True
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
             yield f"{path.name} is damaged: {error}", False
     for path in sorted(store.checkpoints.folder.glob("*.npz")):
         try:
             yield half_trained_line(path), True
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
             yield f"checkpoint {path.name} is damaged: {error}", False
 
 

@@ -34,11 +34,11 @@ def merge(source: Path, store: Store) -> Merged:
     for path in sorted(folder.glob("*.npz")):
         try:
             measurement = verified(path)
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
             merged.damaged[path.name] = str(error)
             continue
         with store.held(measurement.cell) as mine:
-            if store.has(measurement.cell):
+            if (mine and store.load(measurement.cell)) or (not mine and store.has(measurement.cell)):
                 merged.there.append(path.name)
             elif not mine:
                 merged.held.append(path.name)
@@ -53,10 +53,10 @@ def folder_of(source: Path) -> Path:
     """The folder of measurements of a store: `source` itself, or the one below it. ValueError where there is none."""
     if not source.is_dir():
         raise ValueError(f"{source} is no folder: name the root of a store, or {FOLDER} in it")
-    if source.name == FOLDER:
-        return source
     if (source / FOLDER).is_dir():
         return source / FOLDER
+    if source.resolve().name == FOLDER:
+        return source
     candidates = [source, *(path for path in source.iterdir() if path.is_dir())]
     if schemas := sorted(int(found[1]) for path in candidates if (found := re.fullmatch(r"v(\d+)", path.name))):
         raise ValueError(

@@ -31,7 +31,8 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
     """Measure every cell the store lacks, longest first, leaving to other processes what they hold.
 
     Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A holder
-    that dies lets its cell go, and it is measured here.
+    that dies lets its cell go, and it is measured here. A cell that cannot be measured is left; when the others are
+    done, what went wrong first is raised.
     """
     wanted = longest_first(cells)
     missing = [cell for cell in wanted if not store.has(cell)]
@@ -41,6 +42,7 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
         reporter.planned(missing)
     start = partial(Job, store=store, reporter=reporter, device=device, data_root=data_root)
     jobs: list[Job] = []
+    failures: list[Exception] = []
     looked = -PATIENCE
     try:
         while missing or jobs:
@@ -51,13 +53,25 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
                 looked = time.monotonic()
             if not jobs:
                 time.sleep(PATIENCE)
-            at_work = [job for job in jobs if job.advance()]
+            at_work = [job for job in jobs if goes_on(job, failures)]
             if len(at_work) < len(jobs):
                 looked = -PATIENCE
             jobs = at_work
     finally:
         for job in jobs:
             job.close()
+    if failures:
+        raise failures[0]
+
+
+def goes_on(job: Job, failures: list[Exception]) -> bool:
+    """Advance the job; False when it is done, or failed: then why is kept, and its cell is let go."""
+    try:
+        return job.advance()
+    except Exception as error:
+        failures.append(error)
+        job.close()
+        return False
 
 
 def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], device: str) -> list[Job]:

@@ -101,6 +101,19 @@ def without_interruption() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def termination_as_interruption() -> Iterator[None]:
+    """SIGTERM, with which schedulers end a command, is heard as Ctrl-C is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def in_order_of_ending(processes: list[BaseProcess]) -> Iterator[tuple[int, BaseProcess]]:
     running = {process.sentinel: (number, process) for number, process in enumerate(processes)}
     while running:

@@ -5,15 +5,21 @@ from math import log, sqrt
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wndcheck.cells import Activation, Probe, Training, Violation
 from wndcheck.estimators import PairwiseInformation
+from wndcheck.measurement.loading import load
 from wndcheck.measurement.measuring import measure
+from wndcheck.measurement.probing import accuracy
 from wndcheck.measurement.summaries import Place, compared, controls, layer_pairs
+from wndcheck.networks.stacks import build
 from wndcheck.records import LAYER_QUANTITIES, PLANTED_CORRELATION, Measurement, record_shapes
-from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
+from wndcheck.tests.tiny import TINY_CELL, TINY_TRAINING, UNTRAINED
+from wndcheck.training.execution import steps_on
+from wndcheck.training.loop import BatchOrder, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 nan = float("nan")
@@ -41,6 +47,26 @@ def test_the_numbers_are_what_they_are_named_for(measured: Measurement) -> None:
     for name in ("share_above_null", "lemma_broken", "flagged"):
         assert ((measured[name] >= 0) & (measured[name] <= 1)).all(), name
     assert not measured["flagged"].any()
+
+
+def test_accuracies_are_of_the_training_and_of_the_validation_images(measured: Measurement) -> None:
+    cpu, seeds = torch.device("cpu"), TINY_CELL.seeds
+    data = load(TINY_CELL, cpu, None)
+    stack = build(TINY_CELL, seeds, data.images.shape[1], cpu)
+    steps = steps_on(stack, data.images, data.labels, TINY_TRAINING)
+    stages = []
+    for epoch, is_stage in train(steps, BatchOrder(seeds, len(data.images)), TINY_TRAINING):
+        if not is_stage:
+            continue
+        row = TINY_TRAINING.stages.index(int(epoch))
+        trained_on = accuracy(stack, data.images, data.labels)
+        validated_on = accuracy(stack, data.validation_images, data.validation_labels)
+        assert (trained_on != validated_on).all()  # else either could stand for the other
+        assert (trained_on != accuracy(stack, data.probe, data.probe_labels)).all()
+        np.testing.assert_allclose(measured["accuracy"][row], trained_on, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(measured["validation_accuracy"][row], validated_on, rtol=0, atol=1e-9)
+        stages.append(row)
+    assert stages == [0, 1]
 
 
 def test_nothing_has_changed_at_stage_0(measured: Measurement) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from wndcheck import devices
 from wndcheck.cells import Unsaid
 from wndcheck.costs import stack_bytes
+from wndcheck.measurement import measuring
 from wndcheck.measurement.measuring import is_out_of_memory, measure, most_members, split
 from wndcheck.tests.test_resume import forked
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
@@ -92,6 +94,37 @@ def test_a_stack_is_split_to_fit_the_memory(room: float, stacks: list[int], monk
     assert (told["stacks"], told["out_of_memory"]) == (stacks, 0)
 
 
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """AssertionError unless these are the numbers of the same nets, stacked in another way."""
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        # Sums in another order: single precision, made larger by 16 steps. Shares jump where a comparison turns over.
+        atol = 0.11 if name in ("share_above_null", "lemma_broken") else 1e-5
+        np.testing.assert_allclose(found[name], array, rtol=0, atol=atol, err_msg=name)
+
+
+def test_memory_that_gives_out_in_the_second_part_leaves_the_first_one_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = replace(CELL, width=6, seeds=SEEDS[:6])
+    peace = measure(cell)
+    assert peace.provenance["stacks"] == [6]
+    run, stacks = measuring.run, []
+
+    def short_once(*args: Any) -> Iterator[tuple[float, bool]]:
+        stacks.append(args[3])
+        steps = run(*args)
+        if len(stacks) == 2:
+            yield next(steps)  # the initial nets are measured before a step asks for more memory
+            raise torch.OutOfMemoryError("no room for a step")
+        yield from steps
+
+    monkeypatch.setattr(measuring, "most_members", lambda cell, memory: 3)
+    monkeypatch.setattr(measuring, "run", short_once)
+    found = measure(cell)
+    assert stacks == [(5, 3, 8), (1, 9, 2), (1,), (9, 2)]
+    assert (found.provenance["stacks"], found.provenance["out_of_memory"]) == ([3, 1, 2], 1)
+    assert_same(found.arrays, peace.arrays)
+
+
 # --- a process whose address space is too small ----------------------------------------------------------------------
 
 
@@ -144,9 +177,6 @@ def test_a_stack_that_memory_gives_out_for_is_measured_in_halves(
     told = {name: json.loads(str(arrays.pop("told"))) for name, arrays in found.items()}
     assert (told["peace"]["stacks"], told["peace"]["out_of_memory"]) == ([8], 0)
     assert (told["half"]["stacks"], told["half"]["out_of_memory"]) == ([4, 4], 1), told
-    for name, array in found["peace"].items():
-        # Sums in another order: single precision, made larger by 16 steps. Shares jump where a comparison turns over.
-        atol = 0.11 if name in ("share_above_null", "lemma_broken") else 1e-5
-        np.testing.assert_allclose(found["half"][name], array, rtol=0, atol=atol, err_msg=name)
+    assert_same(found["half"], found["peace"])
     assert told["quarter"]["is_out_of_memory"], told
     assert "allocate" in told["quarter"]["error"]

@@ -3,17 +3,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
+from math import inf
 from pathlib import Path
 
 import pytest
 
+from wndcheck import devices
 from wndcheck.cells import Cell, Training, Violation
+from wndcheck.costs import stack_bytes
+from wndcheck.measurement.measuring import measure
 from wndcheck.storage.store import Store
-from wndcheck.sweep.filling import cost, fill, fill_with
+from wndcheck.sweep import filling
+from wndcheck.sweep.filling import Job, cost, fill, fill_with
 from wndcheck.tests.test_store import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
 
@@ -132,6 +139,95 @@ def test_a_cell_that_another_process_measures_is_waited_for(kept: Store) -> None
     filling.join(60)
     assert not filling.is_alive()
     assert log.done == []
+
+
+class Overtaken(Store):
+    """Another process measures a cell after it was found missing and before it is held."""
+
+    @contextmanager
+    def held(self, cell: Cell) -> Iterator[bool]:
+        if not self.has(cell):
+            self.save(random_measurement(cell))
+        with super().held(cell) as mine:
+            yield mine
+
+
+@pytest.mark.parametrize("fill", [fill, partial(fill_with, map)])
+def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(fill: Callable[..., None], tmp_path: Path) -> None:
+    kept, log = Overtaken(tmp_path, pytest.fail), Log()
+    fill([NARROW], kept, log, device="cpu", data_root=None)
+    assert (log.done, log.shares) == ([], [])
+    found = kept.load(NARROW)
+    assert found is not None
+    assert (found["entropy"] == random_measurement(NARROW)["entropy"]).all()
+
+
+def test_a_job_whose_cell_is_measured_does_nothing_and_lets_go(kept: Store) -> None:
+    log = Log()
+    job = Job(NARROW, store=kept, reporter=log, device="cpu", data_root=None)
+    assert job.is_mine
+    written = kept.save(random_measurement(NARROW)).read_bytes()
+    assert not job.advance()
+    assert (log.done, log.shares) == ([], [])
+    assert kept.path(NARROW).read_bytes() == written
+    with kept.held(NARROW) as free:
+        assert free
+
+
+# --- several cells in one process ------------------------------------------------------------------------------------
+
+
+class Turns(Log):
+    """Keeps whose turn it was, how many turns there were before a cell was finished, and how many cells were at work.
+
+    A cell is at work, and has its memory, from its first turn until it is finished.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[Cell] = []
+        self.before_one_was_done = 0
+        self.at_work: set[Cell] = set()
+        self.most_at_work = 0
+
+    def working(self, cell: Cell, doing: str, share: float) -> None:
+        super().working(cell, doing, share)
+        self.turns.append(cell)
+        self.at_work.add(cell)
+        self.most_at_work = max(self.most_at_work, len(self.at_work))
+
+    def finished(self, cell: Cell, seconds: float) -> None:
+        self.before_one_was_done = self.before_one_was_done if self.done else len(self.turns)
+        super().finished(cell, seconds)
+        self.at_work.remove(cell)
+
+
+def test_cells_on_one_device_take_turns_and_keep_their_bits(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", 3)
+    log, cells = Turns(), SHARED[:3]
+    fill_here(cells, kept, log)
+    together = log.turns[: log.before_one_was_done]
+    assert len(together) > 2 * 7  # an epoch of each is seven stretches
+    assert all(cell == its for cell, its in zip(together, cycle(log.plans[0]), strict=False))
+    assert Counter(log.done) == Counter(cells)
+    for cell in cells:
+        found, alone = kept.load(cell), measure(cell)
+        assert found is not None
+        for name, array in alone.arrays.items():
+            assert found[name].tobytes() == array.tobytes(), (cell.width, name)
+
+
+@pytest.mark.parametrize(("at_once", "room", "most"), [(3, 1.5, 1), (3, 2.5, 2), (3, inf, 3), (2, inf, 2)])
+def test_as_many_cells_at_once_as_the_device_and_its_memory_take(
+    at_once: int, room: float, most: int, kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [replace(TINY_CELL, seeds=(seed,)) for seed in range(4)]
+    log, (stack,) = Turns(), {stack_bytes(cell, 1) for cell in cells}
+    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", at_once)
+    monkeypatch.setattr(filling, "spare_bytes", lambda device: (room - len(log.at_work)) * stack)
+    fill_here(cells, kept, log)
+    assert log.most_at_work == most
+    assert Counter(log.done) == Counter(cells)
 
 
 def test_fill_with_a_map(kept: Store) -> None:
