@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -244,3 +245,18 @@ def test_notes_are_plain(all_kept: Checkpoints) -> None:
     assert json.loads(json.dumps(found.notes)) == found.notes
     assert found.notes["epochs"] == 3
     assert set(found.notes["seconds"]) == {"training", "measuring"}
+
+
+def test_nets_of_another_shape_are_trained_anew(all_kept: Checkpoints, said: list[str]) -> None:
+    undisturbed = measure(SHORT)
+    whole = measure(SHORT, checkpoints=all_kept)
+    kept = all_kept.of(SHORT, SHORT.seeds)
+    found = kept.load()
+    assert found is not None
+    kept.save(found._replace(nets=found.nets | {"weights.0": found.nets["weights.0"][:, 1:]}))
+    again = measure(SHORT, checkpoints=all_kept)
+    for name, array in undisturbed.arrays.items():
+        assert array.tobytes() == whole[name].tobytes() == again[name].tobytes(), name
+    assert again.provenance["resumed_at_epochs"] == []
+    (told,) = said
+    assert re.search(r"checkpoint .* is damaged \(.*size mismatch", told, re.DOTALL)

@@ -21,6 +21,7 @@ from wndcheck.cli.plan import planned
 from wndcheck.profiles import QUICK, Profile
 from wndcheck.storage.store import FOLDER, Store
 from wndcheck.sweep.journal import COLUMNS
+from wndcheck.sweep.processes import termination_as_interruption
 from wndcheck.tests.tiny import TINY_PROBE, finish, start_python, wait_for
 
 TINY = replace(
@@ -246,3 +247,20 @@ def test_a_wrong_command_line_imports_no_torch():
     )
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert outcome.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_damaged_cell_is_measured_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", pytest.fail)
+    path = store.path(CELLS[0])
+    path.write_bytes(b"PK half")
+    result = run("--cells=*relu N=5 *", "--cells=initial")
+    assert result.exit_code == 0, result.output
+    assert f"{path.name} is damaged" in result.stderr
+    assert store.load(CELLS[0]) is not None
+
+
+def test_termination_is_heard_as_an_interruption() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), termination_as_interruption():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -171,3 +171,19 @@ def test_what_is_no_store_of_this_schema_is_an_error_in_words(here, tmp_path, fo
 def test_other_schemas_beside_this_one_do_not_matter(there):
     (there.root.parent / f"v{SCHEMA + 1}").mkdir()
     assert folder_of(there.root.parent) == there.root
+
+
+def test_a_store_may_be_named_like_the_folder_in_it(here, there, tmp_path, monkeypatch):
+    root = there.root.parent.rename(tmp_path / FOLDER)
+    assert folder_of(root) == root / FOLDER
+    monkeypatch.chdir(root / FOLDER)
+    assert merge(Path(), here) == Merged(copied=names(here, *CELLS))
+
+
+def test_a_damaged_file_is_healed(tmp_path, there):
+    said: list[str] = []
+    here = Store(tmp_path / "here", said.append)
+    here.path(CELLS[0]).write_bytes(b"PK half")
+    assert merge(there.root, here) == Merged(copied=names(here, *CELLS))
+    assert_same(here.load(CELLS[0]), random_measurement(CELLS[0], 0))
+    assert len(said) == 1

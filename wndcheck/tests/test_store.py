@@ -345,3 +345,12 @@ def test_an_error_lets_go(kept: Store) -> None:
     with pytest.raises(RuntimeError, match="no measurement"):
         fail()
     assert is_free(kept)
+
+
+def test_what_cannot_be_read_now_is_not_damaged(kept: Store, said: list[str]) -> None:
+    path = kept.path(TINY_CELL)
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        kept.load(TINY_CELL)
+    assert path.is_dir()
+    assert said == []

@@ -152,10 +152,10 @@ class Overtaken(Store):
             yield mine
 
 
-@pytest.mark.parametrize("fill", [fill, partial(fill_with, map)])
-def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(fill: Callable[..., None], tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [fill, partial(fill_with, map)], ids=["fill", "fill_with"])
+def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(way: Callable[..., None], tmp_path: Path) -> None:
     kept, log = Overtaken(tmp_path, pytest.fail), Log()
-    fill([NARROW], kept, log, device="cpu", data_root=None)
+    way([NARROW], kept, log, device="cpu", data_root=None)
     assert (log.done, log.shares) == ([], [])
     found = kept.load(NARROW)
     assert found is not None
@@ -280,3 +280,14 @@ def test_a_violation_costs_its_measuring_alone() -> None:
     stages = Training(0.1, 64, (0,))
     violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
     assert cost(violated) == pytest.approx(2 * cost(replace(TINY_CELL, protocol=stages)))
+
+
+def test_a_cell_that_cannot_be_measured_stops_no_other(kept: Store, tmp_path: Path) -> None:
+    lacking, log = replace(UNTRAINED, dataset="mnist", width=7), Log()
+    with pytest.raises(FileNotFoundError, match="mnist") as caught:
+        fill([NARROW, lacking, WIDE], kept, log, device="cpu", data_root=str(tmp_path / "nowhere"))
+    assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]
+    assert log.done == [WIDE, NARROW]
+    assert log.plans[0][0] == lacking
+    with kept.held(lacking) as free:
+        assert free
