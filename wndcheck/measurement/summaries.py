@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -95,17 +95,19 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
         return {"shuffled_score": np.nan, "planted_score": np.nan}
     apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
     mixed = PLANTED_CORRELATION * apart + np.sqrt(1 - PLANTED_CORRELATION**2) * np.roll(apart, 1, axis=1)
+    unmixed = layer_pairs(len(usable), count, place.layer)
     beside_its_mix = np.stack([np.arange(len(usable)), len(usable) + np.arange(len(usable))], axis=1)[:count]
-
-    def score(x: np.ndarray, chosen: np.ndarray) -> float | None:
-        state = place.seed("control null")
-        found = pairwise_mi(x, k=probe.k, pairs=chosen, null="shuffle", n_shuffles=1, random_state=state, device=device)
-        return found.corrected_score
-
-    return {
-        "shuffled_score": score(apart, layer_pairs(len(usable), count, place.layer)),
-        "planted_score": score(np.hstack([apart, mixed]), beside_its_mix),
-    }
+    found = pairwise_mi(
+        np.hstack([apart, mixed]),
+        k=probe.k,
+        pairs=np.concatenate([unmixed, beside_its_mix]),
+        null="shuffle",
+        n_shuffles=1,
+        random_state=place.seed("control null"),
+        device=device,
+    )
+    corrected = np.split(cast(np.ndarray, found.pair_corrected), [len(unmixed)])
+    return dict(zip(("shuffled_score", "planted_score"), map(mean, corrected), strict=True))
 
 
 def mean(values: np.ndarray | None) -> float:

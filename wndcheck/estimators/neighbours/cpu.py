@@ -96,7 +96,7 @@ def mean_digammas(
 
 def _sorted_rows(z: NDArray[np.float32], k: int) -> Rows:
     m = z.shape[1]
-    order = np.argsort(z, axis=1)
+    order = _ascending_order(z)
     ascending = np.take_along_axis(z, order, axis=1)
     first = np.arange(strip_count(m, k)) * m // strip_count(m, k)
     last = np.append(first[1:], m) - 1
@@ -104,6 +104,16 @@ def _sorted_rows(z: NDArray[np.float32], k: int) -> Rows:
     np.put_along_axis(strip, order, (np.searchsorted(first, np.arange(m), side="right") - 1)[None].astype(np.uint16), 1)
     low, high = (np.take(ascending, ends, axis=1) for ends in (first, last))
     return Rows(z, order.astype(np.uint32), ascending, strip, low, high)
+
+
+def _ascending_order(z: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The order that sorts each row, ties as they stand; numbers are sorted several times faster than their places.
+
+    As an integer, a float32 keeps its rank once the bits of negative ones are turned; its place goes in the lower half.
+    """
+    bits = np.ascontiguousarray(z).view(np.int32)
+    ranks = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
+    return np.sort((ranks << 32) | np.arange(z.shape[1]), axis=1) & 0xFFFFFFFF
 
 
 def _room(rows: Rows) -> Strips:
