@@ -23,6 +23,11 @@ def layer_sizes(cell: Cell) -> list[int]:
     return dense_sizes(cell.architecture, inputs(cell), cell.width)
 
 
+def neurons(cell: Cell) -> list[int]:
+    """Number of neurons of every measured layer."""
+    return layer_sizes(cell)[1:]
+
+
 def parameters(cell: Cell) -> int:
     """Of one net, biases included."""
     sizes = layer_sizes(cell)
@@ -59,9 +64,8 @@ def training_flops(cell: Cell) -> float:
 def estimates(cell: Cell) -> int:
     """How many estimates of a pair the cell takes, nulls and controls included."""
     forms, probe = 2 if cell.ensembles else 1, cell.probe
-    sizes = layer_sizes(cell)[1:]
-    few = [min(n, probe.control_pairs + 1) for n in sizes]  # neurons in the controls
-    pairs = sum(min(probe.most_pairs, comb(n, 2)) for n in sizes)
+    few = [min(n, probe.control_pairs + 1) for n in neurons(cell)]  # in the controls
+    pairs = sum(min(probe.most_pairs, comb(n, 2)) for n in neurons(cell))
     controls = sum(min(probe.control_pairs, comb(n, 2)) + min(probe.control_pairs, n) for n in few)
     return 2 * forms * cell.replicates * len(cell.protocol.stages) * (pairs + controls)
 

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import click
 
+from wndcheck.cli.words import DATA
+
 _FETCHABLE = ("mnist", "cifar10")
 
 
 @click.command(short_help="Fetch MNIST, CIFAR-10 or both, and verify them.")
 @click.argument("dataset", type=click.Choice([*_FETCHABLE, "all"]))
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder to put the data in.  [default: $WNDCHECK_DATA, else the user's cache folder]",
-)
+@DATA
 @click.option("--force", is_flag=True, help="Fetch anew even if the data is there and verifies.")
 @click.pass_context
 def fetch(context: click.Context, dataset: str, data: Path | None, force: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.words import STORE, complain, here, say
+from wndcheck.cli.words import DATA, STORE, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.cli.plan import Plan
@@ -32,11 +32,7 @@ if TYPE_CHECKING:
     help="Processes, of one thread each; a single one takes all cores.  [default: one a visible GPU, or one a core]",
 )
 @STORE
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
-)
+@DATA
 @click.option(
     "--log",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -14,6 +14,13 @@ STORE = click.option(
 )
 
 
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
+)
+
+
 def say(line: str) -> None:
     """A line about what is going on; results alone go to standard output."""
     click.echo(line, err=True)

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import cast
 
 import torch
+from torch import nn
 
 from wndcheck import devices
 from wndcheck.cells import Cell, Violation
@@ -91,16 +91,13 @@ def measuring_part(
     reading = reading_of(cell)(cell, seeds, str(where))
     order = BatchOrder(seeds, len(data.images), devices.threads_beside(str(where)))
     stack, done = build(cell, seeds, data.images.shape[1], where), None
-    if checkpoint := kept.load() if kept else None:
+    if kept and (checkpoint := kept.load()):
         try:
-            stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
-            order.state = torch.from_numpy(checkpoint.order)
-            done = int(checkpoint.notes["epochs"])
-            history.resume(checkpoint.notes)
+            done = resumed(checkpoint, stack, order, history)
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             if is_out_of_memory(error):
                 raise
-            cast(Kept, kept).reject(error)
+            kept.reject(error)
             return (yield from measuring_part(cell, seeds, data, where, kept, history))
         reading.seen |= checkpoint.seen
         if done == cell.protocol.stages[-1]:
@@ -119,6 +116,17 @@ def measuring_part(
             nets = {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
             kept.save(Checkpoint(nets, order.state.numpy(), reading.seen, notes | history.notes()))
     return reading.seen
+
+
+def resumed(checkpoint: Checkpoint, stack: nn.Module, order: BatchOrder, history: History) -> int:
+    """Put nets, generators and history where the checkpoint has them; the epochs behind it.
+
+    RuntimeError, KeyError, ValueError or TypeError if it does not fit them.
+    """
+    stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
+    order.state = torch.from_numpy(checkpoint.order)
+    history.resume(checkpoint.notes)
+    return int(checkpoint.notes["epochs"])
 
 
 def run(

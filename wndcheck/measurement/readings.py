@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from wndcheck.cells import Cell
-from wndcheck.costs import layer_sizes
+from wndcheck.costs import neurons
 from wndcheck.devices import threads_beside
 from wndcheck.measurement.loading import Data
 from wndcheck.measurement.probing import accuracy, pre_activations
@@ -27,11 +27,6 @@ Arrays = dict[str, np.ndarray]
 Doing = tuple[str, float]  # what is being done, and the share of it that is done
 MOST_DIVERGED = 0.05  # share of an ensemble's nets; without more of them it is another ensemble, and is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
-
-
-def neurons(cell: Cell) -> list[int]:
-    """Number of neurons of every measured layer."""
-    return layer_sizes(cell)[1:]
 
 
 class DataReading:

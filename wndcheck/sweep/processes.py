@@ -11,12 +11,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from wndcheck.cells import Cell
 from wndcheck.datasets import DamagedData, MissingData
@@ -88,30 +88,27 @@ def started(task: Task, number: int, events: Path) -> BaseProcess:
     return process
 
 
-@contextmanager
-def without_interruption() -> Iterator[None]:
+def without_interruption() -> AbstractContextManager[None]:
     """Ctrl-C goes to every process of a terminal. Those started in here never hear it: the one above ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return hearing(signal.SIGINT, signal.SIG_IGN)
+
+
+def termination_as_interruption() -> AbstractContextManager[None]:
+    """SIGTERM, with which schedulers end a command, is heard as Ctrl-C is."""
+    return hearing(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager
-def termination_as_interruption() -> Iterator[None]:
-    """SIGTERM, with which schedulers end a command, is heard as Ctrl-C is."""
+def hearing(number: signal.Signals, handler: Any) -> Iterator[None]:
+    """Have the handler hear the signal for a while; threads other than the main one cannot, and change nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
 
 def in_order_of_ending(processes: list[BaseProcess]) -> Iterator[tuple[int, BaseProcess]]:
