@@ -17,7 +17,10 @@ from wndcheck.statistics import at_most, within
 from wndcheck.verdicts import Check, Claim
 
 CLAIM = Claim(
-    "entropy-against-m", "§A, Fig. A.1b", "The entropy estimate's bias is tolerable at M = 1000; its error falls"
+    "entropy-against-m",
+    "§A, Fig. A.1b",
+    "The entropy estimate's bias is tolerable at M = 1000; its error falls",
+    figures=("figure-a1b-entropy-m",),
 )
 pytestmark = pytest.mark.claim(CLAIM)
 

@@ -11,7 +11,7 @@ nets whose layers share a direction, more so the wider they are, must be refuted
 
 import pytest
 
-from wndcheck.profiles import HIDDEN_LAYERS
+from wndcheck.plugin.parametrized import every_hidden_layer
 from wndcheck.records import SAME_IMAGE
 from wndcheck.statistics import at_most
 from wndcheck.verdicts import Check, Claim
@@ -21,13 +21,18 @@ def cells(profile, base_seed):
     return profile.ensemble_cells(base_seed) + profile.violating_ensemble_cells(base_seed)
 
 
-CLAIM = Claim("ensemble-lemma", "Thm. 1", "Over parameters and data, the MI of two neurons vanishes with width", cells)
+CLAIM = Claim(
+    "ensemble-lemma",
+    "§3, Thm. 1",
+    "Over parameters and data, the MI of two neurons vanishes with width",
+    cells,
+    figures=("figure-both-readings",),
+)
 pytestmark = pytest.mark.claim(CLAIM)
 
 TREND = Check("ι_c of the widest less the narrowest", at_most(0), replicate="ensembles")
 LEVEL = Check("ι_c at the widest", at_most(0.01), level=True, replicate="ensembles")
 SAME = Check("ι_c at the widest, one image for all", at_most(0.01), level=True, primary=False, replicate="ensembles")
-every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
 
 
 @every_hidden_layer

@@ -5,29 +5,37 @@ Measured: the dependence score of every hidden layer of trained nets: ι, the pa
 the same with the estimator's bias removed by shuffling.
 Supported: ι_c falls with log N (trend); at the paper's widest ι_c is at most .01 (literal) and ι at most .054, the
 null's mean plus its standard deviation (vicinity). Refuted: one lies wholly outside.
-Controls: the same activations shuffled apart must come out independent; a planted .047 nats must be found; nets whose
-layers share a direction, more so the wider they are, must be refuted.
+Controls: the same activations shuffled apart must come out independent. Planted dependence must be found: pairs mixed
+to .047 and .223 nats, a shared latent variable, copies of neurons. Nets whose layers share a direction, more so the
+wider they are, must have no falling trend and leave the vicinity; so must nets with a bottleneck between any two
+layers, and nets of copies. Nets whose neurons are constant have no information, and must get no verdict.
 """
+
+from itertools import chain
 
 import pytest
 
-from wndcheck.profiles import ACTIVATIONS, HIDDEN_LAYERS
-from wndcheck.statistics import at_most, slope_per_doubling
-from wndcheck.verdicts import Check, Claim
+from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.rules import weak_dependence
+from wndcheck.statistics import slope_per_doubling
+from wndcheck.verdicts import Claim
 
 
 def cells(profile, base_seed):
-    return profile.trained_cells(base_seed) + profile.violation_cells("shared", base_seed)
+    planted = [profile.violation_cells(kind, base_seed) for kind in ("shared", "bottleneck", "tied", "constant")]
+    return profile.trained_cells(base_seed) + tuple(chain(*planted))
 
 
-CLAIM = Claim("weak-dependence", "§4, Fig. 3", "The mean pairwise MI of hidden layers falls to about 0.01 nats", cells)
+CLAIM = Claim(
+    "weak-dependence",
+    "§4, Fig. 3",
+    "The mean pairwise MI of hidden layers falls to about 0.01 nats",
+    cells,
+    figures=("figure-3-dependence", "figure-pairs"),
+)
 pytestmark = pytest.mark.claim(CLAIM)
 
-TREND = Check("slope of ι_c per doubling of N", at_most(0))
-LITERAL = Check("ι_c at the widest", at_most(0.01), level=True)
-VICINITY = Check("ι at the widest", at_most(0.054), level=True)
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
-every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
+TREND, LITERAL, VICINITY = weak_dependence()
 
 
 @every_activation
@@ -60,11 +68,12 @@ def test_shuffled_activations_are_independent(decide, nets, profile, activation,
 
 
 @pytest.mark.control(must_be="refuted")
+@pytest.mark.parametrize("planted", ["planted_score", "planted_strong_score", "latent_score", "duplicated_score"])
 @every_activation
 @every_hidden_layer
-def test_planted_dependence_is_found(decide, nets, profile, activation, layer):
+def test_planted_dependence_is_found(decide, nets, profile, activation, layer, planted):
     widest = nets.trained(activation).at(profile.widest)
-    decide(LITERAL, widest.of("planted_score", layer)[0], widest)
+    decide(LITERAL, widest.of(planted, layer)[0], widest)
 
 
 @pytest.mark.control(must_be="refuted")
@@ -75,5 +84,19 @@ def test_shared_directions_have_no_falling_trend(decide, nets):
 
 @pytest.mark.control(must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    widest = nets.violating("shared").at(200)
+    widest = nets.violating("shared").widest
     decide(VICINITY, widest.of("score", 1)[0], widest)
+
+
+@pytest.mark.control(must_be="refuted")
+@pytest.mark.parametrize("kind", ["bottleneck", "tied"])
+@every_hidden_layer
+def test_nets_of_few_directions_leave_the_vicinity(decide, nets, layer, kind):
+    grid = nets.violating(kind)
+    decide(VICINITY, grid.of("score", layer)[0], grid)
+
+
+@pytest.mark.control(must_be="inconclusive")
+def test_constant_neurons_get_no_verdict(decide, nets):
+    grid = nets.violating("constant")
+    decide(LITERAL, grid.of("corrected_score", 1)[0], grid)

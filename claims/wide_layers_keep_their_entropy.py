@@ -3,56 +3,95 @@
 
 Measured: |ΔH|, the change of a layer's mean neuron entropy from the initial to the trained net, for hidden layers.
 Supported: |ΔH| falls with log N (trend), and is at most .1 nats at the paper's widest (level). Refuted: it rises, or
-stays above.
-Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend and by level.
+stays above. Shown beside it, for the intuition behind the assumption ("a single neuron is not overall important, and
+thereby the distribution of z should not differ much from its initialization"): how far a neuron's distribution moves
+in training, in its initial standard deviations, and how many images are classified otherwise without a neuron.
+Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend, by level and by
+their distributions; nets whose neurons are constant have no entropy, and must get no verdict.
 """
 
-import numpy as np
 import pytest
 
-from wndcheck.profiles import ACTIVATIONS, HIDDEN_LAYERS
+from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved
 from wndcheck.statistics import at_most, slope_per_doubling
 from wndcheck.verdicts import Check, Claim
 
 
 def cells(profile, base_seed):
-    return profile.trained_cells(base_seed) + profile.violation_cells("drift", base_seed)
+    planted = profile.violation_cells("drift", base_seed) + profile.violation_cells("constant", base_seed)
+    return profile.trained_cells(base_seed) + planted
 
 
-CLAIM = Claim("constant-entropy", "§2, Fig. 2", "The entropy of hidden neurons stays constant in wide layers", cells)
+CLAIM = Claim(
+    "constant-entropy",
+    "§2, Fig. 2",
+    "The entropy of hidden neurons stays constant in wide layers",
+    cells,
+    figures=("figure-2-entropy",),
+)
 pytestmark = pytest.mark.claim(CLAIM)
 
-TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
-LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
-every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
-
-
-def change(grid, layer):
-    return np.abs(grid.of("entropy_change", layer))
+MOVED = "distance of a neuron's distribution from its initial one"
+DISTRIBUTION_TREND = Check(f"slope of the {MOVED} per doubling of N", at_most(0), primary=False, unit="sd")
+DISTRIBUTION_LEVEL = Check(f"{MOVED} at the widest", at_most(0.1), level=True, primary=False, unit="sd")
+IMPORTANCE = Check("slope per doubling of N of the images a neuron decides", at_most(0), primary=False, unit="")
 
 
 @every_activation
 @every_hidden_layer
 def test_trend(decide, nets, activation, layer):
     grid = nets.trained(activation)
-    decide(TREND, slope_per_doubling(grid.widths, change(grid, layer)), grid)
+    decide(ENTROPY_TREND, slope_per_doubling(grid.widths, entropy_moved(grid, layer)), grid)
 
 
 @every_activation
 @every_hidden_layer
 def test_level(decide, nets, profile, activation, layer):
     widest = nets.trained(activation).at(profile.widest)
-    decide(LEVEL, change(widest, layer)[0], widest)
+    decide(ENTROPY_LEVEL, entropy_moved(widest, layer)[0], widest)
+
+
+@every_activation
+@every_hidden_layer
+def test_distribution_trend(decide, nets, activation, layer):
+    grid = nets.trained(activation)
+    decide(DISTRIBUTION_TREND, slope_per_doubling(grid.widths, grid.of("distribution_change", layer)), grid)
+
+
+@every_activation
+@every_hidden_layer
+def test_distribution_level(decide, nets, profile, activation, layer):
+    widest = nets.trained(activation).at(profile.widest)
+    decide(DISTRIBUTION_LEVEL, widest.of("distribution_change", layer)[0], widest)
+
+
+@every_activation
+@every_hidden_layer
+def test_importance(decide, nets, activation, layer):
+    grid = nets.trained(activation)
+    decide(IMPORTANCE, slope_per_doubling(grid.widths, grid.of("importance", layer)), grid)
 
 
 @pytest.mark.control(must_be="refuted")
 def test_drifting_nets_have_no_falling_trend(decide, nets):
     grid = nets.violating("drift")
-    decide(TREND, slope_per_doubling(grid.widths, change(grid, 1)), grid)
+    decide(ENTROPY_TREND, slope_per_doubling(grid.widths, entropy_moved(grid, 1)), grid)
 
 
 @pytest.mark.control(must_be="refuted")
 def test_drifting_nets_do_not_keep_the_level(decide, nets):
-    widest = nets.violating("drift").at(200)
-    decide(LEVEL, change(widest, 1)[0], widest)
+    widest = nets.violating("drift").widest
+    decide(ENTROPY_LEVEL, entropy_moved(widest, 1)[0], widest)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_drifting_distributions_are_noticed(decide, nets):
+    grid = nets.violating("drift")
+    decide(DISTRIBUTION_TREND, slope_per_doubling(grid.widths, grid.of("distribution_change", 1)), grid)
+
+
+@pytest.mark.control(must_be="inconclusive")
+def test_constant_neurons_get_no_verdict(decide, nets):
+    grid = nets.violating("constant")
+    decide(ENTROPY_LEVEL, entropy_moved(grid, 1)[0], grid)

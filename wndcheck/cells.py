@@ -10,16 +10,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from wndcheck.datasets import dataset_digest
 from wndcheck.networks.architectures import LAYERS, Architecture
 
 # Raised by hand when code changes what a cell means (training, measuring, the record); comments and speed do not count.
-SCHEMA = 3
+SCHEMA = 4
 
 Activation = Literal["relu", "tanh"]
 Scaling = Literal["standardised", "unit"]
+ViolationKind = Literal["drift", "shared", "bottleneck", "tied", "constant"]
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,36 @@ class Violation:
 
     ``drift``: every weight grows by the factor N**strength, so entropies move by more in wider nets.
     ``shared``: all neurons of a layer share one input direction, whose part of the variance grows with the width.
+    ``bottleneck``: the weights of a hidden layer have a rank of `strength`.
+    ``tied``: a hidden layer has no more than `strength` different neurons, the others are copies of them.
+    ``constant``: a share of `strength` of a hidden layer's neurons takes in nothing, and always puts out the same.
     """
 
-    kind: Literal["drift", "shared"]
+    kind: ViolationKind
     strength: float
     stages: tuple[int, ...] = (0, 1)
 
     def __post_init__(self) -> None:
-        if self.kind not in ("drift", "shared"):
-            raise ValueError(f"violation {self.kind!r}: expected 'drift' or 'shared'")
+        if self.kind not in get_args(ViolationKind):
+            raise ValueError(f"violation {self.kind!r}: expected one of {', '.join(get_args(ViolationKind))}")
 
 
 @dataclass(frozen=True)
 class Probe:
-    """The paper's 1000 training images (100 a class), fixed by seed; k of eq. A.1; the pairs taken of each layer."""
+    """The paper's 1000 training images (100 a class), fixed by seed; k of eq. A.1; what is taken of each layer.
+
+    Pairs for its score, for controls and for post-activations; groups of neurons for total correlations; neurons whose
+    importance is measured.
+    """
 
     images_per_class: int = 100
     seed: int = 0
     k: int = 3
     most_pairs: int = 5000
     control_pairs: int = 100
+    transformed_pairs: int = 100
+    groups: int = 4
+    ablated: int = 3
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class Cell:
 
     @property
     def kind(self) -> str:
-        """What sort of net: mlp, convnet, ensemble, drift or shared."""
+        """What sort of net: mlp, convnet, ensemble, or how it breaks a claim."""
         if isinstance(self.protocol, Violation):
             return self.protocol.kind
         return "ensemble" if self.ensembles else self.architecture

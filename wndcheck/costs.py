@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from math import ceil, comb, prod
 
-from wndcheck.cells import Cell, Training
+from wndcheck.cells import Activation, Cell, Probe, Training
 from wndcheck.datasets import specification_of
 from wndcheck.networks.architectures import Convolution, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in what the training does meanwhile on a CPU
+TRANSFORMED_NEURONS = 40  # of a layer at most, whose pairs are measured as post-activations
 STEP_FLOPS = 2e7  # what starting a step takes, likewise
 
 
@@ -63,11 +64,25 @@ def training_flops(cell: Cell) -> float:
 
 def estimates(cell: Cell) -> int:
     """How many estimates of a pair the cell takes, nulls and controls included."""
-    forms, probe = 2 if cell.ensembles else 1, cell.probe
-    few = [min(n, probe.control_pairs + 1) for n in neurons(cell)]  # in the controls
-    pairs = sum(min(probe.most_pairs, comb(n, 2)) for n in neurons(cell))
-    controls = sum(min(probe.control_pairs, comb(n, 2)) + min(probe.control_pairs, n) for n in few)
-    return 2 * forms * cell.replicates * len(cell.protocol.stages) * (pairs + controls)
+    hidden, stages = neurons(cell)[:-1], len(cell.protocol.stages)
+    layers = stages * sum(layer_estimates(n, cell.probe) for n in neurons(cell))
+    layers += sum(transformed_estimates(n, cell.probe, cell.activation) for n in hidden)  # at the last stage
+    return (2 if cell.ensembles else 1) * cell.replicates * layers
+
+
+def layer_estimates(count: int, probe: Probe) -> int:
+    """The same of the pre-activations of one layer of `count` neurons at one stage."""
+    pairs = min(probe.most_pairs, comb(count, 2))
+    usable, few = min(count, probe.control_pairs + 1), max(1, probe.control_pairs // 4)
+    controls = min(probe.control_pairs, comb(usable, 2)) + min(probe.control_pairs, usable)
+    controls += 2 * min(few, usable) + min(few, usable - 1)
+    return 2 * (pairs + controls * bool(probe.control_pairs))
+
+
+def transformed_estimates(count: int, probe: Probe, activation: Activation) -> int:
+    """The same of post-activations: their information with a null and by KSG1, before and after."""
+    pairs = min(probe.transformed_pairs, comb(min(count, TRANSFORMED_NEURONS), 2))
+    return (8 if activation == "tanh" else 3) * pairs
 
 
 def stack_bytes(cell: Cell, members: int) -> float:

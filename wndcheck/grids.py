@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wndcheck.cells import Cell, Violation
-from wndcheck.profiles import NARROW, Profile
+from wndcheck.profiles import Profile
 from wndcheck.records import Measurement
 
 
@@ -30,7 +30,7 @@ class Grid:
         return np.array([is_trained(m, self.profile) for m in self.measurements])
 
     def raw(self, name: str) -> np.ndarray:
-        """A quantity of every net, trained or not: (widths, S, layers)."""
+        """A quantity of every net, trained or not: (widths, S, ...)."""
         return np.stack([m[name][self.stage] for m in self.measurements])
 
     def of(self, name: str, layer: int | None = None) -> np.ndarray:
@@ -45,9 +45,24 @@ class Grid:
             raise ValueError(f"layer {layer}: expected 1 to {values.shape[-1]}")
         return values[:, :, layer - 1]
 
-    def at(self, width: int) -> Grid:
-        """The same grid, of one width."""
-        return Grid(tuple(m for m in self.measurements if m.cell.width == width), self.profile, self.stage)
+    def of_pairs(self) -> np.ndarray:
+        """PAIR_QUANTILES of the trained nets' pairs, NaN for the others: (widths, S, layers, quantiles)."""
+        return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
+
+    def per_net(self, name: str) -> np.ndarray:
+        """An accuracy of every net, trained or not: (widths, S)."""
+        return self.raw(name)
+
+    def at(self, *widths: int) -> Grid:
+        """The same grid, of some widths; ValueError for one that it does not have."""
+        if missing := set(widths).difference(self.widths):
+            raise ValueError(f"width {min(missing)}: expected one of {', '.join(map(str, self.widths))}")
+        return Grid(tuple(m for m in self.measurements if m.cell.width in widths), self.profile, self.stage)
+
+    @property
+    def widest(self) -> Grid:
+        """The same grid, of its greatest width."""
+        return self.at(self.widths[-1])
 
     @property
     def untrained(self) -> dict[str, int]:
@@ -63,10 +78,7 @@ def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
     protocol = measurement.cell.protocol
     if isinstance(protocol, Violation) or protocol.stages == (0,):
         return np.ones(measurement.cell.replicates, dtype=bool)
-    bar = profile.narrow_accuracy if measurement.cell.width <= NARROW else profile.trained_accuracy
-    if measurement.cell.ensembles:
-        bar = profile.ensembles.trained_accuracy
-    return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= bar
+    return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= profile.trained_bar(measurement.cell)
 
 
 def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile, stage: int = -1) -> Grid:

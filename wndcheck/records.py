@@ -9,7 +9,17 @@ import numpy as np
 from wndcheck.cells import Cell
 
 PAIR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-PLANTED_CORRELATION = 0.3  # of Gaussians: -½ log(1 - .3²) = .0472 nats, about five of the paper's thresholds
+# Of Gaussians: -½ log(1 - .3²) = .0472 nats, about five of the paper's thresholds; and .223 nats.
+PLANTED_CORRELATION, STRONG_CORRELATION = 0.3, 0.6
+GROUP_SIZES = (3, 5)  # of neurons, of which the total correlation is taken (§6)
+
+CONTROLS = {
+    "shuffled_score": "ι_c of the same activations shuffled apart: 0 (nats)",
+    "planted_score": "ι_c of shuffled pairs mixed to a correlation of .3: near .047 (nats)",
+    "planted_strong_score": "the same to a correlation of .6: near .223 (nats)",
+    "duplicated_score": "ι_c of shuffled neurons and their own copies: ψ(M) - ψ(k), some 6 nats",
+    "latent_score": "ι_c of shuffled neurons that share a latent variable, correlation .3: near .047 (nats)",
+}
 
 LAYER_QUANTITIES = {
     "entropy": "mean neuron entropy H̄, eq. A.1, raw units (nats)",
@@ -20,8 +30,26 @@ LAYER_QUANTITIES = {
     "lemma_excess": "mean over pairs of ΔI - ΔH, eq. 7 (nats)",
     "lemma_broken": "share of ordered pairs with ΔI above the neuron's ΔH",
     "flagged": "share of neurons that are constant, tied or a point mass, and left out",
-    "shuffled_score": "ι_c of the same activations shuffled apart: a control, 0 (nats)",
-    "planted_score": "ι_c of pairs mixed to a correlation of .3: a control, near .047 (nats)",
+    "negentropy": "mean over neurons of ½ log 2πeσ² - H, 0 for Gaussians (nats)",
+    "offset": "mean over neurons of (mean / sd)², less what chance gives it",
+    "scale_ratio": "log10 of the largest standard deviation of a neuron over the smallest",
+    "distribution_change": "mean over neurons of the Wasserstein distance to stage 0, in initial standard deviations",
+    "correlation": "mean over pairs of Pearson's correlation",
+    "gaussian_score": "mean over pairs of the information that Gaussians of their correlation share (nats)",
+    "post_score": "ι of post-activations, 3H (tanh) or KSG1 (ReLU), of some pairs; last stage (nats)",
+    "post_corrected_score": "ι_c of post-activations, likewise (nats)",
+    "post_change": "mean over those pairs of the information after less before the activation function, KSG1 (nats)",
+    "post_change_3h": "the same by 3H, corrected; tanh alone (nats)",
+    "folded_change_3h": "the same for |z| in place of tanh: a control, not 0 (nats)",
+    **{
+        f"total_correlation_{size}": f"mean total correlation of {size} neurons, corrected; last stage (nats)"
+        for size in GROUP_SIZES
+    },
+    **CONTROLS,
+}
+
+DATA_QUANTITIES = {
+    "importance": "mean over some hidden neurons of the share of images classified otherwise without the neuron",
 }
 
 SAME_IMAGE = "same_image_"  # the second form of the ensemble reading: all nets of an ensemble see the same image
@@ -35,7 +63,7 @@ class Measurement:
     layers, 5), "accuracy" and "validation_accuracy" as (stages, R), for R replicates: the nets, or in the ensemble
     reading the ensembles. Layers run from the first dense one to the logits. In the ensemble reading every quantity
     of a layer is there twice: by its name for one image each, and with `SAME_IMAGE` before it; and "diverged" holds
-    the share of an ensemble's nets that diverged, (stages, R).
+    the share of an ensemble's nets that diverged, (stages, R). DATA_QUANTITIES are there in the data reading alone.
     """
 
     cell: Cell
@@ -51,7 +79,7 @@ def record_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
     replicates = (len(cell.protocol.stages), cell.replicates)
     shapes = layer_shapes(cell) | {"accuracy": replicates, "validation_accuracy": replicates}
     if not cell.ensembles:
-        return shapes
+        return shapes | dict.fromkeys(DATA_QUANTITIES, shapes["entropy"])
     same_image = {SAME_IMAGE + name: shape for name, shape in layer_shapes(cell).items()}
     return shapes | same_image | {"diverged": replicates}
 

@@ -6,16 +6,19 @@ An experiment is a mean over many independent samples; experiments are the repli
 from __future__ import annotations
 
 from math import e, log, pi, sqrt
+from typing import TypeVar
 
 import numpy as np
 
 from wndcheck.estimators import knn_entropy, pairwise_mi
 from wndcheck.seeds import derived_seed
 
+T = TypeVar("T", float, np.ndarray)
 
-def gaussian_entropy(sd: float = 1.0) -> float:
-    """½ log 2πeσ² nats."""
-    return 0.5 * log(2 * pi * e) + log(sd)
+
+def gaussian_entropy(sd: T = 1.0) -> T:
+    """½ log 2πeσ² nats, of one standard deviation or of an array of them."""
+    return 0.5 * log(2 * pi * e) + np.log(sd)
 
 
 def gaussian_information(rho: float) -> float:
@@ -42,3 +45,14 @@ def information_estimates(
     y = rho * x + sqrt(1 - rho**2) * other
     pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
     return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, standardize=standardize).pair_mi
+
+
+def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarray:
+    """½ log 2πes² - Ĥ of `trials` samples of size m, (trials,) nats; `words` name the draw.
+
+    A value is the sum of some independent uniform numbers, or without summands Gaussian. A single uniform number has
+    ½ log(2πe/12) = .176 nats.
+    """
+    rng = np.random.default_rng(derived_seed(*words))
+    samples = rng.random((summands, trials, m)).sum(axis=0) if summands else rng.standard_normal((trials, m))
+    return np.array([gaussian_entropy(sample.std(ddof=1)) - knn_entropy(sample) for sample in samples])

@@ -104,3 +104,27 @@ def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray)
         return float(x @ column[kept] / (x @ x))
 
     return np.array([slope(column) for column in values.T])
+
+
+def largest_contrast(values: np.ndarray) -> np.ndarray:
+    """The largest difference between any two widths, seed by seed: (widths, S) -> (S,); NaN where a value is."""
+    return np.ptp(np.asarray(values, dtype=float), axis=0)
+
+
+def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation over the widths, seed by seed: (widths, S) twice -> (S,).
+
+    Widths with a NaN are left out; a seed with fewer than three left, or with one value alone, gives NaN.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if x.ndim != 2 or x.shape != y.shape:
+        raise ValueError(f"values of shapes {x.shape} and {y.shape}: expected (widths, seeds), both alike")
+
+    def correlation(a: np.ndarray, b: np.ndarray) -> float:
+        kept = np.isfinite(a) & np.isfinite(b)
+        a, b = a[kept], b[kept]
+        if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+            return float("nan")
+        return float(np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1])
+
+    return np.array([correlation(a, b) for a, b in zip(x.T, y.T, strict=True)])

@@ -46,12 +46,14 @@ class Claim:
     """A statement of the paper.
 
     `cells` names the nets that a profile and a base seed give it; a claim about the estimators alone needs none.
+    `figures` are the report's figures that show what it rests on, by the stems of their files.
     """
 
     id: str
     paper: str
     statement: str
     cells: Callable[[Profile, int], tuple[Cell, ...]] = no_cells
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Check:
     """One number with a region fixed beforehand.
 
     Supported: the (1 - alpha) interval over replicates lies inside `region`. Refuted: it lies wholly outside it, or,
-    where `contradiction` is given, inside that. `level` marks a statement about the paper's widest nets, which a
-    profile without them does not decide. Only primary checks count towards the claim.
+    where `contradiction` is given, inside that. `level` marks a statement about the paper's widest nets or about what
+    its recipe reaches, which a profile without them does not decide. Only primary checks count towards the claim.
     """
 
     estimand: str
@@ -153,7 +155,7 @@ def decide(
     elif len(kept) < FEWEST:
         cause = f"{Cause.TOO_FEW}: {len(kept)}, at least {FEWEST} are needed"
     elif check.level and not decides_levels:
-        cause = f"{Cause.PROFILE}: it speaks of the paper's widest nets, which only --wnd-profile=full trains"
+        cause = f"{Cause.PROFILE}: it speaks of the paper's widest nets and its recipe, which only --wnd-profile=full trains"
     else:
         verdict = verdict_on(check, interval)
         return verdict, Cause.STRADDLES if verdict is Verdict.INCONCLUSIVE else "", interval

@@ -80,6 +80,13 @@ CATALOGUE = {
             validation_counts=(1000,) * CLASSES,
             sha256="93d06389e4418e1e9e4e5e59c3fcd0709162d611a611ec5a1aef72627482a9f8",
         ),
+        Specification(
+            name="cifar10-subset",
+            image_shape=(32, 32, 3),
+            train_counts=(300,) * CLASSES,
+            validation_counts=(100,) * CLASSES,
+            sha256="b57ddff43b64d6f6ade9e3894aaf47c840c43fad120fd13ad0895a70cbdaf134",
+        ),
     )
 }
 

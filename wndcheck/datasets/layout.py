@@ -18,7 +18,7 @@ from wndcheck.datasets.catalogue import (
     verified,
 )
 from wndcheck.datasets.formats import read_cifar_binary, read_cifar_pickles, read_mnist
-from wndcheck.datasets.subset import SUBSET, load_subset
+from wndcheck.datasets.subset import CIFAR10_SUBSET, SUBSET, build_cifar10_subset, load_subset
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,15 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load(name: str, root: str | os.PathLike[str] | None = None) -> Dataset:
-    """Read and verify "mnist-subset", "mnist" or "cifar10": shapes, dtypes, class counts and the sha256.
+    """Read and verify "mnist-subset", "mnist", "cifar10" or "cifar10-subset": shapes, class counts and the sha256.
 
     Raises MissingData or DamagedData with the command that mends it, ValueError if the name is unknown.
     """
     specification = specification_of(name)
     if name == SUBSET:
         return load_subset(specification)
+    if name == CIFAR10_SUBSET:
+        return verified(specification, build_cifar10_subset(load("cifar10", root)))
     try:
         return load_from(specification, data_root(root))[0]
     except MissingData as error:
@@ -112,7 +114,8 @@ def is_available(name: str, root: str | os.PathLike[str] | None = None) -> bool:
     """Whether the files of the data set are there; what they hold is looked at by `load` only."""
     if specification_of(name).name == SUBSET:
         return True
-    return any(not layout.missing(data_root(root)) for layout in LAYOUTS[name])
+    whole = "cifar10" if name == CIFAR10_SUBSET else name
+    return any(not layout.missing(data_root(root)) for layout in LAYOUTS[whole])
 
 
 def _command(name: str, root: str | os.PathLike[str] | None) -> str:

@@ -1,4 +1,4 @@
-"""The part of MNIST that travels with the package: the first images of each class, in file order."""
+"""Parts of the data sets, the first images of each class in file order; that of MNIST travels with the package."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from wndcheck.datasets.catalogue import (
 )
 
 SUBSET = "mnist-subset"
+CIFAR10_SUBSET = "cifar10-subset"  # not embedded: cut out of the whole
 _REMEDY = "To mend it, install wndcheck again: pip install --force-reinstall wndcheck"
 
 
@@ -42,13 +43,23 @@ def build_subset(mnist: Dataset | Arrays) -> Arrays:
     Those are the first ones of each class in their file, kept in file order. To make the file again:
     `write_subset("mnist-subset.npz", build_subset(load("mnist")))`.
     """
-    train = first_of_each_class(mnist.train_labels, 1000)
-    validation = first_of_each_class(mnist.validation_labels, 200)
+    return cut(mnist, 1000, 200)
+
+
+def build_cifar10_subset(cifar10: Dataset | Arrays) -> Arrays:
+    """The part of CIFAR-10 that the quick profile trains on: 300 training and 100 test images of each class."""
+    return cut(cifar10, 300, 100)
+
+
+def cut(whole: Dataset | Arrays, train: int, validation: int) -> Arrays:
+    """The first images of each class."""
+    kept = first_of_each_class(whole.train_labels, train)
+    apart = first_of_each_class(whole.validation_labels, validation)
     return Arrays(
-        mnist.train_images[train],
-        mnist.train_labels[train],
-        mnist.validation_images[validation],
-        mnist.validation_labels[validation],
+        whole.train_images[kept],
+        whole.train_labels[kept],
+        whole.validation_images[apart],
+        whole.validation_labels[apart],
     )
 
 

@@ -67,11 +67,11 @@ def standardised(samples: Samples, name: str) -> NDArray[np.float64]:
     return z.T
 
 
-def row_entropies(z: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """One-dimensional entropies of the rows of z (n_rows, n_samples), (n_rows,); −inf where a distance is 0."""
-    m = z.shape[1]
+def sorted_entropies(ascending: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """One-dimensional entropies of sorted rows (n_rows, n_samples), (n_rows,); −inf where a distance is 0."""
+    m = ascending.shape[1]
     with np.errstate(divide="ignore"):
-        logs = np.log(_kth_distances_on_a_line(np.sort(z, axis=1), k))
+        logs = np.log(_kth_distances_on_a_line(ascending, k))
     return entropy_from_log_distance(logs.mean(axis=1), m, k, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +30,7 @@ def ceiling(m: int, k: int) -> float:
     return digamma(m) - digamma(k)
 
 
+@cache
 def digamma(n: int) -> float:
     """ψ of a positive integer."""
     return math.fsum(1 / i for i in range(1, n)) - float(np.euler_gamma)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .entropy import row_entropies
+from .entropy import sorted_entropies
 from .formulas import ceiling, entropy_from_log_distance, information_from_digammas
 from .neighbours import mean_digammas, mean_log_distances
 from .samples import check_choice, check_integer, check_k, check_number
-from .scores import LARGEST_JITTER, LEAST_JITTER, flags, in_single_precision, jittered, repeated_values, z_scores
+from .scores import LARGEST_JITTER, LEAST_JITTER, flags, jittered, ordered, z_scores
 
 ESTIMATORS = ("3h", "ksg1", "ksg2")
 
@@ -55,20 +55,18 @@ class Layer(NamedTuple):
 def prepared(columns: NDArray[np.float64], resolution: float | NDArray[np.float64], method: Method) -> Layer:
     """The layer of columns (n_samples, n_neurons); resolution is the relative rounding error of their dtype."""
     scores = z_scores(columns, resolution)
-    z, single = scores.z, in_single_precision(scores.z)
-    tied, found = int(repeated_values(single).sum()), flags(columns, z, single, method.k)
+    rows = ordered(scores.z)
+    tied, found = int(rows.repeats.sum()), flags(columns, rows, method.k)
     if method.jitter is not None:
-        z = jittered(z, method.jitter, method.random_state)
-        single = in_single_precision(z)
-        found = _flags_after_jitter(found, flags(columns, z, single, method.k), method.estimator)
+        rows = ordered(jittered(rows.z, method.jitter, method.random_state))
+        found = _flags_after_jitter(found, flags(columns, rows, method.k), method.estimator)
     log_unit = scores.log_sd
     if not method.standardize:
         # One unit for all neurons keeps the vanilla estimate's relative scale and float32's relative precision.
-        log_unit = np.full(len(z), np.nanmax(scores.log_sd, initial=-np.inf))
-        z = z * np.exp(scores.log_sd - log_unit)[:, None]
-        single = in_single_precision(z)
-        found = dict(sorted((flags(columns, z, single, method.k) | found).items()))  # scales too far apart for float32
-    return Layer(z, single, row_entropies(z, method.k), log_unit, found, tied)
+        log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))
+        rows = ordered(rows.z * np.exp(scores.log_sd - log_unit)[:, None])
+        found = dict(sorted((flags(columns, rows, method.k) | found).items()))  # scales too far apart for float32
+    return Layer(rows.z, rows.single, sorted_entropies(rows.ascending, method.k), log_unit, found, tied)
 
 
 def estimates(

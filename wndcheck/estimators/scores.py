@@ -42,27 +42,35 @@ def jittered(z: NDArray[np.float64], jitter: float, random_state: int) -> NDArra
     return z + jitter * rng.standard_normal(z.shape)
 
 
-def in_single_precision(z: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Rows about their medians: the kernels see differences only, and near 0 float32 numbers are the finest."""
-    middle = z.shape[1] // 2
-    return (z - np.partition(z, middle, axis=1)[:, [middle]]).astype(np.float32)
+class Ordered(NamedTuple):
+    """Rows and their samples in ascending order, (n_columns, n_samples) each: one sort serves all that follows."""
+
+    z: NDArray[np.float64]
+    ascending: NDArray[np.float64]
+    single: NDArray[np.float32]  # z as the kernels see it
+    single_ascending: NDArray[np.float32]
+
+    @property
+    def repeats(self) -> NDArray[np.int64]:
+        """Number of values in every row that repeat another, as the kernels see them, (n_columns,)."""
+        return (self.single_ascending[:, 1:] == self.single_ascending[:, :-1]).sum(axis=1)
 
 
-def repeated_values(z: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Number of values in every row that repeat another, (n_columns,)."""
+def ordered(z: NDArray[np.float64]) -> Ordered:
+    """Rows about their medians in single precision: the kernels see differences only, and near 0 it is the finest."""
     ascending = np.sort(z, axis=1)
-    return (ascending[:, 1:] == ascending[:, :-1]).sum(axis=1)
+    median = ascending[:, [z.shape[1] // 2]]
+    return Ordered(z, ascending, (z - median).astype(np.float32), (ascending - median).astype(np.float32))
 
 
-def flags(columns: NDArray[np.float64], z: NDArray[np.float64], single: NDArray[np.float32], k: int) -> dict[int, str]:
+def flags(columns: NDArray[np.float64], rows: Ordered, k: int) -> dict[int, str]:
     """Columns without a density to estimate, and why: constant, a point mass, or too many ties.
 
-    columns: (n_samples, n_columns), for the wording. z: (n_columns, n_samples), their scores, and single, as the
-    kernels see them: a few coincidences of rounding are no mass.
+    columns: (n_samples, n_columns), for the wording; rows: their scores. A few coincidences of rounding are no mass.
     """
+    z, ascending = rows.z, rows.ascending
     found = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
-    ascending = np.sort(z, axis=1)
-    repeats = repeated_values(single) / (z.shape[1] - 1)
+    repeats = rows.repeats / (z.shape[1] - 1)
     massed = (ascending[:, k:] == ascending[:, :-k]).any(axis=1)  # k + 1 equal values: a k-th distance of 0
     for column in np.flatnonzero(massed | (repeats > LARGEST_REPEATS)):
         _, first, counts = np.unique(z[column], return_index=True, return_counts=True)

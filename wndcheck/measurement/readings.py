@@ -15,10 +15,11 @@ import numpy as np
 from wndcheck.cells import Cell
 from wndcheck.costs import neurons
 from wndcheck.devices import threads_beside
+from wndcheck.measurement.layers import Initial, Layer, summarised, unknown
 from wndcheck.measurement.loading import Data
-from wndcheck.measurement.probing import accuracy, pre_activations
+from wndcheck.measurement.places import Place, layer_pairs, sampled_neurons
+from wndcheck.measurement.probing import accuracy, importance, pre_activations
 from wndcheck.measurement.spreading import spread
-from wndcheck.measurement.summaries import Initial, Place, layer_pairs, summarised
 from wndcheck.networks.stacks import Stack
 from wndcheck.records import SAME_IMAGE, blank_record
 from wndcheck.seeds import derived_seed
@@ -36,10 +37,13 @@ class DataReading:
         self.cell = replace(cell, seeds=tuple(seeds))
         self.device = device
         self.pairs = [layer_pairs(n, cell.probe.most_pairs, layer) for layer, n in enumerate(neurons(cell))]
+        self.ablated = [
+            sampled_neurons("ablated", n, cell.probe.ablated, layer) for layer, n in enumerate(neurons(cell)[:-1])
+        ]
         self.seen = blank_record(self.cell)
         for layer, (n, pairs) in enumerate(zip(neurons(cell), self.pairs, strict=True)):
-            self.seen[f"initial_entropy_{layer}"] = np.full((len(seeds), n), np.nan)
-            self.seen[f"initial_pair_mi_{layer}"] = np.full((len(seeds), len(pairs)), np.nan)
+            for name, blank in unknown(n, len(pairs))._asdict().items():
+                self.seen[f"initial_{name}_{layer}"] = np.tile(blank, (len(seeds), *[1] * blank.ndim))
 
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
         """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
@@ -47,6 +51,7 @@ class DataReading:
         if len(cell.protocol.stages) > 1:  # of a net that is never trained, accuracy says nothing and costs the most
             self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
             self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
+            self.seen["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
         pieces = [
             partial(self.measure, z[member], member, layer, epoch)
             for layer, z in enumerate(pre_activations(stack, data.probe))
@@ -57,11 +62,10 @@ class DataReading:
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
         """Fill the places of one net's layer z (images, neurons) at a stage."""
-        row, place = self.cell.protocol.stages.index(epoch), Place(self.cell.seeds[member], layer, epoch)
+        row = self.cell.protocol.stages.index(epoch)
         initial = Initial(*(self.seen[f"initial_{name}_{layer}"][member] for name in Initial._fields))
-        numbers, first = summarised(
-            z, self.pairs[layer], place, self.cell.probe, initial=initial if row else None, device=self.device
-        )
+        watched = watched_layer(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
+        numbers, first = summarised(watched, initial if row else None)
         for name, value in numbers.items():
             self.seen[name][row, member, layer] = value
         for kept, value in zip(initial, first, strict=True):
@@ -97,10 +101,11 @@ class EnsembleReading:
         """
         row, some = self.cell.protocol.stages.index(epoch), len(data.probe)
         yield f"measuring stage {epoch}", 0.0
-        self.seen["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
-        self.seen["validation_accuracy"][row] = accuracy(
-            stack, data.validation_images[:some], data.validation_labels[:some]
-        )
+        if len(self.cell.protocol.stages) > 1:  # as in the data reading
+            self.seen["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
+            self.seen["validation_accuracy"][row] = accuracy(
+                stack, data.validation_images[:some], data.validation_labels[:some]
+            )
         for form, shown in zip(FORMS, images_shown(self.cell), strict=True):
             images = data.probe[shown[self.part]][:, None]
             for layer, z in enumerate(pre_activations(stack, images)):
@@ -115,7 +120,9 @@ class EnsembleReading:
         for ensemble in range(cell.ensembles):
             nets = slice(ensemble * size, (ensemble + 1) * size)
             accuracies = {name: seen[name][:, nets] for name in ("accuracy", "validation_accuracy")}
-            diverged = np.isnan(accuracies["accuracy"])
+            diverged = ~np.isfinite(seen[f"z_{cell.layers - 1}"][:, nets]).all(axis=2)
+            if len(cell.protocol.stages) > 1:
+                diverged |= np.isnan(accuracies["accuracy"])
             record["diverged"][:, ensemble] = diverged.mean(axis=1)
             kept = ~diverged.any(axis=0)  # a diverged net is no sample at any stage
             if kept.mean() < 1 - MOST_DIVERGED:
@@ -147,10 +154,19 @@ def measure_ensemble(
     """Fill the places of one layer of an ensemble at all stages; z (stages, nets, neurons)."""
     pairs, initial = layer_pairs(z.shape[2], cell.probe.most_pairs, layer), None
     for row, epoch in enumerate(cell.protocol.stages):
-        place = Place(ensemble_name(cell, ensemble) + form, layer, epoch)
-        numbers, initial = summarised(z[row], pairs, place, cell.probe, initial=initial, device=device)
+        watched = watched_layer(cell, z[row], pairs, ensemble_name(cell, ensemble) + form, layer, epoch, device)
+        numbers, initial = summarised(watched, initial)
         for name, value in numbers.items():
             record[form + name][row, ensemble, layer] = value
+
+
+def watched_layer(
+    cell: Cell, z: np.ndarray, pairs: np.ndarray, replicate: object, layer: int, epoch: int, device: str
+) -> Layer:
+    """One replicate's layer of the cell, as it is measured; z (samples, neurons)."""
+    activation = cell.activation if layer < cell.layers - 1 else None
+    is_last_stage = epoch == cell.protocol.stages[-1]
+    return Layer(z, pairs, Place(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
 
 
 def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:

@@ -51,6 +51,15 @@ class StackedMLP(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(len(seeds), 1, fan_out) for fan_out in sizes[1:])
 
     @property
+    def dense(self) -> StackedMLP:
+        """The dense layers: all there is."""
+        return self
+
+    def features(self, x: Tensor) -> Tensor:
+        """What enters the dense layers: x itself."""
+        return x
+
+    @property
     def members(self) -> int:
         return self.weights[0].shape[0]
 
@@ -67,14 +76,20 @@ class StackedMLP(nn.Module):
         """z of every layer, first hidden layer to logits, each (S, n, neurons of the layer)."""
         return self.propagated(x)[1]
 
-    def propagated(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What enters every layer, and its z."""
+    def propagated(self, x: Tensor, lowest: int = 0) -> tuple[list[Tensor], list[Tensor]]:
+        """What enters every layer from the `lowest` up, and its z; x enters the lowest."""
         entering, z = [for_each_member(x, self.members)], []
-        for weight, bias in zip(self.weights, self.biases, strict=True):
+        for weight, bias in zip(list(self.weights)[lowest:], list(self.biases)[lowest:], strict=True):
             if z:
                 entering.append(ACTIVATION[self.activation](z[-1]))
             z.append(torch.baddbmm(cast(Tensor, bias), entering[-1], cast(Tensor, weight)))
         return entering, z
+
+    def without(self, neuron: int, layer: int, x: Tensor) -> Tensor:
+        """Logits (S, n, classes) when a hidden neuron puts out 0; x enters the layer after its own, `layer` + 1."""
+        silenced = x.clone()
+        silenced[..., neuron] = 0
+        return self.propagated(silenced, layer + 1)[1][-1]
 
     @torch.no_grad()
     def descend(self, x: Tensor, labels: Tensor, learning_rate: float, *, back: bool = False) -> Tensor | None:

@@ -17,10 +17,17 @@ from wndcheck.seeds import derived_seed
 def violate(stack: Stack, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:
     """Yield stage 0 with the initial nets and stage 1 with the violation in place, as `train` yields its stages."""
     yield 0, True
-    if violation.kind == "drift":
-        drift(stack, width**violation.strength)
-    else:
-        share_direction(stack, shared_variance(width, violation.strength), seeds)
+    match violation.kind:
+        case "drift":
+            drift(stack, width**violation.strength)
+        case "shared":
+            share_direction(stack, shared_variance(width, violation.strength), seeds)
+        case "bottleneck":
+            squeeze(stack, int(violation.strength), seeds)
+        case "tied":
+            tie(stack, int(violation.strength))
+        case "constant":
+            silence(stack, violation.strength)
     yield 1, True
 
 
@@ -48,3 +55,29 @@ def share_direction(stack: Stack, share: float, seeds: Sequence[int]) -> None:
         gain = GAIN[stack.activation] / sqrt(fan_in)
         common: Tensor = torch.stack([torch.randn(fan_in, 1, generator=g) for g in generators]) * gain
         weight.mul_(sqrt(1 - share)).add_(common.to(weight), alpha=sqrt(share))
+
+
+@torch.no_grad()
+def squeeze(stack: Stack, rank: int, seeds: Sequence[int]) -> None:
+    """Give the hidden layers new weights of the given rank and the same variance: the product of two Gaussians."""
+    generators = [torch.Generator().manual_seed(derived_seed(seed, "low rank")) for seed in seeds]
+    for weight in list(stack.weights)[:-1]:
+        _, fan_in, fan_out = weight.shape
+        down = torch.stack([torch.randn(fan_in, rank, generator=g) for g in generators])
+        up = torch.stack([torch.randn(rank, fan_out, generator=g) for g in generators])
+        weight.copy_((down @ up) * (GAIN[stack.activation] / sqrt(fan_in * rank)))
+
+
+@torch.no_grad()
+def tie(stack: Stack, different: int) -> None:
+    """Make copies of the first few neurons of every hidden layer take the place of the others."""
+    for weight in list(stack.weights)[:-1]:
+        copies = torch.arange(weight.shape[2], device=weight.device) % different
+        weight.copy_(weight[:, :, copies])
+
+
+@torch.no_grad()
+def silence(stack: Stack, share: float) -> None:
+    """Cut the first neurons of every hidden layer off from the layer below: they are constant, whatever the image."""
+    for weight in list(stack.weights)[:-1]:
+        weight[:, :, : round(share * weight.shape[2])] = 0

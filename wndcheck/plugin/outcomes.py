@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wndcheck.verdicts import Finding, Verdict
 
 
-class Inconclusive(Exception):
+class Decided(pytest.skip.Exception):
+    """Ends a check that neither passes nor fails: pytest writes a line for it, not a traceback, which takes longer."""
+
+
+class Inconclusive(Decided):
     """Raised by a check without a verdict; shown as an outcome of its own."""
+
+
+class Refuted(Decided):
+    """Raised by a check whose refutation is expected, or only reported; shown as xfailed."""
 
 
 def outcome(finding: Finding, mode: str, profile: str) -> str:

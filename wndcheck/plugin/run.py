@@ -22,7 +22,7 @@ from wndcheck.plugin import workers
 from wndcheck.plugin.items import check_name, claim_of, control_of, parameters_of
 from wndcheck.plugin.ledger import CLAIM, FINDING, Ledger, recorded
 from wndcheck.plugin.measured import Nets
-from wndcheck.plugin.outcomes import Inconclusive, message, one_line, outcome
+from wndcheck.plugin.outcomes import Decided, Inconclusive, Refuted, message, one_line, outcome
 from wndcheck.seeds import net_seeds
 from wndcheck.storage.store import Store
 from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
@@ -152,7 +152,7 @@ class ClaimsRun:
             if finding.outcome == "inconclusive":
                 raise Inconclusive(one_line(finding))
             if finding.outcome == "xfailed":
-                pytest.xfail(finding.reason or one_line(finding))
+                raise Refuted(finding.reason or one_line(finding))
             if finding.outcome == "failed":
                 pytest.fail(message(finding, self.repeat(item)), pytrace=False)
 
@@ -211,10 +211,12 @@ class ClaimsRun:
         report = yield
         if call.when == "call" and claim_of(item):
             decided = recorded(item.user_properties, FINDING)
-            if call.excinfo is not None and isinstance(call.excinfo.value, Inconclusive):
+            ending = call.excinfo.value if call.excinfo is not None else None
+            if isinstance(ending, Decided):
                 path, line, _ = item.location
-                report.outcome = "skipped"
-                report.longrepr = (path, line or 0, str(call.excinfo.value))
+                report.longrepr = (path, line or 0, str(ending))
+                if isinstance(ending, Refuted):
+                    report.wasxfail = str(ending)
             elif report.passed and not decided:
                 report.outcome = "failed"
                 report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(check, values) once"

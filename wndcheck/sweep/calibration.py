@@ -14,12 +14,13 @@ import torch
 from scipy.optimize import nnls
 
 from wndcheck.cells import Cell, Training
-from wndcheck.costs import estimates, inputs, parameters, steps, training_flops, training_images
+from wndcheck.costs import estimates, inputs, layer_estimates, parameters, steps, training_flops, training_images
 from wndcheck.datasets import specification_of
 from wndcheck.devices import cells_at_once, finish, prepared, threads_beside
+from wndcheck.measurement.layers import Layer, summarised
+from wndcheck.measurement.places import Place, layer_pairs
 from wndcheck.measurement.readings import FORMS
 from wndcheck.measurement.spreading import spread
-from wndcheck.measurement.summaries import Place, layer_pairs, summarised
 from wndcheck.networks.architectures import CLASSES
 from wndcheck.networks.stacks import build
 from wndcheck.training.execution import STRETCH, steps_on
@@ -168,9 +169,11 @@ def timed_layers(cell: Cell, device: str) -> Line:
     for most in (10, 5000 if device.startswith("cuda") else 400):
         neurons = isqrt(2 * most) + 1
         z, pairs = rng.standard_normal((samples(cell), neurons), dtype=np.float32), layer_pairs(neurons, most, 0)
-        piece = partial(summarised, z, pairs, Place(0, 0, 0), cell.probe, initial=None, device=device)
+        layer = Layer(z, pairs, Place(0, 0, 0), cell.probe, cell.activation, False, device)
+        piece = partial(summarised, layer, None)
         seconds = timed(lambda piece=piece: list(spread([piece] * threads, threads))) / threads
-        points.append((2.0 * (len(pairs) + 2 * min(cell.probe.control_pairs, neurons)), seconds))
+        measured = replace(cell.probe, most_pairs=len(pairs))
+        points.append((float(layer_estimates(neurons, measured, cell.activation)), seconds))
     return fitted(points)
 
 

@@ -1,0 +1,62 @@
+"""Appendix B, Figure B.1a: on CIFAR-10 "the average entropy exhibits a similar convergence behaviour … required by
+Assumption 1".
+
+Measured: |ΔH|, the change of a layer's mean neuron entropy from the initial to the trained net, for the hidden layers
+of ReLU nets on CIFAR-10, as on MNIST.
+Supported: |ΔH| falls with log N (trend), and is at most .1 nats at the paper's widest (level). Refuted: it rises, or
+stays above.
+Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend and by level; nets
+whose neurons are constant have no entropy, and must get no verdict.
+"""
+
+import pytest
+
+from wndcheck.plugin.parametrized import every_hidden_layer
+from wndcheck.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved
+from wndcheck.statistics import slope_per_doubling
+from wndcheck.verdicts import Claim
+
+
+def cells(profile, base_seed):
+    planted = profile.violation_cells("drift", base_seed) + profile.violation_cells("constant", base_seed)
+    return profile.cifar10_cells(base_seed) + planted
+
+
+CLAIM = Claim(
+    "cifar-constant-entropy",
+    "§B, Fig. B.1a",
+    "On CIFAR-10, too, the entropy of hidden neurons stays constant in wide layers",
+    cells,
+    figures=("figure-b1-cifar10",),
+)
+pytestmark = pytest.mark.claim(CLAIM)
+
+
+@every_hidden_layer
+def test_trend(decide, nets, layer):
+    grid = nets.cifar10()
+    decide(ENTROPY_TREND, slope_per_doubling(grid.widths, entropy_moved(grid, layer)), grid)
+
+
+@every_hidden_layer
+def test_level(decide, nets, layer):
+    widest = nets.cifar10().widest
+    decide(ENTROPY_LEVEL, entropy_moved(widest, layer)[0], widest)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_drifting_nets_have_no_falling_trend(decide, nets):
+    grid = nets.violating("drift")
+    decide(ENTROPY_TREND, slope_per_doubling(grid.widths, entropy_moved(grid, 1)), grid)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_drifting_nets_do_not_keep_the_level(decide, nets):
+    widest = nets.violating("drift").widest
+    decide(ENTROPY_LEVEL, entropy_moved(widest, 1)[0], widest)
+
+
+@pytest.mark.control(must_be="inconclusive")
+def test_constant_neurons_get_no_verdict(decide, nets):
+    grid = nets.violating("constant")
+    decide(ENTROPY_LEVEL, entropy_moved(grid, 1)[0], grid)

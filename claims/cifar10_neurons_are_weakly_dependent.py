@@ -1,0 +1,67 @@
+"""Appendix B, Figure B.1b: on CIFAR-10 "we observe a similar weak neural dependence phenomenon".
+
+Measured: the dependence scores ι and ι_c of the hidden layers of ReLU nets on CIFAR-10, as on MNIST.
+Supported: ι_c falls with log N (trend); at the paper's widest it is at most .01 (literal), and ι at most .054
+(vicinity). Refuted: one lies wholly outside.
+Controls: the same activations shuffled apart must come out independent, a planted .047 nats must be found; nets whose
+layers share a direction, more so the wider they are, must have no falling trend.
+"""
+
+import pytest
+
+from wndcheck.plugin.parametrized import every_hidden_layer
+from wndcheck.rules import weak_dependence
+from wndcheck.statistics import slope_per_doubling
+from wndcheck.verdicts import Claim
+
+
+def cells(profile, base_seed):
+    return profile.cifar10_cells(base_seed) + profile.violation_cells("shared", base_seed)
+
+
+CLAIM = Claim(
+    "cifar-weak-dependence",
+    "§B, Fig. B.1b",
+    "On CIFAR-10, too, the mean pairwise MI of hidden layers falls to about 0.01 nats",
+    cells,
+    figures=("figure-b1-cifar10",),
+)
+pytestmark = pytest.mark.claim(CLAIM)
+
+TREND, LITERAL, VICINITY = weak_dependence()
+
+
+@every_hidden_layer
+def test_trend(decide, nets, layer):
+    grid = nets.cifar10()
+    decide(TREND, slope_per_doubling(grid.widths, grid.of("corrected_score", layer)), grid)
+
+
+@every_hidden_layer
+def test_literal(decide, nets, layer):
+    widest = nets.cifar10().widest
+    decide(LITERAL, widest.of("corrected_score", layer)[0], widest)
+
+
+@every_hidden_layer
+def test_vicinity(decide, nets, layer):
+    widest = nets.cifar10().widest
+    decide(VICINITY, widest.of("score", layer)[0], widest)
+
+
+@pytest.mark.control(must_be="supported")
+def test_shuffled_activations_are_independent(decide, nets):
+    widest = nets.cifar10().widest
+    decide(LITERAL, widest.of("shuffled_score")[0][:, :-1].mean(axis=1), widest)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_planted_dependence_is_found(decide, nets):
+    widest = nets.cifar10().widest
+    decide(LITERAL, widest.of("planted_score")[0][:, :-1].mean(axis=1), widest)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_shared_directions_have_no_falling_trend(decide, nets):
+    grid = nets.violating("shared")
+    decide(TREND, slope_per_doubling(grid.widths, grid.of("corrected_score", 1)), grid)

@@ -1,0 +1,51 @@
+"""Appendix B, Figure B.2: of convolutional nets trained on CIFAR-10, "We tested Assumption 1 on those two dense layers,
+and found the assumption seems not apply."
+
+Measured: |ΔH|, the change of the mean neuron entropy in training, of the two dense layers after five convolutions.
+Supported: |ΔH| is at least .1 nats at the widest, in both layers: the margin within which the assumption would hold.
+Refuted: it lies wholly below. Shown beside it: whether |ΔH| falls with log N. Only the full profile trains convnets.
+Control: nets not yet trained have moved by nothing, and must be refuted.
+"""
+
+import pytest
+
+from wndcheck.rules import entropy_moved
+from wndcheck.statistics import at_least, slope_per_doubling
+from wndcheck.verdicts import Check, Claim
+
+
+def cells(profile, base_seed):
+    return profile.convnet_cells(base_seed) + profile.trained_cells(base_seed)
+
+
+CLAIM = Claim(
+    "convnet-failure",
+    "§B, Fig. B.2",
+    "In the dense layers of a convnet the entropy does not stay constant",
+    cells,
+    figures=("figure-b2-convnets",),
+)
+pytestmark = pytest.mark.claim(CLAIM)
+
+LEVEL = Check("|ΔH| at the widest", at_least(0.1))
+TREND = Check("slope of |ΔH| per doubling of N", at_least(0), primary=False)
+every_dense_layer = pytest.mark.parametrize("layer", [1, 2])
+
+
+@every_dense_layer
+def test_level(decide, nets, layer):
+    widest = nets.convnets().widest
+    decide(LEVEL, entropy_moved(widest, layer)[0], widest)
+
+
+@every_dense_layer
+def test_trend(decide, nets, layer):
+    grid = nets.convnets()
+    decide(TREND, slope_per_doubling(grid.widths, entropy_moved(grid, layer)), grid)
+
+
+@pytest.mark.control(must_be="refuted")
+@every_dense_layer
+def test_untrained_nets_have_not_moved(decide, nets, layer):
+    widest = nets.trained("relu", stage=0).widest
+    decide(LEVEL, entropy_moved(widest, layer)[0], widest)

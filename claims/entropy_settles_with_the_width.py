@@ -1,0 +1,84 @@
+"""§5, Figure 2: "The average individual neuron entropy exhibited a convergence behaviour, and is correlated with the
+training accuracy …. Increasing layer width after convergence … may not induce further gain."
+
+Measured: the mean neuron entropy H̄ of every hidden layer of trained nets, and their accuracies.
+Supported: from N = 200 up, H̄ changes by no more than ±.05 nats a doubling (slope, an equivalence), and over the widths
+the ranks of H̄ and of the training accuracy correlate, seed by seed. Refuted: the slope lies wholly outside, or the
+correlation wholly below 0. Shown beside them: the largest contrast between widths from 200 up, and the validation
+accuracy that widths beyond 200 still gain.
+Controls: nets whose weights drift by a factor that grows with the width must have no settled slope; the share of errors
+in place of H̄ must correlate the other way.
+"""
+
+import numpy as np
+import pytest
+
+from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.statistics import at_least, at_most, largest_contrast, rank_correlations, slope_per_doubling, within
+from wndcheck.verdicts import Check, Claim
+
+
+def cells(profile, base_seed):
+    return profile.trained_cells(base_seed) + profile.violation_cells("drift", base_seed)
+
+
+CLAIM = Claim(
+    "width-saturation",
+    "§5, Fig. 2",
+    "Neuron entropy converges with the width and follows the training accuracy",
+    cells,
+    figures=("figure-2-entropy",),
+)
+pytestmark = pytest.mark.claim(CLAIM)
+
+SLOPE = Check("slope of H̄ per doubling of N from 200 up", within(-0.05, 0.05), level=True)
+CONTRAST = Check("largest difference of H̄ from N = 200 up", at_most(0.1), level=True, primary=False)
+FOLLOWS = Check("rank correlation of H̄ and training accuracy", at_least(0), unit="")
+GAIN = Check("validation accuracy gained beyond N = 200", at_most(0.01), level=True, primary=False, unit="")
+
+
+def settled(grid):
+    """The widths from 200 up; where there are too few for a slope, the three widest."""
+    wide = [width for width in grid.widths if width >= 200]
+    return grid.at(*(wide if len(wide) >= 3 else grid.widths[-3:]))
+
+
+@every_activation
+@every_hidden_layer
+def test_slope(decide, nets, activation, layer):
+    grid = settled(nets.trained(activation))
+    decide(SLOPE, slope_per_doubling(grid.widths, grid.of("entropy", layer)), grid)
+
+
+@every_activation
+@every_hidden_layer
+def test_contrast(decide, nets, activation, layer):
+    grid = settled(nets.trained(activation))
+    decide(CONTRAST, largest_contrast(grid.of("entropy", layer)), grid)
+
+
+@every_activation
+@every_hidden_layer
+def test_follows_accuracy(decide, nets, activation, layer):
+    grid = nets.trained(activation)
+    decide(FOLLOWS, rank_correlations(grid.raw("entropy")[:, :, layer - 1], grid.per_net("accuracy")))
+
+
+@every_activation
+def test_no_further_gain(decide, nets, profile, activation):
+    grid = nets.trained(activation).at(200, profile.widest)
+    accuracies = grid.per_net("validation_accuracy")
+    decide(GAIN, accuracies[-1] - accuracies[0], grid)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_drifting_nets_do_not_settle(decide, nets):
+    grid = nets.violating("drift")
+    decide(SLOPE, slope_per_doubling(grid.widths, grid.of("entropy", 1)), grid)
+
+
+@pytest.mark.control(must_be="refuted")
+@every_activation
+def test_errors_go_the_other_way(decide, nets, activation):
+    accuracies = nets.trained(activation).per_net("accuracy")
+    decide(FOLLOWS, rank_correlations(1 - np.array(accuracies), accuracies))

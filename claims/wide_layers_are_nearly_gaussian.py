@@ -1,0 +1,80 @@
+"""§1 and §5: "by central limit theorem, the activations are approximately Gaussians …; our results further suggest that
+the same holds for trained MLPs given reasonably wide layers".
+
+Measured: the negentropy of single neurons, ½ log 2πeσ² - H, zero for a Gaussian and otherwise above; its mean over
+every hidden layer of trained nets.
+Supported: it falls with log N (trend), and is at most .05 nats at the paper's widest (level). Refuted: one lies wholly
+outside. Shown beside them: the same over parameters and data (ensembles), and how far the pairs are from Gaussian, the
+information ι_c beyond what Gaussians of the same correlation share.
+Controls: uniform samples (.176 nats) must be refuted, Gaussian ones supported; sums of ever fewer uniform numbers,
+which the central limit theorem leaves ever less Gaussian, must have no falling trend.
+"""
+
+import numpy as np
+import pytest
+
+from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.simulations import negentropies
+from wndcheck.statistics import at_most, slope_per_doubling
+from wndcheck.verdicts import Check, Claim
+
+
+def cells(profile, base_seed):
+    return profile.trained_cells(base_seed) + profile.ensemble_cells(base_seed)
+
+
+CLAIM = Claim("gaussian-activations", "§1, §5", "Neurons of wide layers are nearly Gaussian, trained or not", cells)
+pytestmark = pytest.mark.claim(CLAIM)
+
+TREND = Check("slope of the negentropy per doubling of N", at_most(0))
+LEVEL = Check("negentropy at the widest", at_most(0.05), level=True)
+IN_ENSEMBLES = Check("negentropy in the widest ensembles", at_most(0.05), primary=False, replicate="ensembles")
+PAIRS = Check("ι_c less the Gaussian's at the widest", at_most(0.01), level=True, primary=False)
+
+
+def simulated(profile, base_seed, summands):
+    words = (CLAIM.id, base_seed, summands)
+    return [negentropies(*words, i, trials=64, m=1000, summands=summands).mean() for i in range(profile.experiments)]
+
+
+@every_activation
+@every_hidden_layer
+def test_trend(decide, nets, activation, layer):
+    grid = nets.trained(activation)
+    decide(TREND, slope_per_doubling(grid.widths, grid.of("negentropy", layer)), grid)
+
+
+@every_activation
+@every_hidden_layer
+def test_level(decide, nets, profile, activation, layer):
+    widest = nets.trained(activation).at(profile.widest)
+    decide(LEVEL, widest.of("negentropy", layer)[0], widest)
+
+
+@every_hidden_layer
+def test_in_ensembles(decide, nets, profile, layer):
+    widest = nets.ensembles().at(profile.ensembles.widths[-1])
+    decide(IN_ENSEMBLES, widest.of("negentropy", layer)[0], widest)
+
+
+@every_activation
+@every_hidden_layer
+def test_pairs(decide, nets, profile, activation, layer):
+    widest = nets.trained(activation).at(profile.widest)
+    decide(PAIRS, (widest.of("corrected_score", layer) - widest.of("gaussian_score", layer))[0], widest)
+
+
+@pytest.mark.control(must_be="refuted")
+def test_uniform_samples_are_not_gaussian(decide, profile, base_seed):
+    decide(LEVEL, simulated(profile, base_seed, summands=1))
+
+
+@pytest.mark.control(must_be="supported")
+def test_gaussian_samples_are_gaussian(decide, profile, base_seed):
+    decide(LEVEL, simulated(profile, base_seed, summands=0))
+
+
+@pytest.mark.control(must_be="refuted")
+def test_fewer_summands_are_less_gaussian(decide, profile, base_seed):
+    values = np.array([simulated(profile, base_seed, summands) for summands in (4, 2, 1)])
+    decide(TREND, slope_per_doubling([10, 50, 200], values))

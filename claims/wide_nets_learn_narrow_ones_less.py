@@ -1,0 +1,67 @@
+"""§4: "For N > 20, the ReLU activated nets achieve > 99% training accuracy and > 95% validation accuracy; the
+tanh-activated nets > 95% and > 92% respectively. However, with 5 ≤ N < 20, the performances were usually worse."
+
+Measured: accuracies of the trained nets on all training images and on the images apart.
+Supported: the mean accuracy at every width above 20 exceeds the paper's number (levels), and nets above 20 classify
+more of the training images than nets below, seed by seed. Refuted: one lies wholly below.
+Control: the same nets before training must fall short of the paper's numbers.
+"""
+
+import numpy as np
+import pytest
+
+from wndcheck.plugin.parametrized import every_activation, over_widths
+from wndcheck.profiles import NARROW, Profile
+from wndcheck.statistics import at_least
+from wndcheck.verdicts import Check, Claim
+
+CLAIM = Claim(
+    "accuracy", "§4", "Nets wider than 20 reach the paper's accuracies; narrower do worse", Profile.trained_cells
+)
+pytestmark = pytest.mark.claim(CLAIM)
+
+TRAINING = {"relu": at_least(0.99), "tanh": at_least(0.95)}
+VALIDATION = {"relu": at_least(0.95), "tanh": at_least(0.92)}
+WORSE = Check("training accuracy of N > 20 less that of N < 20", at_least(0), unit="")
+WORSE_APART = Check("validation accuracy of N > 20 less that of N < 20", at_least(0), unit="", primary=False)
+
+
+def pytest_generate_tests(metafunc):
+    over_widths(metafunc, NARROW + 1)
+
+
+def level(what, region):
+    return Check(f"{what} accuracy", region, level=True, unit="")
+
+
+def gained(grid, name):
+    widths, accuracies = np.array(grid.widths), grid.per_net(name)
+    return accuracies[widths > NARROW].mean(axis=0) - accuracies[widths < NARROW].mean(axis=0)
+
+
+@every_activation
+def test_training(decide, nets, activation, width):
+    decide(level("training", TRAINING[activation]), nets.trained(activation).at(width).per_net("accuracy")[0])
+
+
+@every_activation
+def test_validation(decide, nets, activation, width):
+    accuracies = nets.trained(activation).at(width).per_net("validation_accuracy")
+    decide(level("validation", VALIDATION[activation]), accuracies[0])
+
+
+@every_activation
+def test_narrow_is_worse(decide, nets, activation):
+    decide(WORSE, gained(nets.trained(activation), "accuracy"))
+
+
+@every_activation
+def test_narrow_is_worse_apart(decide, nets, activation):
+    decide(WORSE_APART, gained(nets.trained(activation), "validation_accuracy"))
+
+
+@pytest.mark.control(must_be="refuted")
+@every_activation
+def test_untrained_nets_fall_short(decide, nets, activation, width):
+    untrained = nets.trained(activation, stage=0).at(width)
+    decide(level("training", TRAINING[activation]), untrained.per_net("accuracy")[0])

@@ -1,0 +1,43 @@
+"""Whose layer is measured, when, and which of its neurons: all that names a draw."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from wndcheck.seeds import derived_seed
+
+
+class Place(NamedTuple):
+    """Whose layer it is and when: it names the draws of the null and of the controls."""
+
+    replicate: object  # a net's seed, or an ensemble's name
+    layer: int
+    epoch: int
+
+    def seed(self, purpose: str) -> int:
+        return derived_seed(self.replicate, purpose, self.layer, self.epoch)
+
+
+def layer_pairs(count: int, most: int, layer: int) -> np.ndarray:
+    """All pairs i < j of a layer's neurons, or a seeded sample of `most` of them: (P, 2), in order."""
+    pairs = np.stack(np.triu_indices(count, 1), axis=1)
+    if len(pairs) <= most:
+        return pairs
+    rng = np.random.default_rng(derived_seed("pairs", count, layer))
+    return pairs[np.sort(rng.choice(len(pairs), most, replace=False))]
+
+
+def sampled_neurons(purpose: str, count: int, most: int, layer: int) -> np.ndarray:
+    """Up to `most` of a layer's `count` neurons, ascending, the same for every net."""
+    rng = np.random.default_rng(derived_seed(purpose, count, layer))
+    return np.sort(rng.choice(count, min(most, count), replace=False))
+
+
+def layer_groups(count: int, size: int, most: int, layer: int) -> np.ndarray:
+    """`most` seeded draws of `size` different neurons of a layer, (most, size); none if it has too few."""
+    if count < size:
+        return np.empty((0, size), dtype=np.int64)
+    rng = np.random.default_rng(derived_seed("groups", count, size, layer))
+    return np.stack([rng.choice(count, size, replace=False) for _ in range(most)])
