@@ -5,14 +5,16 @@ Measured: the mean over a layer's pairs of ΔI - ΔH, and the share of ordered p
 the trained net; the largest over the hidden layers of a net, at every width above 20, and of the widest ensembles, in
 whose reading the proof is written.
 Supported: the mean is at most 0. Refuted: it lies wholly above. The share is shown and decides nothing: a single pair's
-ΔI carries the estimator's noise of .06 nats.
+ΔI carries the estimator's noise of .06 nats. Shown beside it: what the bound is for, that at the paper's widest the
+information itself does not grow, ΔI ≤ .01.
 Control: nets given a shared direction gain information without entropy, and must be refuted, in both readings.
 """
 
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, over_widths
+from wndcheck.plugin.parametrized import every_activation, every_hidden_layer, over_widths
 from wndcheck.profiles import NARROW
+from wndcheck.rules import INDEPENDENT
 from wndcheck.statistics import at_most
 from wndcheck.verdicts import Check, Claim
 
@@ -26,6 +28,7 @@ CLAIM = Claim("lemma-bound", "§3, eq. 7", "The information of a pair grows by n
 pytestmark = pytest.mark.claim(CLAIM)
 
 BOUND = Check("largest mean of ΔI - ΔH of a hidden layer", at_most(0))
+GROWTH = Check("Δι_c at the widest", INDEPENDENT, level=True, primary=False)
 IN_ENSEMBLES = Check("largest mean of ΔI - ΔH of a hidden layer", at_most(0), replicate="ensembles")
 SHARE = Check("largest share of pairs with ΔI > ΔH", at_most(0.05), primary=False, unit="")
 
@@ -48,6 +51,13 @@ def test_bound(decide, nets, activation, width):
 def test_share(decide, nets, activation, width):
     grid = nets.trained(activation).at(width)
     decide(SHARE, largest(grid, "lemma_broken"), grid)
+
+
+@every_activation
+@every_hidden_layer
+def test_information_does_not_grow(decide, nets, activation, layer):
+    widest, before = (nets.trained(activation, stage).widest for stage in (-1, 0))
+    decide(GROWTH, (widest.of("corrected_score", layer) - before.of("corrected_score", layer))[0], widest)
 
 
 def test_in_ensembles(decide, nets, profile):

@@ -4,8 +4,8 @@ the same holds for trained MLPs given reasonably wide layers".
 Measured: the negentropy of single neurons, ½ log 2πeσ² - H, zero for a Gaussian and otherwise above; its mean over
 every hidden layer of trained nets.
 Supported: it falls with log N (trend), and is at most .05 nats at the paper's widest (level). Refuted: one lies wholly
-outside. Shown beside them: the same over parameters and data (ensembles), and how far the pairs are from Gaussian, the
-information ι_c beyond what Gaussians of the same correlation share.
+outside. Shown beside them: the trend at the stages before the last; the same over parameters and data (ensembles); and
+how far the pairs are from Gaussian, the information ι_c beyond what Gaussians of the same correlation share.
 Controls: uniform samples (.176 nats) must be refuted, Gaussian ones supported; sums of ever fewer uniform numbers,
 which the central limit theorem leaves ever less Gaussian, must have no falling trend.
 """
@@ -13,7 +13,7 @@ which the central limit theorem leaves ever less Gaussian, must have no falling 
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.plugin.parametrized import every_activation, every_hidden_layer, over
 from wndcheck.simulations import negentropies
 from wndcheck.statistics import at_most, slope_per_doubling
 from wndcheck.verdicts import Check, Claim
@@ -29,7 +29,12 @@ pytestmark = pytest.mark.claim(CLAIM)
 TREND = Check("slope of the negentropy per doubling of N", at_most(0))
 LEVEL = Check("negentropy at the widest", at_most(0.05), level=True)
 IN_ENSEMBLES = Check("negentropy in the widest ensembles", at_most(0.05), primary=False, replicate="ensembles")
+AT_STAGES = Check("slope of the negentropy per doubling of N", at_most(0), primary=False)
 PAIRS = Check("ι_c less the Gaussian's at the widest", at_most(0.01), level=True, primary=False)
+
+
+def pytest_generate_tests(metafunc):
+    over(metafunc, "epoch", lambda profile: profile.training.stages[:-1])
 
 
 def simulated(profile, base_seed, summands):
@@ -42,6 +47,13 @@ def simulated(profile, base_seed, summands):
 def test_trend(decide, nets, activation, layer):
     grid = nets.trained(activation)
     decide(TREND, slope_per_doubling(grid.widths, grid.of("negentropy", layer)), grid)
+
+
+@every_activation
+@every_hidden_layer
+def test_at_stages(decide, nets, profile, activation, layer, epoch):
+    grid = nets.trained(activation, profile.training.stages.index(epoch))
+    decide(AT_STAGES, slope_per_doubling(grid.widths, grid.of("negentropy", layer)), grid)
 
 
 @every_activation

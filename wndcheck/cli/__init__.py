@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wndcheck.cli import fetch, measure, store
+from wndcheck.cli import calibrate, claims, expect, fetch, measure, plan, store
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -33,5 +33,13 @@ def main() -> None:
     """Put the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning" to the test."""
 
 
-for command in (fetch.fetch, measure.measure, store.store):
+for command in (
+    calibrate.calibrate,
+    claims.claims,
+    expect.expect,
+    fetch.fetch,
+    measure.measure,
+    plan.plan,
+    store.store,
+):
     main.add_command(command)

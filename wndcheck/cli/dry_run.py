@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wndcheck.cells import Cell
-from wndcheck.cli.plan import Plan
+from wndcheck.cli.outstanding import Outstanding
 from wndcheck.cli.words import say
 from wndcheck.costs import stack_bytes, training_flops
 from wndcheck.sweep.progress import spelled
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOG_WIDTH = 100  # columns where the output is no terminal
 
 
-def show(plan: Plan) -> None:
+def show(plan: Outstanding) -> None:
     """Print the table, and what its times rest on."""
     calibration = timed(plan) if plan.missing else None
     console = Console(highlight=False)
@@ -41,7 +41,7 @@ def show(plan: Plan) -> None:
     click.echo(fill(basis(plan, calibration) if calibration else "Nothing is left to do.", console.width))
 
 
-def row(cells: Sequence[Cell], plan: Plan, calibration: Calibration | None) -> list[str]:
+def row(cells: Sequence[Cell], plan: Outstanding, calibration: Calibration | None) -> list[str]:
     """How many cells there are and are measured; of the others, the nets, the work, the memory and the time."""
     missing = [cell for cell in cells if cell in plan.missing]
     counts = [str(len(cells)), str(len(cells) - len(missing))]
@@ -56,7 +56,7 @@ def row(cells: Sequence[Cell], plan: Plan, calibration: Calibration | None) -> l
     ]
 
 
-def timed(plan: Plan) -> Calibration:
+def timed(plan: Outstanding) -> Calibration:
     """What this machine takes, with the threads that a worker will have."""
     if plan.workers > 1:
         one_thread_each()
@@ -67,7 +67,7 @@ def timed(plan: Plan) -> Calibration:
     return calibrated(plan.missing, device)
 
 
-def basis(plan: Plan, calibration: Calibration) -> str:
+def basis(plan: Outstanding, calibration: Calibration) -> str:
     """What the times rest on."""
     workers = f"{plan.workers} workers" if plan.workers > 1 else "one worker"
     stacks = f"on {calibration.stacks} stacks of nets trained for some steps, and " if calibration.stacks else ""

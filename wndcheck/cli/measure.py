@@ -10,7 +10,7 @@ import click
 from wndcheck.cli.words import DATA, STORE, complain, here, say
 
 if TYPE_CHECKING:
-    from wndcheck.cli.plan import Plan
+    from wndcheck.cli.outstanding import Outstanding
 
 
 @click.command(short_help="Train and measure the nets of a profile.")
@@ -60,7 +60,7 @@ def measure(
     Exit status: 0 if all the cells are measured; 1 if data is missing or a cell failed, with the reason on standard
     error; 2 if the command line is wrong; 130 if it was interrupted.
     """
-    from wndcheck.cli.plan import planned
+    from wndcheck.cli.outstanding import planned
 
     try:
         plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
@@ -75,7 +75,7 @@ def measure(
     show(plan)
 
 
-def prepared_journal(plan: Plan, log: Path | None) -> Path:
+def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
     from wndcheck.sweep import journal
 
     path = log.expanduser() if log else plan.store.root / journal.FILE
@@ -86,7 +86,7 @@ def prepared_journal(plan: Plan, log: Path | None) -> Path:
     return path
 
 
-def carried_out(plan: Plan, journal: Path, data: Path | None) -> int:
+def carried_out(plan: Outstanding, journal: Path, data: Path | None) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.sweep.processes import Task, alone, termination_as_interruption, together

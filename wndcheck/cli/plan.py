@@ -1,69 +1,119 @@
-"""What `wndcheck measure` is about to do."""
+"""`wndcheck plan`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
 
-from wndcheck.cells import Cell
-from wndcheck.devices import resolve
-from wndcheck.profiles import named
-from wndcheck.storage.store import Store
-from wndcheck.sweep.selection import selected
-from wndcheck.sweep.workers import automatic_workers
+import click
 
+from wndcheck.cli.words import STORE, here
 
-@dataclass(frozen=True)
-class Plan:
-    """The cells asked for, by part of the profile, and who measures those that the store lacks."""
+if TYPE_CHECKING:
+    from wndcheck.reliability.planning import Line
 
-    name: str
-    parts: dict[str, tuple[Cell, ...]]
-    store: Store
-    device: str
-    most_workers: int
-
-    @cached_property
-    def missing(self) -> tuple[Cell, ...]:
-        return tuple(cell for cell in self.cells if not self.store.has(cell))
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """Each once, also where two parts have it."""
-        return tuple(dict.fromkeys(cell for cells in self.parts.values() for cell in cells))
-
-    @property
-    def workers(self) -> int:
-        return max(1, min(self.most_workers, len(self.missing)))
-
-    @property
-    def summary(self) -> str:
-        measured = len(self.cells) - len(self.missing)
-        half = sum(map(self.store.is_half_trained, self.missing))
-        todo = f"{len(self.missing)} to do"
-        if self.missing:
-            todo += f" on {resolve(self.device)} by {self.workers} worker{'s' * (self.workers > 1)}"
-        return f"{self.name}: {len(self.cells)} cells, {measured} measured, {half} half trained, {todo}"
+WIDTH = 150  # columns where the output is no terminal
+HEAD = ("claim", "check", "estimate ± sd", "claimed", "n", "supported", "refuted", "inconclusive", "worst", "for 90 %")
+HEAD += ("minutes",)
 
 
-def planned(
-    profile: str,
-    seed: int,
-    patterns: Sequence[str],
-    device: str,
+@click.command(short_help="Nets needed for a verdict, and the minutes they cost.")
+@click.argument("runs", metavar="[RUN_DIR]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--all", "every", is_flag=True, help="Every check, not only the neediest primary check of each claim.")
+@click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
+@click.option(
+    "--claims-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="claims",
+    show_default=True,
+    help="Where claims say which nets they need.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes that share the minutes.  [default: one a visible GPU, or one a core]",
+)
+@STORE
+def plan(
+    runs: tuple[Path, ...],
+    every: bool,
+    as_json: bool,
+    claims_folder: Path,
     workers: int | None,
     root: Path | None,
-    *,
-    make: bool,
-    say: Callable[[str], None],
-) -> Plan:
-    """The plan of a command line. ValueError or OSError, with what to type instead, where there can be none."""
-    parts = selected(named(profile), seed, patterns)
-    resolve(device)
-    store = Store(root, say, make=make)
-    for cell in {cell for cells in parts.values() for cell in cells} if make else ():
-        store.load(cell)  # puts aside what is damaged, which is then measured again
-    name = f"profile {profile}, seed {seed}"
-    return Plan(name, parts, store, device, workers or automatic_workers(device))
+) -> None:
+    """Print, for the checks of a run, how sure their verdicts are, the nets that give the right verdict with 90 %
+    probability, and the minutes that the nets lacking cost.
+
+    RUN_DIR is the folder of a report, with its verdicts.json; of several, with different base seeds, the values are
+    pooled.  [default: reports/latest]
+
+    Probabilities are for another run of as many nets (n), whose values are normal with the estimate for their mean and
+    the sd between nets. "worst" is the probability of a wrong verdict where the true mean lies on the margin. Minutes
+    are those of one check, from the seconds that the store's measurements took: other checks share its nets.
+
+    Exit status: 0; 2 if the command line is wrong, or there is no verdicts.json to read.
+    """
+    from wndcheck.reliability import planning
+    from wndcheck.reliability.minutes import Costs
+    from wndcheck.storage.store import Store
+    from wndcheck.sweep.workers import automatic_workers
+
+    try:
+        read = planning.read_runs(runs or (Path("reports/latest"),))
+        share = workers or automatic_workers("auto")
+        costs = Costs(claims_folder, Store(root, make=False), read[0].profile, read[0].base_seed)
+        found = planning.lines(read, costs, share)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(here(error)) from None
+    if as_json:
+        from wndcheck.report.files import strict_json
+
+        document = {"profile": read[0].profile, "base_seeds": [run.base_seed for run in read], "workers": share}
+        click.echo(strict_json(document | {"checks": [line.to_dict() for line in found]}), nl=False)
+        return
+    show(found if every else planning.neediest(found), basis(read[0].profile, [run.base_seed for run in read], share))
+
+
+def basis(profile: str, seeds: Sequence[int], workers: int) -> str:
+    from wndcheck.reliability.words import seeds as spelled
+
+    shared = f"{workers} workers" if workers > 1 else "one worker"
+    runs = f"base seed{'s' * (len(seeds) > 1)} {spelled(list(seeds))}"
+    return f"Profile {profile}, {runs}. Probabilities are of one more run of n; minutes are for {shared}."
+
+
+def show(found: Sequence[Line], rests_on: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for heading in HEAD:
+        table.add_column(heading, justify="left" if heading in HEAD[:2] else "right", overflow="fold")
+    for line in found:
+        table.add_row(*row(line))
+    console.print(table)
+    click.echo(fill(rests_on, console.width))
+
+
+def row(line: Line) -> list[str]:
+    from rich.markup import escape
+
+    from wndcheck.reliability.words import NOTHING, nets, percent, value
+
+    each, known = line.repeats, line.repeats.reliability
+    names = [escape(each.claim), escape(each.check), f"{value(known.mean)} ± {value(known.sd)}"]
+    start = [*names, str(each.last.rule.region), str(known.n)]
+    if not line.decided:
+        return [*start, *[NOTHING] * 4, "not decided", NOTHING]
+    rates = (known.rates.supported, known.rates.refuted, known.rates.inconclusive, known.worst)
+    minutes = "unknown" if isnan(line.minutes) else f"{line.minutes:.1f}"
+    return [*start, *map(percent, rates), nets(known.nets), minutes]

@@ -228,8 +228,8 @@ class ClaimsRun:
         if not workers.is_worker(self.config):
             self.ledger.enter(report)
 
-    def pytest_report_teststatus(self, report: pytest.TestReport):
-        finding = recorded(report.user_properties, FINDING)
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport):
+        finding = recorded(getattr(report, "user_properties", ()), FINDING)  # a report of collection has none
         if report.when == "call" and finding.get("outcome") == "inconclusive":
             return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
         return None

@@ -8,7 +8,14 @@ from wndcheck.report import accuracy, sensitivity
 from wndcheck.report.experiments import entropy_against, stabilisation
 from wndcheck.report.markdown import Section
 from wndcheck.report.measured import Measured
-from wndcheck.report.nets import dependence_figure, entropy_figure, readings_figure, trajectory_figure
+from wndcheck.report.nets import (
+    cifar10_figure,
+    convnet_figure,
+    dependence_figure,
+    entropy_figure,
+    readings_figure,
+    trajectory_figure,
+)
 from wndcheck.report.readings import readings_section
 from wndcheck.report.series import Figure
 from wndcheck.verdicts import Finding
@@ -18,6 +25,8 @@ STEMS = (
     "3-dependence",
     "both-readings",
     "trajectories",
+    "b1-cifar10",
+    "b2-convnets",
     "a1a-entropy-k",
     "a1b-entropy-m",
     "a1c-stabilisation",
@@ -37,6 +46,8 @@ def all_figures(document: dict[str, Any], measured: Measured) -> list[Figure]:
         dependence_figure(measured.trained, profile),
         readings_figure(measured.beside_ensembles, measured.ensembles, profile),
         trajectory_figure(measured.trained, profile),
+        cifar10_figure(measured.cifar10, profile),
+        convnet_figure(measured.convnets, profile),
         entropy_against("k", claims.get("entropy-against-k", ()), profile),
         entropy_against("m", claims.get("entropy-against-m", ()), profile),
         stabilisation(claims.get("stabilisation", ()), profile),

@@ -18,16 +18,40 @@ DATA_READING = "data"
 def entropy_figure(grids: dict[str, Grid], profile: str) -> Figure | None:
     """Figure 2: H̄ against the width, after training and at the start."""
     shown = {name: grid for name, grid in grids.items() if has(grid, "entropy")}
-    trained = [line for name, grid in shown.items() for line in grid_lines(name, grid, "entropy")]
-    initial = [
-        line
-        for name, grid in shown.items()
-        if epochs(grid) > 0
-        for line in grid_lines(name, replace(grid, stage=0), "entropy")
-    ]
+    lines = [line for name, grid in shown.items() for line in entropy_lines(name, grid)]
     title = f"Figure 2: mean neuron entropy against width ({profile} profile)"
-    caption = f"{grid_caption(shown)} Dashed: mean before training." if initial else grid_caption(shown)
-    return Figure("figure-2-entropy", title, caption, "width", "seed", (*trained, *initial)) if shown else None
+    return Figure("figure-2-entropy", title, entropy_caption(shown), "width", "seed", tuple(lines)) if shown else None
+
+
+def entropy_lines(activation: str, grid: Grid) -> list[Line]:
+    """H̄ after training, and before it."""
+    trained = grid_lines(activation, grid, "entropy")
+    return trained + (grid_lines(activation, replace(grid, stage=0), "entropy") if epochs(grid) > 0 else [])
+
+
+def entropy_caption(shown: dict[str, Grid]) -> str:
+    before = " Dashed: mean before training." if any(epochs(grid) > 0 for grid in shown.values()) else ""
+    return grid_caption(shown) + before
+
+
+def cifar10_figure(grid: Grid | None, profile: str) -> Figure | None:
+    """Figure B.1: H̄, ι and ι_c against the width, of ReLU nets on CIFAR-10."""
+    if not grid or not has(grid, "entropy"):
+        return None
+    scores = [line for name in ("score", "corrected_score") for line in grid_lines("relu", grid, name)]
+    title = f"Figure B.1: entropy and dependence of neurons on CIFAR-10 ({profile} profile)"
+    caption = f"{entropy_caption({'relu': grid})} Scores: linear up to 0.1, logarithmic above."
+    lines = (*entropy_lines("relu", grid), *scores)
+    return Figure("figure-b1-cifar10", title, caption, "width", "seed", lines)
+
+
+def convnet_figure(grid: Grid | None, profile: str) -> Figure | None:
+    """Figure B.2: H̄ against the width of the dense layers of convolutional nets on CIFAR-10."""
+    if not grid or not has(grid, "entropy"):
+        return None
+    title = f"Figure B.2: entropy of the dense layers of convolutional nets ({profile} profile)"
+    lines = tuple(entropy_lines("relu", grid))
+    return Figure("figure-b2-convnets", title, entropy_caption({"relu": grid}), "width", "seed", lines)
 
 
 def dependence_figure(grids: dict[str, Grid], profile: str) -> Figure | None:

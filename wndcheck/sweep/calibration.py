@@ -173,7 +173,7 @@ def timed_layers(cell: Cell, device: str) -> Line:
         piece = partial(summarised, layer, None)
         seconds = timed(lambda piece=piece: list(spread([piece] * threads, threads))) / threads
         measured = replace(cell.probe, most_pairs=len(pairs))
-        points.append((float(layer_estimates(neurons, measured, cell.activation)), seconds))
+        points.append((float(layer_estimates(neurons, measured)), seconds))
     return fitted(points)
 
 

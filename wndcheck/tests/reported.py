@@ -24,7 +24,6 @@ STAGES = (0, 1, 12)
 WHOLE = replace(
     QUICK,
     training=replace(QUICK.training, stages=STAGES),
-    cifar10=True,
     convnets=ConvNets(widths=(10, 50), nets=4, training=Training(0.01, 32, (0, 1))),
 )
 

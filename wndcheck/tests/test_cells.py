@@ -27,7 +27,16 @@ OTHER = {
     Training: {"learning_rate": 0.2, "batch_size": 32, "stages": (0, 1, 2)},
     Violation: {"kind": "shared", "strength": 0.2, "stages": (0, 2)},
     Unsaid: {"initial_gain": 2.0, "scaling": "unit", "held_out": 100},
-    Probe: {"images_per_class": 21, "seed": 1, "k": 4, "most_pairs": 11, "control_pairs": 9},
+    Probe: {
+        "images_per_class": 21,
+        "seed": 1,
+        "k": 4,
+        "most_pairs": 11,
+        "control_pairs": 9,
+        "transformed_pairs": 101,
+        "groups": 5,
+        "ablated": 4,
+    },
 }
 
 
@@ -97,7 +106,7 @@ def test_training_refuses_a_rate_or_batch_that_is_not_positive(rate: float, batc
 
 
 def test_violation_refuses_an_unknown_kind() -> None:
-    with pytest.raises(ValueError, match="violation 'drfit': expected 'drift' or 'shared'"):
+    with pytest.raises(ValueError, match="violation 'drfit': expected one of drift, shared, bottleneck"):
         Violation("drfit", 0.1)  # type: ignore[arg-type]
 
 

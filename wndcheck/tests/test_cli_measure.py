@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from wndcheck import profiles
 from wndcheck.cells import Training
 from wndcheck.cli import main
-from wndcheck.cli.plan import planned
+from wndcheck.cli.outstanding import planned
 from wndcheck.profiles import QUICK, Profile
 from wndcheck.storage.store import FOLDER, Store
 from wndcheck.sweep.journal import COLUMNS
@@ -33,7 +33,9 @@ TINY = replace(
     initial_width=6,
     probe=TINY_PROBE,
     violation_widths=(4,),
+    violation_width=4,
     sensitivity_width=5,
+    ensembles=replace(QUICK.ensembles, widths=(4,), initial_width=5, count=2, nets=10),
 )
 CELLS = TINY.trained_cells(0)
 ENDLESS = replace(TINY, name="endless", training=Training(0.01, 64, (0, 100_000)))
@@ -106,10 +108,10 @@ def test_options_name_the_cells_the_seed_the_store_and_the_log(tmp_path):
     options = ("--cells=initial", "--cells=* drift *", "--seed=1", "--store", tmp_path / "other", "--log")
     outcome = run(*options, tmp_path / "logs" / "log.tsv")
     assert outcome.exit_code == 0
-    assert outcome.stdout.startswith("3 cells measured")
+    assert outcome.stdout.startswith("4 cells measured")
     store = Store(tmp_path / "other", pytest.fail)
-    assert all(store.has(cell) for cell in (*TINY.initial_cells(1), *TINY.violation_cells("drift", 1)))
-    assert len((tmp_path / "logs" / "log.tsv").read_text(encoding="utf-8").splitlines()) == 4
+    assert all(store.has(cell) for cell in (*TINY.parts(1)["initial"], *TINY.violation_cells("drift", 1)))
+    assert len((tmp_path / "logs" / "log.tsv").read_text(encoding="utf-8").splitlines()) == 5
     assert not (tmp_path / "store").exists()
 
 
@@ -164,7 +166,7 @@ def test_missing_data_is_said_before_anything_is_trained(tmp_path):
             ["--cells=mpl"],
             "'mpl' names no cell of profile tiny: expected one of mlp, .* such as 'mnist-subset relu",
         ),
-        (["--cells=cifar10"], "profile tiny has no cells in its part 'cifar10'"),
+        (["--cells=convnets"], "profile tiny has no cells in its part 'convnets'"),
         (["--store={file}/store"], "the store .* cannot be made .*: name another folder with --store"),
         (["--log={file}/log"], "the log .* cannot be written .*: name another file with --log"),
         (["--fast"], "No such option"),
@@ -187,8 +189,8 @@ def test_a_dry_run_foretells_and_writes_nothing(tmp_path):
     assert rows[0] == ["part", "cells", "measured", "nets", "to", "do", "TFLOP", "largest", "stack", "about"]
     assert [row[:4] for row in rows[1:4]] == [
         ["mlp", "2", "0", "4"],
-        ["violations", "2", "0", "4"],
-        ["total", "4", "0", "8"],
+        ["violations", "5", "0", "10"],
+        ["total", "7", "0", "14"],
     ]
     assert all(re.fullmatch(r"\d+ (s|min \d+ s)", " ".join(row[7:])) for row in rows[1:4])
     assert "\x1b" not in outcome.stdout
@@ -202,8 +204,8 @@ def test_a_dry_run_of_what_is_measured_has_nothing_to_time(tmp_path):
     outcome = run("--cells=initial", "--dry-run")
     assert outcome.exit_code == 0
     assert [line.split() for line in outcome.stdout.splitlines()[1:3]] == [
-        ["initial", "2", "2", "0"],
-        ["total", "2", "2", "0"],
+        ["initial", "3", "3", "0"],
+        ["total", "3", "3", "0"],
     ]
     assert outcome.stdout.endswith("Nothing is left to do.\n")
     assert "timing" not in outcome.stderr

@@ -165,3 +165,11 @@ def test_a_cells_stack_is_the_convnet_of_its_width() -> None:
     assert all(torch.equal(a, b) for a, b in zip(stack.parameters(), expected.parameters(), strict=True))
     assert [z.shape[-1] for z in stack.pre_activations(IMAGES[0])] == layer_sizes(cell)[1:]
     assert stack.features(IMAGES[0]).shape[-1] == layer_sizes(cell)[0]  # type: ignore[operator]
+
+
+def test_features_enter_the_dense_layers() -> None:
+    stack = scattered()
+    entering = stack.features(IMAGES)
+    assert entering.shape == (3, 8, features())
+    for found, expected in zip(stack.dense.pre_activations(entering), stack.pre_activations(IMAGES), strict=True):
+        assert torch.equal(found, expected)

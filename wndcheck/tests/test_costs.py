@@ -9,11 +9,11 @@ import torch
 from wndcheck import costs
 from wndcheck.cells import Cell, Probe, Training, Unsaid, Violation
 from wndcheck.costs import cost, estimates, layer_sizes, parameters, stack_bytes, steps, training_flops, training_images
-from wndcheck.measurement import summaries
+from wndcheck.measurement import controls, layers, transformed
 from wndcheck.measurement.measuring import measure
 from wndcheck.measurement.probing import pre_activations
 from wndcheck.networks.stacks import build
-from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE
+from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
 from wndcheck.training.execution import Steps
 from wndcheck.training.loop import BatchOrder
 
@@ -69,8 +69,12 @@ def test_operations_of_a_convnet_by_hand() -> None:
     "cell",
     [
         TINY_CELL,
+        replace(TINY_CELL, activation="relu", width=30),
         replace(TINY_CELL, width=2, protocol=Training(0.1, 64, (0,))),
         replace(TINY_CELL, probe=Probe(images_per_class=20, most_pairs=7, control_pairs=4)),
+        replace(TINY_CELL, probe=replace(TINY_PROBE, transformed_pairs=7)),
+        replace(TINY_CELL, probe=replace(TINY_PROBE, control_pairs=0, transformed_pairs=0)),
+        replace(UNTRAINED, width=60, probe=replace(TINY_PROBE, transformed_pairs=900)),  # of 40 neurons
         replace(TINY_CELL, width=9, probe=Probe(images_per_class=20, control_pairs=9)),
         replace(TINY_CELL, probe=Probe(20, most_pairs=10, control_pairs=2)),
         replace(
@@ -78,16 +82,17 @@ def test_operations_of_a_convnet_by_hand() -> None:
         ),
         ENSEMBLES,
     ],
-    ids=lambda cell: f"{cell.label}, {cell.probe.control_pairs} controls",
+    ids=lambda cell: f"{cell.label}, {cell.probe.control_pairs} controls, {cell.probe.transformed_pairs} transformed",
 )
 def test_estimates_are_what_the_estimator_is_asked_for(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, estimate = [], summaries.pairwise_mi
+    asked, estimate = [], layers.pairwise_mi
 
-    def counted(x, *, pairs, n_shuffles, **options):
-        asked.append(len(pairs) * (1 + n_shuffles))
-        return estimate(x, pairs=pairs, n_shuffles=n_shuffles, **options)
+    def counted(x, *, pairs, null=None, **options):
+        asked.append(len(pairs) * (1 + options.get("n_shuffles", 8) * (null is not None)))
+        return estimate(x, pairs=pairs, null=null, **options)
 
-    monkeypatch.setattr(summaries, "pairwise_mi", counted)
+    for module in (layers, controls, transformed):
+        monkeypatch.setattr(module, "pairwise_mi", counted)
     found = measure(replace(cell, unsaid=Unsaid(held_out=9000)))
     assert not found["flagged"].any()  # else its controls would want fewer
     assert estimates(cell) == sum(asked)

@@ -22,6 +22,7 @@ from wndcheck.datasets import (
     data_root,
     dataset_digest,
     is_available,
+    layout,
     load,
     probe_indices,
     standardised,
@@ -30,7 +31,7 @@ from wndcheck.datasets import subset as subset_module
 from wndcheck.datasets.catalogue import CATALOGUE, Arrays, Specification, digest, verified
 from wndcheck.datasets.formats import read_cifar_binary, read_cifar_pickles, read_idx
 from wndcheck.datasets.layout import CIFAR10_BINARY, CIFAR10_PICKLES, MNIST_IDX
-from wndcheck.datasets.subset import build_subset, first_of_each_class, write_subset
+from wndcheck.datasets.subset import build_cifar10_subset, build_subset, cut, first_of_each_class, write_subset
 from wndcheck.tests.tiny import TINY, TINY_MNIST, idx, write_tiny
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST_IDX.files
@@ -84,6 +85,76 @@ def test_the_first_of_each_class_keep_file_order() -> None:
     labels = np.array([9, 8, 9, *range(10), *range(10)], np.uint8)
     assert first_of_each_class(labels, 1).tolist() == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]
     assert first_of_each_class(labels, 2).tolist() == [0, 1, 2, *range(3, 12), *range(13, 21)]
+
+
+def many(seed: int, per_class: tuple[int, int], shape: tuple[int, ...]) -> Arrays:
+    """Images in an order of their own, each class as often as given."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for count in per_class:
+        parts += [rng.integers(0, 256, (10 * count, *shape), np.uint8), rng.permutation(np.arange(10 * count) % 10)]
+    return Arrays(parts[0], parts[1].astype(np.uint8), parts[2], parts[3].astype(np.uint8))
+
+
+def test_the_cifar10_subset_is_the_first_images_of_each_class() -> None:
+    whole = many(0, (310, 105), (2, 2, 3))
+    part = build_cifar10_subset(whole)
+    assert np.bincount(part.train_labels).tolist() == [300] * 10
+    assert np.bincount(part.validation_labels).tolist() == [100] * 10
+    for images, labels, of, their, count in (
+        (part.train_images, part.train_labels, whole.train_images, whole.train_labels, 300),
+        (part.validation_images, part.validation_labels, whole.validation_images, whole.validation_labels, 100),
+    ):
+        seen = np.array([(their[:place] == label).sum() for place, label in enumerate(their)])
+        np.testing.assert_array_equal(images, of[seen < count])
+        np.testing.assert_array_equal(labels, their[seen < count])
+
+
+@needs("cifar10")
+def test_the_cifar10_subset_is_cut_out_of_the_whole() -> None:
+    part = load("cifar10-subset")
+    assert digest(build_cifar10_subset(load("cifar10"))) == part.sha256 == dataset_digest("cifar10-subset")
+    assert (part.train_images.shape, part.validation_images.shape) == ((3000, 32, 32, 3), (1000, 32, 32, 3))
+
+
+def small_cifar10(monkeypatch: pytest.MonkeyPatch, root: Path) -> Arrays:
+    """A CIFAR-10 of 301 and 101 images a class lies in the root; its subset."""
+    whole = many(1, (301, 101), (32, 32, 3))
+    part = build_cifar10_subset(whole)
+    counts = {"cifar10": (whole, 301, 101), "cifar10-subset": (part, 300, 100)}
+    for name, (arrays_, train, validation) in counts.items():
+        known = Specification(name, (32, 32, 3), (train,) * 10, (validation,) * 10, digest(arrays_))
+        monkeypatch.setitem(CATALOGUE, name, known)
+    images, labels = np.concatenate([whole[0], whole[2]]), np.concatenate([whole[1], whole[3]])
+    records = np.hstack([labels[:, None], images.transpose(0, 3, 1, 2).reshape(len(images), -1)])
+    folder = root / CIFAR10_BINARY.folder
+    folder.mkdir()
+    bounds = [602 * batch for batch in range(6)] + [len(records)]
+    for file, low, high in zip(CIFAR10_BINARY.files, bounds[:-1], bounds[1:], strict=True):
+        (folder / file).write_bytes(records[low:high].tobytes())
+    return part
+
+
+def test_the_cifar10_subset_is_loaded_from_cifar10s_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    part = small_cifar10(monkeypatch, tmp_path)
+    found = load("cifar10-subset", tmp_path)
+    assert (found.name, found.sha256) == ("cifar10-subset", digest(part))
+    np.testing.assert_array_equal(found.train_images, part.train_images)
+    np.testing.assert_array_equal(found.validation_labels, part.validation_labels)
+    assert is_available("cifar10-subset", tmp_path)
+
+
+def test_another_cut_of_cifar10_is_no_subset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    small_cifar10(monkeypatch, tmp_path)
+    monkeypatch.setattr(layout, "build_cifar10_subset", lambda whole: cut(whole, 300, 99))
+    with pytest.raises(DamagedData, match=r"the validation images are uint8 \(990, 32, 32, 3\), expected uint8"):
+        load("cifar10-subset", tmp_path)
+
+
+def test_a_missing_cifar10_subset_asks_for_the_whole(tmp_path: Path) -> None:
+    assert not is_available("cifar10-subset", tmp_path)
+    with pytest.raises(MissingData, match=rf"To fetch it, type: wndcheck fetch cifar10 --data {tmp_path}$"):
+        load("cifar10-subset", tmp_path)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ for module in sys.argv[1:]:
 """
 LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "devices", "plugin", "costs")
 LIGHT += ("storage.store", "storage.inventory", "storage.merging", "sweep.filling", "sweep.processes", "sweep.workers")
-LIGHT += ("networks.architectures", "report", "cli.plan", "cli.dry_run")
+LIGHT += ("networks.architectures", "report", "cli.outstanding", "cli.dry_run")
+LIGHT += ("reliability.planning", "reliability.seeding", "reliability.tables")
 
 
 def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:

@@ -1,23 +1,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log, sqrt
+from math import log
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from wndcheck.cells import Activation, Probe, Training, Violation
+from wndcheck.cells import Activation, Training, Violation
 from wndcheck.estimators import PairwiseInformation
+from wndcheck.measurement.layers import compared
 from wndcheck.measurement.loading import load
 from wndcheck.measurement.measuring import measure
-from wndcheck.measurement.probing import accuracy
-from wndcheck.measurement.summaries import Place, compared, controls, layer_pairs
+from wndcheck.measurement.places import sampled_neurons
+from wndcheck.measurement.probing import accuracy, importance
 from wndcheck.networks.stacks import build
-from wndcheck.records import LAYER_QUANTITIES, PLANTED_CORRELATION, Measurement, record_shapes
-from wndcheck.tests.tiny import TINY_CELL, TINY_TRAINING, UNTRAINED
+from wndcheck.records import DATA_QUANTITIES, LAYER_QUANTITIES, Measurement, record_shapes
+from wndcheck.tests.tiny import LAST_STAGE, TINY_CELL, TINY_TRAINING, UNTRAINED, unmeasured
 from wndcheck.training.execution import steps_on
 from wndcheck.training.loop import BatchOrder, train
 
@@ -32,10 +31,12 @@ def measured() -> Measurement:
 
 def test_a_small_cell_gives_finite_numbers_in_the_records_shapes(measured: Measurement) -> None:
     assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(TINY_CELL)
-    assert set(measured.arrays) == set(LAYER_QUANTITIES) | {"pair_quantiles", "accuracy", "validation_accuracy"}
-    for name, array in measured.arrays.items():
-        assert array.dtype == np.float64, name
-        assert np.isfinite(array).all(), name
+    others = {"pair_quantiles", "accuracy", "validation_accuracy"}
+    assert set(measured.arrays) == set(LAYER_QUANTITIES) | set(DATA_QUANTITIES) | others
+    for name, blank in unmeasured(TINY_CELL).items():
+        assert measured[name].dtype == np.float64, name
+        np.testing.assert_array_equal(np.isnan(measured[name]), blank, err_msg=name)
+        assert not np.isinf(measured[name]).any(), name
 
 
 def test_the_numbers_are_what_they_are_named_for(measured: Measurement) -> None:
@@ -49,11 +50,12 @@ def test_the_numbers_are_what_they_are_named_for(measured: Measurement) -> None:
     assert not measured["flagged"].any()
 
 
-def test_accuracies_are_of_the_training_and_of_the_validation_images(measured: Measurement) -> None:
+def test_accuracies_and_importance_are_those_of_the_nets_and_the_images(measured: Measurement) -> None:
     cpu, seeds = torch.device("cpu"), TINY_CELL.seeds
     data = load(TINY_CELL, cpu, None)
     stack = build(TINY_CELL, seeds, data.images.shape[1], cpu)
     steps = steps_on(stack, data.images, data.labels, TINY_TRAINING)
+    ablated = [sampled_neurons("ablated", 6, TINY_CELL.probe.ablated, layer) for layer in range(4)]
     stages = []
     for epoch, is_stage in train(steps, BatchOrder(seeds, len(data.images)), TINY_TRAINING):
         if not is_stage:
@@ -65,12 +67,15 @@ def test_accuracies_are_of_the_training_and_of_the_validation_images(measured: M
         assert (trained_on != accuracy(stack, data.probe, data.probe_labels)).all()
         np.testing.assert_allclose(measured["accuracy"][row], trained_on, rtol=0, atol=1e-9)
         np.testing.assert_allclose(measured["validation_accuracy"][row], validated_on, rtol=0, atol=1e-9)
+        matters = importance(stack, data.probe, ablated)
+        assert (matters > 0).all()
+        np.testing.assert_allclose(measured["importance"][row, :, :-1], matters, rtol=0, atol=1e-9)
         stages.append(row)
     assert stages == [0, 1]
 
 
 def test_nothing_has_changed_at_stage_0(measured: Measurement) -> None:
-    for name in ("entropy_change", "lemma_excess", "lemma_broken"):
+    for name in ("entropy_change", "lemma_excess", "lemma_broken", "distribution_change"):
         assert not measured[name][0].any(), name
     np.testing.assert_allclose(measured["entropy_change"][1], measured["entropy"][1] - measured["entropy"][0])
     assert (np.abs(measured["entropy_change"][1]) > 1e-3).all()
@@ -93,7 +98,16 @@ def test_a_net_measures_the_same_alone(measured: Measurement, member: int) -> No
 def test_later_stages_do_not_disturb_earlier_ones(measured: Measurement) -> None:
     stage_0 = measure(UNTRAINED)
     for name in LAYER_QUANTITIES:
-        np.testing.assert_array_equal(stage_0[name][0], measured[name][0], err_msg=name)
+        if name.startswith(LAST_STAGE):  # which stage 0 is here, and is not there
+            assert np.isfinite(stage_0[name][0, :, 0]).all(), name
+        else:
+            np.testing.assert_array_equal(stage_0[name][0], measured[name][0], err_msg=name)
+
+
+def test_what_is_never_trained_is_not_classified() -> None:
+    found = measure(UNTRAINED)
+    for name, blank in unmeasured(UNTRAINED).items():
+        np.testing.assert_array_equal(np.isnan(found[name]), blank, err_msg=name)
 
 
 def test_provenance_tells_what_made_it(measured: Measurement) -> None:
@@ -143,33 +157,6 @@ def test_planted_violations_are_measured_as_planted() -> None:
     assert (shared["score"][1, :, 0] > shared["score"][0, :, 0] + 0.1).all()
 
 
-def test_controls_find_what_is_planted_and_nothing_more() -> None:
-    z = np.random.default_rng(5).standard_normal((1000, 101)) * np.geomspace(1e-3, 1e3, 101)
-    found = [controls(z.astype(np.float32), Place(seed, 0, 0), Probe(), "cpu") for seed in range(4)]
-    # An estimate of one pair errs by about .04 nats (sd, 1000 samples); 400 pairs, half of them sharing a neuron.
-    error = 4 * 0.04 * sqrt(2 / 400)
-    expected = -0.5 * log(1 - PLANTED_CORRELATION**2)
-    assert abs(np.mean([f["shuffled_score"] for f in found]) - 0) < error
-    # Corrected by a shuffle of the mix, 3H keeps a bias at ρ = .3 well below this.
-    assert abs(np.mean([f["planted_score"] for f in found]) - expected) < error
-
-
-def test_controls_break_whatever_dependence_there_was() -> None:
-    one = np.random.default_rng(5).standard_normal((1000, 1))
-    z = one + 0.1 * np.random.default_rng(6).standard_normal((1000, 30))
-    found = controls(z, Place(0, 0, 0), Probe(), "cpu")
-    assert abs(found["shuffled_score"]) < 4 * 0.04 * sqrt(2 / 29)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("alive", [0, 1])
-def test_controls_of_a_dead_layer_are_nan(alive: int) -> None:
-    z = np.zeros((200, 5))
-    z[:, :alive] = np.random.default_rng(0).standard_normal((200, alive))
-    found = controls(z, Place(0, 0, 0), TINY_CELL.probe, "cpu")
-    assert list(found) == ["shuffled_score", "planted_score"]
-    assert np.isnan(list(found.values())).all()  # type: ignore[arg-type]
-
-
 def result(entropy: list[float], pair_mi: list[float], flags: dict[int, str] | None = None) -> PairwiseInformation:
     """Three neurons and their three pairs, nulls 0, .1 and .2."""
     pairs = np.array([[0, 1], [0, 2], [1, 2]])
@@ -215,25 +202,3 @@ def test_summaries_of_a_dead_layer_are_nan() -> None:
     found = compared(dead, dead)
     assert found.pop("flagged") == 1
     assert all(np.isnan(value).all() for value in found.values())  # type: ignore[call-overload]
-
-
-@settings(deadline=None)
-@given(st.integers(2, 60), st.integers(1, 400), st.integers(0, 4))
-def test_layer_pairs(count: int, most: int, layer: int) -> None:
-    pairs = layer_pairs(count, most, layer)
-    assert len(pairs) == min(most, count * (count - 1) // 2)
-    assert (pairs[:, 0] < pairs[:, 1]).all()
-    assert pairs.min() >= 0
-    assert pairs.max() < count
-    assert len(np.unique(pairs, axis=0)) == len(pairs)
-    np.testing.assert_array_equal(pairs, sorted(pairs.tolist()))
-    np.testing.assert_array_equal(layer_pairs(count, most, layer), pairs)
-
-
-def test_layer_pairs_sample_all_neurons_alike_and_each_layer_anew() -> None:
-    first, second = layer_pairs(200, 2000, 0), layer_pairs(200, 2000, 1)
-    shared = len(set(map(tuple, first.tolist())) & set(map(tuple, second.tolist())))
-    assert shared < 400  # 2000 of 19,900 twice: 201 expected, standard error 13
-    # A neuron is in 20 of the 2000 pairs, standard deviation about √20.
-    counts = np.bincount(first.ravel(), minlength=200)
-    assert abs(counts - 20).max() < 5 * sqrt(20)

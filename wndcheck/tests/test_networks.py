@@ -180,3 +180,36 @@ def test_a_cells_stack_has_its_shape_gain_and_seeds(activation: Activation) -> N
     assert stack.activation == activation
     assert [weight.shape[1:] for weight in stack.weights] == [(784, 6), (6, 6), (6, 6), (6, 6), (6, 10)]
     assert all(torch.equal(a, b) for a, b in zip(stack.parameters(), expected.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_enters_a_layer_leads_from_there_to_the_same_logits(activation: Activation) -> None:
+    stack, (x, _) = scattered(activation), batch()
+    entering, z = stack.propagated(x)
+    assert [layer.shape[-1] for layer in entering] == [20, 8, 8, 8, 8]
+    assert entering[0] is x
+    for lowest in range(5):
+        later, above = stack.propagated(entering[lowest], lowest)
+        assert all(torch.equal(a, b) for a, b in zip(later, entering[lowest:], strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(above, z[lowest:], strict=True))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_net_without_a_neuron_is_one_in_which_nothing_listens_to_it(activation: Activation) -> None:
+    stack, (x, _) = scattered(activation), batch()
+    entering, z = stack.propagated(x)
+    for layer, neuron in enumerate((0, 7, 3, 5)):
+        kept = entering[layer + 1].clone()
+        found = stack.without(neuron, layer, entering[layer + 1])
+        assert torch.equal(entering[layer + 1], kept)
+        deaf = scattered(activation)
+        with torch.no_grad():
+            deaf.weights[layer + 1][:, neuron] = 0
+        torch.testing.assert_close(found, deaf(x), rtol=0, atol=1e-13)
+        assert not torch.allclose(found, z[-1], atol=1e-3)
+
+
+def test_a_perceptron_is_dense_from_its_inputs_on() -> None:
+    stack, (x, _) = scattered("relu"), batch()
+    assert stack.dense is stack
+    assert stack.features(x) is x

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
-from wndcheck.cells import Training, Violation
+from wndcheck.cells import Cell, Training, Violation, ViolationKind
 from wndcheck.datasets import dataset_digest
 from wndcheck.networks.violations import shared_variance
-from wndcheck.profiles import ACTIVATIONS, FULL, NARROW, PROFILES, QUICK, VIOLATIONS, Profile, named
+from wndcheck.profiles import (
+    ACTIVATIONS,
+    CIFAR10_ACCURACY,
+    FULL,
+    NARROW,
+    PROFILES,
+    QUICK,
+    TRENDS,
+    VIOLATIONS,
+    Profile,
+    named,
+)
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
@@ -60,10 +72,12 @@ def test_initial_cells_train_nothing(profile: Profile) -> None:
 
 @every_profile
 @pytest.mark.parametrize("kind", VIOLATIONS)
-def test_violation_cells_grow_with_the_width(profile: Profile, kind: str) -> None:
+def test_violation_cells_grow_with_the_width_where_the_violation_does(profile: Profile, kind: str) -> None:
     cells = profile.violation_cells(kind, 0)
-    assert [cell.width for cell in cells] == list(profile.violation_widths)
+    widths = list(profile.violation_widths) if kind in TRENDS else [profile.violation_width]
+    assert [cell.width for cell in cells] == widths
     for cell in cells:
+        assert cell.probe.control_pairs == 0
         assert isinstance(cell.protocol, Violation)
         assert cell.protocol.kind == kind
     assert VIOLATIONS[kind].strength > 0
@@ -72,10 +86,65 @@ def test_violation_cells_grow_with_the_width(profile: Profile, kind: str) -> Non
 
 
 @every_profile
+def test_every_kind_of_violation_is_planted_and_lies_within_its_nets(profile: Profile) -> None:
+    assert set(VIOLATIONS) == set(get_args(ViolationKind)) > set(TRENDS)
+    assert {cell.kind for cell in profile.parts(0)["violations"]} == set(VIOLATIONS)
+    assert 1 <= VIOLATIONS["bottleneck"].strength < profile.violation_width
+    assert 1 <= VIOLATIONS["tied"].strength < profile.violation_width
+    assert 0 < VIOLATIONS["constant"].strength <= 1
+
+
+@every_profile
+def test_cifar10_cells_are_relu_perceptrons_at_every_width(profile: Profile) -> None:
+    cells = profile.cifar10_cells(0)
+    assert [cell.width for cell in cells] == list(profile.cifar10.widths)
+    assert len(cells) >= 3
+    for cell in cells:
+        assert (cell.dataset, cell.activation, cell.architecture) == (profile.cifar10.dataset, "relu", "mlp")
+        assert (cell.protocol, cell.probe) == (profile.cifar10.training, profile.probe)
+        assert len(cell.seeds) == profile.cifar10.nets >= 4
+    assert cells == profile.parts(0)["cifar10"]
+    assert profile.cifar10.dataset.startswith("cifar10")
+
+
+@every_profile
+def test_initial_ensembles_are_wide_and_never_trained(profile: Profile) -> None:
+    cell, groups = profile.initial_ensemble(0), profile.ensembles
+    assert (cell.activation, cell.width, cell.protocol.stages) == ("relu", groups.initial_width, (0,))
+    assert (cell.ensembles, cell.nets_per_ensemble) == (groups.count, groups.nets)
+    assert groups.initial_width > max(groups.widths)
+    assert cell in profile.parts(0)["initial"]
+    assert replace(cell, width=groups.widths[0], protocol=groups.training) == profile.ensemble(groups.widths[0], 0)
+
+
+@every_profile
+def test_violating_ensembles_are_of_the_narrowest_and_the_widest(profile: Profile) -> None:
+    cells = profile.violating_ensemble_cells(0)
+    assert [cell.width for cell in cells] == [profile.ensembles.widths[0], profile.ensembles.widths[-1]]
+    assert {(cell.kind, cell.ensembles) for cell in cells} == {("shared", profile.ensembles.count)}
+
+
+@every_profile
+def test_each_sort_of_net_has_its_bar(profile: Profile) -> None:
+    def bar(cell: Cell, width: int) -> float:
+        return profile.trained_bar(replace(cell, width=width))
+
+    relu, cifar10 = profile.trained("relu", 50, 0), profile.cifar10_cells(0)[0]
+    assert bar(relu, NARROW) == bar(cifar10, NARROW) == profile.narrow_accuracy
+    assert bar(relu, NARROW + 1) == profile.trained_accuracy
+    assert bar(cifar10, NARROW + 1) == CIFAR10_ACCURACY
+    ensemble = profile.ensemble(profile.ensembles.widths[0], 0)
+    assert bar(ensemble, 5) == bar(ensemble, 500) == profile.ensembles.trained_accuracy
+    for cell in profile.convnet_cells(0):
+        assert bar(cell, 200) == CIFAR10_ACCURACY
+    # All above chance, which is .1.
+    assert 0.1 < profile.narrow_accuracy <= CIFAR10_ACCURACY < profile.trained_accuracy
+
+
+@every_profile
 def test_no_two_cells_share_a_key_and_bases_share_no_net(profile: Profile) -> None:
-    def cells(base: int) -> list:
-        planted = [cell for kind in VIOLATIONS for cell in profile.violation_cells(kind, base)]
-        return [*profile.trained_cells(base), *profile.initial_cells(base), *planted]
+    def cells(base: int) -> list[Cell]:
+        return [cell for part in profile.parts(base).values() for cell in part]
 
     first, second = cells(0), cells(1)
     keys = {cell.key for cell in first + second}

@@ -13,14 +13,15 @@ from wndcheck import devices
 from wndcheck.cells import Cell, Probe, Unsaid, Violation
 from wndcheck.costs import stack_bytes
 from wndcheck.estimators import pairwise_mi
+from wndcheck.measurement.layers import Layer, summarised
 from wndcheck.measurement.loading import load
 from wndcheck.measurement.measuring import measure
+from wndcheck.measurement.places import Place, layer_pairs
 from wndcheck.measurement.probing import accuracy
 from wndcheck.measurement.readings import FORMS, EnsembleReading, ensemble_name, images_shown, reading_of
-from wndcheck.measurement.summaries import Place, layer_pairs
 from wndcheck.networks.mlp import StackedMLP
 from wndcheck.records import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
-from wndcheck.tests.tiny import TINY_CELL
+from wndcheck.tests.tiny import TINY_CELL, unmeasured
 from wndcheck.training.execution import Steps
 from wndcheck.training.loop import BatchOrder, train
 
@@ -77,13 +78,14 @@ def test_an_ensembles_images_are_its_own() -> None:
 
 def test_the_record_has_both_forms(measured: Measurement) -> None:
     assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(CELL)
-    quantities = {*LAYER_QUANTITIES, "pair_quantiles"}
+    quantities = {*LAYER_QUANTITIES, "pair_quantiles"}  # and none of DATA_QUANTITIES
     others = {"accuracy", "validation_accuracy", "diverged"}
     assert set(measured.arrays) == quantities | {SAME_IMAGE + name for name in quantities} | others
     assert measured["score"].shape == measured[SAME_IMAGE + "score"].shape == (2, 3, 5)
     assert measured["accuracy"].shape == measured["diverged"].shape == (2, 3)
-    for name, array in measured.arrays.items():
-        assert np.isfinite(array).all(), name
+    for name, blank in unmeasured(CELL).items():
+        np.testing.assert_array_equal(np.isnan(measured[name]), blank, err_msg=name)
+        assert not np.isinf(measured[name]).any(), name
     assert not measured["diverged"].any()
     assert (measured["score"] != measured[SAME_IMAGE + "score"]).all()
 
@@ -184,6 +186,23 @@ def seen(cell: Cell) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     shapes = {name: array.shape for name, array in EnsembleReading(cell, cell.seeds, "cpu").seen.items()}
     return {name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()}
+
+
+def test_an_ensembles_record_is_what_its_layers_are_measured_to_be() -> None:
+    cell = replace(CELL, seeds=tuple(range(60)), ensembles=2)
+    watched = seen(cell)
+    found = result(EnsembleReading.joined(cell, [watched], "cpu"))
+    for form in FORMS:
+        for number in (0, 4):  # tanh comes after the one, nothing after the other
+            initial, pairs = None, layer_pairs(6 if number == 0 else 10, 10, number)
+            for row in (0, 1):
+                z = watched[f"{form}z_{number}"][row, 30:]
+                place = Place("ensemble from 30" + form, number, row)
+                layer = Layer(z, pairs, place, cell.probe, None if number else "tanh", row == 1, "cpu")
+                numbers, initial = summarised(layer, initial)
+                assert {"negentropy", "gaussian_score", "planted_strong_score"} < set(numbers)
+                for name, value in numbers.items():
+                    np.testing.assert_array_equal(found[form + name][row, 1, number], value, err_msg=form + name)
 
 
 def test_a_diverged_net_is_no_sample() -> None:

@@ -116,7 +116,7 @@ def test_every_group_has_its_table() -> None:
     assert [part for part in section.paragraphs if part.startswith("###")] == [
         "### ReLU perceptrons on mnist-subset",
         "### tanh perceptrons on mnist-subset",
-        "### ReLU perceptrons on cifar10",
+        "### ReLU perceptrons on cifar10-subset",
         "### ReLU convnets on cifar10",
         "### ReLU ensembles of perceptrons on mnist-subset",
     ]

@@ -40,13 +40,13 @@ def test_several_patterns_name_what_any_of_them_does():
 @pytest.mark.parametrize("pattern", ["relu", "MLP", "", "mnist relu N=51 *"])
 def test_a_pattern_that_names_nothing_is_an_error_though_another_names_some(pattern):
     said = (
-        f"{pattern!r} names no cell of profile quick: expected one of mlp, initial, violations, ensembles, "
-        "sensitivity, or a pattern for labels such as 'mnist-subset relu N=5 ×8 12 epochs of 64'"
+        f"{pattern!r} names no cell of profile quick: expected one of mlp, cifar10, initial, violations, "
+        "ensembles, sensitivity, or a pattern for labels such as 'mnist-subset relu N=5 ×8 12 epochs of 64'"
     )
     with pytest.raises(ValueError, match=re.escape(said)):
         selected(QUICK, 0, ["mlp", pattern])
 
 
 def test_a_part_that_the_profile_leaves_empty_is_an_error():
-    with pytest.raises(ValueError, match="profile quick has no cells in its part 'cifar10': expected one of mlp, "):
-        selected(QUICK, 0, ["cifar10"])
+    with pytest.raises(ValueError, match="profile quick has no cells in its part 'convnets': expected one of mlp, "):
+        selected(QUICK, 0, ["convnets"])

@@ -18,7 +18,7 @@ import wndcheck
 from wndcheck.cells import Cell, Probe, Training
 from wndcheck.datasets.catalogue import Arrays, Specification, digest
 from wndcheck.datasets.layout import MNIST_IDX
-from wndcheck.records import Measurement, record_shapes
+from wndcheck.records import SAME_IMAGE, Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
 TINY = Arrays(
@@ -48,6 +48,7 @@ def write_tiny(root: Path, arrays: Arrays = TINY) -> Path:
 TINY_PROBE = Probe(images_per_class=20, most_pairs=10, control_pairs=8)
 TINY_TRAINING = Training(0.1, 64, (0, 1))
 TINY_CELL = Cell("mnist-subset", "tanh", 6, (0, 1), TINY_TRAINING, TINY_PROBE)
+LAST_STAGE = ("post_", "folded_", "total_correlation")  # what begins so is measured at no other
 UNTRAINED = replace(TINY_CELL, protocol=replace(TINY_TRAINING, stages=(0,)))
 
 
@@ -57,6 +58,24 @@ def random_measurement(cell: Cell, seed: int = 0) -> Measurement:
     arrays = {name: rng.standard_normal(shape) for name, shape in record_shapes(cell).items()}
     arrays["score"][-1, 0, 0] = np.nan
     return Measurement(cell, arrays, {"made": "then", "seconds": {"training": 1.5}})
+
+
+def unmeasured(cell: Cell) -> dict[str, NDArray[np.bool_]]:
+    """Where the record of a cell that trained well holds no number because none is meant to be there."""
+    masks = {name: np.zeros(shape, dtype=bool) for name, shape in record_shapes(cell).items()}
+    for form in ("", SAME_IMAGE) if cell.ensembles else ("",):
+        for name in masks:
+            if name.startswith(tuple(form + start for start in LAST_STAGE)):
+                masks[name][:-1] = True
+            if name.startswith((f"{form}post_", f"{form}folded_")):
+                masks[name][:, :, -1] = True  # nothing comes after logits
+                masks[name][...] |= cell.activation == "relu" and name.endswith("_3h")
+    if not cell.ensembles:
+        masks["importance"][:, :, -1] = True
+    if len(cell.protocol.stages) == 1:  # never trained
+        for name in {"accuracy", "validation_accuracy", "importance"} & set(masks):
+            masks[name][...] = True
+    return masks
 
 
 class Log:

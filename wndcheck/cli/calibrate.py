@@ -1,0 +1,172 @@
+"""`wndcheck calibrate`."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wndcheck.cli.words import DATA, STORE, complain, here, say
+
+if TYPE_CHECKING:
+    from wndcheck.reliability.calibration import Calibration
+    from wndcheck.reliability.reading import VerdictFile
+    from wndcheck.reliability.seeding import Series
+
+
+@click.command(short_help="Verdicts of a profile under many base seeds.")
+@click.option("--seeds", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Base seeds.")
+@click.option("--first", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The first one.")
+@click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
+@click.option(
+    "--claims-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="claims",
+    show_default=True,
+    help="The claims to decide.",
+)
+@STORE
+@DATA
+@click.option(
+    "--report-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where calibration.md and calibration.csv go.  [default: reports/calibration-PROFILE]",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the runs are kept, a folder a seed.  [default: calibration/PROFILE in the store's folder]",
+)
+@click.option("--workers", metavar="auto|N", default="auto", show_default=True, help="Processes of a run.")
+@click.option("--again", is_flag=True, help="Run seeds anew whose runs are kept.")
+@click.pass_context
+def calibrate(
+    context: click.Context,
+    seeds: int,
+    first: int,
+    profile: str,
+    claims_folder: Path,
+    root: Path | None,
+    data: Path | None,
+    report_folder: Path | None,
+    work: Path | None,
+    workers: str,
+    again: bool,
+) -> None:
+    """Decide all claims under many base seeds, whose nets differ, and report how often each verdict falls, the rates of
+    wrong verdicts, and the nets that each check needs.
+
+    A seed's run is kept, and not run again while the claims' files, the profile and the version of wndcheck are the
+    same; a run that failed is. Ctrl-C costs the run that is under way, not the nets it has measured.
+
+    Exit status: 0 if no claim and no check was supported under one seed and refuted under another; 1 if one was, or if
+    a run failed; 2 if the command line is wrong; 130 if it was interrupted.
+    """
+    from filelock import FileLock, Timeout
+
+    from wndcheck.reliability.seeding import Series
+    from wndcheck.storage.store import store_root
+    from wndcheck.sweep.processes import termination_as_interruption
+
+    work = work or store_root(root) / "calibration" / profile
+    series = Series(claims_folder, profile, work.expanduser(), root, data, workers)
+    try:
+        check(series)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(here(error)) from None
+    try:
+        with FileLock(series.work / ".lock", timeout=0), termination_as_interruption():
+            calibration = carried_out(series, range(first, first + seeds), again)
+            status = written(calibration, series, report_folder or Path("reports") / f"calibration-{profile}")
+    except KeyboardInterrupt:
+        say("wndcheck: interrupted: finished runs are kept, and the same command goes on from there")
+        status = 130
+    except Timeout:
+        raise click.UsageError(
+            f"another calibration is at work in {series.work}: wait for it, or name another folder with --work"
+        ) from None
+    except OSError as error:
+        complain(error)
+        status = 1
+    context.exit(status)
+
+
+def check(series: Series) -> None:
+    """Make the folder of the runs. ValueError or OSError, with what to type instead, for what cannot be run."""
+    from wndcheck.expectations import FILE
+    from wndcheck.profiles import named
+
+    named(series.profile)
+    if not (series.claims / FILE).is_file():
+        raise ValueError(f"{series.claims} has no {FILE}: name the folder of the claims with --claims-folder")
+    if series.workers != "auto" and not (series.workers.isdecimal() and int(series.workers) > 0):
+        raise ValueError(f"--workers {series.workers}: expected auto, or a number from 1")
+    try:
+        series.work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"the folder {series.work} cannot be made ({error.strerror}): name another one with --work"
+        ) from error
+
+
+def carried_out(series: Series, seeds: range, again: bool) -> Calibration:
+    """Run what is not kept, and read it all; a line a seed."""
+    from wndcheck.reliability.calibration import Calibration
+
+    runs: list[VerdictFile] = []
+    failed: dict[int, str] = {}
+    for place, seed in enumerate(seeds, 1):
+        began = time.monotonic()
+        kept = None if again else series.kept(seed)
+        status = 0 if kept else series.carry_out(seed)
+        took = "kept" if kept else f"{time.monotonic() - began:.0f} s"
+        found = f"seed {seed} ({place} of {len(seeds)}, {took})"
+        if status:
+            failed[seed] = f"pytest ended with status {status}"
+            complain(f"{found}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.complaint(seed)}")
+        try:
+            run = kept or series.read(seed)
+        except ValueError as error:
+            if not status:
+                complain(f"{found}: {error}")
+            failed.setdefault(seed, str(error))
+        else:
+            runs.append(run)
+            say(f"wndcheck: {found}: {verdicts(run)}")
+    return Calibration(runs, failed)
+
+
+def verdicts(run: VerdictFile) -> str:
+    """``24 claims: 9 supported, 14 inconclusive, 1 refuted``."""
+    from wndcheck.reliability.repeats import OUTCOMES
+
+    counts = Counter(claim.verdict for claim in run.claims.values())
+    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
+    return f"{len(run.claims)} claims: {told}"
+
+
+def written(calibration: Calibration, series: Series, folder: Path) -> int:
+    """Write the tables and say what they come to; the exit status."""
+    from wndcheck.reliability import tables
+    from wndcheck.reliability.calibration import facts
+    from wndcheck.report.files import encoded, write_atomically
+
+    if not calibration.runs:
+        complain("no run has come to verdicts: nothing is written")
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "calibration.md": tables.markdown(calibration, facts(calibration, series.digest)),
+        "calibration.csv": tables.csv(calibration),
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, encoded(text))
+    click.echo(f"{calibration.summary}; {folder / 'calibration.md'}")
+    for flip in calibration.flips:
+        click.echo(f"flips: {flip}")
+    for check in calibration.too_often_wrong:
+        click.echo(f"wrong more often than 1 %: {check}")
+    return 1 if calibration.flips or calibration.failed else 0

@@ -1,0 +1,59 @@
+"""`wndcheck expect`."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from wndcheck.cli.words import complain, say
+
+
+@click.command(short_help="Propose expectations.toml by what several runs found.")
+@click.argument("folders", metavar="RUN_DIR RUN_DIR [...]", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--claims-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("claims"),
+    show_default=True,
+    help="Folder of the claims, which holds expectations.toml.",
+)
+@click.option("--write", is_flag=True, help="Write the file, too.")
+@click.pass_context
+def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Path, write: bool) -> None:
+    """Propose a change of expectations.toml by the reports of runs of one profile with different base seeds.
+
+    The change is a unified diff on standard output; nothing where the file fits already. Entries that no run
+    contradicts stay word for word; an entry that changes keeps its reason. Read what is proposed: an expectation is a
+    finding, with a reason that somebody stands by.
+
+    Exit status: 0; 1 if a check is supported by one run and refuted by another, which is named on standard error (no
+    file is written then), or if the file cannot be written; 2 if the command line is wrong or a run cannot be used.
+    """
+    from wndcheck.expectations import FILE, ExpectationError
+    from wndcheck.reliability.proposals import proposed
+    from wndcheck.reliability.runs import RunError, read_run
+    from wndcheck.report.files import encoded, write_atomically
+
+    path = claims_folder / FILE
+    if not path.is_file():
+        raise click.UsageError(f"{path} is not there: name the folder of the claims with --claims-folder")
+    try:
+        proposal = proposed(path, [read_run(folder) for folder in folders])
+        text = path.read_text(encoding="utf-8")
+    except (RunError, ExpectationError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    lines = (side.splitlines(keepends=True) for side in (text, proposal.text))
+    click.echo("".join(unified_diff(*lines, fromfile=str(path), tofile=str(path))), nl=False)
+    for contradiction in proposal.contradictions:
+        complain(contradiction)
+    if proposal.contradictions:
+        context.exit(1)
+    if write and proposal.text != text:
+        try:
+            write_atomically(path, encoded(proposal.text))
+        except OSError as error:
+            complain(f"{path} could not be written ({error.strerror})")
+            context.exit(1)
+        say(f"{path} is written; what is proposed needs a reader, its reasons above all")

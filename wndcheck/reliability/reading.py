@@ -1,0 +1,132 @@
+"""One run, as its verdicts.json tells it: what fell, and the values it fell on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wndcheck.statistics import Region
+from wndcheck.verdicts import Cause, Check
+
+FILE = "verdicts.json"
+SCHEMA = 1
+NOT_RUN, ERROR = "not run", "error"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A check or a control of one run; `values` are those that are finite, one a replicate."""
+
+    claim: str
+    check: str
+    rule: Check
+    verdict: str
+    cause: str
+    control: str
+    values: NDArray[np.float64]
+
+    @property
+    def decides(self) -> bool:
+        """Does the run's profile decide it at all?"""
+        return not self.cause.startswith(Cause.PROFILE)
+
+
+@dataclass(frozen=True)
+class ClaimRun:
+    """A claim in one run; `lost` says of checks without a finding whether they were not run or in error."""
+
+    id: str
+    statement: str
+    verdict: str
+    decided: dict[str, Decided]
+    lost: dict[str, str]
+
+
+@dataclass(frozen=True)
+class VerdictFile:
+    """The claims of one run by their ids, and where and with what it ran."""
+
+    profile: str
+    base_seed: int
+    environment: dict[str, str]
+    claims: dict[str, ClaimRun]
+
+
+def read_verdicts(path: Path) -> VerdictFile:
+    """What a verdicts.json holds, or the one in a folder.
+
+    ValueError, with what to type, where there is none or it is not one of this wndcheck.
+    """
+    path = path / FILE if path.is_dir() else path
+    try:
+        return verdicts_of(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path} is not there: name the folder of a report; `pytest claims/ -n auto` writes reports/latest"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): name the folder of a report") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} is no {FILE} of this wndcheck ({what}): run `pytest claims/ -n auto` anew") from None
+
+
+def verdicts_of(document: dict[str, Any]) -> VerdictFile:
+    """A document's fields; KeyError, TypeError, AttributeError or ValueError where one is missing or misshapen."""
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"schema {document['schema']!r}, expected {SCHEMA}")
+    claims = [claim_of(fields) for fields in document["claims"]]
+    return VerdictFile(
+        profile=document["profile"],
+        base_seed=int(document["base_seed"]),
+        environment=dict(document["environment"]),
+        claims={claim.id: claim for claim in claims},
+    )
+
+
+def claim_of(fields: dict[str, Any]) -> ClaimRun:
+    decided = [decided_of(finding) for finding in (*fields["checks"], *fields["controls"])]
+    lost = {check_of(entry["test"]): NOT_RUN for entry in fields["not_run"]}
+    lost |= {check_of(entry["test"]): ERROR for entry in fields["errors"]}
+    by_name = {each.check: each for each in decided}
+    return ClaimRun(fields["id"], fields["statement"], fields["verdict"], by_name, lost)
+
+
+def check_of(test: str) -> str:
+    """The check's name in a test's node id: ``trend[relu-1]``."""
+    return test.partition("::")[2].removeprefix("test_")
+
+
+def decided_of(fields: dict[str, Any]) -> Decided:
+    contradiction = fields.get("contradiction")
+    rule = Check(
+        estimand=fields["estimand"],
+        region=region_of(fields["region"]),
+        contradiction=region_of(contradiction) if contradiction else None,
+        primary=bool(fields["primary"]) and not fields["control"],
+        alpha=round(1 - fields["confidence"], 9),
+        unit=fields["unit"],
+        replicate=fields["replicate"],
+    )
+    values = np.array([nan if value is None else value for value in fields["values"]], dtype=float)
+    return Decided(
+        claim=fields["claim"],
+        check=fields["check"],
+        rule=rule,
+        verdict=fields["verdict"],
+        cause=fields["cause"],
+        control=fields["control"],
+        values=values[np.isfinite(values)],
+    )
+
+
+def region_of(ends: list[float | None]) -> Region:
+    """JSON has no word for infinity: a missing end is open."""
+    low, high = ends
+    return Region(-inf if low is None else low, inf if high is None else high)

@@ -1,0 +1,144 @@
+"""Runs of the claims, read back from their verdicts.json, and whether several of them can be set side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+from wndcheck.verdicts import Finding
+
+FILE = "verdicts.json"
+SCHEMA = 1
+
+
+class RunError(ValueError):
+    """A run cannot be used; the message says why and what to type instead."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of one base seed found.
+
+    `checks` by (claim, check), in the run's order; `not_run` names the checks that were left out, likewise.
+    """
+
+    path: Path
+    profile: str
+    base_seed: int
+    created: str
+    selection: bool
+    problems: tuple[str, ...]
+    checks: dict[tuple[str, str], Finding]
+    controls: tuple[Finding, ...]
+    errors: tuple[str, ...]
+    not_run: tuple[tuple[str, str], ...]
+
+    def complaint(self) -> str:
+        """Why the run cannot be trusted; empty if it can."""
+        if self.selection:
+            return "it is a selection of checks, whose controls may be missing"
+        if self.problems:
+            return f"it had problems: {'; '.join(self.problems)}"
+        if self.errors:
+            return f"tests did not finish: {listed(self.errors)}"
+        failed = [f"{c.claim} {c.check}" for c in self.controls if c.verdict != c.control]
+        return f"controls failed: {listed(failed)}" if failed else ""
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """Names with commas, the first few of many."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def read_run(folder: Path) -> Run:
+    """The run whose report lies in a folder. RunError if there is none."""
+    path = folder / FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema"] != SCHEMA:
+            raise RunError(
+                f"{path} has schema {document['schema']!r}, expected {SCHEMA}: run it again with this version"
+            )
+        return from_document(document, folder)
+    except FileNotFoundError:
+        raise RunError(f"{folder} has no {FILE}: name a folder that a run with --wnd-report=DIR has written") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{path} is not a run's {FILE} ({type(error).__name__}: {error}): run it again") from error
+
+
+def from_document(document: dict[str, Any], path: Path) -> Run:
+    findings = [restored(fields) for claim in document["claims"] for fields in claim["checks"]]
+    return Run(
+        path=path,
+        profile=document["profile"],
+        base_seed=document["base_seed"],
+        created=document["created"],
+        selection=bool(document["selection"]),
+        problems=tuple(document["problems"]),
+        checks={(finding.claim, finding.check): finding for finding in findings},
+        controls=tuple(restored(fields) for claim in document["claims"] for fields in claim["controls"]),
+        errors=tuple(error["test"] for claim in document["claims"] for error in claim["errors"]),
+        not_run=tuple(
+            (claim["id"], check_name(entry["test"])) for claim in document["claims"] for entry in claim["not_run"]
+        ),
+    )
+
+
+def restored(fields: dict[str, Any]) -> Finding:
+    """A finding with the infinities and NaN that JSON has no words for."""
+    region = [end if value is None else value for value, end in zip(fields["region"], (-inf, inf), strict=True)]
+    ends = {name: end if fields[name] is None else fields[name] for name, end in (("low", -inf), ("high", inf))}
+    numbers = {"estimate": nan if fields["estimate"] is None else fields["estimate"]}
+    values = [nan if value is None else value for value in fields["values"]]
+    return Finding.from_dict(fields | ends | numbers | {"region": region, "values": values})
+
+
+def check_name(test: str) -> str:
+    """``trend[relu-1]`` of ``claims/x.py::test_trend[relu-1]``."""
+    return test.partition("::")[2].removeprefix("test_")
+
+
+def comparable(runs: Sequence[Run]) -> list[Run]:
+    """The runs by base seed. RunError where they cannot be set side by side, or one cannot be trusted."""
+    if len(runs) < 2:
+        raise RunError(
+            "one run does not tell what another seed gives: name two or more, such as a second one made by "
+            "`pytest claims/ -n auto --wnd-seed=1 --wnd-mode=report --wnd-report=DIR`"
+        )
+    for run in runs:
+        if complaint := run.complaint():
+            raise RunError(f"{run.path} cannot be used, {complaint}; see {run.path / 'summary.md'} and run it again")
+    if len(profiles := {run.profile for run in runs}) > 1:
+        raise RunError(f"runs of the profiles {' and '.join(sorted(profiles))}: name runs of one profile")
+    by_seed: dict[int, Run] = {}
+    for run in runs:
+        if other := by_seed.get(run.base_seed):
+            raise RunError(
+                f"{other.path} and {run.path} both have the base seed {run.base_seed}: make one with another --wnd-seed"
+            )
+        by_seed[run.base_seed] = run
+    ordered = [by_seed[seed] for seed in sorted(by_seed)]
+    for run in ordered[1:]:
+        refuse_differences(ordered[0], run)
+    return ordered
+
+
+def refuse_differences(one: Run, other: Run) -> None:
+    """RunError if two runs have not the same checks with the same margins."""
+    if lone := [f"{claim} {check}" for claim, check in one.checks.keys() ^ other.checks.keys()]:
+        raise RunError(
+            f"{one.path} and {other.path} do not have the same checks ({listed(sorted(lone))}): run the claims again, "
+            "with the same data"
+        )
+    if moved := [f"{f.claim} {f.check}" for key, f in one.checks.items() if f.region != other.checks[key].region]:
+        raise RunError(
+            f"{one.path} and {other.path} have different margins for {listed(moved)}: run the claims again, with one "
+            "version of them"
+        )

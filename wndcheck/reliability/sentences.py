@@ -1,0 +1,130 @@
+"""What findings come to, in a sentence, and the numbers behind it, for an entry of expectations.toml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from wndcheck.reliability.words import seeds
+from wndcheck.verdicts import Cause, Finding, Verdict
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A check's findings over runs, by base seed."""
+
+    claim: str
+    check: str
+    found: dict[int, Finding]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return [Verdict(finding.verdict) for finding in self.found.values()]
+
+    @property
+    def function(self) -> str:
+        """``trend`` of ``trend[relu-1]``."""
+        return self.check.partition("[")[0]
+
+    @property
+    def contradicts_itself(self) -> bool:
+        return {Verdict.SUPPORTED, Verdict.REFUTED} <= set(self.verdicts)
+
+    @property
+    def needs_entry(self) -> bool:
+        return set(self.verdicts) != {Verdict.SUPPORTED} and not self.contradicts_itself
+
+    @property
+    def undecided_by_profile(self) -> bool:
+        return all(finding.cause.startswith(Cause.PROFILE) for finding in self.found.values())
+
+
+def reason(outcomes: Sequence[Outcome]) -> str:
+    """What was found in place of what is claimed, a clause an estimand."""
+    findings = [finding for outcome in outcomes for finding in outcome.found.values()]
+    groups = grouped(findings, lambda f: (f.estimand, f.region, f.unit))
+    if all(outcome.undecided_by_profile for outcome in outcomes):
+        return f"{'; '.join(map(beside_claim, groups))} (of the paper's widest nets, which this profile does not train)"
+    return "; ".join(map(clause, groups))
+
+
+def beside_claim(findings: Sequence[Finding]) -> str:
+    return f"{lying(findings)}, where {short(findings[0].margin)} is claimed"
+
+
+def clause(findings: Sequence[Finding]) -> str:
+    first, verdicts = findings[0], {finding.verdict for finding in findings}
+    margin, nets = short(first.margin), f"{max(f.n for f in findings)} {first.replicate}"
+    if verdicts <= {Verdict.REFUTED}:
+        return beside_claim(findings)
+    undecided = [finding for finding in findings if finding.verdict == Verdict.INCONCLUSIVE]
+    others = dict.fromkeys(finding.cause.partition(":")[0] for finding in undecided)
+    if others.keys() - {Cause.STRADDLES}:
+        return f"{beside_claim(findings)}, and is not always decided: {', '.join(others)}"
+    if len(verdicts) > 1:
+        return f"{lying(findings)}, so near the claimed {margin} that {nets} decide it with some seeds only"
+    return f"{lying(findings)}, too near the claimed {margin} for {nets} to decide"
+
+
+def lying(findings: Iterable[Finding]) -> str:
+    """Where the estimates lie."""
+    findings = list(findings)
+    ends = span(finding.estimate for finding in findings)
+    estimand, unit = findings[0].estimand, findings[0].unit
+    if not ends:
+        return f"{estimand} has no estimate"
+    where = f"lies between {ends[0]} and {ends[1]}" if len(ends) == 2 else f"is {ends[0]}"
+    comma = "," if "," in estimand else ""
+    return f"{estimand}{comma} {where} {unit}".rstrip()
+
+
+def evidence(outcomes: Sequence[Outcome]) -> str:
+    """Seeds with estimates and intervals: each of a single check's, their span for several checks."""
+    if len(outcomes) == 1:
+        mixed = len(set(outcomes[0].verdicts)) > 1
+        return "; ".join(
+            f"seed {seed}: {interval([finding])}" + (f", {finding.verdict}" if mixed else "")
+            for seed, finding in outcomes[0].found.items()
+        )
+    functions = grouped(outcomes, lambda outcome: outcome.function)
+    texts = [interval([f for outcome in group for f in outcome.found.values()]) for group in functions]
+    if len(functions) > 1:
+        texts = [f"{group[0].function} {text}" for group, text in zip(functions, texts, strict=True)]
+    return f"seeds {seeds(list(outcomes[0].found))}: {'; '.join(texts)}"
+
+
+def interval(findings: Sequence[Finding]) -> str:
+    """``.012 to .045 [.008, .051]``: the estimates, and how far their intervals reach."""
+    if not (estimates := span(finding.estimate for finding in findings)):
+        return "no estimate"
+    low, high = min(finding.low for finding in findings), max(finding.high for finding in findings)
+    return f"{' to '.join(estimates)} [{number(low)}, {number(high)}]"
+
+
+def span(numbers: Iterable[float]) -> list[str]:
+    """The least and the greatest, or the one that both are in print; none without a finite number."""
+    known = [x for x in numbers if isfinite(x)]
+    return list(dict.fromkeys(number(x) for x in (min(known), max(known)))) if known else []
+
+
+def number(x: float) -> str:
+    """Two digits, without a leading zero: ``.052``."""
+    if not isfinite(x):
+        return "∞" if x > 0 else "-∞"
+    return short(f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}")
+
+
+def short(text: str) -> str:
+    """Numbers without leading zeros: ``≤ .01``."""
+    return re.sub(r"(?<!\d)0\.(?=\d)", ".", text)
+
+
+def grouped(items: Iterable[Any], key: Callable[[Any], Hashable]) -> list[list[Any]]:
+    """Items with one key together, in the order in which each key is first met."""
+    groups: dict[Hashable, list[Any]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
