@@ -5,7 +5,8 @@ Measured: the mean neuron entropy H̄ of every hidden layer of trained nets, and
 Supported: from N = 200 up, H̄ changes by no more than ±.05 nats a doubling (slope, an equivalence), and over the widths
 the ranks of H̄ and of the training accuracy correlate, seed by seed. Refuted: the slope lies wholly outside, or the
 correlation wholly below 0. Shown beside them: the largest contrast between widths from 200 up, and the validation
-accuracy that widths beyond 200 still gain.
+accuracy that widths beyond 200 still gain. ("Correlated" is taken as it is used without a sign: the one rises with the
+other.)
 Controls: nets whose weights drift by a factor that grows with the width must have no settled slope; the share of errors
 in place of H̄ must correlate the other way.
 """

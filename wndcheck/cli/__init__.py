@@ -1,4 +1,4 @@
-"""The command line: `wndcheck fetch`, `measure` and `store`. Each command imports what it needs when it runs."""
+"""The command line. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,34 +9,11 @@ from math import isfinite, nan
 from pathlib import Path
 
 from wndcheck.cells import Cell
+from wndcheck.matrix.modules import claim_modules
 from wndcheck.profiles import PROFILES
 from wndcheck.storage.files import DAMAGE
 from wndcheck.storage.store import Store, verified
 from wndcheck.verdicts import Claim
-
-
-def claims_in(folder: Path) -> dict[str, Claim]:
-    """The claims of a folder's files, by their ids; none without the folder. Loads the files, as pytest does.
-
-    ValueError for a file that cannot be loaded.
-    """
-    claims = [claim_in(path) for path in sorted(folder.glob("*.py"))]
-    return {claim.id: claim for claim in claims if claim}
-
-
-def claim_in(path: Path) -> Claim | None:
-    spec = importlib.util.spec_from_file_location(f"wndcheck_claim_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        return None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a file of somebody's may raise
-        raise ValueError(
-            f"{path} cannot be loaded ({type(error).__name__}: {error}): mend it, or name another --claims-folder"
-        ) from error
-    claim = getattr(module, "CLAIM", None)
-    return claim if isinstance(claim, Claim) else None
 
 
 @dataclass
@@ -52,7 +28,9 @@ class Costs:
 
     @cached_property
     def claims(self) -> dict[str, Claim]:
-        return claims_in(self.folder) if self.profile in PROFILES else {}
+        if self.profile not in PROFILES or not self.folder.is_dir():
+            return {}
+        return {module.claim.id: module.claim for module in claim_modules(self.folder)}
 
     def seconds_a_replicate(self, claim: str, replicate: str) -> float:
         """Of one more net in every cell of the claim, its controls' included, or of one more ensemble of nets.

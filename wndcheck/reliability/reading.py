@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import inf, nan
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wndcheck.reliability.documents import check_name, read_document
 from wndcheck.statistics import Region
 from wndcheck.verdicts import Cause, Check
 
-FILE = "verdicts.json"
-SCHEMA = 1
 NOT_RUN, ERROR = "not run", "error"
 
 
@@ -59,28 +57,12 @@ class VerdictFile:
 
 
 def read_verdicts(path: Path) -> VerdictFile:
-    """What a verdicts.json holds, or the one in a folder.
-
-    ValueError, with what to type, where there is none or it is not one of this wndcheck.
-    """
-    path = path / FILE if path.is_dir() else path
-    try:
-        return verdicts_of(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise ValueError(
-            f"{path} is not there: name the folder of a report; `pytest claims/ -n auto` writes reports/latest"
-        ) from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}): name the folder of a report") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{path} is no {FILE} of this wndcheck ({what}): run `pytest claims/ -n auto` anew") from None
+    """What a verdicts.json holds, or the one in a folder. RunError where there is none or it is another's."""
+    return read_document(path, verdicts_of)
 
 
 def verdicts_of(document: dict[str, Any]) -> VerdictFile:
     """A document's fields; KeyError, TypeError, AttributeError or ValueError where one is missing or misshapen."""
-    if document["schema"] != SCHEMA:
-        raise ValueError(f"schema {document['schema']!r}, expected {SCHEMA}")
     claims = [claim_of(fields) for fields in document["claims"]]
     return VerdictFile(
         profile=document["profile"],
@@ -92,15 +74,10 @@ def verdicts_of(document: dict[str, Any]) -> VerdictFile:
 
 def claim_of(fields: dict[str, Any]) -> ClaimRun:
     decided = [decided_of(finding) for finding in (*fields["checks"], *fields["controls"])]
-    lost = {check_of(entry["test"]): NOT_RUN for entry in fields["not_run"]}
-    lost |= {check_of(entry["test"]): ERROR for entry in fields["errors"]}
+    lost = {check_name(entry["test"]): NOT_RUN for entry in fields["not_run"]}
+    lost |= {check_name(entry["test"]): ERROR for entry in fields["errors"]}
     by_name = {each.check: each for each in decided}
     return ClaimRun(fields["id"], fields["statement"], fields["verdict"], by_name, lost)
-
-
-def check_of(test: str) -> str:
-    """The check's name in a test's node id: ``trend[relu-1]``."""
-    return test.partition("::")[2].removeprefix("test_")
 
 
 def decided_of(fields: dict[str, Any]) -> Decided:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+from wndcheck.reliability.documents import RunError, check_name, read_document
 from wndcheck.verdicts import Finding
-
-FILE = "verdicts.json"
-SCHEMA = 1
-
-
-class RunError(ValueError):
-    """A run cannot be used; the message says why and what to type instead."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +51,7 @@ def listed(names: Iterable[str], most: int = 5) -> str:
 
 def read_run(folder: Path) -> Run:
     """The run whose report lies in a folder. RunError if there is none."""
-    path = folder / FILE
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise RunError(
-                f"{path} has schema {document['schema']!r}, expected {SCHEMA}: run it again with this version"
-            )
-        return from_document(document, folder)
-    except FileNotFoundError:
-        raise RunError(f"{folder} has no {FILE}: name a folder that a run with --wnd-report=DIR has written") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(f"{path} is not a run's {FILE} ({type(error).__name__}: {error}): run it again") from error
+    return read_document(folder, partial(from_document, path=folder))
 
 
 def from_document(document: dict[str, Any], path: Path) -> Run:
@@ -98,11 +79,6 @@ def restored(fields: dict[str, Any]) -> Finding:
     numbers = {"estimate": nan if fields["estimate"] is None else fields["estimate"]}
     values = [nan if value is None else value for value in fields["values"]]
     return Finding.from_dict(fields | ends | numbers | {"region": region, "values": values})
-
-
-def check_name(test: str) -> str:
-    """``trend[relu-1]`` of ``claims/x.py::test_trend[relu-1]``."""
-    return test.partition("::")[2].removeprefix("test_")
 
 
 def comparable(runs: Sequence[Run]) -> list[Run]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from wndcheck import profiles
 from wndcheck.cells import SCHEMA
-from wndcheck.reliability.reading import FILE, VerdictFile, read_verdicts
+from wndcheck.reliability.documents import FILE
+from wndcheck.reliability.reading import VerdictFile, read_verdicts
 from wndcheck.report.files import write_atomically
 from wndcheck.versions import versions
 

@@ -31,12 +31,17 @@ def run(*arguments: str | Path) -> Result:
 
 
 def test_help_explains_commands_options_and_exit_status() -> None:
-    assert all(command in run("--help").output for command in ("fetch", "measure", "store"))
+    assert all(command in run("--help").output for command in main.commands)
+    assert set(main.commands) == {"calibrate", "claims", "expect", "fetch", "measure", "plan", "store"}
     text = run("fetch", "--help").output
     assert all(word in text for word in ("--data", "--force", "WNDCHECK_DATA", "Exit status: 0", "mnist|cifar10|all"))
 
 
-@pytest.mark.parametrize("command", [[], ["fetch"], ["measure"], ["store", "merge"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [[], ["fetch"], ["measure"], ["store", "merge"], ["claims"], ["plan"], ["calibrate"], ["expect"]],
+    ids=" ".join,
+)
 def test_help_is_fast_because_it_imports_little(command: list[str]) -> None:
     script = (
         "import sys\n"

@@ -29,6 +29,9 @@ from wndcheck.tests.test_cli_plan import ENSEMBLE, TINY_CELL
 from wndcheck.verdicts import Claim
 
 CLAIM = Claim("{id}", "§4", "The number is small", lambda profile, base_seed: {cells})
+
+
+def test_number(decide): ...
 """
 
 
@@ -167,11 +170,11 @@ def test_values_of_several_runs_are_pooled(here):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "nowhere is not there: name the folder of a report"),
+        (["nowhere"], "nowhere has no verdicts.json: name the folder of a report"),
         (["reports/latest", "reports/latest"], "runs of base seeds 0, 0: the nets of a seed would count twice"),
         (["reports/latest", "full"], "runs of the profiles full, quick: name runs of one profile at a time"),
         (["--workers=0"], "0 is not in the range"),
-        (["--claims-folder=broken"], "cannot be loaded (ZeroDivisionError: division by zero): mend it, or name"),
+        (["--claims-folder=broken"], "does not import: ZeroDivisionError: division by zero; see `pytest"),
     ],
     ids=["missing", "twice", "profiles", "workers", "claims"],
 )
@@ -188,5 +191,5 @@ def test_without_a_report_it_says_how_to_make_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = run()
     assert outcome.exit_code == 2
-    assert "reports/latest is not there" in outcome.stderr
+    assert "reports/latest has no verdicts.json" in outcome.stderr
     assert "pytest claims/ -n auto" in outcome.stderr

@@ -12,8 +12,8 @@ from wndcheck.measurement.places import Place
 from wndcheck.records import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION
 from wndcheck.tests.tiny import TINY_PROBE
 
-# Corrected by one shuffle a pair errs by about .035 nats (sd, 1000 samples, any ρ up to .6): its margins cancel. Half of
-# the pairs share a neuron.
+# Corrected by one shuffle a pair errs by about .035 nats (sd, 1000 samples, any ρ up to .6): its margins cancel. Half
+# of the pairs share a neuron.
 ERROR = 0.035
 
 

@@ -54,7 +54,7 @@ def flagged_layer() -> np.ndarray:
     ids=["normal", "uniform", "Laplace"],
 )
 def test_negentropy_is_what_a_density_lacks_of_a_gaussians_entropy(samples: np.ndarray, expected: float) -> None:
-    # H and the standard deviation of a neuron err by .04 nats together, those of 40 by .04 / √40; the bias is below .003.
+    # H and the standard deviation of a neuron err by .04 nats together, of 40 by .04 / √40; the bias is below .003.
     error = 4 * 0.04 / sqrt(40) + 0.003
     assert abs(described(samples)["negentropy"] - expected) < error
     scaled = described(samples * np.geomspace(1e-3, 1e3, 40) - 5)

@@ -259,7 +259,7 @@ def test_runs_are_read_back_with_what_json_has_no_word_for(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (None, "has no verdicts.json: name a folder that a run with --wnd-report=DIR has written"),
+        (None, "has no verdicts.json: name the folder of a report"),
         ("{", "is not a run's verdicts.json"),
         ("[]", "is not a run's verdicts.json"),
         ('{"schema": 1}', "is not a run's verdicts.json"),

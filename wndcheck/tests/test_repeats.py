@@ -90,12 +90,12 @@ def test_a_contradiction_is_read_where_a_finding_has_one(tmp_path):
 
 
 def test_what_is_no_run_is_refused_with_what_to_type(tmp_path):
-    with pytest.raises(ValueError, match=r"nowhere is not there: name the folder of a report; `pytest claims/"):
+    with pytest.raises(ValueError, match=r"nowhere has no verdicts.json: name the folder of a report; `pytest claims/"):
         read_verdicts(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"verdicts.json is not there: name the folder"):
+    with pytest.raises(ValueError, match=r"has no verdicts.json: name the folder"):
         read_verdicts(tmp_path)
     write(tmp_path / "a", {})
-    with pytest.raises(ValueError, match=r"is no verdicts.json of this wndcheck \(KeyError: 'schema'\): run `pytest"):
+    with pytest.raises(ValueError, match=r"is not a run's verdicts.json \(KeyError: 'schema'\): run it again"):
         read_verdicts(tmp_path / "a")
     with pytest.raises(ValueError, match=r"schema 2, expected 1"):
         read_verdicts(write(tmp_path / "b", document(0, schema=2)))

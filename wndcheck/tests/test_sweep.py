@@ -277,9 +277,10 @@ def test_cost_grows_with_the_work(more: dict) -> None:
 
 
 def test_a_violation_costs_its_measuring_alone() -> None:
-    stages = Training(0.1, 64, (0,))
     violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
-    assert cost(violated) == pytest.approx(2 * cost(replace(TINY_CELL, protocol=stages)))
+    before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage alone
+    assert cost(violated) == pytest.approx(cost(before) + cost(UNTRAINED))
+    assert cost(UNTRAINED) > cost(before) > 0
 
 
 def test_a_cell_that_cannot_be_measured_stops_no_other(kept: Store, tmp_path: Path) -> None:
