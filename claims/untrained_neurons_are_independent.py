@@ -66,9 +66,9 @@ def test_same_scale(decide, nets, layer):
 
 @pytest.mark.control(must_be="supported")
 @every_activation
-@every_hidden_layer
-def test_shuffled_activations_are_independent(decide, nets, activation, layer):
-    decide(INDEPENDENCE, nets.initial(activation).of("shuffled_score", layer)[0])
+def test_shuffled_activations_are_independent(decide, nets, activation):
+    # All hidden layers together: the few pairs of one leave an interval nearly as wide as the margin.
+    decide(INDEPENDENCE, nets.initial(activation).of("shuffled_score")[0][:, :-1].mean(axis=1))
 
 
 @pytest.mark.control(must_be="refuted")

@@ -71,10 +71,10 @@ def test_upper_pairs(decide, nets, profile, activation, layer):
 
 @pytest.mark.control(must_be="supported")
 @every_activation
-@every_hidden_layer
-def test_shuffled_activations_are_independent(decide, nets, profile, activation, layer):
+def test_shuffled_activations_are_independent(decide, nets, profile, activation):
+    # All hidden layers together: the few pairs of one leave an interval nearly as wide as the margin.
     widest = nets.trained(activation).at(profile.widest)
-    decide(LITERAL, widest.of("shuffled_score", layer)[0], widest)
+    decide(LITERAL, widest.of("shuffled_score")[0][:, :-1].mean(axis=1), widest)
 
 
 @pytest.mark.control(must_be="refuted")

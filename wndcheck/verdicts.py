@@ -155,7 +155,7 @@ def decide(
     elif len(kept) < FEWEST:
         cause = f"{Cause.TOO_FEW}: {len(kept)}, at least {FEWEST} are needed"
     elif check.level and not decides_levels:
-        cause = f"{Cause.PROFILE}: it speaks of the paper's widest nets and recipe, which only --wnd-profile=full trains"
+        cause = f"{Cause.PROFILE}: it speaks of the paper's widest nets and recipe, which --wnd-profile=full trains"
     else:
         verdict = verdict_on(check, interval)
         return verdict, Cause.STRADDLES if verdict is Verdict.INCONCLUSIVE else "", interval

@@ -37,7 +37,7 @@ def sampled_neurons(purpose: str, count: int, most: int, layer: int) -> np.ndarr
 
 def layer_groups(count: int, size: int, most: int, layer: int) -> np.ndarray:
     """`most` seeded draws of `size` different neurons of a layer, (most, size); none if it has too few."""
-    if count < size:
+    if count < size or not most:
         return np.empty((0, size), dtype=np.int64)
     rng = np.random.default_rng(derived_seed("groups", count, size, layer))
     return np.stack([rng.choice(count, size, replace=False) for _ in range(most)])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from wndcheck.sentences import found_instead
 from wndcheck.verdicts import Finding, Verdict, roll_up
 
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # names under which tests hand their results to the controller
@@ -46,6 +47,8 @@ class ClaimEntry:
         verdict, cause = roll_up([finding.verdict for finding in self.primary], controls_hold=not failed)
         if verdict is Verdict.INCONCLUSIVE:
             cause = f"{cause}: {', '.join(failed) if failed else '; '.join(self.undecided)}"
+        if verdict is Verdict.REFUTED:
+            cause = found_instead(self.primary)
         return verdict, cause
 
     @property

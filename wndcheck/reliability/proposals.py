@@ -16,7 +16,8 @@ from pathlib import Path
 from wndcheck.expectations import FILE, Expectation, expected, read, with_pattern
 from wndcheck.reliability.entries import Block, blocks, entry_text, joined
 from wndcheck.reliability.runs import Run, comparable
-from wndcheck.reliability.sentences import Outcome, evidence, grouped, reason
+from wndcheck.reliability.sentences import Outcome, evidence, reason
+from wndcheck.sentences import grouped
 from wndcheck.verdicts import Verdict
 
 

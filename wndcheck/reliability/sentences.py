@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
 
 from wndcheck.reliability.words import seeds
+from wndcheck.sentences import beside_claim, grouped, lying, number, short, span
 from wndcheck.verdicts import Cause, Finding, Verdict
 
 
@@ -51,10 +49,6 @@ def reason(outcomes: Sequence[Outcome]) -> str:
     return "; ".join(map(clause, groups))
 
 
-def beside_claim(findings: Sequence[Finding]) -> str:
-    return f"{lying(findings)}, where {short(findings[0].margin)} is claimed"
-
-
 def clause(findings: Sequence[Finding]) -> str:
     first, verdicts = findings[0], {finding.verdict for finding in findings}
     margin, nets = short(first.margin), f"{max(f.n for f in findings)} {first.replicate}"
@@ -67,18 +61,6 @@ def clause(findings: Sequence[Finding]) -> str:
     if len(verdicts) > 1:
         return f"{lying(findings)}, so near the claimed {margin} that {nets} decide it with some seeds only"
     return f"{lying(findings)}, too near the claimed {margin} for {nets} to decide"
-
-
-def lying(findings: Iterable[Finding]) -> str:
-    """Where the estimates lie."""
-    findings = list(findings)
-    ends = span(finding.estimate for finding in findings)
-    estimand, unit = findings[0].estimand, findings[0].unit
-    if not ends:
-        return f"{estimand} has no estimate"
-    where = f"lies between {ends[0]} and {ends[1]}" if len(ends) == 2 else f"is {ends[0]}"
-    comma = "," if "," in estimand else ""
-    return f"{estimand}{comma} {where} {unit}".rstrip()
 
 
 def evidence(outcomes: Sequence[Outcome]) -> str:
@@ -102,29 +84,3 @@ def interval(findings: Sequence[Finding]) -> str:
         return "no estimate"
     low, high = min(finding.low for finding in findings), max(finding.high for finding in findings)
     return f"{' to '.join(estimates)} [{number(low)}, {number(high)}]"
-
-
-def span(numbers: Iterable[float]) -> list[str]:
-    """The least and the greatest, or the one that both are in print; none without a finite number."""
-    known = [x for x in numbers if isfinite(x)]
-    return list(dict.fromkeys(number(x) for x in (min(known), max(known)))) if known else []
-
-
-def number(x: float) -> str:
-    """Two digits, without a leading zero: ``.052``."""
-    if not isfinite(x):
-        return "∞" if x > 0 else "-∞"
-    return short(f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}")
-
-
-def short(text: str) -> str:
-    """Numbers without leading zeros: ``≤ .01``."""
-    return re.sub(r"(?<!\d)0\.(?=\d)", ".", text)
-
-
-def grouped(items: Iterable[Any], key: Callable[[Any], Hashable]) -> list[list[Any]]:
-    """Items with one key together, in the order in which each key is first met."""
-    groups: dict[Hashable, list[Any]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return list(groups.values())

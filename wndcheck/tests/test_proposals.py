@@ -17,8 +17,9 @@ from wndcheck.expectations import FILE, Expectation, ExpectationError, expected,
 from wndcheck.reliability.entries import Block, blocks, entry_text, joined, string
 from wndcheck.reliability.proposals import proposed
 from wndcheck.reliability.runs import Run, RunError, comparable, from_document, read_run
-from wndcheck.reliability.sentences import Outcome, evidence, interval, number, reason
+from wndcheck.reliability.sentences import Outcome, evidence, interval, reason
 from wndcheck.report.files import strict_json
+from wndcheck.sentences import number
 from wndcheck.tests.reported import claim, document, finding
 from wndcheck.verdicts import Cause, Finding, Verdict
 
