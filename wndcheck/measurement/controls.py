@@ -27,24 +27,14 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
     if len(usable) < 2 or not count:
         return dict.fromkeys(CONTROLS, np.nan)
     apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
-    n = len(usable)
-    kinds = {
-        "planted_score": mixed(apart, PLANTED_CORRELATION),
-        "planted_strong_score": mixed(apart, STRONG_CORRELATION)[:, :few],
-        "duplicated_score": apart[:, :few],
-    }
     latent = with_latent(apart[:, : few + 1], rng.permuted(apart[:, 0]))
-    columns, pairs = [apart], [layer_pairs(n, count, place.layer)]
-    for made in kinds.values():
-        offset = sum(block.shape[1] for block in columns)
-        own = np.arange(min(made.shape[1], count))
-        columns.append(made)
-        pairs.append(np.stack([own, offset + own], axis=1))
-    first = sum(block.shape[1] for block in columns) + np.arange(latent.shape[1] - 1)
-    columns.append(latent)
-    pairs.append(np.stack([first, first + 1], axis=1))
+    beside = [mixed(apart, PLANTED_CORRELATION), mixed(apart, STRONG_CORRELATION)[:, :few], apart[:, :few]]
+    *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in beside)])  # columns where the blocks begin
+    pairs = [layer_pairs(len(usable), count, place.layer)]
+    pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, beside, strict=True)]
+    pairs += [first + each_with(1, latent.shape[1] - 1, count)]
     found = pairwise_mi(
-        np.hstack(columns),
+        np.hstack([apart, *beside, latent]),
         k=probe.k,
         pairs=np.concatenate(pairs),
         null="shuffle",
@@ -53,7 +43,13 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
         device=device,
     )
     scores = np.split(cast(np.ndarray, found.pair_corrected), np.cumsum([len(some) for some in pairs])[:-1])
-    return dict(zip(("shuffled_score", *kinds, "latent_score"), map(mean, scores), strict=True))
+    return dict(zip(CONTROLS, map(mean, scores), strict=True))
+
+
+def each_with(offset: int, columns: int, most: int) -> np.ndarray:
+    """Pairs of a column with the one that stands `offset` further on, for up to `most` columns: (P, 2)."""
+    own = np.arange(min(columns, most))
+    return np.stack([own, offset + own], axis=1)
 
 
 def mixed(apart: np.ndarray, correlation: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from wndcheck.cells import Cell
-from wndcheck.costs import neurons
+from wndcheck.costs import neurons, steps
 from wndcheck.devices import threads_beside
 from wndcheck.measurement.layers import Initial, Layer, summarised, unknown
 from wndcheck.measurement.loading import Data
@@ -48,7 +48,7 @@ class DataReading:
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
         """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
         cell, row = self.cell, self.cell.protocol.stages.index(epoch)
-        if len(cell.protocol.stages) > 1:  # of a net that is never trained, accuracy says nothing and costs the most
+        if steps(cell):  # of a net that is never trained, accuracy says nothing and costs the most
             self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
             self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
             self.seen["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
@@ -101,7 +101,7 @@ class EnsembleReading:
         """
         row, some = self.cell.protocol.stages.index(epoch), len(data.probe)
         yield f"measuring stage {epoch}", 0.0
-        if len(self.cell.protocol.stages) > 1:  # as in the data reading
+        if steps(self.cell):  # as in the data reading
             self.seen["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
             self.seen["validation_accuracy"][row] = accuracy(
                 stack, data.validation_images[:some], data.validation_labels[:some]
@@ -121,7 +121,7 @@ class EnsembleReading:
             nets = slice(ensemble * size, (ensemble + 1) * size)
             accuracies = {name: seen[name][:, nets] for name in ("accuracy", "validation_accuracy")}
             diverged = ~np.isfinite(seen[f"z_{cell.layers - 1}"][:, nets]).all(axis=2)
-            if len(cell.protocol.stages) > 1:
+            if steps(cell):
                 diverged |= np.isnan(accuracies["accuracy"])
             record["diverged"][:, ensemble] = diverged.mean(axis=1)
             kept = ~diverged.any(axis=0)  # a diverged net is no sample at any stage

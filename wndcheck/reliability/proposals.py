@@ -60,12 +60,13 @@ class Runs:
 def gathered(runs: Sequence[Run]) -> Runs:
     """The outcomes of comparable runs, by claim and check. RunError where the runs are not comparable."""
     runs = comparable(runs)
+    decided = dict.fromkeys(chain.from_iterable(run.checks for run in runs))  # by any of the runs
     outcomes = tuple(
-        Outcome(claim, check, {run.base_seed: run.checks[claim, check] for run in runs})
-        for claim, check in runs[0].checks
+        Outcome(*key, {run.base_seed: run.checks[key] for run in runs if key in run.checks}) for key in decided
     )
     date = max(run.created for run in runs)[: len("2026-01-02")]
-    return Runs(runs[0].profile, date, outcomes, frozenset(chain.from_iterable(run.not_run for run in runs)))
+    not_run = frozenset(chain.from_iterable(run.not_run for run in runs)).difference(decided)
+    return Runs(runs[0].profile, date, outcomes, not_run)
 
 
 def proposed(path: Path, runs: Sequence[Run]) -> Proposal:

@@ -107,13 +107,15 @@ def comparable(runs: Sequence[Run]) -> list[Run]:
 
 
 def refuse_differences(one: Run, other: Run) -> None:
-    """RunError if two runs have not the same checks with the same margins."""
-    if lone := [f"{claim} {check}" for claim, check in one.checks.keys() ^ other.checks.keys()]:
+    """RunError if two runs have not the same checks with the same margins, those left aside that one did not run."""
+    differing = (one.checks.keys() ^ other.checks.keys()) - {*one.not_run, *other.not_run}
+    if lone := [f"{claim} {check}" for claim, check in differing]:
         raise RunError(
             f"{one.path} and {other.path} do not have the same checks ({listed(sorted(lone))}): run the claims again, "
             "with the same data"
         )
-    if moved := [f"{f.claim} {f.check}" for key, f in one.checks.items() if f.region != other.checks[key].region]:
+    both = one.checks.keys() & other.checks.keys()
+    if moved := [" ".join(key) for key in sorted(both) if one.checks[key].region != other.checks[key].region]:
         raise RunError(
             f"{one.path} and {other.path} have different margins for {listed(moved)}: run the claims again, with one "
             "version of them"

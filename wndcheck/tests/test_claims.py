@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
+from wndcheck.matrix.modules import imported
 from wndcheck.profiles import FULL, QUICK
 from wndcheck.verdicts import Verdict
 
@@ -15,18 +15,9 @@ FILES = sorted(FOLDER.glob("*.py"))
 pytestmark = pytest.mark.skipif(not FILES, reason="the claims lie in the repository, not in the installed package")
 
 
-def module(path: Path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_claim_file(path):
-    claim = module(path)
+    claim = imported(path)
     for word in (
         "§" if "Appendix" not in claim.__doc__ else "Appendix",
         "Measured",
@@ -46,13 +37,13 @@ def test_claim_file(path):
 
 
 def test_claims_have_names_of_their_own():
-    names = [module(path).CLAIM.id for path in FILES]
+    names = [imported(path).CLAIM.id for path in FILES]
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("profile", [QUICK, FULL], ids=lambda profile: profile.name)
 def test_claims_ask_for_cells_of_the_profile(profile):
     known = {cell for cells in profile.parts(1).values() for cell in cells}
-    asked = {cell for path in FILES for cell in module(path).CLAIM.cells(profile, 1)}
+    asked = {cell for path in FILES for cell in imported(path).CLAIM.cells(profile, 1)}
     assert asked
     assert asked <= known

@@ -393,3 +393,12 @@ def test_files_laid_out_otherwise_are_refused(path):
         blocks(f"expect = [{{{fields}}}]\n", path)
     with pytest.raises(ExpectationError, match="toml: "):
         blocks("[[expect]]\nclaim =\n", path)
+
+
+def test_a_check_that_a_run_left_out_is_proposed_from_the_others(path):
+    first, second = runs(trend="SS", level="II")
+    lacking = {key: found for key, found in second.checks.items() if key[1] != "level"}
+    text = proposed(path, [first, replace(second, checks=lacking, not_run=(("tiny", "level"),))]).text
+    assert 'checks = ["level"]' in text
+    assert "seed 0" in text
+    assert "seed 1" not in text
