@@ -71,7 +71,7 @@ def test_shared_directions_leave_the_vicinity(decide, nets):
 
 
 @pytest.mark.control(must_be="refuted")
-@every_hidden_layer
-def test_bottlenecks_leave_the_vicinity(decide, nets, layer):
+def test_bottlenecks_leave_the_vicinity(decide, nets):
+    # All hidden layers together: how dependent a deep one is differs much from net to net.
     grid = nets.violating("bottleneck")
-    decide(VICINITY, grid.of("post_score", layer)[0], grid)
+    decide(VICINITY, grid.of("post_score")[0][:, :-1].mean(axis=1), grid)

@@ -100,10 +100,10 @@ def test_shared_directions_leave_the_vicinity(decide, nets):
 
 @pytest.mark.control(must_be="refuted")
 @pytest.mark.parametrize("kind", ["bottleneck", "tied"])
-@every_hidden_layer
-def test_nets_of_few_directions_leave_the_vicinity(decide, nets, layer, kind):
+def test_nets_of_few_directions_leave_the_vicinity(decide, nets, kind):
+    # All hidden layers together: how dependent a deep one is differs much from net to net.
     grid = nets.violating(kind)
-    decide(VICINITY, grid.of("score", layer)[0], grid)
+    decide(VICINITY, grid.of("score")[0][:, :-1].mean(axis=1), grid)
 
 
 @pytest.mark.control(must_be="inconclusive")
