@@ -2,6 +2,7 @@
 
 Measured: the corrected dependence score of every hidden layer at N = 200 less that at the paper's widest, net by net.
 Beside it the same from N = 100, for §1 says "a width larger than 100 usually suffices".
+What a greater width would still change is decided here; whether the level that is left is low, by weak-dependence.
 Supported: the difference lies within ±.01. Refuted: it lies wholly outside. A profile that ends at N = 200 shows the
 step before it and gives no verdict.
 Controls: activations shuffled apart must show no difference; nets that share more the wider they are must show one.

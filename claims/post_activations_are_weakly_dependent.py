@@ -20,7 +20,7 @@ from wndcheck.verdicts import Check, Claim
 
 def cells(profile, base_seed):
     planted = profile.violation_cells("shared", base_seed) + profile.violation_cells("bottleneck", base_seed)
-    return profile.trained_cells(base_seed) + planted
+    return (*profile.trained_cells(base_seed), *planted, profile.relu_bottleneck(base_seed))
 
 
 CLAIM = Claim("post-activations", "§1, §5", "Post-activations of wide hidden layers are weakly dependent, too", cells)
@@ -71,7 +71,8 @@ def test_shared_directions_leave_the_vicinity(decide, nets):
 
 
 @pytest.mark.control(must_be="refuted")
-def test_bottlenecks_leave_the_vicinity(decide, nets):
+@every_activation
+def test_bottlenecks_leave_the_vicinity(decide, nets, activation):
     # All hidden layers together: how dependent a deep one is differs much from net to net.
-    grid = nets.violating("bottleneck")
+    grid = nets.violating("bottleneck") if activation == "tanh" else nets.relu_bottleneck()
     decide(VICINITY, grid.of("post_score")[0][:, :-1].mean(axis=1), grid)

@@ -10,6 +10,8 @@ Controls: uniform samples (.176 nats) must be refuted, Gaussian ones supported; 
 which the central limit theorem leaves ever less Gaussian, must have no falling trend.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,15 +80,15 @@ def test_pairs(decide, nets, profile, activation, layer):
 
 @pytest.mark.control(must_be="refuted")
 def test_uniform_samples_are_not_gaussian(decide, profile, base_seed):
-    decide(LEVEL, simulated(profile, base_seed, summands=1))
+    decide(replace(LEVEL, replicate="experiments"), simulated(profile, base_seed, summands=1))
 
 
 @pytest.mark.control(must_be="supported")
 def test_gaussian_samples_are_gaussian(decide, profile, base_seed):
-    decide(LEVEL, simulated(profile, base_seed, summands=0))
+    decide(replace(LEVEL, replicate="experiments"), simulated(profile, base_seed, summands=0))
 
 
 @pytest.mark.control(must_be="refuted")
 def test_fewer_summands_are_less_gaussian(decide, profile, base_seed):
     values = np.array([simulated(profile, base_seed, summands) for summands in (4, 2, 1)])
-    decide(TREND, slope_per_doubling([10, 50, 200], values))
+    decide(replace(TREND, replicate="experiments"), slope_per_doubling([10, 50, 200], values))

@@ -7,8 +7,11 @@ stays above. Shown beside it, for the intuition behind the assumption ("a single
 thereby the distribution of z should not differ much from its initialization"): how far a neuron's distribution moves
 in training, in its initial standard deviations, and how many images are classified otherwise without a neuron.
 Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend, by level and by
-their distributions; nets whose neurons are constant have no entropy, and must get no verdict.
+their distributions; nets whose weights have grown by less than a hundredth must be supported; nets whose neurons are
+constant have no entropy, and must get no verdict.
 """
+
+from itertools import chain
 
 import pytest
 
@@ -19,8 +22,8 @@ from wndcheck.verdicts import Check, Claim
 
 
 def cells(profile, base_seed):
-    planted = profile.violation_cells("drift", base_seed) + profile.violation_cells("constant", base_seed)
-    return profile.trained_cells(base_seed) + planted
+    planted = [profile.violation_cells(kind, base_seed) for kind in ("drift", "still", "constant")]
+    return profile.trained_cells(base_seed) + tuple(chain(*planted))
 
 
 CLAIM = Claim(
@@ -83,6 +86,13 @@ def test_drifting_nets_have_no_falling_trend(decide, nets):
 def test_drifting_nets_do_not_keep_the_level(decide, nets):
     widest = nets.violating("drift").widest
     decide(ENTROPY_LEVEL, entropy_moved(widest, 1)[0], widest)
+
+
+@pytest.mark.control(must_be="supported")
+@every_hidden_layer
+def test_nets_that_hardly_move_keep_the_level(decide, nets, layer):
+    grid = nets.violating("still")
+    decide(ENTROPY_LEVEL, entropy_moved(grid, layer)[0], grid)
 
 
 @pytest.mark.control(must_be="refuted")

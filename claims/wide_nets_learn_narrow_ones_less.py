@@ -4,7 +4,8 @@ tanh-activated nets > 95% and > 92% respectively. However, with 5 ≤ N < 20, th
 Measured: accuracies of the trained nets on all training images and on the images apart.
 Supported: the mean accuracy at every width above 20 exceeds the paper's number (levels), and nets above 20 classify
 more of the training images than nets below, seed by seed. Refuted: one lies wholly below.
-Control: the same nets before training must fall short of the paper's numbers.
+Controls: the same nets before training must fall short of the paper's numbers; narrow nets that made no error would not
+be worse, and must be refuted.
 """
 
 import numpy as np
@@ -34,8 +35,11 @@ def level(what, region):
     return Check(f"{what} accuracy", region, level=True, unit="")
 
 
-def gained(grid, name):
+def gained(grid, name, planted=None):
+    """Wide less narrow, (S,); with `planted`, the accuracy that narrow nets are given."""
     widths, accuracies = np.array(grid.widths), grid.per_net(name)
+    if planted is not None:
+        accuracies = np.where((widths < NARROW)[:, None], planted, accuracies)
     return accuracies[widths > NARROW].mean(axis=0) - accuracies[widths < NARROW].mean(axis=0)
 
 
@@ -65,3 +69,9 @@ def test_narrow_is_worse_apart(decide, nets, activation):
 def test_untrained_nets_fall_short(decide, nets, activation, width):
     untrained = nets.trained(activation, stage=0).at(width)
     decide(level("training", TRAINING[activation]), untrained.per_net("accuracy")[0])
+
+
+@pytest.mark.control(must_be="refuted")
+@every_activation
+def test_narrow_nets_without_errors_are_not_worse(decide, nets, activation):
+    decide(WORSE, gained(nets.trained(activation), "accuracy", planted=1))

@@ -142,15 +142,21 @@ def decide(
     """Verdict, cause (empty unless inconclusive) and interval of one check.
 
     `values` holds one number a replicate, NaN where a net gave none. `untrained` of the `nets` behind them did not
-    train; beyond a quarter of them the check is inconclusive, as it is with fewer than four values.
+    train; beyond a quarter of them the check is inconclusive, as it is where a further quarter of the values is NaN, or
+    with fewer than four. ValueError for values that are not a row.
     """
     values = np.asarray(values, dtype=float)
+    if values.ndim != 1:
+        raise ValueError(
+            f"values of shape {values.shape} for {check.estimand!r}: expected a row, one number a replicate "
+            f"({check.replicate}); average over what is no replicate first"
+        )
     kept = values[np.isfinite(values)]
     unknown = Interval(np.nan, -np.inf, np.inf, len(kept), 1 - check.alpha)
     interval = mean_interval(kept, 1 - check.alpha) if len(kept) else unknown
     if untrained > MOST_UNTRAINED * max(nets, 1):
         cause = f"{Cause.NOT_TRAINED}: {untrained} of {nets} nets"
-    elif len(values) - len(kept) > untrained + MOST_UNTRAINED * len(values):
+    elif len(values) - len(kept) > len(values) * (untrained / max(nets, 1) + MOST_UNTRAINED):
         cause = f"{Cause.NOT_MEASURED} ({len(values) - len(kept)} of {len(values)})"
     elif len(kept) < FEWEST:
         cause = f"{Cause.TOO_FEW}: {len(kept)}, at least {FEWEST} are needed"

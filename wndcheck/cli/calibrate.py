@@ -59,8 +59,8 @@ def calibrate(
     """Decide all claims under many base seeds, whose nets differ, and report how often each verdict falls, the rates of
     wrong verdicts, and the nets that each check needs.
 
-    A seed's run is kept, and not run again while the claims' files, the profile and the version of wndcheck are the
-    same; a run that failed is. Ctrl-C costs the run that is under way, not the nets it has measured.
+    A seed's run is kept, and not run again while the claims, wndcheck and the data sets at hand are the same; a run
+    that failed is. Ctrl-C costs the run that is under way, not the nets it has measured.
 
     Exit status: 0 if no claim and no check was supported under one seed and refuted under another; 1 if one was, or if
     a run failed; 2 if the command line is wrong; 130 if it was interrupted.

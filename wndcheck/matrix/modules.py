@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from wndcheck.matrix.kinds import Kind, kinds_of
-from wndcheck.verdicts import Claim
+from wndcheck.verdicts import Claim, Verdict
 
 
 class MatrixError(ValueError):
@@ -82,7 +82,10 @@ def claim_module(path: Path) -> ClaimModule | None:
 
 def claim_test(function: Callable[..., Any]) -> ClaimTest:
     marks = getattr(function, "pytestmark", ())
-    must_be = next((str(mark.kwargs["must_be"]) for mark in marks if mark.name == "control"), "")
+    must_be = next((str(mark.kwargs.get("must_be")) for mark in marks if mark.name == "control"), "")
+    if must_be and must_be not in list(Verdict):
+        name = f"{function.__module__}.{function.__name__}"
+        raise MatrixError(f"{name}: control(must_be={must_be}): expected one of {', '.join(Verdict)}")
     return ClaimTest(function.__name__.removeprefix("test_"), kinds_of(function), must_be)
 
 

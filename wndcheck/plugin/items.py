@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wndcheck.verdicts import Claim
+from wndcheck.verdicts import Claim, Verdict
 
 
 def claim_of(item: pytest.Item) -> Claim | None:
@@ -16,8 +16,14 @@ def claim_of(item: pytest.Item) -> Claim | None:
 
 def control_of(item: pytest.Item) -> str:
     """The verdict a control must reach; empty for a check."""
-    marker = item.get_closest_marker("control")
-    return str(marker.kwargs["must_be"]) if marker else ""
+    if (marker := item.get_closest_marker("control")) is None:
+        return ""
+    if (must_be := marker.kwargs.get("must_be")) not in list(Verdict):
+        raise pytest.UsageError(
+            f"{item.nodeid}: control(must_be={must_be!r}): expected one of {', '.join(Verdict)}, "
+            'as in @pytest.mark.control(must_be="refuted")'
+        )
+    return str(must_be)
 
 
 def check_name(item: pytest.Item) -> str:

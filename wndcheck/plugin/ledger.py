@@ -15,6 +15,12 @@ from wndcheck.verdicts import Finding, Verdict, roll_up
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # names under which tests hand their results to the controller
 
 
+def brief(reason: str) -> str:
+    """Why something was not run, in its first line and, where it has more, its last, which says what to type."""
+    first, *others = reason.splitlines()
+    return f"{first.partition(' Not found:')[0]} {others[-1]}" if others else first
+
+
 def recorded(properties: Iterable[tuple[str, Any]], name: str) -> dict[str, Any]:
     """What a test recorded under a name; empty without it."""
     return next((value for found, value in properties if found == name), {})
@@ -31,6 +37,7 @@ class ClaimEntry:
     controls: list[Finding] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
     not_run: list[dict[str, str]] = field(default_factory=list)
+    is_selection: bool = False  # of its tests, of which controls may be left out
 
     @property
     def primary(self) -> list[Finding]:
@@ -42,7 +49,11 @@ class ClaimEntry:
         if self.errors:
             return "error", f"tests that did not finish: {len(self.errors)}"
         if not self.primary and self.not_run:
-            return "not run", self.not_run[0]["reason"]
+            return "not run", brief(self.not_run[0]["reason"])
+        if self.not_run:
+            return Verdict.INCONCLUSIVE, f"checks or controls that were not run: {len(self.not_run)}"
+        if self.primary and not (self.controls or self.is_selection):
+            return Verdict.INCONCLUSIVE, "it has no control"
         failed = [control.check for control in self.controls if control.verdict != control.control]
         verdict, cause = roll_up([finding.verdict for finding in self.primary], controls_hold=not failed)
         if verdict is Verdict.INCONCLUSIVE:
@@ -81,7 +92,8 @@ class ClaimEntry:
 class Ledger:
     """Filled from the reports that reach the controller, whichever process ran the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_selection: bool = False) -> None:
+        self.is_selection = is_selection
         self.claims: dict[str, ClaimEntry] = {}
         self.reported: set[str] = set()
         self.files: dict[str, str] = {}  # test file -> claim
@@ -94,7 +106,7 @@ class Ledger:
             self.crashed += [report] if report.failed else []
             return
         self.files[report.nodeid.partition("::")[0]] = claim["id"]
-        entry = self.claims.setdefault(claim["id"], ClaimEntry(**claim))
+        entry = self.claims.setdefault(claim["id"], ClaimEntry(**claim, is_selection=self.is_selection))
         if report.when == "teardown":
             self.reported.add(report.nodeid)
         if report.when == "call" and (fields := recorded(report.user_properties, FINDING)):

@@ -44,6 +44,10 @@ class Nets:
         """Nets that break a claim by construction (see `wndcheck.networks.violations`); at stage 0 not yet."""
         return grid(self.profile.violation_cells(kind, self.base_seed), self.measured, self.profile, stage)
 
+    def relu_bottleneck(self) -> Grid:
+        """ReLU nets with a bottleneck between any two layers; those of `violating` are tanh nets."""
+        return grid([self.profile.relu_bottleneck(self.base_seed)], self.measured, self.profile)
+
     def ensembles(self, stage: int = -1) -> Grid:
         """Ensembles of ReLU nets, all their widths."""
         return grid(self.profile.ensemble_cells(self.base_seed), self.measured, self.profile, stage)

@@ -60,11 +60,16 @@ class ClaimsRun:
         self.device: str = option.wnd_device
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
-        self.ledger = Ledger()
         self.problems: list[str] = []
         self.collected = 0
         self.needed: tuple[Cell, ...] = ()
-        self.selection = workers.is_selection(config)
+        self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
+        self.ledger = Ledger(self.selection)
+        if folder != config.rootpath and config.rootpath not in folder.parents:
+            raise ValueError(
+                f"pytest's rootdir is {config.rootpath}, which the claims in {folder} do not lie below: write options "
+                f"with =, as in --wnd-store=DIR, or add --rootdir={folder.parent}"
+            )
         self.written: list[Path] = []
         self.watcher: Watcher | None = None
         Store(option.wnd_store)  # fails now, not after the training, where it cannot be written
@@ -163,6 +168,11 @@ class ClaimsRun:
         claim = claim_of(item)
         if claim is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add pytestmark = pytest.mark.claim(CLAIM) to its module")
+        if grid and values.shape != (replicates := grid.trained.shape[1:]):
+            raise RuntimeError(
+                f"{item.nodeid} gives decide values of shape {values.shape}, expected {replicates}: one a "
+                f"{check.replicate.removesuffix('s')}, whatever they are averages of"
+            )
         untrained = grid.untrained if grid else {}
         verdict, cause, interval = decide(
             check, values, decides_levels=self.profile.decides_levels or bool(control_of(item)), **untrained
@@ -250,11 +260,11 @@ class ClaimsRun:
         if self.config.option.collectonly:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
-        if len(self.ledger.reported) < self.collected and not stopped_early:
-            self.problems.append(
-                f"{self.collected - len(self.ledger.reported)} of {self.collected} checks were never reported"
-            )
-        if self.ledger.claims and (self.config.option.wnd_report or not self.selection):
+        if missing := self.collected - len(self.ledger.reported):
+            why = "the run was stopped: " if stopped_early else ""
+            self.problems.append(f"{why}{missing} of {self.collected} checks were never reported")
+        is_whole = not (self.selection or stopped_early)
+        if self.ledger.claims and (self.config.option.wnd_report or is_whole):
             self.write_report()
         if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -29,7 +29,7 @@ def read_document(path: Path, made: Callable[[dict[str, Any]], T]) -> T:
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(
             f"{path.parent} has no {path.name}: name the folder of a report; `pytest claims/ -n auto` writes "
-            "reports/latest, and --wnd-report=DIR another"
+            "reports/latest"
         ) from None
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}): name the folder of a report") from None

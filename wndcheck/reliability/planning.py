@@ -11,6 +11,7 @@ from typing import Any
 from wndcheck.reliability.minutes import Costs
 from wndcheck.reliability.reading import VerdictFile, read_verdicts
 from wndcheck.reliability.repeats import CheckRepeats, checks_over
+from wndcheck.reliability.runs import read_run, side_by_side
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,10 @@ class Line:
 
 
 def read_runs(paths: Iterable[Path]) -> list[VerdictFile]:
-    """Runs whose values may be pooled. ValueError for those of two profiles, or of one base seed."""
+    """Runs whose values may be pooled. RunError for one that cannot be trusted, or differs in more than its seed."""
     paths = list(paths)
-    runs = [read_verdicts(path) for path in paths]
-    if len(profiles := {run.profile for run in runs}) > 1:
-        raise ValueError(f"runs of the profiles {', '.join(sorted(profiles))}: name runs of one profile at a time")
-    if len({run.base_seed for run in runs}) < len(runs):
-        seeds = ", ".join(str(run.base_seed) for run in runs)
-        raise ValueError(f"runs of base seeds {seeds}: the nets of a seed would count twice; name a run of each seed")
-    return runs
+    side_by_side([read_run(path) for path in paths])
+    return [read_verdicts(path) for path in paths]
 
 
 def lines(runs: Sequence[VerdictFile], costs: Costs, workers: int) -> list[Line]:

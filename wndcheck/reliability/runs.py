@@ -82,12 +82,17 @@ def restored(fields: dict[str, Any]) -> Finding:
 
 
 def comparable(runs: Sequence[Run]) -> list[Run]:
-    """The runs by base seed. RunError where they cannot be set side by side, or one cannot be trusted."""
+    """Two runs or more, by base seed. RunError for one alone, and as `side_by_side`."""
     if len(runs) < 2:
         raise RunError(
             "one run does not tell what another seed gives: name two or more, such as a second one made by "
             "`pytest claims/ -n auto --wnd-seed=1 --wnd-mode=report --wnd-report=DIR`"
         )
+    return side_by_side(runs)
+
+
+def side_by_side(runs: Sequence[Run]) -> list[Run]:
+    """The runs by base seed. RunError where one cannot be trusted, or they differ in more than their seed."""
     for run in runs:
         if complaint := run.complaint():
             raise RunError(f"{run.path} cannot be used, {complaint}; see {run.path / 'summary.md'} and run it again")

@@ -14,14 +14,15 @@ from functools import cached_property
 from pathlib import Path
 
 from wndcheck import profiles
-from wndcheck.cells import SCHEMA
+from wndcheck.datasets import is_available
+from wndcheck.datasets.catalogue import CATALOGUE
 from wndcheck.reliability.documents import FILE
 from wndcheck.reliability.reading import VerdictFile, read_verdicts
 from wndcheck.report.files import write_atomically
-from wndcheck.versions import versions
 
 LOG = "pytest.log"
 STAMP = "complete"  # holds the digest of what the run was of; written last, so that only a whole run has it
+BESIDE = ("benchmarks", "cli", "matrix", "reliability", "report", "tests")  # of the package, on which no verdict rests
 GRACE = 20.0  # seconds that an interrupted run gets to end its workers
 
 
@@ -38,9 +39,12 @@ class Series:
 
     @cached_property
     def digest(self) -> str:
-        """Of what verdicts come from: the claims' files, the profile, the version and the schema of measurements."""
-        digest = hashlib.sha256(repr((profiles.named(self.profile), SCHEMA, versions("wndcheck"))).encode())
-        for path in sorted(self.claims.glob("*.py")):
+        """Of what verdicts come from: the claims' files, those of the package, and which data sets are there."""
+        package = Path(__file__).parents[1]
+        own = (path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in BESIDE)
+        there = [is_available(name, self.data) for name in sorted(CATALOGUE)]
+        digest = hashlib.sha256(repr((profiles.named(self.profile), there)).encode())
+        for path in sorted([*self.claims.glob("*.py"), *own]):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 

@@ -38,7 +38,7 @@ def entry(verdict: str, checks: str = "size", claim: str = "tiny", profile: str 
 
 @pytest.fixture
 def claims(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
-    """Writes a folder of claims; expectations and the files' bodies are given."""
+    """Writes a folder of claims; expectations and the files' bodies are given. One without a control gets one."""
     monkeypatch.setenv("WNDCHECK_STORE", str(pytester.path / "store"))
     monkeypatch.setenv("WNDCHECK_DATA", str(pytester.path / "data"))
     pytester.makeini("[pytest]\npython_files = claims/*.py\n")
@@ -48,7 +48,8 @@ def claims(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
         folder.mkdir()
         (folder / "expectations.toml").write_text(expectations)
         for name, body in bodies.items():
-            (folder / f"{name}.py").write_text(CLAIM.format(id=name) + body)
+            control = "" if "control" in body else check(REFUTED, "planted", must_be="refuted")
+            (folder / f"{name}.py").write_text(CLAIM.format(id=name) + body + control)
 
     return write
 
@@ -75,7 +76,7 @@ def verdicts(pytester: pytest.Pytester) -> dict[str, str]:
 def test_outcome_follows_verdict_and_expectation(pytester, claims, values, expected, outcome, verdict, code):
     claims(expected, tiny=check(values))
     result = pytester.runpytest("claims")
-    result.assert_outcomes(**outcome)
+    result.assert_outcomes(**outcome | {"passed": outcome.get("passed", 0) + 1})  # and its control
     assert result.ret == code
     assert verdicts(pytester) == {"tiny": verdict}
     assert ("1 inconclusive" in result.stdout.str()) == (verdict == "inconclusive")
@@ -140,7 +141,7 @@ def test_error_is_no_verdict_even_where_refuted_is_expected(pytester, claims):
     claims(entry("refuted"), tiny="\ndef test_size(decide):\n    raise MemoryError\n")
     for mode in ("verify", "report"):
         result = pytester.runpytest("claims", f"--wnd-mode={mode}")
-        result.assert_outcomes(failed=1)
+        result.assert_outcomes(failed=1, passed=1)
         assert verdicts(pytester) == {"tiny": "error"}
 
 
@@ -150,6 +151,49 @@ def test_failed_control_makes_the_claim_inconclusive(pytester, claims):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*this control must be refuted: the claim's verdict cannot be trusted*"])
     assert verdicts(pytester) == {"tiny": "inconclusive"}
+
+
+SKIPPED = '\n{}def test_{}(decide):\n    pytest.skip("not run: no data\\nTo fetch it, type: wndcheck fetch mnist")\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        (check(SUPPORTED) + "# no control", "it has no control"),
+        (check(SUPPORTED) + SKIPPED.format("", "other"), "checks or controls that were not run: 1"),
+        (
+            check(SUPPORTED) + SKIPPED.format('@pytest.mark.control(must_be="refuted")\n', "planted"),
+            "checks or controls that were not run: 1",
+        ),
+    ],
+    ids=["no control", "a check skipped", "the control skipped"],
+)
+def test_what_did_not_run_supports_nothing(pytester, claims, body, cause):
+    claims(tiny=body)
+    pytester.runpytest("claims")
+    document = json.loads((pytester.path / "reports/latest/verdicts.json").read_text())
+    assert [(claim["verdict"], claim["cause"]) for claim in document["claims"]] == [("inconclusive", cause)]
+
+
+def test_a_misspelt_control_is_refused(pytester, claims):
+    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refute"))
+    result = pytester.runpytest("claims")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*control(must_be='refute'): expected one of supported, refuted, inconclusive*"])
+
+
+def test_a_run_that_stops_leaves_the_last_report(pytester, claims):
+    claims(one=check(REFUTED), two=check(SUPPORTED))
+    result = pytester.runpytest("claims", "--maxfail=1")
+    assert not (pytester.path / "reports/latest").exists()
+    result.stdout.fnmatch_lines(["*ERROR: the run was stopped: * of 4 checks were never reported"])
+
+
+def test_values_that_are_no_replicates_are_refused(pytester, claims):
+    claims(tiny=check("[[0.1] * 4] * 2"))
+    result = pytester.runpytest("claims")
+    result.stdout.fnmatch_lines(["*values of shape (2, 4) for 'the number': expected a row, one number a replicate*"])
+    assert verdicts(pytester) == {"tiny": "error"}
 
 
 def test_good_control_counts_for_nothing_else(pytester, claims):
@@ -266,11 +310,11 @@ def test_size(decide, nets):
 def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims):
     claims(tiny=NEEDS_NETS)
     result = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "-rs")
-    result.assert_outcomes(skipped=1)
+    result.assert_outcomes(skipped=1, passed=1)
     assert "wndcheck fetch mnist" in result.stdout.str()
     assert verdicts(pytester) == {"tiny": "not run"}
     required = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "--wnd-require-data")
-    required.assert_outcomes(failed=1)
+    required.assert_outcomes(failed=1, passed=1)
     assert verdicts(pytester) == {"tiny": "error"}
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from wndcheck.cells import Cell, Violation
-from wndcheck.profiles import FULL, Profile
+from wndcheck.profiles import FULL, VIOLATIONS, Profile
 from wndcheck.records import Measurement, record_shapes
 from wndcheck.seeds import derived_seed
 
@@ -106,6 +106,8 @@ CONTROLLED = {
 def violated(cell: Cell, stage: int) -> dict[str, object]:
     """What nets do that break a claim by construction."""
     kind, begun, growing = cell.kind, stage > 0, 0.1 * np.log2(cell.width)
+    if isinstance(cell.protocol, Violation) and cell.protocol.strength == VIOLATIONS["still"].strength:
+        return as_the_paper_says(cell, stage) | {"entropy_change": 0.007 if begun else 0.0}
     if kind == "constant":
         return dict.fromkeys(as_the_paper_says(cell, stage), np.nan)
     broken = {"score": growing, "corrected_score": growing, "post_score": growing, "post_corrected_score": growing}
