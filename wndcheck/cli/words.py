@@ -31,5 +31,5 @@ def complain(error: object) -> None:
 
 
 def here(error: object) -> str:
-    """A message in the words of this command line: pytest's options are ours, with wnd before them."""
-    return str(error).replace("--wnd-", "--")
+    """A message in the words of this command line, whose options pytest has with wnd before them."""
+    return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")

@@ -102,7 +102,8 @@ def side_by_side(runs: Sequence[Run]) -> list[Run]:
     for run in runs:
         if other := by_seed.get(run.base_seed):
             raise RunError(
-                f"{other.path} and {run.path} both have the base seed {run.base_seed}: make one with another --wnd-seed"
+                f"{other.path} and {run.path} both have the base seed {run.base_seed}: run `pytest claims/` with "
+                "another --wnd-seed"
             )
         by_seed[run.base_seed] = run
     ordered = [by_seed[seed] for seed in sorted(by_seed)]

@@ -44,7 +44,7 @@ class Series:
         own = (path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in BESIDE)
         there = [is_available(name, self.data) for name in sorted(CATALOGUE)]
         digest = hashlib.sha256(repr((profiles.named(self.profile), there)).encode())
-        for path in sorted([*self.claims.glob("*.py"), *own]):
+        for path in (*sorted(self.claims.glob("*.py")), *sorted(own)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 

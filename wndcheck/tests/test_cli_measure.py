@@ -34,6 +34,7 @@ TINY = replace(
     probe=TINY_PROBE,
     violation_widths=(4,),
     violation_width=4,
+    violation_nets=2,
     sensitivity_width=5,
     ensembles=replace(QUICK.ensembles, widths=(4,), initial_width=5, count=2, nets=10),
 )
@@ -108,10 +109,10 @@ def test_options_name_the_cells_the_seed_the_store_and_the_log(tmp_path):
     options = ("--cells=initial", "--cells=* drift *", "--seed=1", "--store", tmp_path / "other", "--log")
     outcome = run(*options, tmp_path / "logs" / "log.tsv")
     assert outcome.exit_code == 0
-    assert outcome.stdout.startswith("4 cells measured")
+    assert outcome.stdout.startswith("5 cells measured")
     store = Store(tmp_path / "other", pytest.fail)
     assert all(store.has(cell) for cell in (*TINY.parts(1)["initial"], *TINY.violation_cells("drift", 1)))
-    assert len((tmp_path / "logs" / "log.tsv").read_text(encoding="utf-8").splitlines()) == 5
+    assert len((tmp_path / "logs" / "log.tsv").read_text(encoding="utf-8").splitlines()) == 6
     assert not (tmp_path / "store").exists()
 
 
@@ -189,8 +190,8 @@ def test_a_dry_run_foretells_and_writes_nothing(tmp_path):
     assert rows[0] == ["part", "cells", "measured", "nets", "to", "do", "TFLOP", "largest", "stack", "about"]
     assert [row[:4] for row in rows[1:4]] == [
         ["mlp", "2", "0", "4"],
-        ["violations", "5", "0", "10"],
-        ["total", "7", "0", "14"],
+        ["violations", "7", "0", "14"],
+        ["total", "9", "0", "18"],
     ]
     assert all(re.fullmatch(r"\d+ (s|min \d+ s)", " ".join(row[7:])) for row in rows[1:4])
     assert "\x1b" not in outcome.stdout

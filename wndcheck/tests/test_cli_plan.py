@@ -159,8 +159,11 @@ def test_minutes_are_unknown_where_the_store_cannot_be_trusted(here):
 
 
 def test_values_of_several_runs_are_pooled(here):
-    other = entry("one", found("one", "hard[relu-1]", SMALL, values(-1, seed=2)))
-    write(here / "other", document(1, other))
+    other = json.loads((here / "reports" / "latest" / "verdicts.json").read_text(encoding="utf-8"))
+    (of_one,) = (fields for fields in other["claims"] if fields["id"] == "one")
+    (changed,) = (fields for fields in of_one["checks"] if fields["check"] == "hard[relu-1]")
+    changed["values"] = list(values(-1, seed=2))
+    write(here / "other", other | {"base_seed": 1})
     hard = checks("reports/latest", "other/verdicts.json")["one", "hard[relu-1]"]
     assert (hard["runs"], hard["n"]) == (2, 8)
     assert hard["estimate"] == pytest.approx(-0.9)
@@ -171,8 +174,8 @@ def test_values_of_several_runs_are_pooled(here):
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere has no verdicts.json: name the folder of a report"),
-        (["reports/latest", "reports/latest"], "runs of base seeds 0, 0: the nets of a seed would count twice"),
-        (["reports/latest", "full"], "runs of the profiles full, quick: name runs of one profile at a time"),
+        (["reports/latest", "reports/latest"], "both have the base seed 0: run `pytest claims/` with another"),
+        (["reports/latest", "full"], "runs of the profiles full and quick: name runs of one profile"),
         (["--workers=0"], "0 is not in the range"),
         (["--claims-folder=broken"], "does not import: ZeroDivisionError: division by zero; see `pytest"),
     ],

@@ -289,7 +289,7 @@ def failed_control() -> Finding:
         ),
         ({"controls": (failed_control(),)}, "controls failed: tiny planted"),
         ({"profile": "full"}, "runs of the profiles full and quick: name runs of one profile"),
-        ({"base_seed": 0}, "both have the base seed 0: make one with another --wnd-seed"),
+        ({"base_seed": 0}, "both have the base seed 0: run `pytest claims/` with another --wnd-seed"),
         ({"checks": {}}, r"do not have the same checks \(tiny trend\): run the claims again, with the same data"),
         ({"checks": {("tiny", "trend"): check("trend", I, region=(-inf, 9.0))}}, "different margins for tiny trend"),
     ],

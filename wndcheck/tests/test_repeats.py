@@ -70,7 +70,7 @@ def test_a_run_comes_back_as_it_was_written(tmp_path):
     assert (run.profile, run.base_seed, run.environment["device"]) == ("quick", 3, "cpu")
     claim = run.claims["one"]
     assert (claim.verdict, claim.statement, claim.lost) == (
-        "supported",
+        "inconclusive",
         "The statement of one",
         {"other[2]": "not run"},
     )

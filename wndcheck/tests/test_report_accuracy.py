@@ -107,7 +107,7 @@ def test_recipes_are_told_apart() -> None:
     assert "another recipe" in words(slower)
     assert "The paper gives no accuracies" in words(FULL.cifar10_cells(0)[0])
     assert "The paper gives no accuracies" in words(FULL.convnet_cells(0)[0])
-    assert "the mean over its 1000 nets, on the probe's 1,000 training images" in words(FULL.ensemble(8, 0))
+    assert "the mean over its 500 nets, on the probe's 1,000 training images" in words(FULL.ensemble(8, 0))
 
 
 def test_every_group_has_its_table() -> None:

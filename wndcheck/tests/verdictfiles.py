@@ -58,6 +58,7 @@ def entry(claim: str, *findings: Finding, errors: Sequence[str] = (), not_run: S
         controls=[finding for finding in findings if finding.control],
         errors=[{"test": lost[name], "message": "it broke"} for name in errors],
         not_run=[{"test": lost[name], "reason": "no data"} for name in not_run],
+        is_selection=True,  # few of them have a control
     )
 
 
