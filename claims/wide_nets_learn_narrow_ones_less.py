@@ -4,8 +4,8 @@ tanh-activated nets > 95% and > 92% respectively. However, with 5 ≤ N < 20, th
 Measured: accuracies of the trained nets on all training images and on the images apart.
 Supported: the mean accuracy at every width above 20 exceeds the paper's number (levels), and nets above 20 classify
 more of the training images than nets below, seed by seed. Refuted: one lies wholly below.
-Controls: the same nets before training must fall short of the paper's numbers; narrow nets that made no error would not
-be worse, and must be refuted.
+Controls: the same nets before training must fall short of the paper's numbers, and wide and narrow ones be alike within
+.1, which is chance.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 
 from wndcheck.plugin.parametrized import every_activation, over_widths
 from wndcheck.profiles import NARROW, Profile
-from wndcheck.statistics import at_least
+from wndcheck.statistics import at_least, within
 from wndcheck.verdicts import Check, Claim
 
 CLAIM = Claim(
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.claim(CLAIM)
 TRAINING = {"relu": at_least(0.99), "tanh": at_least(0.95)}
 VALIDATION = {"relu": at_least(0.95), "tanh": at_least(0.92)}
 WORSE = Check("training accuracy of N > 20 less that of N < 20", at_least(0), unit="")
+ALIKE = Check("training accuracy of N > 20 less that of N < 20", within(-0.1, 0.1), unit="")
 WORSE_APART = Check("validation accuracy of N > 20 less that of N < 20", at_least(0), unit="", primary=False)
 
 
@@ -35,11 +36,9 @@ def level(what, region):
     return Check(f"{what} accuracy", region, level=True, unit="")
 
 
-def gained(grid, name, planted=None):
-    """Wide less narrow, (S,); with `planted`, the accuracy that narrow nets are given."""
+def gained(grid, name):
+    """Wide less narrow, (S,)."""
     widths, accuracies = np.array(grid.widths), grid.per_net(name)
-    if planted is not None:
-        accuracies = np.where((widths < NARROW)[:, None], planted, accuracies)
     return accuracies[widths > NARROW].mean(axis=0) - accuracies[widths < NARROW].mean(axis=0)
 
 
@@ -71,7 +70,7 @@ def test_untrained_nets_fall_short(decide, nets, activation, width):
     decide(level("training", TRAINING[activation]), untrained.per_net("accuracy")[0])
 
 
-@pytest.mark.control(must_be="refuted")
+@pytest.mark.control(must_be="supported")
 @every_activation
-def test_narrow_nets_without_errors_are_not_worse(decide, nets, activation):
-    decide(WORSE, gained(nets.trained(activation), "accuracy", planted=1))
+def test_untrained_nets_are_alike(decide, nets, activation):
+    decide(ALIKE, gained(nets.trained(activation, stage=0), "accuracy"))

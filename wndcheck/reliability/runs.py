@@ -9,6 +9,7 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+from wndcheck.expectations import FILE as EXPECTATIONS
 from wndcheck.reliability.documents import RunError, check_name, read_document
 from wndcheck.verdicts import Finding
 
@@ -35,8 +36,9 @@ class Run:
         """Why the run cannot be trusted; empty if it can."""
         if self.selection:
             return "it is a selection of checks, whose controls may be missing"
-        if self.problems:
-            return f"it had problems: {'; '.join(self.problems)}"
+        # An entry of the expectations that matches nothing is no fault of the run, and what `wndcheck expect` mends.
+        if others := [problem for problem in self.problems if not problem.startswith(f"{EXPECTATIONS}:")]:
+            return f"it had problems: {'; '.join(others)}"
         if self.errors:
             return f"tests did not finish: {listed(self.errors)}"
         failed = [f"{c.claim} {c.check}" for c in self.controls if c.verdict != c.control]
