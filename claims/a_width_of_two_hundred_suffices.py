@@ -31,7 +31,7 @@ CLAIM = Claim(
 pytestmark = pytest.mark.claim(CLAIM)
 
 
-def check(narrow, wide, primary=True):
+def check(narrow, wide, *, primary=True):
     return Check(f"ι_c({narrow}) - ι_c({wide})", within(-0.01, 0.01), level=True, primary=primary)
 
 

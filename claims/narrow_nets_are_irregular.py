@@ -42,7 +42,7 @@ def deviation(scores):
     return np.ma.filled(apart.mean(axis=0), np.nan)
 
 
-def contrast(grid, layer, added=0):
+def contrast(grid, layer, added=0.0):
     """Narrow less wide, (S,); NaN for a seed with no score at one of the two."""
     widths, scores = np.array(grid.widths), grid.of("score", layer)
     scattered = added * (np.arange(scores.shape[1]) % 2)

@@ -6,7 +6,7 @@ An experiment is a mean over many independent samples; experiments are the repli
 from __future__ import annotations
 
 from math import e, log, pi, sqrt
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ T = TypeVar("T", float, np.ndarray)
 
 def gaussian_entropy(sd: T = 1.0) -> T:
     """½ log 2πeσ² nats, of one standard deviation or of an array of them."""
-    return 0.5 * log(2 * pi * e) + np.log(sd)
+    return cast(T, 0.5 * log(2 * pi * e) + np.log(sd))
 
 
 def gaussian_information(rho: float) -> float:
