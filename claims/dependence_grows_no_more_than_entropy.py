@@ -71,6 +71,6 @@ def test_shared_directions_break_the_bound(decide, nets):
 
 
 @pytest.mark.control(must_be="refuted")
-def test_shared_directions_break_the_bound_in_ensembles(decide, nets, profile):
-    grid = nets.violating_ensembles().at(profile.ensembles.widths[-1])
+def test_shared_directions_break_the_bound_in_ensembles(decide, nets):
+    grid = nets.violating_ensembles().widest
     decide(IN_ENSEMBLES, grid.of("lemma_excess", 1)[0])

@@ -63,20 +63,20 @@ def test_contrast(decide, nets, activation, layer):
 @every_hidden_layer
 def test_follows_accuracy(decide, nets, activation, layer):
     grid = nets.trained(activation)
-    decide(FOLLOWS, rank_correlations(grid.raw("entropy")[:, :, layer - 1], grid.per_net("accuracy")))
+    decide(FOLLOWS, rank_correlations(grid.raw("entropy")[:, :, layer - 1], grid.raw("accuracy")))
 
 
 @every_activation
 @every_hidden_layer
 def test_correlates_either_way(decide, nets, activation, layer):
     grid = nets.trained(activation)
-    decide(EITHER_WAY, np.abs(rank_correlations(grid.raw("entropy")[:, :, layer - 1], grid.per_net("accuracy"))))
+    decide(EITHER_WAY, np.abs(rank_correlations(grid.raw("entropy")[:, :, layer - 1], grid.raw("accuracy"))))
 
 
 @every_activation
 def test_no_further_gain(decide, nets, activation):
     grid = settled(nets.trained(activation))
-    accuracies = grid.per_net("validation_accuracy")
+    accuracies = grid.raw("validation_accuracy")
     decide(GAIN, accuracies[-1] - accuracies[0], grid)
 
 

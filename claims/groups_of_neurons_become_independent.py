@@ -60,4 +60,4 @@ def test_shared_directions_have_no_falling_trend(decide, nets, size):
 def test_bottlenecks_are_dependent(decide, nets, size):
     # All hidden layers together: how dependent a deep one is differs much from net to net.
     grid = nets.violating("bottleneck")
-    decide(LEVEL[size], grid.of(f"total_correlation_{size}")[0][:, :-1].mean(axis=1), grid)
+    decide(LEVEL[size], grid.over_hidden_layers(f"total_correlation_{size}")[0], grid)

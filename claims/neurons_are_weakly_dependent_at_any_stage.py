@@ -50,30 +50,30 @@ def test_trend(decide, grid, layer):
 
 @every_activation
 @every_hidden_layer
-def test_literal(decide, grid, profile, layer):
-    widest = grid.at(profile.widest)
+def test_literal(decide, grid, layer):
+    widest = grid.widest
     decide(LITERAL, widest.of("corrected_score", layer)[0], widest)
 
 
 @every_activation
 @every_hidden_layer
-def test_vicinity(decide, grid, profile, layer):
-    widest = grid.at(profile.widest)
+def test_vicinity(decide, grid, layer):
+    widest = grid.widest
     decide(VICINITY, widest.of("score", layer)[0], widest)
 
 
 @pytest.mark.control(must_be="supported")
 @every_activation
-def test_shuffled_activations_are_independent(decide, grid, profile):
-    widest = grid.at(profile.widest)
-    decide(LITERAL, widest.of("shuffled_score")[0][:, :-1].mean(axis=1), widest)
+def test_shuffled_activations_are_independent(decide, grid):
+    widest = grid.widest
+    decide(LITERAL, widest.over_hidden_layers("shuffled_score")[0], widest)
 
 
 @pytest.mark.control(must_be="refuted")
 @every_activation
-def test_planted_dependence_is_found(decide, grid, profile):
-    widest = grid.at(profile.widest)
-    decide(LITERAL, widest.of("planted_score")[0][:, :-1].mean(axis=1), widest)
+def test_planted_dependence_is_found(decide, grid):
+    widest = grid.widest
+    decide(LITERAL, widest.over_hidden_layers("planted_score")[0], widest)
 
 
 @pytest.mark.control(must_be="refuted")

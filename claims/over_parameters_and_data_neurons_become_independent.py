@@ -13,6 +13,7 @@ import pytest
 
 from wndcheck.plugin.parametrized import every_hidden_layer
 from wndcheck.records import SAME_IMAGE
+from wndcheck.rules import INDEPENDENT
 from wndcheck.statistics import at_most
 from wndcheck.verdicts import Check, Claim
 
@@ -31,8 +32,8 @@ CLAIM = Claim(
 pytestmark = pytest.mark.claim(CLAIM)
 
 TREND = Check("ι_c of the widest less the narrowest", at_most(0), replicate="ensembles")
-LEVEL = Check("ι_c at the widest", at_most(0.01), level=True, replicate="ensembles")
-SAME = Check("ι_c at the widest, one image for all", at_most(0.01), level=True, primary=False, replicate="ensembles")
+LEVEL = Check("ι_c at the widest", INDEPENDENT, level=True, replicate="ensembles")
+SAME = Check("ι_c at the widest, one image for all", INDEPENDENT, level=True, primary=False, replicate="ensembles")
 
 
 @every_hidden_layer
@@ -43,14 +44,14 @@ def test_trend(decide, nets, layer):
 
 
 @every_hidden_layer
-def test_level(decide, nets, profile, layer):
-    widest = nets.ensembles().at(profile.ensembles.widths[-1])
+def test_level(decide, nets, layer):
+    widest = nets.ensembles().widest
     decide(LEVEL, widest.of("corrected_score", layer)[0], widest)
 
 
 @every_hidden_layer
-def test_same_image(decide, nets, profile, layer):
-    widest = nets.ensembles().at(profile.ensembles.widths[-1])
+def test_same_image(decide, nets, layer):
+    widest = nets.ensembles().widest
     decide(SAME, widest.of(SAME_IMAGE + "corrected_score", layer)[0], widest)
 
 

@@ -39,22 +39,22 @@ def test_trend(decide, nets, activation, layer):
 
 @every_activation
 @every_hidden_layer
-def test_literal(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_literal(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(LITERAL, widest.of("post_corrected_score", layer)[0], widest)
 
 
 @every_activation
 @every_hidden_layer
-def test_vicinity(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_vicinity(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(VICINITY, widest.of("post_score", layer)[0], widest)
 
 
 @every_activation
 @every_hidden_layer
-def test_no_more_than_before(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_no_more_than_before(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(NO_MORE, widest.of("post_change", layer)[0], widest)
 
 
@@ -75,4 +75,4 @@ def test_shared_directions_leave_the_vicinity(decide, nets):
 def test_bottlenecks_leave_the_vicinity(decide, nets, activation):
     # All hidden layers together: how dependent a deep one is differs much from net to net.
     grid = nets.violating("bottleneck") if activation == "tanh" else nets.relu_bottleneck()
-    decide(VICINITY, grid.of("post_score")[0][:, :-1].mean(axis=1), grid)
+    decide(VICINITY, grid.over_hidden_layers("post_score")[0], grid)

@@ -3,8 +3,8 @@ uncertain as it was, given another.
 
 Measured: H(x | y) = H(x) - I(x; y), so that its change is ΔH - ΔI: the change of a layer's mean entropy less that of
 its corrected score ι_c, in which the estimator's bias goes away; of every hidden layer, at every width above 20, and of
-the widest ensembles, in whose reading the proof is written. (Eq. 7 is the same inequality from
-the other side; there each pair is held against its own entropies, uncorrected.)
+the widest ensembles, in whose reading the proof is written. (Eq. 7 is the same inequality from the other side; there
+each pair is held against its own entropies, uncorrected.)
 Supported: the mean change is at least 0. Refuted: it lies wholly below. The share of pairs that break it is shown and
 decides nothing: a single pair carries the estimator's noise of .06 nats.
 Control: nets given a shared direction gain information without entropy, and must be refuted, in both readings.

@@ -50,39 +50,39 @@ def test_trend(decide, nets, activation, layer):
 
 @every_activation
 @every_hidden_layer
-def test_literal(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_literal(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(LITERAL, widest.of("corrected_score", layer)[0], widest)
 
 
 @every_activation
 @every_hidden_layer
-def test_vicinity(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_vicinity(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(VICINITY, widest.of("score", layer)[0], widest)
 
 
 @every_activation
 @every_hidden_layer
-def test_upper_pairs(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_upper_pairs(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(UPPER_PAIRS, widest.of_pairs()[0][:, layer - 1, PAIR_QUANTILES.index(0.95)], widest)
 
 
 @pytest.mark.control(must_be="supported")
 @every_activation
-def test_shuffled_activations_are_independent(decide, nets, profile, activation):
+def test_shuffled_activations_are_independent(decide, nets, activation):
     # All hidden layers together: the few pairs of one leave an interval nearly as wide as the margin.
-    widest = nets.trained(activation).at(profile.widest)
-    decide(LITERAL, widest.of("shuffled_score")[0][:, :-1].mean(axis=1), widest)
+    widest = nets.trained(activation).widest
+    decide(LITERAL, widest.over_hidden_layers("shuffled_score")[0], widest)
 
 
 @pytest.mark.control(must_be="refuted")
 @pytest.mark.parametrize("planted", ["planted_score", "planted_strong_score", "latent_score", "duplicated_score"])
 @every_activation
 @every_hidden_layer
-def test_planted_dependence_is_found(decide, nets, profile, activation, layer, planted):
-    widest = nets.trained(activation).at(profile.widest)
+def test_planted_dependence_is_found(decide, nets, activation, layer, planted):
+    widest = nets.trained(activation).widest
     decide(LITERAL, widest.of(planted, layer)[0], widest)
 
 
@@ -103,7 +103,7 @@ def test_shared_directions_leave_the_vicinity(decide, nets):
 def test_nets_of_few_directions_leave_the_vicinity(decide, nets, kind):
     # All hidden layers together: how dependent a deep one is differs much from net to net.
     grid = nets.violating(kind)
-    decide(VICINITY, grid.of("score")[0][:, :-1].mean(axis=1), grid)
+    decide(VICINITY, grid.over_hidden_layers("score")[0], grid)
 
 
 @pytest.mark.control(must_be="inconclusive")

@@ -50,8 +50,8 @@ def test_trend(decide, nets, activation, layer):
 
 @every_activation
 @every_hidden_layer
-def test_level(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_level(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(ENTROPY_LEVEL, entropy_moved(widest, layer)[0], widest)
 
 
@@ -64,8 +64,8 @@ def test_distribution_trend(decide, nets, activation, layer):
 
 @every_activation
 @every_hidden_layer
-def test_distribution_level(decide, nets, profile, activation, layer):
-    widest = nets.trained(activation).at(profile.widest)
+def test_distribution_level(decide, nets, activation, layer):
+    widest = nets.trained(activation).widest
     decide(DISTRIBUTION_LEVEL, widest.of("distribution_change", layer)[0], widest)
 
 

@@ -38,18 +38,18 @@ def level(what, region):
 
 def gained(grid, name):
     """Wide less narrow, (S,)."""
-    widths, accuracies = np.array(grid.widths), grid.per_net(name)
+    widths, accuracies = np.array(grid.widths), grid.raw(name)
     return accuracies[widths > NARROW].mean(axis=0) - accuracies[widths < NARROW].mean(axis=0)
 
 
 @every_activation
 def test_training(decide, nets, activation, width):
-    decide(level("training", TRAINING[activation]), nets.trained(activation).at(width).per_net("accuracy")[0])
+    decide(level("training", TRAINING[activation]), nets.trained(activation).at(width).raw("accuracy")[0])
 
 
 @every_activation
 def test_validation(decide, nets, activation, width):
-    accuracies = nets.trained(activation).at(width).per_net("validation_accuracy")
+    accuracies = nets.trained(activation).at(width).raw("validation_accuracy")
     decide(level("validation", VALIDATION[activation]), accuracies[0])
 
 
@@ -67,7 +67,7 @@ def test_narrow_is_worse_apart(decide, nets, activation):
 @every_activation
 def test_untrained_nets_fall_short(decide, nets, activation, width):
     untrained = nets.trained(activation, stage=0).at(width)
-    decide(level("training", TRAINING[activation]), untrained.per_net("accuracy")[0])
+    decide(level("training", TRAINING[activation]), untrained.raw("accuracy")[0])
 
 
 @pytest.mark.control(must_be="supported")

@@ -8,9 +8,9 @@ from math import ceil, comb, prod
 from wndcheck.cells import Activation, Cell, Probe, Training
 from wndcheck.datasets import specification_of
 from wndcheck.networks.architectures import Convolution, convolutions, dense_sizes
+from wndcheck.records import TRANSFORMED_NEURONS
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in what the training does meanwhile on a CPU
-TRANSFORMED_NEURONS = 40  # of a layer at most, whose pairs are measured as post-activations
 STEP_FLOPS = 2e7  # what starting a step takes, likewise
 
 

@@ -49,9 +49,9 @@ class Grid:
         """PAIR_QUANTILES of the trained nets' pairs, NaN for the others: (widths, S, layers, quantiles)."""
         return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
 
-    def per_net(self, name: str) -> np.ndarray:
-        """An accuracy of every net, trained or not: (widths, S)."""
-        return self.raw(name)
+    def over_hidden_layers(self, name: str) -> np.ndarray:
+        """The mean of a quantity over the hidden layers of each trained net, NaN for the others: (widths, S)."""
+        return self.of(name)[..., :-1].mean(axis=-1)
 
     def at(self, *widths: int) -> Grid:
         """The same grid, of some widths; ValueError for one that it does not have."""

@@ -11,6 +11,7 @@ from wndcheck.cells import Cell
 PAIR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Of Gaussians: -½ log(1 - .3²) = .0472 nats, about five of the paper's thresholds; and .223 nats.
 PLANTED_CORRELATION, STRONG_CORRELATION = 0.3, 0.6
+TRANSFORMED_NEURONS = 40  # of a layer at most, whose pairs are measured as post-activations
 GROUP_SIZES = (3, 5)  # of neurons, of which the total correlation is taken (§6)
 
 CONTROLS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.words import DATA, STORE, complain, here, say
+from wndcheck.cli.words import CLAIMS, DATA, PROFILE, STORE, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.reliability.calibration import Calibration
@@ -20,14 +20,8 @@ if TYPE_CHECKING:
 @click.command(short_help="Verdicts of a profile under many base seeds.")
 @click.option("--seeds", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Base seeds.")
 @click.option("--first", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The first one.")
-@click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
-@click.option(
-    "--claims-folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="claims",
-    show_default=True,
-    help="The claims to decide.",
-)
+@PROFILE
+@CLAIMS
 @STORE
 @DATA
 @click.option(

@@ -7,18 +7,12 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.words import complain, say
+from wndcheck.cli.words import CLAIMS, complain, say
 
 
 @click.command(short_help="Propose expectations.toml by what several runs found.")
 @click.argument("folders", metavar="RUN_DIR RUN_DIR [...]", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--claims-folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("claims"),
-    show_default=True,
-    help="Folder of the claims, which holds expectations.toml.",
-)
+@CLAIMS
 @click.option("--write", is_flag=True, help="Write the file, too.")
 @click.pass_context
 def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Path, write: bool) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.words import DATA, STORE, complain, here, say
+from wndcheck.cli.words import DATA, PROFILE, STORE, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.cli.outstanding import Outstanding
 
 
 @click.command(short_help="Train and measure the nets of a profile.")
-@click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
+@PROFILE
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Base seed; moves all seeds.")
 @click.option(
     "--cells",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.words import STORE, here
+from wndcheck.cli.words import CLAIMS, STORE, here
 
 if TYPE_CHECKING:
     from wndcheck.reliability.planning import Line
@@ -24,13 +24,7 @@ HEAD += ("minutes",)
 @click.argument("runs", metavar="[RUN_DIR]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "every", is_flag=True, help="Every check, not only the neediest primary check of each claim.")
 @click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
-@click.option(
-    "--claims-folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="claims",
-    show_default=True,
-    help="Where claims say which nets they need.",
-)
+@CLAIMS
 @click.option(
     "--workers",
     metavar="N",

@@ -21,6 +21,18 @@ DATA = click.option(
 )
 
 
+PROFILE = click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
+
+
+CLAIMS = click.option(
+    "--claims-folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("claims"),
+    show_default=True,
+    help="Folder of the claims.",
+)
+
+
 def say(line: str) -> None:
     """A line about what is going on; results alone go to standard output."""
     click.echo(line, err=True)

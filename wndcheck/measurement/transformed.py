@@ -8,10 +8,10 @@ from typing import cast
 import numpy as np
 
 from wndcheck.cells import Activation, Probe
-from wndcheck.costs import TRANSFORMED_NEURONS
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.measurement.averages import mean
 from wndcheck.measurement.places import Place, layer_pairs, sampled_neurons
+from wndcheck.records import TRANSFORMED_NEURONS
 
 JITTER = 1e-3  # standard deviations, which part the point mass of ReLU
 NAMES = ("post_score", "post_corrected_score", "post_change", "post_change_3h", "folded_change_3h")

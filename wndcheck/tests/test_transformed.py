@@ -8,10 +8,10 @@ from scipy.special import rel_entr
 from scipy.stats import norm
 
 from wndcheck.cells import Activation, Probe
-from wndcheck.costs import TRANSFORMED_NEURONS
 from wndcheck.estimators import pairwise_mi
 from wndcheck.measurement.places import Place, layer_pairs, sampled_neurons
 from wndcheck.measurement.transformed import JITTER, NAMES, transformed
+from wndcheck.records import TRANSFORMED_NEURONS
 
 RHO = 0.8
 PROBE = Probe(transformed_pairs=60)
