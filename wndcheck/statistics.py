@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # scipy.stats takes a second to import, in every worker
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float) -> In
     mean = float(x.mean())
     if x.size == 1:
         return Interval(mean, -inf, inf, 1, confidence)
-    half = float(stats.t.ppf((1 + confidence) / 2, x.size - 1)) * float(x.std(ddof=1)) / sqrt(x.size)
+    half = float(stdtrit(x.size - 1, (1 + confidence) / 2)) * float(x.std(ddof=1)) / sqrt(x.size)
     return Interval(mean, mean - half, mean + half, x.size, confidence)
 
 
@@ -111,6 +111,12 @@ def largest_contrast(values: np.ndarray) -> np.ndarray:
     return np.ptp(np.asarray(values, dtype=float), axis=0)
 
 
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Rank of each value, counted from 1, ties with the mean of theirs; (n,) to (n,)."""
+    ascending = np.sort(values)
+    return (np.searchsorted(ascending, values, "left") + np.searchsorted(ascending, values, "right") + 1) / 2
+
+
 def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation over the widths, seed by seed: (widths, S) twice -> (S,).
 
@@ -125,6 +131,6 @@ def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         a, b = a[kept], b[kept]
         if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
             return float("nan")
-        return float(np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1])
+        return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
 
     return np.array([correlation(a, b) for a, b in zip(x.T, y.T, strict=True)])

@@ -9,7 +9,7 @@ from math import isfinite, isnan, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from wndcheck.statistics import Interval, Region
 from wndcheck.verdicts import FEWEST, Check, Verdict, verdict_on
@@ -42,7 +42,7 @@ UNKNOWN = Rates(nan, nan, nan)
 
 def t_quantile(check: Check, n: int) -> float:
     """Half the width of the interval of `mean_interval` over s / √n."""
-    return float(stats.t.ppf(1 - check.alpha / 2, n - 1))
+    return float(special.stdtrit(n - 1, 1 - check.alpha / 2))
 
 
 def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 for module in sys.argv[1:]:
     import_module(module)
-    heavy = {"torch", "torchvision", "numba"} & sys.modules.keys()
+    heavy = {"torch", "torchvision", "numba", "scipy.stats", "matplotlib"} & sys.modules.keys()
     if heavy:
         print(module, *sorted(heavy))
         break

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from wndcheck.statistics import Interval, Region, at_least, at_most, mean_interval, slope_per_doubling, within
+from wndcheck.statistics import (
+    Interval,
+    Region,
+    at_least,
+    at_most,
+    mean_interval,
+    rank_correlations,
+    ranks,
+    slope_per_doubling,
+    within,
+)
 
 WIDTHS = (5, 10, 20, 50, 100)
 moderate = st.floats(-100, 100, allow_subnormal=False)
@@ -163,3 +173,18 @@ def test_slope_invariances(values: np.ndarray, order: list[int], shift: float, s
     np.testing.assert_allclose(slope_per_doubling(widths, values * scale), slopes * scale, atol=1e-9)
     np.testing.assert_allclose(slope_per_doubling(widths * wider, values), slopes, atol=1e-9)
     np.testing.assert_array_equal(slope_per_doubling(widths, values[:, ::-1]), slopes[::-1])
+
+
+@given(arrays(float, st.integers(1, 12), elements=st.integers(-3, 3).map(float)))
+def test_ranks_are_those_of_scipy_ties_and_all(values: np.ndarray) -> None:
+    assert ranks(values).tolist() == stats.rankdata(values).tolist()
+
+
+def test_rank_correlations_are_spearmans_over_the_finite_widths() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 4, (2, 9, 5)).astype(float)
+    x[2, 0] = nan
+    kept = np.arange(9) != 2
+    expected = [stats.spearmanr(x[kept, 0], y[kept, 0])[0]]
+    expected += [stats.spearmanr(x[:, seed], y[:, seed])[0] for seed in range(1, 5)]
+    assert rank_correlations(x, y) == pytest.approx(expected)
