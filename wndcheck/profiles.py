@@ -236,7 +236,7 @@ QUICK = Profile(
         widths=(16, 32),
         initial_width=200,
         count=8,
-        nets=100,
+        nets=80,
         training=Training(0.1, 32, stages=(0, 1)),
         trained_accuracy=0.7,
     ),
