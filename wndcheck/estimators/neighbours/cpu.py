@@ -61,7 +61,8 @@ def marginal_counts(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int,
     """Samples near every sample along each of the pair's neurons, (2, P, n_samples); see `reference`."""
     rows = _sorted_rows(z, k)
     counts = np.empty((2, len(pairs), z.shape[1]), np.int64)
-    _fill_counts(rows, ladder(rows.ascending), pairs, _room(rows), _length(k), estimator == "ksg2", counts)
+    room = _room(rows)
+    _fill_counts(rows, ladder(rows.ascending), pairs, room, _length(k), _boxes(room, estimator), counts)
     return counts
 
 
@@ -85,13 +86,13 @@ def mean_digammas(
     """
     rows = _sorted_rows(z, k)
     rungs = ladder(rows.ascending)
-    is_second = estimator == "ksg2"
-    psi = digamma(np.arange(z.shape[1]) + (0 if is_second else 1))
-    return _in_threads(
-        lambda chunk, means: _mean_digammas(rows, rungs, chunk, _room(rows), _length(k), is_second, psi, means),
-        pairs,
-        n_jobs,
-    )
+    psi = digamma(np.arange(z.shape[1]) + (1 if estimator == "ksg1" else 0))
+
+    def work(chunk: NDArray[np.int64], means: NDArray[np.float64]) -> None:
+        room = _room(rows)
+        _mean_digammas(rows, rungs, chunk, room, _length(k), _boxes(room, estimator), psi, means)
+
+    return _in_threads(work, pairs, n_jobs)
 
 
 def _sorted_rows(z: NDArray[np.float32], k: int) -> Rows:
@@ -124,6 +125,11 @@ def _length(k: int) -> tuple[int, ...]:
     return (0,) * (k + 1)  # the sample itself and k others: the kernel is compiled, and cached, for each k
 
 
+def _boxes(room: Strips, estimator: str) -> NDArray[np.float32] | None:
+    """Where KSG2 notes its boxes; KSG1 has none, and None keeps them out of what is compiled for it."""
+    return None if estimator == "ksg1" else np.empty((2, len(room.x)), np.float32)
+
+
 def _in_threads(
     work: Callable[[NDArray[np.int64], NDArray[np.float64]], None], pairs: NDArray[np.int64], n_jobs: int | None
 ) -> NDArray[np.float64]:
@@ -147,10 +153,11 @@ def _pair_distances(rows, i, j, strips, length, by_place, distances):
 
 
 @njit(nogil=True)
-def _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, count_x, count_y):
-    by_place, box_x, box_y, reach_x, reach_y = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+def _pair_counts(rows, rungs, i, j, strips, length, boxes, scratch, count_x, count_y):
+    by_place, reach_x, reach_y = scratch[0], scratch[1], scratch[2]
     _pair_distances(rows, i, j, strips, length, by_place, reach_x)
-    if is_second:
+    if boxes is not None:
+        box_x, box_y = boxes[0], boxes[1]
         _just_beyond(by_place)
         boxes_of_strips(strips, rows.low[j], rows.high[j], by_place, box_x, box_y)
         _to_samples(strips, rows.order[i], box_x, reach_x)
@@ -172,11 +179,11 @@ def _fill_distances(rows, pairs, strips, length, distances):
 
 
 @_cached
-def _fill_counts(rows, rungs, pairs, strips, length, is_second, counts):
-    scratch = np.empty((5, len(strips.x)), np.float32)
+def _fill_counts(rows, rungs, pairs, strips, length, boxes, counts):
+    scratch = np.empty((3, len(strips.x)), np.float32)
     for p in range(len(pairs)):
         i, j = pairs[p]
-        _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, counts[0, p], counts[1, p])
+        _pair_counts(rows, rungs, i, j, strips, length, boxes, scratch, counts[0, p], counts[1, p])
 
 
 @_cached
@@ -188,12 +195,12 @@ def _mean_logs(rows, pairs, strips, length, means):
 
 
 @_cached
-def _mean_digammas(rows, rungs, pairs, strips, length, is_second, psi, means):
+def _mean_digammas(rows, rungs, pairs, strips, length, boxes, psi, means):
     m = rows.values.shape[1]
-    scratch, counts = np.empty((5, len(strips.x)), np.float32), np.empty((2, m), np.int64)
+    scratch, counts = np.empty((3, len(strips.x)), np.float32), np.empty((2, m), np.int64)
     for p in range(len(pairs)):
         i, j = pairs[p]
-        _pair_counts(rows, rungs, i, j, strips, length, is_second, scratch, counts[0], counts[1])
+        _pair_counts(rows, rungs, i, j, strips, length, boxes, scratch, counts[0], counts[1])
         along_x = along_y = 0.0
         for n in range(m):
             along_x += psi[counts[0, n]]
