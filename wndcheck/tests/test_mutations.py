@@ -273,8 +273,7 @@ def take_the_deviation_for_the_error(patch: Patch) -> None:
 
 
 def take_one_side(patch: Patch) -> None:
-    one_sided = SimpleNamespace(ppf=lambda p, freedom: stats.t.ppf(2 * p - 1, freedom))
-    patch.setattr(statistics, "stats", SimpleNamespace(t=one_sided))
+    patch.setattr(statistics, "stdtrit", lambda freedom, p: stats.t.ppf(2 * p - 1, freedom))
 
 
 def ignore_controls(patch: Patch) -> None:
