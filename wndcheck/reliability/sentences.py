@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wndcheck.reliability.words import seeds
 from wndcheck.sentences import beside_claim, grouped, lying, number, short, span
 from wndcheck.verdicts import Cause, Finding, Verdict
+
+MOST_SEEDS = 4  # whose findings are listed one by one
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,13 @@ def clause(findings: Sequence[Finding]) -> str:
 
 
 def evidence(outcomes: Sequence[Outcome]) -> str:
-    """Seeds with estimates and intervals: each of a single check's, their span for several checks."""
+    """Seeds with estimates and intervals: each of a single check's, their span for many seeds or several checks."""
+    if len(outcomes) == 1 and len(outcomes[0].found) > MOST_SEEDS:
+        (outcome,) = outcomes
+        counts = Counter(outcome.verdicts)
+        found = interval(list(outcome.found.values()))
+        said = ", ".join(f"{verdict} under {count}" for verdict, count in counts.most_common())
+        return f"seeds {seeds(list(outcome.found))}: {found}" + (f", {said}" if len(counts) > 1 else "")
     if len(outcomes) == 1:
         mixed = len(set(outcomes[0].verdicts)) > 1
         return "; ".join(

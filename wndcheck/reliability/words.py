@@ -32,6 +32,8 @@ def nets(needed: float) -> str:
 
 
 def seeds(numbers: list[int]) -> str:
-    """``0, 3 and 17``."""
+    """``0, 3 and 17``; ``0 to 19`` where more than three follow one another."""
+    if len(numbers) > 3 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{numbers[0]} to {numbers[-1]}"
     texts = list(map(str, numbers))
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)

@@ -18,6 +18,7 @@ from wndcheck.reliability.entries import Block, blocks, entry_text, joined, stri
 from wndcheck.reliability.proposals import proposed
 from wndcheck.reliability.runs import Run, RunError, comparable, from_document, read_run
 from wndcheck.reliability.sentences import Outcome, evidence, interval, reason
+from wndcheck.reliability.words import seeds
 from wndcheck.report.files import strict_json
 from wndcheck.sentences import number
 from wndcheck.tests.reported import claim, document, finding
@@ -348,6 +349,20 @@ def test_evidence_spans_the_checks_that_share_an_entry():
     found = [outcome(check(f"a[{x}]", R, x / 10), check(f"a[{x}]", R, x / 10 + 0.01)) for x in (1, 2)]
     assert evidence(found) == "seeds 0 and 1: .1 to .21 [.099, .21]"
     assert interval([check("a", I, nan)]) == "no estimate"
+
+
+def test_evidence_of_many_seeds_is_their_span_and_how_often_each_verdict_fell():
+    found = outcome(*[check("a", verdict, 0.1) for verdict in (S, I, S, I, S)])
+    assert evidence([found]) == "seeds 0 to 4: .1 [.099, .1], supported under 3, inconclusive under 2"
+    assert evidence([outcome(*[check("a", I, 0.1)] * 5)]) == "seeds 0 to 4: .1 [.099, .1]"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([3], "3"), ([0, 1, 2], "0, 1 and 2"), ([4, 5, 6, 7], "4 to 7"), ([0, 1, 2, 4], "0, 1, 2 and 4")],
+)
+def test_seeds_in_words(numbers, text):
+    assert seeds(numbers) == text
 
 
 @pytest.mark.parametrize(
