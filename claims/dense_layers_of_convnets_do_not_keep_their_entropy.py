@@ -3,7 +3,8 @@ and found the assumption seems not apply."
 
 Measured: |ΔH|, the change of the mean neuron entropy in training, of the two dense layers after five convolutions.
 Supported: |ΔH| is at least .1 nats at the widest, in both layers: the margin within which the assumption would hold.
-Refuted: it lies wholly below. Shown beside it: whether |ΔH| falls with log N. Only the full profile trains convnets.
+Refuted: it lies wholly below. Shown beside it: whether |ΔH| falls with log N from N = 20 up. Only the full profile
+trains convnets.
 Control: nets whose weights have grown by less than a hundredth have hardly moved, and must be refuted.
 """
 
@@ -40,7 +41,7 @@ def test_level(decide, nets, layer):
 
 @every_dense_layer
 def test_trend(decide, nets, layer):
-    grid = nets.convnets()
+    grid = nets.convnets().wide
     decide(TREND, slope_per_doubling(grid.widths, entropy_moved(grid, layer)), grid)
 
 

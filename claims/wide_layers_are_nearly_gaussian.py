@@ -3,9 +3,10 @@ the same holds for trained MLPs given reasonably wide layers".
 
 Measured: the negentropy of single neurons, ½ log 2πeσ² - H, zero for a Gaussian and otherwise above; its mean over
 every hidden layer of trained nets.
-Supported: it falls with log N (trend), and is at most .05 nats at the paper's widest (level). Refuted: one lies wholly
-outside. Shown beside them: the trend at the stages before the last; the same over parameters and data (ensembles); and
-how far the pairs are from Gaussian, the information ι_c beyond what Gaussians of the same correlation share.
+Supported: it falls with log N from N = 20 up (trend), and is at most .05 nats at the paper's widest (level). Refuted:
+one lies wholly outside. Shown beside them: the trend at the stages before the last; the same over parameters and data
+(ensembles); and how far the pairs are from Gaussian, the information ι_c beyond what Gaussians of the same correlation
+share.
 Controls: uniform samples (.176 nats) must be refuted, Gaussian ones supported; sums of ever fewer uniform numbers,
 which the central limit theorem leaves ever less Gaussian, must have no falling trend.
 """
@@ -48,14 +49,14 @@ def simulated(profile, base_seed, summands):
 @every_activation
 @every_hidden_layer
 def test_trend(decide, nets, activation, layer):
-    grid = nets.trained(activation)
+    grid = nets.trained(activation).wide
     decide(TREND, slope_per_doubling(grid.widths, grid.of("negentropy", layer)), grid)
 
 
 @every_activation
 @every_hidden_layer
 def test_at_stages(decide, nets, profile, activation, layer, epoch):
-    grid = nets.trained(activation, profile.training.stages.index(epoch))
+    grid = nets.trained(activation, profile.training.stages.index(epoch)).wide
     decide(AT_STAGES, slope_per_doubling(grid.widths, grid.of("negentropy", layer)), grid)
 
 

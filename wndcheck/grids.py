@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wndcheck.cells import Cell, Violation
-from wndcheck.profiles import Profile
+from wndcheck.profiles import NARROW, Profile
 from wndcheck.records import Measurement
 
 
@@ -58,6 +58,19 @@ class Grid:
         if missing := set(widths).difference(self.widths):
             raise ValueError(f"width {min(missing)}: expected one of {', '.join(map(str, self.widths))}")
         return Grid(tuple(m for m in self.measurements if m.cell.width in widths), self.profile, self.stage)
+
+    def from_width(self, least: int) -> Grid:
+        """The same grid, of the widths from `least` up."""
+        return self.at(*(width for width in self.widths if width >= least))
+
+    @property
+    def wide(self) -> Grid:
+        """The same grid from N = 20 up, which trends are over.
+
+        The paper calls narrower nets "usually worse" and less regular (§4, B); whole layers of them are dead or tied
+        and have no score, so that trends from there on would be over other widths with every seed.
+        """
+        return self.from_width(NARROW)
 
     @property
     def widest(self) -> Grid:

@@ -9,7 +9,6 @@ from math import inf, isfinite, sqrt
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to import, in every worker
 
-MOST_MISSING = 0.25  # of the seeds, at a width that takes part in what is compared over widths
 FEWEST_WIDTHS = 3  # of a slope or a rank correlation
 
 
@@ -88,31 +87,21 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float) -> In
     return Interval(mean, mean - half, mean + half, x.size, confidence)
 
 
-def comparable(*quantities: np.ndarray) -> np.ndarray:
-    """Which widths all seeds are compared over, (widths,) bool: those where three quarters of the seeds have a value.
-
-    quantities: (widths, S) each. A seed that lacks one of these widths is not comparable with the others, and gives no
-    number: a slope over other widths would be another quantity.
-    """
-    known = np.logical_and.reduce([np.isfinite(values) for values in quantities])
-    return known.mean(axis=1) >= 1 - MOST_MISSING
-
-
 def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray) -> np.ndarray:
     """Least-squares slope of each net's values on log2 of the width: (widths, S) -> (S,).
 
-    A seed gives one slope, so slopes are independent replicates whatever its nets of different widths share. They are
-    over the `comparable` widths, and NaN for a seed without a value at one of them; all NaN with fewer than three.
+    A seed gives one slope, so slopes are independent replicates whatever its nets of different widths share. It is NaN
+    for a seed without a finite value at one of the widths, since a slope over other widths would be another quantity,
+    and for all seeds with fewer than three widths.
     """
     doublings = np.log2(np.asarray(widths, dtype=float))
     values = np.asarray(values, dtype=float)
     if values.ndim != 2 or len(values) != len(doublings):
         raise ValueError(f"values of shape {values.shape}: expected ({len(doublings)} widths, seeds)")
-    kept = comparable(values)
-    if kept.sum() < FEWEST_WIDTHS:
+    if len(values) < FEWEST_WIDTHS:
         return np.full(values.shape[1], np.nan)
-    x = doublings[kept] - doublings[kept].mean()
-    return x @ np.where(np.isfinite(values[kept]), values[kept], np.nan) / (x @ x)
+    x = doublings - doublings.mean()
+    return x @ np.where(np.isfinite(values), values, np.nan) / (x @ x)
 
 
 def largest_contrast(values: np.ndarray) -> np.ndarray:
@@ -127,14 +116,13 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation over the `comparable` widths, seed by seed: (widths, S) twice -> (S,).
+    """Spearman's rank correlation over the widths, seed by seed: (widths, S) twice -> (S,).
 
-    NaN for a seed without a value at one of them, or with one value alone; all NaN with fewer than three widths.
+    NaN for a seed without a finite value at one of the widths, or with one value alone; all NaN with fewer than three.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.ndim != 2 or x.shape != y.shape:
         raise ValueError(f"values of shapes {x.shape} and {y.shape}: expected (widths, seeds), both alike")
-    kept = comparable(x, y)
 
     def correlation(a: np.ndarray, b: np.ndarray) -> float:
         is_known = np.isfinite(a).all() and np.isfinite(b).all()
@@ -142,4 +130,4 @@ def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
             return float("nan")
         return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
 
-    return np.array([correlation(a, b) for a, b in zip(x[kept].T, y[kept].T, strict=True)])
+    return np.array([correlation(a, b) for a, b in zip(x.T, y.T, strict=True)])

@@ -9,7 +9,9 @@ from wndcheck.cells import Cell, Training, Violation
 from wndcheck.grids import Grid, grid, is_trained
 from wndcheck.profiles import NARROW, QUICK
 from wndcheck.records import Measurement
+from wndcheck.statistics import at_most, slope_per_doubling
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
+from wndcheck.verdicts import Cause, Check, Verdict, decide
 
 PROFILE = replace(QUICK, trained_accuracy=0.9, narrow_accuracy=0.2)
 WIDTHS = (5, 20, 50)
@@ -32,6 +34,26 @@ def test_a_grid_runs_from_narrow_to_wide(three: Grid) -> None:
     assert three.widths == list(WIDTHS)
     assert three.at(20).widths == [20]
     assert three.at(20).raw("entropy").shape == (1, 3, 5)
+
+
+def test_trends_are_over_the_nets_that_the_paper_does_not_call_narrow(three: Grid) -> None:
+    assert three.wide.widths == [20, 50]
+    assert three.from_width(21).widths == [50]
+    assert three.wide.untrained == {"nets": 6, "untrained": 1}
+
+
+def test_no_trend_without_the_widest_nets() -> None:
+    cells = [replace(TINY_CELL, width=width, seeds=tuple(range(8))) for width in (20, 50, 100, 200)]
+
+    def measured(cell: Cell) -> Measurement:
+        measurement = random_measurement(cell, cell.width)
+        measurement["accuracy"][-1] = 0.5 if cell.width == 200 else 1.0
+        return measurement
+
+    trained = grid(cells, measured, PROFILE)
+    slopes = slope_per_doubling(trained.widths, trained.of("score", 1))
+    verdict, cause, _ = decide(Check("slope", at_most(0)), slopes, **trained.untrained)
+    assert (verdict, cause.partition(" (")[0]) == (Verdict.INCONCLUSIVE, Cause.NOT_MEASURED)
 
 
 def test_trained_means_the_profiles_accuracy_for_the_width(three: Grid) -> None:

@@ -140,35 +140,15 @@ def test_slope_is_the_least_squares_one() -> None:
     np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), expected, rtol=1e-12)
 
 
-def lines(seeds: int) -> np.ndarray:
-    """Slope 2 over all widths but the narrowest, where it is another."""
-    line = 2.0 * np.log2(WIDTHS)
-    line[0] -= 5
-    return np.stack([line] * seeds, axis=1)
-
-
-def test_slope_is_over_the_widths_that_three_quarters_of_the_seeds_have() -> None:
-    values = lines(4)
-    values[0, :2] = nan
-    np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), 2, atol=1e-12)
-
-
 @pytest.mark.parametrize("missing", [nan, inf])
-def test_slope_of_a_seed_that_lacks_one_of_these_widths_is_none(missing: float) -> None:
-    values = lines(4)
+def test_slope_of_a_seed_that_lacks_a_width_is_none(missing: float) -> None:
+    values = np.stack([2.0 * np.log2(WIDTHS)] * 3, axis=1)
     values[0, 1] = missing
-    found = slope_per_doubling(WIDTHS, values)
-    assert np.isnan(found).tolist() == [False, True, False, False]
-    np.testing.assert_allclose(found[[0, 2, 3]], slope_per_doubling(WIDTHS, lines(1))[0], atol=1e-12)
-    assert found[0] > 2.1
+    np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), [2, nan, 2], atol=1e-12)
 
 
 def test_slope_needs_three_widths() -> None:
-    values = lines(4)
-    values[: len(WIDTHS) - 3, :2] = nan
-    np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), 2, atol=1e-12)
-    values[len(WIDTHS) - 3, :2] = nan
-    assert np.isnan(slope_per_doubling(WIDTHS, values)).all()
+    assert np.isnan(slope_per_doubling(WIDTHS[:2], np.ones((2, 4)))).all()
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 3), (3, 5), (5, 3, 2)])
@@ -200,12 +180,10 @@ def test_ranks_are_those_of_scipy_ties_and_all(values: np.ndarray) -> None:
     assert ranks(values).tolist() == stats.rankdata(values).tolist()
 
 
-def test_rank_correlations_are_spearmans_over_the_comparable_widths() -> None:
+def test_rank_correlations_are_spearmans() -> None:
     x, y = np.random.default_rng(0).integers(0, 4, (2, 9, 5)).astype(float)
-    x[2, 0] = y[2, 1] = nan  # two of five: the width takes no part
-    y[7, 4] = nan  # one of five: the seed gives no number
-    kept = np.arange(9) != 2
-    expected = [stats.spearmanr(x[kept, seed], y[kept, seed])[0] for seed in range(4)]
+    y[7, 4] = nan
+    expected = [stats.spearmanr(x[:, seed], y[:, seed])[0] for seed in range(4)]
     assert rank_correlations(x, y) == pytest.approx([*expected, nan], nan_ok=True)
 
 
