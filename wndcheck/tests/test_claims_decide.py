@@ -39,16 +39,23 @@ class Collector:
             self.failures.append(f"{report.nodeid}: {report.longreprtext[-500:]}")
 
 
-def decided(
-    world: Callable, root: Path, monkeypatch: pytest.MonkeyPatch, select: str = f"not ({OF_SAMPLES})"
-) -> Findings:
+def decided(world: Callable, root: Path, monkeypatch: pytest.MonkeyPatch) -> Findings:
     """What the claims find in a world."""
-    monkeypatch.setitem(profiles.PROFILES, "full", SMALL_FULL)
+    fill(world, root)
+    return decided_from(root, monkeypatch)
+
+
+def fill(world: Callable, root: Path) -> None:
     store = Store(root)
     for cell in all_cells(SMALL_FULL):
         store.save(made(cell, world))
+
+
+def decided_from(root: Path, monkeypatch: pytest.MonkeyPatch, *selection: str) -> Findings:
+    """What the claims find in a filled store."""
+    monkeypatch.setitem(profiles.PROFILES, "full", SMALL_FULL)
     collector = Collector()
-    options = ["--wnd-profile=full", "--wnd-mode=report", f"--wnd-store={root}", "-k", select]
+    options = ["--wnd-profile=full", "--wnd-mode=report", f"--wnd-store={root}", "-k", f"not ({OF_SAMPLES})"]
     quiet = [
         "-q",
         "--no-header",
@@ -60,7 +67,7 @@ def decided(
         "--rootdir",
         str(FOLDER.parent),
     ]
-    pytest.main([str(FOLDER), *options, *quiet], plugins=[collector])
+    pytest.main([str(FOLDER), *options, *selection, *quiet], plugins=[collector])
     assert not collector.failures
     return collector.findings
 

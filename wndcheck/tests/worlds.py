@@ -1,17 +1,19 @@
-"""Made-up measurements of a whole profile: a world in which all the paper says holds, and one in which nothing does.
+"""Made-up measurements of a whole profile: a world in which all the paper says holds, and one in which nothing does;
+and worlds in which all holds but at single places.
 
-Both are told in the record's quantities, so that the claims' own code reads them from a store as it reads real ones.
+All are told in the record's quantities, so that the claims' own code reads them from a store as it reads real ones.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wndcheck.cells import Cell, Violation
 from wndcheck.profiles import FULL, VIOLATIONS, Profile
-from wndcheck.records import Measurement, record_shapes
+from wndcheck.records import PAIR_QUANTILES, Measurement, record_shapes
 from wndcheck.seeds import derived_seed
 
 SMALL_FULL = replace(  # decides what the full profile decides, from fewer widths
@@ -149,3 +151,48 @@ def laid_out(values: dict[str, object], name: str, shape: tuple[int, ...]) -> np
 
 def all_cells(profile: Profile) -> list[Cell]:
     return list(dict.fromkeys(cell for cells in profile.parts(0).values() for cell in cells))
+
+
+@dataclass(frozen=True)
+class Place:
+    """One quantity of some layers at one stage, and the value it is given there in every net.
+
+    `part` is the profile's; all widths unless told. A quantity that is no layer's has no layers, a quantile is one of
+    the pairs'.
+    """
+
+    part: str
+    quantity: str
+    value: float | Callable[[int], float]  # or of the width
+    layers: tuple[int, ...] = ()
+    widths: tuple[int, ...] = ()
+    stage: int = -1
+    activation: str = "relu"
+    quantile: float | None = None
+
+    def holds(self, cell: Cell) -> bool:
+        is_planted = isinstance(cell.protocol, Violation)
+        return not is_planted and cell.activation == self.activation and (not self.widths or cell.width in self.widths)
+
+    def put_into(self, measurement: Measurement) -> None:
+        array, width = measurement[self.quantity][self.stage], measurement.cell.width
+        value = self.value(width) if callable(self.value) else self.value
+        if self.quantile is not None:
+            array = array[..., PAIR_QUANTILES.index(self.quantile)]
+        if self.layers:
+            array[:, [layer - 1 for layer in self.layers]] = value
+        else:
+            array[:] = value
+
+
+def made_apart(profile: Profile, places: list[Place]) -> Iterator[Measurement]:
+    """The records that differ, where all holds but at some places, from those of the world in which all holds."""
+    parts = profile.parts(0)
+    there = {place: [cell for cell in parts[place.part] if place.holds(cell)] for place in places}
+    assert all(there.values()), [place for place, cells in there.items() if not cells]
+    for cell in dict.fromkeys(cell for cells in there.values() for cell in cells):
+        measurement = made(cell, as_the_paper_says)
+        for place in places:
+            if cell in there[place]:
+                place.put_into(measurement)
+        yield measurement
