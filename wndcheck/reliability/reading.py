@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wndcheck.reliability.documents import check_name, read_document
+from wndcheck.reliability.layout import ERROR, NOT_RUN
 from wndcheck.statistics import Region
 from wndcheck.verdicts import Cause, Check
-
-NOT_RUN, ERROR = "not run", "error"
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,12 @@ def read_verdicts(path: Path) -> VerdictFile:
 
 
 def verdicts_of(document: dict[str, Any]) -> VerdictFile:
-    """A document's fields; KeyError, TypeError, AttributeError or ValueError where one is missing or misshapen."""
+    """The fields of a document that fits its layout."""
     claims = [claim_of(fields) for fields in document["claims"]]
     return VerdictFile(
         profile=document["profile"],
-        base_seed=int(document["base_seed"]),
-        environment=dict(document["environment"]),
+        base_seed=document["base_seed"],
+        environment=document["environment"],
         claims={claim.id: claim for claim in claims},
     )
 

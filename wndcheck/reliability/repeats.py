@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wndcheck.reliability.estimates import Reliability, reliability
-from wndcheck.reliability.reading import ERROR, NOT_RUN, ClaimRun, Decided, VerdictFile
+from wndcheck.reliability.layout import ERROR, NOT_RUN
+from wndcheck.reliability.reading import ClaimRun, Decided, VerdictFile
 from wndcheck.verdicts import Verdict
 
 OUTCOMES = (*map(str, Verdict), NOT_RUN, ERROR)
