@@ -80,11 +80,9 @@ def claim_of(fields: dict[str, Any]) -> ClaimRun:
 
 
 def decided_of(fields: dict[str, Any]) -> Decided:
-    contradiction = fields.get("contradiction")
     rule = Check(
         estimand=fields["estimand"],
         region=region_of(fields["region"]),
-        contradiction=region_of(contradiction) if contradiction else None,
         primary=bool(fields["primary"]) and not fields["control"],
         alpha=round(1 - fields["confidence"], 9),
         unit=fields["unit"],

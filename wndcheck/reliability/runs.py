@@ -13,12 +13,24 @@ from wndcheck.expectations import FILE as EXPECTATIONS
 from wndcheck.reliability.documents import RunError, check_name, read_document
 from wndcheck.verdicts import Finding
 
+# What a finding tells of the rule that it was decided by, in words.
+RULE = {
+    "region": "margins",
+    "confidence": "confidences",
+    "estimand": "estimands",
+    "unit": "units",
+    "replicate": "replicates",
+    "primary": "ranks, primary or not,",
+    "control": "verdicts that a control must reach",
+}
+
 
 @dataclass(frozen=True)
 class Run:
     """What one run of one base seed found.
 
-    `checks` by (claim, check), in the run's order; `not_run` names the checks that were left out, likewise.
+    `checks` by (claim, check), in the run's order; `not_run` names the checks that were left out, likewise. `version`
+    is that of wndcheck, empty where it is not recorded.
     """
 
     path: Path
@@ -31,6 +43,12 @@ class Run:
     controls: tuple[Finding, ...]
     errors: tuple[str, ...]
     not_run: tuple[tuple[str, str], ...]
+    version: str = ""
+
+    @property
+    def findings(self) -> dict[tuple[str, str], Finding]:
+        """Of checks and controls."""
+        return {**self.checks, **{(control.claim, control.check): control for control in self.controls}}
 
     def complaint(self) -> str:
         """Why the run cannot be trusted; empty if it can."""
@@ -71,6 +89,7 @@ def from_document(document: dict[str, Any], path: Path) -> Run:
         not_run=tuple(
             (claim["id"], check_name(entry["test"])) for claim in document["claims"] for entry in claim["not_run"]
         ),
+        version=document["environment"].get("wndcheck", ""),
     )
 
 
@@ -115,16 +134,29 @@ def side_by_side(runs: Sequence[Run]) -> list[Run]:
 
 
 def refuse_differences(one: Run, other: Run) -> None:
-    """RunError if two runs have not the same checks with the same margins, those left aside that one did not run."""
-    differing = (one.checks.keys() ^ other.checks.keys()) - {*one.not_run, *other.not_run}
+    """RunError if two runs are of different versions, or have not the same checks and controls with the same rules.
+
+    Those that one of them did not run are left aside, and so is a version that is not recorded.
+    """
+    if one.version and other.version and one.version != other.version:
+        raise RunError(
+            f"{one.path} was made by wndcheck {one.version}, {other.path} by {other.version}: run the claims again, "
+            "with one version"
+        )
+    ours, theirs = one.findings, other.findings
+    differing = (ours.keys() ^ theirs.keys()) - {*one.not_run, *other.not_run}
     if lone := [f"{claim} {check}" for claim, check in differing]:
         raise RunError(
             f"{one.path} and {other.path} do not have the same checks ({listed(sorted(lone))}): run the claims again, "
             "with the same data"
         )
-    both = one.checks.keys() & other.checks.keys()
-    if moved := [" ".join(key) for key in sorted(both) if one.checks[key].region != other.checks[key].region]:
+    changed: dict[str, list[str]] = {}
+    for key in sorted(ours.keys() & theirs.keys()):
+        for name, words in RULE.items():
+            if getattr(ours[key], name) != getattr(theirs[key], name):
+                changed.setdefault(words, []).append(" ".join(key))
+    if changed:
+        told = "; ".join(f"{words} for {listed(names)}" for words, names in changed.items())
         raise RunError(
-            f"{one.path} and {other.path} have different margins for {listed(moved)}: run the claims again, with one "
-            "version of them"
+            f"{one.path} and {other.path} have different {told}: run the claims again, with one version of them"
         )

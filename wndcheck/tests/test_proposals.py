@@ -301,6 +301,52 @@ def test_runs_that_cannot_be_set_side_by_side_are_refused(path, fields, complain
         proposed(path, [first, replace(second, **fields)])
 
 
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"region": (-inf, 9.0)}, "different margins for tiny trend: run the claims again, with one version of them"),
+        ({"confidence": 0.95}, "different confidences for tiny trend: run"),
+        ({"estimand": "the slope"}, "different estimands for tiny trend: run"),
+        ({"unit": "bits"}, "different units for tiny trend: run"),
+        ({"replicate": "ensembles"}, "different replicates for tiny trend: run"),
+        ({"primary": False}, "different ranks, primary or not, for tiny trend: run"),
+        (
+            {"unit": "", "confidence": 0.9},
+            "run0 and run1 have different confidences for tiny trend; units for tiny trend: run the claims again",
+        ),
+    ],
+)
+def test_checks_of_another_rule_are_not_pooled(changed, complaint):
+    first, second = (run(seed, [check("trend", I), check("level", S)]) for seed in (0, 1))
+    assert comparable([second, first]) == [first, second]
+    key = ("tiny", "trend")
+    with pytest.raises(RunError, match=complaint):
+        comparable([first, replace(second, checks=second.checks | {key: replace(second.checks[key], **changed)})])
+
+
+def test_controls_of_another_rule_are_not_pooled():
+    first, second = (replace(each, controls=(check("planted", R, control=R),)) for each in runs(trend="II"))
+    assert comparable([first, second])
+    turned = replace(second, controls=(check("planted", I, control=I),))
+    with pytest.raises(RunError, match="different verdicts that a control must reach for tiny planted: run"):
+        comparable([first, turned])
+    with pytest.raises(RunError, match=r"do not have the same checks \(tiny planted\)"):
+        comparable([first, replace(second, controls=())])
+    assert comparable([first, replace(second, controls=(), not_run=(("tiny", "planted"),))])
+
+
+def test_runs_of_two_versions_are_not_pooled():
+    first, second, untold = (
+        run(seed, [check("trend", I)], environment={"wndcheck": version} if version else {})
+        for seed, version in enumerate(("0.1.0", "0.2.0", ""))
+    )
+    said = r"run0 was made by wndcheck 0\.1\.0, run1 by 0\.2\.0: run the claims again, with one version"
+    with pytest.raises(RunError, match=said):
+        comparable([first, second])
+    assert comparable([first, untold])
+    assert comparable([first, replace(second, version="0.1.0")])
+
+
 def test_one_run_is_not_enough():
     with pytest.raises(RunError, match=r"one run does not tell .* --wnd-seed=1 --wnd-mode=report"):
         comparable(runs(trend="II")[:1])

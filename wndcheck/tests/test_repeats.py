@@ -81,14 +81,6 @@ def test_a_run_comes_back_as_it_was_written(tmp_path):
     assert read_verdicts(tmp_path / "3" / "verdicts.json").claims.keys() == run.claims.keys()
 
 
-def test_a_contradiction_is_read_where_a_finding_has_one(tmp_path):
-    fields = document(0, entry("one", found("one", "size", SMALL, values(0))))
-    fields["claims"][0]["checks"][0]["contradiction"] = [1.0, None]
-    rule = read_verdicts(write(tmp_path, fields)).claims["one"].decided["size"].rule
-    assert rule.contradiction
-    assert (rule.contradiction.low, rule.contradiction.high) == (1, inf)
-
-
 def test_what_is_no_run_is_refused_with_what_to_type(tmp_path):
     with pytest.raises(ValueError, match=r"nowhere has no verdicts.json: name the folder of a report; `pytest claims/"):
         read_verdicts(tmp_path / "nowhere")
