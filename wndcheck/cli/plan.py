@@ -48,7 +48,8 @@ def plan(
 
     Probabilities are for another run of as many nets (n), whose values are normal with the estimate for their mean and
     the sd between nets. "worst" is the probability of a wrong verdict where the true mean lies on the margin. Minutes
-    are those of one check, from the seconds that the store's measurements took: other checks share its nets.
+    are those of one check, from the seconds that the store's measurements took: other checks share its nets. Where the
+    nets of most runs could not be measured, or did not train, more of them do not help, and the table says which.
 
     Exit status: 0; 2 if the command line is wrong, or there is no verdicts.json to read.
     """
@@ -70,7 +71,14 @@ def plan(
         document = {"profile": read[0].profile, "base_seeds": [run.base_seed for run in read], "workers": share}
         click.echo(strict_json(document | {"checks": [line.to_dict() for line in found]}), nl=False)
         return
-    show(found if every else planning.neediest(found), basis(read[0].profile, [run.base_seed for run in read], share))
+    chosen = found if every else planning.neediest(found)
+    show(chosen, basis(read[0].profile, [run.base_seed for run in read], share) + unhelped(chosen))
+
+
+def unhelped(found: Sequence[Line]) -> str:
+    """What stands in place of nets, in a sentence, if it does anywhere."""
+    hindered = sorted({line.repeats.hindrance for line in found if line.decided and line.repeats.hindrance})
+    return f" More nets do not help where it says: {' or '.join(hindered)}." if hindered else ""
 
 
 def basis(profile: str, seeds: Sequence[int], workers: int) -> str:
@@ -101,13 +109,13 @@ def show(found: Sequence[Line], rests_on: str) -> None:
 def row(line: Line) -> list[str]:
     from rich.markup import escape
 
-    from wndcheck.reliability.words import NOTHING, nets, percent, value
+    from wndcheck.reliability.words import NOTHING, needed, percent, value
 
     each, known = line.repeats, line.repeats.reliability
     names = [escape(each.claim), escape(each.check), f"{value(known.mean)} ± {value(known.sd)}"]
     start = [*names, str(each.last.rule.region), str(known.n)]
-    if not line.decided:
-        return [*start, *[NOTHING] * 4, "not decided", NOTHING]
+    if not line.decided or each.hindrance:
+        return [*start, *[NOTHING] * 4, needed(each), NOTHING]
     rates = (known.rates.supported, known.rates.refuted, known.rates.inconclusive, known.worst)
     minutes = "unknown" if isnan(line.minutes) else f"{line.minutes:.1f}"
-    return [*start, *map(percent, rates), nets(known.nets), minutes]
+    return [*start, *map(percent, rates), needed(each), minutes]

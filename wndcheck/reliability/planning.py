@@ -24,7 +24,7 @@ class Line:
     @property
     def decided(self) -> bool:
         """Does the profile decide it?"""
-        return any(each.decides for each in self.repeats.found)
+        return self.repeats.decided
 
     @property
     def needs(self) -> float:
@@ -57,6 +57,7 @@ class Line:
             "decided_by_profile": self.decided,
             "needed": int(known.nets) if isfinite(known.nets) else None,
             "needed_is_beyond": known.nets == inf,
+            "hindered_by": self.repeats.hindrance or None,
             "minutes": self.minutes,
         }
 

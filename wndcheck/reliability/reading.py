@@ -33,6 +33,11 @@ class Decided:
         """Does the run's profile decide it at all?"""
         return not self.cause.startswith(Cause.PROFILE)
 
+    @property
+    def hindrance(self) -> str:
+        """Why the run could not decide it however many nets it had, in short; empty where nothing stood in the way."""
+        return self.cause.partition(":")[0] if self.cause.startswith((Cause.NOT_MEASURED, Cause.NOT_TRAINED)) else ""
+
 
 @dataclass(frozen=True)
 class ClaimRun:

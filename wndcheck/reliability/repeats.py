@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan, sqrt
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wndcheck.reliability.estimates import Reliability, reliability
 from wndcheck.reliability.layout import ERROR, NOT_RUN
+from wndcheck.reliability.power import UNKNOWN
 from wndcheck.reliability.reading import ClaimRun, Decided, VerdictFile
 from wndcheck.verdicts import Verdict
 
@@ -87,7 +88,22 @@ class CheckRepeats:
         """ValueError for a check without a finding."""
         if not self.found:
             raise ValueError(f"{self.claim} {self.check}: no run has decided it")
-        return reliability(self.last.rule, self.values, self.n, any(each.decides for each in self.found))
+        known = reliability(self.last.rule, self.values, self.n, self.decided)
+        return replace(known, rates=UNKNOWN, nets=nan) if self.hindrance else known
+
+    @property
+    def decided(self) -> bool:
+        """Does the profile decide it?"""
+        return any(each.decides for each in self.found)
+
+    @property
+    def hindrance(self) -> str:
+        """``no measurement`` or ``not trained`` where that left most runs without a verdict; else empty.
+
+        The rates are of values as good as those at hand, and the nets lacking would be no better: both are unknown.
+        """
+        hindered = Counter(each.hindrance for each in self.found if each.hindrance)
+        return hindered.most_common(1)[0][0] if 2 * hindered.total() > len(self.found) else ""
 
     @property
     def sd_between_runs(self) -> float:

@@ -8,7 +8,7 @@ from math import isinf
 from wndcheck.reliability.calibration import Calibration
 from wndcheck.reliability.repeats import OUTCOMES, CheckRepeats, ClaimRepeats, Tally
 from wndcheck.reliability.resampling import DRAWS
-from wndcheck.reliability.words import nets, percent, value
+from wndcheck.reliability.words import needed, percent, value
 from wndcheck.report.markdown import escaped, table
 from wndcheck.report.series import csv_text, number
 
@@ -22,9 +22,10 @@ lies outside. Four wrong-verdict rates of one run are given for a check:
 - **resampled**: no normal; {DRAWS:,} runs of values drawn from those of all runs, pooled, whose mean is the truth.
 - **resampled, worst**: these values moved so that their mean lies on a border: what skewness does to the t interval.
 
-P(inconclusive) and the nets that give the right verdict with 90 % probability are for the first truth. *Excess* is the
-sd between the means of runs over what independent replicates would give it: about 1, unless the replicates of a run
-have more in common than the claim says. n is the number of replicates of one run."""
+P(inconclusive) and the nets that give the right verdict with 90 % probability are for the first truth; where most runs
+could not measure the nets, or train them, more nets do not help, and the table says so in place of a number. *Excess*
+is the sd between the means of runs over what independent replicates would give it: about 1, unless the replicates of a
+run have more in common than the claim says. n is the number of replicates of one run."""
 
 CLAIM_HEAD = ("claim", "statement", *OUTCOMES)
 CHECK_HEAD = ("claim", "check", *OUTCOMES, "claimed", "pooled mean", "sd between replicates", "sd between runs")
@@ -88,7 +89,7 @@ def check_row(each: CheckRepeats) -> list[str]:
         *map(value, (known.mean, known.sd, each.sd_between_runs, each.excess)),
         f"{known.n} {escaped(rule.replicate)}",
         *map(percent, rates),
-        nets(known.nets) if any(one.decides for one in each.found) else "not decided",
+        needed(each),
     ]
 
 

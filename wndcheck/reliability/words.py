@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from math import isnan
+from typing import TYPE_CHECKING
 
 from wndcheck.reliability.power import MOST
+
+if TYPE_CHECKING:
+    from wndcheck.reliability.repeats import CheckRepeats
 
 NOTHING = "–"
 
@@ -29,6 +33,13 @@ def nets(needed: float) -> str:
     if isnan(needed):
         return NOTHING
     return f"{needed:,.0f}" if needed <= MOST else f"> {MOST:,}"
+
+
+def needed(each: CheckRepeats) -> str:
+    """Nets for a verdict, or why more of them would not give one."""
+    if not each.decided:
+        return "not decided"
+    return each.hindrance or nets(each.reliability.nets)
 
 
 def seeds(numbers: list[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,28 @@ def test_values_of_several_runs_are_pooled(here):
     assert (hard["runs"], hard["n"]) == (2, 8)
     assert hard["estimate"] == pytest.approx(-0.9)
     assert "base seeds 0 and 1." in run("reports/latest", "other").stdout
+
+
+def test_where_there_is_no_measurement_no_nets_are_named(here):
+    """Three of eight values are lacking in both runs: more nets would lack as many."""
+    for seed in (0, 1):
+        gaps = [*values(-0.8, seed)[:5], nan, nan, nan]
+        five = entry("five", found("five", "size", SMALL, gaps), found("five", "second", SECOND, gaps))
+        write(here / f"run{seed}", document(seed, five, entry("one", found("one", "easy", SMALL, values(-9)))))
+    size = checks("run0", "run1")["five", "size"]
+    assert (size["hindered_by"], size["needed"], size["needed_is_beyond"], size["minutes"]) == (
+        "no measurement",
+        None,
+        False,
+        None,
+    )
+    assert size["inconclusive"] is None
+    assert checks("run0", "run1")["one", "easy"]["hindered_by"] is None
+    _, five, easy, *basis = run("run0", "run1", "--workers=2").stdout.splitlines()
+    assert five.split()[:2] == ["five", "size"]
+    assert five.split()[-7:] == ["–", "–", "–", "–", "no", "measurement", "–"]
+    assert easy.split()[-2:] == ["4", "0.0"]
+    assert " ".join(basis).endswith("for 2 workers. More nets do not help where it says: no measurement.")
 
 
 @pytest.mark.parametrize(

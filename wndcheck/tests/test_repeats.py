@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from math import inf, isnan, nan, sqrt
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from wndcheck.reliability.tables import markdown
 from wndcheck.reliability.words import nets, percent, seeds, value
 from wndcheck.statistics import at_most, within
 from wndcheck.tests.verdictfiles import document, entry, found, write
-from wndcheck.verdicts import Check
+from wndcheck.verdicts import Cause, Check
 
 SMALL = Check("the number", at_most(0))
 LEVEL = Check("the level", within(-0.1, 0.1), level=True)
@@ -166,6 +167,53 @@ def test_a_check_without_values_is_unknown(tmp_path):
     assert each.reliability.rates == UNKNOWN
     assert calibration.too_often_wrong == []
     assert "| one | size | 0 | 0 | 2 | 0 | 0 | ≤ 0 nats | – |" in markdown(calibration, {})
+
+
+GAPS = [*[-1.0, -1.1, -0.9, -1.2, -0.8], nan, nan, nan]  # three of eight, of which a quarter may be
+
+
+def untrained(seed: int):
+    """The finding of a check most of whose nets did not train."""
+    finding = found("one", "size", SMALL, values(seed))
+    return replace(finding, verdict="inconclusive", cause=f"{Cause.NOT_TRAINED}: 5 of 8 nets")
+
+
+@pytest.mark.parametrize(
+    ("hindered", "said"), [(3, "no measurement"), (2, "no measurement"), (1, None), (-1, None), (-2, "not trained")]
+)
+def test_where_most_runs_lack_what_to_decide_on_no_number_of_nets_is_named(tmp_path, hindered, said):
+    """Of three runs so many gave no measurement, or, negative, did not train."""
+    made = [
+        run_of(
+            tmp_path,
+            seed,
+            entry("one", found("one", "size", SMALL, GAPS if seed < hindered else values(seed)))
+            if seed >= -hindered
+            else entry("one", untrained(seed)),
+        )
+        for seed in range(3)
+    ]
+    (each,) = checks_over(made)
+    assert each.hindrance == (said or "")
+    assert each.reliability.mean == pytest.approx(-1, abs=0.3)
+    row = next(line for line in markdown(Calibration(made, {}), {}).splitlines() if line.startswith("| one | size |"))
+    (fields,) = (line for line in csv.DictReader(tables.csv(Calibration(made, {})).splitlines()) if line["check"])
+    if said:
+        assert row.endswith(f" | {said} |")
+        assert isnan(each.reliability.nets)
+        assert each.reliability.rates == UNKNOWN
+        assert (fields["nets_for_90_percent"], fields["p_inconclusive"]) == ("", "")
+    else:
+        assert row.endswith(f" | {each.reliability.nets:.0f} |")
+        assert float(fields["nets_for_90_percent"]) == each.reliability.nets >= 4
+
+
+def test_two_hindrances_add_up_and_the_usual_one_is_named(tmp_path):
+    made = [run_of(tmp_path, seed, entry("one", untrained(seed))) for seed in (0, 1)]
+    made.append(run_of(tmp_path, 2, entry("one", found("one", "size", SMALL, GAPS))))
+    made += [run_of(tmp_path, seed, entry("one", found("one", "size", SMALL, values(seed)))) for seed in (3, 4)]
+    assert checks_over(made)[0].hindrance == "not trained"
+    assert checks_over(made[1:])[0].hindrance == ""  # two of four are not most
 
 
 def test_a_rule_that_is_wrong_too_often_is_named(tmp_path):
