@@ -163,4 +163,5 @@ def written(calibration: Calibration, series: Series, folder: Path) -> int:
         click.echo(f"flips: {flip}")
     for check in calibration.too_often_wrong:
         click.echo(f"wrong more often than 1 %: {check}")
+    click.echo(calibration.beside_wrong)
     return 1 if calibration.flips or calibration.failed else 0

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from math import isnan
 
-from wndcheck.reliability.estimates import MOST_WRONG
+from wndcheck.reliability.estimates import FEWEST_RESAMPLED, MOST_WRONG
 from wndcheck.reliability.reading import VerdictFile
 from wndcheck.reliability.repeats import CheckRepeats, ClaimRepeats, Tally, checks_over, claims_over
 from wndcheck.reliability.words import percent, seeds
@@ -57,6 +58,15 @@ class Calibration:
     def wrong_by(self, rate: str) -> list[str]:
         found = [(each, getattr(each.reliability, rate)) for each in self.checks if each.primary]
         return [f"{each.claim} {each.check}: {percent(wrong)}" for each, wrong in found if wrong > MOST_WRONG]
+
+    @property
+    def beside_wrong(self) -> str:
+        """How many those are, and of how many whose values are enough to draw from."""
+        known = [each for each in self.checks if each.primary and not isnan(each.reliability.resampled_worst)]
+        return (
+            f"of {len(known)} primary checks with {FEWEST_RESAMPLED} values or more, {len(self.skewed)} would be wrong "
+            f"more often than {percent(MOST_WRONG)} by resampling, were their true mean on a border"
+        )
 
     @property
     def summary(self) -> str:

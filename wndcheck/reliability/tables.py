@@ -53,6 +53,7 @@ def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
         MEANING,
         "Primary checks whose wrong-verdict rate is above 1 %:",
         listed(calibration.too_often_wrong),
+        f"{calibration.beside_wrong[:1].upper()}{calibration.beside_wrong[1:]}.",
         "Primary checks for which it would be above 1 % by resampling, were their true mean on a border:",
         listed(calibration.skewed),
         "## Primary checks",

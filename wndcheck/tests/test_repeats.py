@@ -224,6 +224,54 @@ def test_a_rule_that_is_wrong_too_often_is_named(tmp_path):
     assert len(calibration.skewed) == 1
 
 
+@pytest.mark.parametrize(("alpha", "listed"), [(0.04, ["one size: 2 %"]), (0.01, [])])
+def test_the_bar_is_at_one_percent(tmp_path, alpha, listed):
+    """On a border the t interval of normal values errs to either side with half of alpha: 2 % and .5 %."""
+    rule = Check("the number", at_most(0), alpha=alpha)
+    made = [run_of(tmp_path, seed, entry("one", found("one", "size", rule, values(seed)))) for seed in SEEDS]
+    calibration = Calibration(made, {})
+    (each,) = calibration.checks
+    assert each.reliability.greatest_wrong == pytest.approx(alpha / 2, rel=1e-3)
+    assert calibration.too_often_wrong == listed
+
+
+def test_a_secondary_check_has_no_bar(tmp_path):
+    rule = Check("the number", at_most(0), alpha=0.04, primary=False)
+    made = [run_of(tmp_path, seed, entry("one", found("one", "size", rule, values(seed)))) for seed in SEEDS]
+    assert Calibration(made, {}).too_often_wrong == []
+
+
+def skew(seed: int) -> np.ndarray:
+    """Values far below 0, with a long tail: on a border the t interval misses their mean far more often than .5 %."""
+    return -10 - np.random.default_rng([seed, 3]).exponential(size=8) ** 2
+
+
+def test_beside_the_bar_stands_what_resampling_says_of_it(tmp_path):
+    made = [
+        run_of(
+            tmp_path,
+            seed,
+            entry(
+                "one",
+                found("one", "even", SMALL, np.tile([-1.1, -0.9], 4)),
+                found("one", "skewed", SMALL, skew(seed)),
+                found("one", "second", SECOND, skew(seed)),
+                *([found("one", "rare", SMALL, skew(seed))] if seed else []),
+                *([found("one", "rarer", SMALL, skew(seed))] if seed > 3 else []),  # 16 values
+            ),
+        )
+        for seed in SEEDS
+    ]
+    calibration = Calibration(made, {})
+    assert calibration.too_often_wrong == []
+    assert [line.partition(":")[0] for line in calibration.skewed] == ["one rare", "one skewed"]
+    said = (
+        "3 primary checks with 30 values or more, 2 would be wrong more often than 1 % by resampling, were their true"
+    )
+    assert calibration.beside_wrong == f"of {said} mean on a border"
+    assert f"above 1 %:\n\nNone.\n\nOf {said} mean on a border.\n" in markdown(calibration, {})
+
+
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
