@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 
 from wndcheck.cli import main
+from wndcheck.reliability import seeding
 from wndcheck.reliability.seeding import STAMP, Series
 from wndcheck.statistics import at_most
 from wndcheck.tests.tiny import start_python, wait_for
@@ -239,6 +240,34 @@ def test_the_digest_is_of_the_claims_and_the_profile(here):
     assert digest != Series(here / "claims", "full", here).digest
     claim(here, "another", STEADY)
     assert digest != series(here).digest
+
+
+@pytest.mark.parametrize(("name", "other"), [("mnist", "cifar10"), ("cifar10", "mnist")])
+def test_the_digest_is_of_which_data_sets_are_there(here, monkeypatch, name, other):
+    """A data set that was fetched meanwhile lets checks run that were left out: the runs before are others."""
+    asked = []
+
+    def among(*there: str) -> str:
+        def is_available(which: str, root: Path | None) -> bool:
+            asked.append(root)
+            return which in there
+
+        monkeypatch.setattr(seeding, "is_available", is_available)
+        return Series(here / "claims", "quick", here, data=here / "data").digest
+
+    without, with_it = among("mnist-subset"), among("mnist-subset", name)
+    assert without != with_it
+    assert with_it != among("mnist-subset", other)
+    assert without == among("mnist-subset")
+    assert set(asked) == {here / "data"}
+
+
+def test_a_run_is_not_kept_when_data_sets_come(here, monkeypatch):
+    keep(here, 0, 0.002)
+    assert series(here).kept(0)
+    monkeypatch.setattr(seeding, "is_available", lambda which, root: True)
+    assert series(here).kept(0) is None
+    monkeypatch.undo()
 
 
 @pytest.mark.parametrize(

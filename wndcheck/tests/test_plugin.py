@@ -196,6 +196,42 @@ def test_values_that_are_no_replicates_are_refused(pytester, claims):
     assert verdicts(pytester) == {"tiny": "error"}
 
 
+GRID = """
+from wndcheck.grids import Grid
+from wndcheck.profiles import QUICK
+from wndcheck.tests.reported import made
+
+NETS = Grid((made(QUICK.trained("relu", 20, 0), accuracy=1.0),), QUICK)
+
+
+def test_size(decide):
+    decide(SMALL, {values}, NETS)
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "shape"),
+    [
+        ("[0.001, 0.002] * 4", None),
+        ("[0.001, 0.002] * 8", "(16,)"),
+        ("[0.001] * 7", "(7,)"),
+        ("[[0.001] * 8]", "(1, 8)"),
+        ("0.001", "()"),
+    ],
+)
+def test_values_are_one_for_each_net_of_the_grid_they_are_from(pytester, claims, values, shape):
+    """A layer's or a width's values, taken for nets', would make the interval too narrow."""
+    claims(tiny=GRID.format(values=values))
+    result = pytester.runpytest("claims")
+    assert verdicts(pytester) == {"tiny": "error" if shape else "supported"}
+    assert result.ret == (1 if shape else 0)
+    said = "*test_size gives decide values of shape *, expected (8,): one a net, whatever they are averages of*"
+    if shape:
+        result.stdout.fnmatch_lines([said.replace("shape *", f"shape {shape}")])
+    else:
+        result.stdout.no_fnmatch_line(said)
+
+
 def test_good_control_counts_for_nothing_else(pytester, claims):
     claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted"))
     pytester.runpytest("claims").assert_outcomes(passed=2)
