@@ -96,12 +96,18 @@ class Log:
         self.done.append(cell)
 
 
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Another process of this Python, on one thread, that sees this package."""
+    """Another process of this Python, on one thread, that sees this package and can be interrupted.
+
+    What a shell starts in the background, as CI may do, ignores SIGINT, and so would what it starts in its turn.
+    """
     package = str(Path(wndcheck.__file__).parents[1])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [sys.executable, "-c", f"{INTERRUPTIBLE}\n{code}", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
