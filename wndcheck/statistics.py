@@ -83,8 +83,13 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float) -> In
     mean = float(x.mean())
     if x.size == 1:
         return Interval(mean, -inf, inf, 1, confidence)
-    half = float(stdtrit(x.size - 1, (1 + confidence) / 2)) * float(x.std(ddof=1)) / sqrt(x.size)
+    half = t_quantile(confidence, x.size) * float(x.std(ddof=1)) / sqrt(x.size)
     return Interval(mean, mean - half, mean + half, x.size, confidence)
+
+
+def t_quantile(confidence: float, n: int) -> float:
+    """Half the width of Student's interval of a mean of n replicates, over s / √n."""
+    return float(stdtrit(n - 1, (1 + confidence) / 2))
 
 
 def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray) -> np.ndarray:

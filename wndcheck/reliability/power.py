@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from wndcheck.statistics import Interval, Region
+from wndcheck.statistics import Interval, Region, t_quantile
 from wndcheck.verdicts import FEWEST, Check, Verdict, verdict_on
 
 NODES = 256  # of the integral over the sample standard deviation; rates are then exact to about 1e-5
@@ -40,11 +40,6 @@ SILENT = Rates(0.0, 0.0, 1.0)
 UNKNOWN = Rates(nan, nan, nan)
 
 
-def t_quantile(check: Check, n: int) -> float:
-    """Half the width of the interval of `mean_interval` over s / √n."""
-    return float(special.stdtrit(n - 1, 1 - check.alpha / 2))
-
-
 def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
     """The rates for n independent normal replicates of that mean and standard deviation.
 
@@ -58,7 +53,7 @@ def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
         return Rates.from_decided(float(verdict is Verdict.SUPPORTED), float(verdict is Verdict.REFUTED))
     scales, weights = scale_nodes(n - 1)
     error = sd / sqrt(n)
-    half = t_quantile(check, n) * scales  # of the interval, in units of the standard error
+    half = t_quantile(1 - check.alpha, n) * scales  # of the interval, in units of the standard error
     low, high = standardised(check.region, mean, error)
     supported = between(low + half, high - half)
     if check.contradiction:

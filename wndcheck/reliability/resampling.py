@@ -9,8 +9,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from wndcheck.reliability.power import Rates, borders, t_quantile, worst_rate
-from wndcheck.statistics import Region
+from wndcheck.reliability.power import Rates, borders, worst_rate
+from wndcheck.statistics import Region, t_quantile
 from wndcheck.verdicts import Check
 
 DRAWS = 20_000  # a rate of 1 % is then known to ±.0007, one standard error
@@ -55,7 +55,7 @@ def verdicts_on(
     check: Check, means: NDArray[np.float64], sds: NDArray[np.float64], n: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """`verdict_on` the intervals of many samples at once: which are supported, which refuted."""
-    half = t_quantile(check, n) * sds / sqrt(n)
+    half = t_quantile(1 - check.alpha, n) * sds / sqrt(n)
     low, high = means - half, means + half
 
     def within(region: Region) -> NDArray[np.bool_]:

@@ -67,19 +67,32 @@ def clause(findings: Sequence[Finding]) -> str:
 
 
 def evidence(outcomes: Sequence[Outcome]) -> str:
-    """Seeds with estimates and intervals: each of a single check's, their span for many seeds or several checks."""
-    if len(outcomes) == 1 and len(outcomes[0].found) > MOST_SEEDS:
-        (outcome,) = outcomes
-        counts = Counter(outcome.verdicts)
-        found = interval(list(outcome.found.values()))
-        said = ", ".join(f"{verdict} under {count}" for verdict, count in counts.most_common())
-        return f"seeds {seeds(list(outcome.found))}: {found}" + (f", {said}" if len(counts) > 1 else "")
-    if len(outcomes) == 1:
-        mixed = len(set(outcomes[0].verdicts)) > 1
-        return "; ".join(
-            f"seed {seed}: {interval([finding])}" + (f", {finding.verdict}" if mixed else "")
-            for seed, finding in outcomes[0].found.items()
-        )
+    """Seeds with estimates and intervals: one by one of a single check; the span for many seeds or several checks."""
+    if len(outcomes) > 1:
+        return over_checks(outcomes)
+    (outcome,) = outcomes
+    return by_seed(outcome) if len(outcome.found) <= MOST_SEEDS else over_seeds(outcome)
+
+
+def by_seed(outcome: Outcome) -> str:
+    """``seed 0: .012 [.008, .016]; …``, with the verdicts where they differ."""
+    mixed = len(set(outcome.verdicts)) > 1
+    return "; ".join(
+        f"seed {seed}: {interval([finding])}" + (f", {finding.verdict}" if mixed else "")
+        for seed, finding in outcome.found.items()
+    )
+
+
+def over_seeds(outcome: Outcome) -> str:
+    """``seeds 0 to 19: .012 to .045 [.008, .051]``, with how often each verdict fell where they differ."""
+    counts = Counter(outcome.verdicts)
+    said = ", ".join(f"{verdict} under {count}" for verdict, count in counts.most_common())
+    found = f"seeds {seeds(list(outcome.found))}: {interval(list(outcome.found.values()))}"
+    return f"{found}, {said}" if len(counts) > 1 else found
+
+
+def over_checks(outcomes: Sequence[Outcome]) -> str:
+    """``seeds 0 and 1: trend .1 to .2 [.08, .22]; level .3 [.2, .4]``."""
     functions = grouped(outcomes, lambda outcome: outcome.function)
     texts = [interval([f for outcome in group for f in outcome.found.values()]) for group in functions]
     if len(functions) > 1:
