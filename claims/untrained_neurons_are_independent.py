@@ -6,7 +6,8 @@ the paper's greatest width and 1000 images, as in the paper's experiment; and en
 the parameters are random, too.
 Supported: ι_c ≤ .01, the paper's threshold of independence, in both. Refuted: it lies wholly above in one. Shown beside
 it, in the ensembles: neurons are Gaussian (negentropy at most .05), of mean zero, and of one scale: chance alone makes
-the largest standard deviation of 200 neurons 1.4 times the smallest.
+the largest standard deviation of 200 neurons 1.4 times the smallest. And "the biases may be taken to be zero without
+loss of generality" (§1): biases as large as the pre-activations leave ι_c where it was, to ±.01.
 Controls: the same activations shuffled apart must be supported; planted dependence and shared directions refuted.
 """
 
@@ -20,7 +21,7 @@ from wndcheck.verdicts import Check, Claim
 
 def cells(profile, base_seed):
     initial = (*profile.initial_cells(base_seed), profile.initial_ensemble(base_seed))
-    return initial + profile.violation_cells("shared", base_seed)
+    return initial + profile.biased_cells(base_seed) + profile.violation_cells("shared", base_seed)
 
 
 CLAIM = Claim(
@@ -37,6 +38,8 @@ IN_ENSEMBLES = Check("ι_c at initialisation", INDEPENDENT, replicate="ensembles
 GAUSSIAN = Check("negentropy at initialisation", at_most(0.05), primary=False, replicate="ensembles")
 ZERO_MEAN = Check("(mean / sd)² at initialisation", within(-0.01, 0.01), primary=False, unit="", replicate="ensembles")
 SAME_SCALE = Check("log₁₀ of largest sd / smallest", at_most(0.2), primary=False, unit="", replicate="ensembles")
+
+BIASES = Check("change of ι_c by Gaussian biases", within(-0.01, 0.01), primary=False)
 
 
 @every_activation
@@ -63,6 +66,13 @@ def test_zero_mean(decide, nets, layer):
 @every_hidden_layer
 def test_same_scale(decide, nets, layer):
     decide(SAME_SCALE, nets.initial_ensembles().of("scale_ratio", layer)[0])
+
+
+@every_activation
+@every_hidden_layer
+def test_biases_change_nothing(decide, nets, activation, layer):
+    without, biased = (nets.biased(activation, stage).of("corrected_score", layer)[0] for stage in (0, 1))
+    decide(BIASES, biased - without)
 
 
 @pytest.mark.control(must_be="supported")

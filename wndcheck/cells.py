@@ -20,7 +20,7 @@ SCHEMA = 4
 
 Activation = Literal["relu", "tanh"]
 Scaling = Literal["standardised", "unit"]
-ViolationKind = Literal["drift", "shared", "bottleneck", "tied", "constant"]
+ViolationKind = Literal["drift", "shared", "bottleneck", "tied", "constant", "biased"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Violation:
     ``bottleneck``: the weights of a hidden layer have a rank of `strength`.
     ``tied``: a hidden layer has no more than `strength` different neurons, the others are copies of them.
     ``constant``: a share of `strength` of a hidden layer's neurons takes in nothing, and always puts out the same.
+    ``biased``: biases are Gaussian of standard deviation `strength` in place of zero, which the paper takes to be no
+    violation (§1).
     """
 
     kind: ViolationKind

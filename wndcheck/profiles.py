@@ -68,7 +68,7 @@ class Profile:
     narrow_accuracy: float  # the same for N <= 20, which the paper itself calls usually worse
     probe: Probe
     ensembles: Ensembles
-    sensitivity_width: int  # at which what the paper leaves unsaid is varied
+    sensitivity_width: int  # at which what the paper leaves unsaid is varied, and more images are measured
     cifar10: Cifar10
     convnets: ConvNets | None = None
     experiments: int = 16  # repetitions of each estimator experiment; ours, to give it an interval
@@ -103,6 +103,11 @@ class Profile:
         return tuple(
             Cell(nets.dataset, "relu", width, seeds, nets.training, self.probe, unsaid=UNSAID) for width in nets.widths
         )
+
+    def cifar10_on_more_images(self, base_seed: int) -> Cell:
+        """Nets of `cifar10_cells`, measured on twice as many images."""
+        (usual,) = (cell for cell in self.cifar10_cells(base_seed) if cell.width == self.sensitivity_width)
+        return replace(usual, probe=replace(self.probe, images_per_class=2 * self.probe.images_per_class))
 
     def convnet_cells(self, base_seed: int) -> tuple[Cell, ...]:
         if not (nets := self.convnets):
@@ -159,11 +164,12 @@ class Profile:
         """All cells of the profile, by the part of it they belong to."""
         return {
             "mlp": self.trained_cells(base_seed),
-            "cifar10": self.cifar10_cells(base_seed),
+            "cifar10": (*self.cifar10_cells(base_seed), self.cifar10_on_more_images(base_seed)),
             "initial": (*self.initial_cells(base_seed), self.initial_ensemble(base_seed)),
             "violations": (
-                *(cell for kind in VIOLATIONS for cell in self.violation_cells(kind, base_seed)),
+                *(cell for kind in PLANTED for cell in self.violation_cells(kind, base_seed)),
                 self.relu_bottleneck(base_seed),
+                *self.biased_cells(base_seed),
             ),
             "ensembles": self.ensemble_cells(base_seed) + self.violating_ensemble_cells(base_seed),
             "convnets": self.convnet_cells(base_seed),
@@ -193,6 +199,12 @@ class Profile:
         """The control of what is measured of ReLU alone."""
         return self.violation("bottleneck", self.violation_width, base_seed, "relu")
 
+    def biased_cells(self, base_seed: int) -> tuple[Cell, ...]:
+        """The nets of `initial_cells` without biases and with them."""
+        probe = replace(VIOLATION_PROBE, transformed_pairs=0, groups=0)
+        changed = {"protocol": VIOLATIONS["biased"], "probe": probe}
+        return tuple(replace(cell, **changed) for cell in self.initial_cells(base_seed))
+
 
 VIOLATIONS = {
     # Weights ×N^0.2: ΔH of the first layer is 0.2·log N, .97 nats at N = 128: far beyond the margin of .1, and growing.
@@ -207,7 +219,10 @@ VIOLATIONS = {
     "tied": Violation("tied", 4),
     # None is left to be measured.
     "constant": Violation("constant", 1),
+    # As far as pre-activations spread themselves, whose variance is about 1 in all layers.
+    "biased": Violation("biased", 1),
 }
+PLANTED = tuple(kind for kind in VIOLATIONS if kind != "biased")  # which claims must find
 TRENDS = ("drift", "shared")
 
 # Ours: what is planted is far beyond the margins; and controls of nets that are controls themselves tell nothing.

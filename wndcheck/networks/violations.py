@@ -28,6 +28,8 @@ def violate(stack: Stack, width: int, violation: Violation, seeds: Sequence[int]
             tie(stack, int(violation.strength))
         case "constant":
             silence(stack, violation.strength)
+        case "biased":
+            draw_biases(stack, violation.strength, seeds)
     yield 1, True
 
 
@@ -81,3 +83,12 @@ def silence(stack: Stack, share: float) -> None:
     """Cut the first neurons of every hidden layer off from the layer below: they are constant, whatever the image."""
     for weight in list(stack.weights)[:-1]:
         weight[:, :, : round(share * weight.shape[2])] = 0
+
+
+@torch.no_grad()
+def draw_biases(stack: Stack, sd: float, seeds: Sequence[int]) -> None:
+    """Give all layers iid zero-mean Gaussian biases."""
+    generators = [torch.Generator().manual_seed(derived_seed(seed, "biases")) for seed in seeds]
+    for bias in stack.dense.biases:
+        drawn = torch.stack([torch.randn(bias.shape[1:], generator=g) for g in generators])
+        bias.copy_(sd * drawn)

@@ -44,6 +44,11 @@ class Nets:
         """Nets that break a claim by construction (see `wndcheck.networks.violations`); at stage 0 not yet."""
         return grid(self.profile.violation_cells(kind, self.base_seed), self.measured, self.profile, stage)
 
+    def biased(self, activation: Activation, stage: int = -1) -> Grid:
+        """The nets of `initial` with Gaussian biases; at stage 0 without."""
+        cells = [cell for cell in self.profile.biased_cells(self.base_seed) if cell.activation == activation]
+        return grid(cells, self.measured, self.profile, stage)
+
     def relu_bottleneck(self) -> Grid:
         """ReLU nets with a bottleneck between any two layers; those of `violating` are tanh nets."""
         return grid([self.profile.relu_bottleneck(self.base_seed)], self.measured, self.profile)
@@ -63,6 +68,10 @@ class Nets:
     def cifar10(self, stage: int = -1) -> Grid:
         """ReLU nets on CIFAR-10, all their widths."""
         return grid(self.profile.cifar10_cells(self.base_seed), self.measured, self.profile, stage)
+
+    def cifar10_on_more_images(self) -> Grid:
+        """Those of one width, measured on twice as many images."""
+        return grid([self.profile.cifar10_on_more_images(self.base_seed)], self.measured, self.profile)
 
     def convnets(self, stage: int = -1) -> Grid:
         """Convolutional nets, all widths of their dense layers; where the profile has none, the check is not run."""

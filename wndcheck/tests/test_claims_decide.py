@@ -130,6 +130,7 @@ NEEDS_NO_TRAINING = (
     "gaussian",
     "zero_mean",
     "same_scale",
+    "biases_change_nothing",
 )
 
 

@@ -82,6 +82,11 @@ ENTROPIES = {
     mlp("distribution_change", 0.102, 2, **WIDEST, **TANH): ["constant-entropy distribution_level[2-tanh]"],
     mlp("importance", rising, 3, **TANH): ["constant-entropy importance[3-tanh]"],
     mlp("entropy", 1.55, 4, widths=(500,), **TANH): ["width-saturation contrast[4-tanh]"],  # neither first nor last
+    mlp("entropy", 1.34, 2, **WIDEST): [
+        "width-saturation model_agnostic[2]",
+        "width-saturation correlates_either_way[2-relu]",  # the widest no longer has the most entropy
+    ],
+    mlp("entropy", 1.45, 2, **WIDEST, **TANH): [],  # neither is .1 away from what it was
     mlp("entropy", 1.0, 1, widths=(100,)): [],  # before the widths at which it is to have settled
     mlp("corrected_score", -0.011, 1, widths=(200,)): ["two-hundred-suffice difference[1-relu]"],
     mlp("corrected_score", -0.011, 1, widths=(100,), **TANH): ["two-hundred-suffice from_hundred[1-tanh]"],
@@ -115,8 +120,12 @@ OTHER_NETS = {
         "cifar-negative-estimates negative_pairs[200]"
     ],
     cifar("pair_quantiles", 0.1, 1, 2, 4, quantile=0.05, **WIDEST): [],  # the least is the third layer's
+    cifar("pair_quantiles", -0.1, 2, quantile=0.05, widths=(200,), images_per_class=200): [
+        "cifar-negative-estimates more_images"
+    ],
     cifar("scale_ratio", 0.3, *HIDDEN, widths=(200,)): ["cifar-negative-estimates scales[200]"],
     cifar("scale_ratio", 0.3, 1, 2, 4, **WIDEST): [],
+    cifar("entropy", 1.51, 4, **WIDEST): ["cifar-constant-entropy data_agnostic[4]"],
     cifar("entropy_change", creeping, 2): ["cifar-constant-entropy trend[2]"],
     cifar("entropy_change", 0.11, 3, **WIDEST): ["cifar-constant-entropy level[3]"],
     ensembles("same_image_corrected_score", 0.2, 1, widths=(128,)): ["ensemble-lemma same_image[1]"],
@@ -137,6 +146,8 @@ OTHER_NETS = {
     initial("negentropy", 0.1, 2): ["initial-independence gaussian[2]"],
     initial("offset", 0.1, 3): ["initial-independence zero_mean[3]"],
     initial("scale_ratio", 0.3, 4): ["initial-independence same_scale[4]"],
+    Place("violations", "corrected_score", 0.02, (4,), **TANH): ["initial-independence biases_change_nothing[4-tanh]"],
+    Place("violations", "corrected_score", 0.02, (4,), stage=0): ["initial-independence biases_change_nothing[4-relu]"],
     Place("convnets", "entropy_change", lambda n: 0.05 + 0.001 * np.log2(n), (2,)): ["convnet-failure level[2]"],
     Place("convnets", "entropy_change", lambda n: 0.5 - 0.02 * np.log2(n), (1,)): ["convnet-failure trend[1]"],
 }

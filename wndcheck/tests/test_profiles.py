@@ -104,7 +104,10 @@ def test_cifar10_cells_are_relu_perceptrons_at_every_width(profile: Profile) -> 
         assert (cell.dataset, cell.activation, cell.architecture) == (profile.cifar10.dataset, "relu", "mlp")
         assert (cell.protocol, cell.probe) == (profile.cifar10.training, profile.probe)
         assert len(cell.seeds) == profile.cifar10.nets >= 4
-    assert cells == profile.parts(0)["cifar10"]
+    more = profile.cifar10_on_more_images(0)
+    assert profile.parts(0)["cifar10"] == (*cells, more)
+    assert replace(more, probe=profile.probe) in cells
+    assert more.probe.images_per_class == 2 * profile.probe.images_per_class
     assert profile.cifar10.dataset.startswith("cifar10")
 
 

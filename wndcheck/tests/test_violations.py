@@ -6,12 +6,22 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 
 from wndcheck import knn_entropy
 from wndcheck.cells import Activation, Violation, ViolationKind
 from wndcheck.measurement.probing import pre_activations
 from wndcheck.networks.mlp import StackedMLP
-from wndcheck.networks.violations import drift, share_direction, shared_variance, silence, squeeze, tie, violate
+from wndcheck.networks.violations import (
+    draw_biases,
+    drift,
+    share_direction,
+    shared_variance,
+    silence,
+    squeeze,
+    tie,
+    violate,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FAN_IN = 784
@@ -143,7 +153,28 @@ def test_a_bottleneck_is_the_members_own() -> None:
         assert not torch.equal(many[0], many[1])
 
 
-KINDS = {"drift": 0.1, "shared": 0.1, "bottleneck": 2, "tied": 4, "constant": 0.5}
+def test_biases_are_gaussian_and_the_members_own() -> None:
+    alone = StackedMLP(20, 8, seeds=(7,), activation="tanh")
+    among = StackedMLP(20, 8, seeds=(3, 7), activation="tanh")
+    draw_biases(alone, 2.0, (7,))
+    draw_biases(among, 2.0, (3, 7))
+    for one, many in zip(alone.biases, among.biases, strict=True):
+        assert torch.equal(one[0], many[1])
+        assert not torch.equal(many[0], many[1])
+    wide = StackedMLP(20, 10_000, seeds=(0,), activation="tanh", layers=2)
+    draw_biases(wide, 2.0, (0,))
+    assert kstest(wide.biases[0][0, 0].detach().numpy() / 2, "norm").pvalue > 1e-4
+
+
+def test_biases_leave_the_information_of_the_first_layer_as_it_was() -> None:
+    stack = StackedMLP(FAN_IN, 10, seeds=(0,), activation="relu")
+    before, _ = pre_activations(stack, WHITE)[:2]
+    draw_biases(stack, 1.0, (0,))
+    after, _ = pre_activations(stack, WHITE)[:2]
+    np.testing.assert_allclose(after[0] - before[0], np.tile(stack.biases[0].detach().numpy()[0], (1000, 1)), atol=1e-5)
+
+
+KINDS = {"drift": 0.1, "shared": 0.1, "bottleneck": 2, "tied": 4, "constant": 0.5, "biased": 1}
 
 
 @pytest.mark.parametrize("kind", get_args(ViolationKind))
@@ -166,5 +197,7 @@ def test_violate_yields_the_initial_nets_and_then_the_broken_ones(kind: Violatio
             tie(expected, 4)
         case "constant":
             silence(expected, 0.5)
-    assert not torch.equal(expected.weights[0], initial)
+        case "biased":
+            draw_biases(expected, 1, (0,))
+    assert torch.equal(expected.weights[0], initial) == (kind == "biased")
     torch.testing.assert_close(list(stack.parameters()), list(expected.parameters()))
