@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -120,11 +121,11 @@ class Ledger:
 
     @property
     def in_order(self) -> list[ClaimEntry]:
-        """Claims by name and their checks in the order of the tests, which workers do not keep."""
+        """Claims by name and their checks by the names of their tests; workers keep no order."""
         self.settle_crashes()
         for entry in self.claims.values():
-            entry.checks.sort(key=lambda finding: finding.test)
-            entry.controls.sort(key=lambda finding: finding.test)
+            entry.checks.sort(key=by_number)
+            entry.controls.sort(key=by_number)
         return [self.claims[key] for key in sorted(self.claims)]
 
     def settle_crashes(self) -> None:
@@ -133,3 +134,8 @@ class Ledger:
             if claim := self.files.get(report.nodeid.partition("::")[0]):
                 self.claims[claim].errors.append({"test": report.nodeid, "message": report.longreprtext})
         self.crashed = []
+
+
+def by_number(finding: Finding) -> list[str | int]:
+    """The test's name in which numbers count as such: width 50 stands before 200."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", finding.test)]

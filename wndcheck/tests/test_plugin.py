@@ -55,8 +55,11 @@ def claims(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
 
 
 def verdicts(pytester: pytest.Pytester) -> dict[str, str]:
-    document = json.loads((pytester.path / "reports/latest/verdicts.json").read_text())
-    return {claim["id"]: claim["verdict"] for claim in document["claims"]}
+    return {claim["id"]: claim["verdict"] for claim in decided_claims(pytester)}
+
+
+def decided_claims(pytester: pytest.Pytester) -> list[dict]:
+    return json.loads((pytester.path / "reports/latest/verdicts.json").read_text())["claims"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,15 @@ def test_two_workers_give_what_one_process_gives(pytester, claims):
     together = verdicts(pytester)
     assert pytester.runpytest("claims").ret == 0
     assert verdicts(pytester) == together == {"claim0": "supported", "claim1": "refuted", "claim2": "inconclusive"}
+
+
+def test_checks_are_listed_by_the_numbers_in_their_names(pytester, claims):
+    widths = "[200, 50, 1000, 5]"
+    body = f"\n@pytest.mark.parametrize('width', {widths})\ndef test_size(decide, width):\n    decide(SMALL, [0] * 8)\n"
+    claims(tiny=body)
+    pytester.runpytest_subprocess("claims", "-n2", "--wnd-mode=report")
+    (claim,) = decided_claims(pytester)
+    assert [check["parameters"]["width"] for check in claim["checks"]] == [5, 50, 200, 1000]
 
 
 def test_problems_of_workers_reach_the_exit_status(pytester, claims):
