@@ -24,7 +24,7 @@ SMALL = replace(
     initial_width=6,
     violation_widths=(4, 8),
     violation_width=5,
-    cifar10=replace(QUICK.cifar10, widths=(4, 6), nets=2),
+    cifar10=replace(QUICK.cifar10, widths=(4, 6), nets=2, twice_measured=4),
     ensembles=replace(QUICK.ensembles, widths=(3, 4), initial_width=5, count=2, nets=4),
 )
 NEEDS_DATA = replace(UNTRAINED, dataset="cifar10-subset")

@@ -109,6 +109,8 @@ def test_cifar10_cells_are_relu_perceptrons_at_every_width(profile: Profile) -> 
     assert replace(more, probe=profile.probe) in cells
     assert more.probe.images_per_class == 2 * profile.probe.images_per_class
     assert profile.cifar10.dataset.startswith("cifar10")
+    with pytest.raises(ValueError, match=r"twice_measured 7: expected one of the widths \(10,"):
+        replace(profile.cifar10, widths=(10, 20), twice_measured=7)
 
 
 @every_profile
