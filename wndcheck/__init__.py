@@ -16,11 +16,22 @@ if TYPE_CHECKING:
         normalize_mi,
         pairwise_mi,
     )
+    from wndcheck.modules.probing import probe
+    from wndcheck.modules.scoring import dependence_score
 
-__all__ = ["PairwiseInformation", "knn_entropy", "mutual_information", "normalize_mi", "pairwise_mi"]
+__all__ = [
+    "PairwiseInformation",
+    "dependence_score",
+    "knn_entropy",
+    "mutual_information",
+    "normalize_mi",
+    "pairwise_mi",
+    "probe",
+]
+_HOMES = {"dependence_score": "wndcheck.modules.scoring", "probe": "wndcheck.modules.probing"}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("wndcheck.estimators"), name)
+        return getattr(import_module(_HOMES.get(name, "wndcheck.estimators")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

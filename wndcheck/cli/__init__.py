@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wndcheck.cli import calibrate, claims, expect, fetch, measure, plan, store
+from wndcheck.cli import calibrate, claims, expect, fetch, measure, plan, score, store
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -40,6 +40,7 @@ for command in (
     fetch.fetch,
     measure.measure,
     plan.plan,
+    score.score,
     store.store,
 ):
     main.add_command(command)

@@ -78,3 +78,15 @@ def decide(request: pytest.FixtureRequest, _claims_run):
     `values` holds one number a replicate; `grid` the nets behind them, for the share that did not train.
     """
     return _claims_run.decider(request.node)
+
+
+@pytest.fixture
+def weak_dependence():
+    """weak_dependence(model, x, layers=None, *, margin=0.01, confidence=0.99, allow_inconclusive=False, ...).
+
+    Asserts that the neurons of a network's layers are weakly dependent on the inputs x, and returns the verdict
+    (`wndcheck.modules.NetworkVerdict`); further options are those of `wndcheck.dependence_score`.
+    """
+    from wndcheck.plugin.weak import assert_weak_dependence
+
+    return assert_weak_dependence

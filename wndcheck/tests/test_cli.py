@@ -32,14 +32,14 @@ def run(*arguments: str | Path) -> Result:
 
 def test_help_explains_commands_options_and_exit_status() -> None:
     assert all(command in run("--help").output for command in main.commands)
-    assert set(main.commands) == {"calibrate", "claims", "expect", "fetch", "measure", "plan", "store"}
+    assert set(main.commands) == {"calibrate", "claims", "expect", "fetch", "measure", "plan", "score", "store"}
     text = run("fetch", "--help").output
     assert all(word in text for word in ("--data", "--force", "WNDCHECK_DATA", "Exit status: 0", "mnist|cifar10|all"))
 
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["fetch"], ["measure"], ["store", "merge"], ["claims"], ["plan"], ["calibrate"], ["expect"]],
+    [[], ["fetch"], ["measure"], ["store", "merge"], ["claims"], ["plan"], ["calibrate"], ["expect"], ["score"]],
     ids=" ".join,
 )
 def test_help_is_fast_because_it_imports_little(command: list[str]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import wndcheck
-from wndcheck import knn_entropy, mutual_information, normalize_mi, pairwise_mi
+from wndcheck import dependence_score, knn_entropy, mutual_information, normalize_mi, pairwise_mi, probe
 
-PUBLIC = {f.__name__: f for f in (knn_entropy, mutual_information, normalize_mi, pairwise_mi)}
+PUBLIC = {f.__name__: f for f in (dependence_score, knn_entropy, mutual_information, normalize_mi, pairwise_mi, probe)}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

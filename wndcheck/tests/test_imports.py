@@ -14,7 +14,7 @@ for module in sys.argv[1:]:
 """
 LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "devices", "plugin", "costs")
 LIGHT += ("storage.store", "storage.inventory", "storage.merging", "sweep.filling", "sweep.processes", "sweep.workers")
-LIGHT += ("networks.architectures", "report", "cli.outstanding", "cli.dry_run")
+LIGHT += ("networks.architectures", "report", "cli.outstanding", "cli.dry_run", "modules")
 LIGHT += ("reliability.planning", "reliability.seeding", "reliability.tables")
 
 

@@ -1,0 +1,26 @@
+"""What a probe brings home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Activations(dict[str, NDArray[np.float32]]):
+    """Layer name -> activations (samples, neurons), float32, in the order in which the network reached the layers.
+
+    left_out: layers that were not asked for by name and cannot be measured -> why.
+    rows_per_sample: layer -> rows that one input gave; the rows of an input stand together, and are not independent.
+    """
+
+    def __init__(
+        self,
+        layers: Mapping[str, NDArray[np.float32]],
+        left_out: Mapping[str, str] | None = None,
+        rows_per_sample: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(layers)
+        self.left_out = dict(left_out or {})
+        self.rows_per_sample = dict.fromkeys(self, 1) | dict(rows_per_sample or {})

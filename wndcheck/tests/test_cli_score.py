@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from safetensors.torch import save_file
+
+from wndcheck import dependence_score
+from wndcheck.cli import main
+
+MODEL = """
+import torch
+
+def make_net():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "net_to_score.py").write_text(MODEL)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((300, 6)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    return tmp_path
+
+
+def score(*arguments: str, model: str = "net_to_score.py:make_net") -> Result:
+    return CliRunner().invoke(main, ["score", model, "--data", "x.npy", "--device", "cpu", *arguments])
+
+
+def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(folder: Path) -> None:
+    outcome = score()
+    assert outcome.exit_code == 0, outcome.output
+    lines = [line.split() for line in outcome.stdout.splitlines() if line.strip()]
+    assert lines[0][:4] == ["layer", "neurons", "rows", "pairs"]
+    assert [line[:4] for line in lines[2:]] == [["0", "5", "300", "10"], ["2", "4", "300", "6"]]
+    assert "0: 300 rows are few" in outcome.stderr
+
+
+def test_json_is_what_the_library_says(folder: Path) -> None:
+    document = json.loads(score("--json", "--layers", "2", "--seed", "3").stdout)
+    namespace: dict = {}
+    exec(MODEL, namespace)
+    direct = dependence_score(namespace["make_net"](), np.load("x.npy"), "2", random_state=3)
+    assert document["layers"] == direct.to_dict()["layers"]
+    assert document["layers"]["2"]["score"] == direct["2"].score
+
+
+def test_layers_when_and_samples_are_obeyed(folder: Path) -> None:
+    both = json.loads(score("--json", "--layers", "0,2", "--samples", "250", "--pairs", "3").stdout)["layers"]
+    assert {name: (layer["rows"], layer["pairs_estimated"]) for name, layer in both.items()} == {
+        "0": (250, 3),
+        "2": (250, 3),
+    }
+    post = json.loads(score("--json", "--when", "post").stdout)
+    assert list(post["layers"]) == ["0"]
+    assert post["layers"]["0"]["estimator"] == "ksg1"
+    assert list(post["left_out"]) == ["2"]
+
+
+def test_weights_are_loaded(folder: Path) -> None:
+    state = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4)).state_dict()
+    state["0.weight"][:] = state["0.weight"][0]  # five times the same neuron
+    save_file(state, "net.safetensors")
+    found = json.loads(score("--json", "--state-dict", "net.safetensors").stdout)
+    assert len(found["layers"]["0"]["identical"]) == 10
+    torch.save(state, "net.pt")
+    refused = score("--state-dict", "net.pt")
+    assert refused.exit_code == 1
+    assert "net.pt is a pickle: save it as .safetensors instead" in refused.stderr
+    assert "--allow-pickle" in refused.stderr
+    allowed = json.loads(score("--json", "--state-dict", "net.pt", "--allow-pickle").stdout)
+    assert allowed["layers"] == found["layers"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "model", "message"),
+    [
+        (["--layers", "9"], "net_to_score.py:make_net", "Error: layer '9': the model has none of that name"),
+        (["--layers", "2", "--when", "post"], "net_to_score.py:make_net", "Error: layer '2': it is not reached, or"),
+        ([], "net_to_score.py:make", "Error: model 'net_to_score.py:make': net_to_score.py has no 'make'"),
+        (["--device", "tpu"], "net_to_score.py:make_net", "expected auto, cpu, cuda or cuda:N; try --device=auto"),
+        (["--samples", "100"], "net_to_score.py:make_net", "100 samples: expected at least 20 in each of 10 parts"),
+        (
+            ["--data", "y.npy"],
+            "net_to_score.py:make_net",
+            "Error: y.npy is not there: give the file's path with --data",
+        ),
+    ],
+)
+def test_what_cannot_be_scored_is_said_with_exit_status_1(
+    folder: Path, arguments: list[str], model: str, message: str
+) -> None:
+    outcome = score(*arguments, model=model)
+    assert outcome.exit_code == 1
+    assert message in outcome.stderr
+    assert outcome.stdout == ""
+
+
+def test_a_wrong_command_line_is_exit_status_2(folder: Path) -> None:
+    assert score("--when", "during").exit_code == 2
+    assert CliRunner().invoke(main, ["score", "m:f"]).exit_code == 2
+
+
+def test_every_option_has_help() -> None:
+    assert all(getattr(option, "help", True) for option in main.commands["score"].params)
+    text = CliRunner().invoke(main, ["score", "--help"]).output
+    assert all(word in text for word in ("--state-dict", "--allow-pickle", "Exit status: 0", "model.py:make_net"))

@@ -1,0 +1,52 @@
+"""The examples run and show what they say; shorter than by hand."""
+
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "examples"
+pytestmark = [
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples are in the repository, not in the package"),
+    pytest.mark.usefixtures("one_thread"),
+]
+
+
+def example(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_mlp_grows_more_dependent_in_training(capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = example("mlp").main(epochs=1)
+    assert list(before) == list(after) == ["0", "2", "4", "6", "8"]
+    assert after["8"].corrected > before["8"].corrected
+    assert "after training" in capsys.readouterr().out
+
+
+def test_the_convnet_is_measured_before_and_after_relu() -> None:
+    pre, post = example("convnet").main(epochs=1)
+    assert list(pre) == ["0", "2", "5", "7"]
+    assert list(post) == ["0", "2", "5"]
+    assert list(post.left_out) == ["7"]
+    assert {layer.estimator for layer in post.layers.values()} == {"ksg1"}
+
+
+def test_the_encoders_attention_is_measured() -> None:
+    found = example("transformer").main(steps=20)
+    assert len(found) == 14
+    assert {"encoder.layers.0.self_attn.q_proj", "encoder.layers.1.norm2", "head"} <= set(found)
+    assert all(layer.rows == 1000 for layer in found.layers.values())
+
+
+def test_they_are_short() -> None:
+    files = sorted(FOLDER.glob("*.py"))
+    assert len(files) == 3
+    assert all(len(file.read_text().splitlines()) < 60 for file in files)

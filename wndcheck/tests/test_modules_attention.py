@@ -1,0 +1,94 @@
+"""Attention: its projections are measured as if they were modules, and its fast path is off meanwhile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wndcheck import probe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Cross(nn.Module):
+    """Attention of one sequence to another, of other widths, called by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, kdim=6, vdim=4, bias=False, batch_first=True)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return self.attention(key=key, value=value, query=query)[0]
+
+
+@pytest.fixture
+def encoder() -> nn.TransformerEncoder:
+    torch.manual_seed(0)
+    return nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2)
+
+
+def test_an_encoder_is_heard_in_evaluation_mode_too(encoder: nn.TransformerEncoder) -> None:
+    x = torch.randn(20, 5, 8)
+    encoder.eval()
+    found = probe(encoder, x, positions=5)
+    parts = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "linear1", "linear2"]
+    assert set(found) == {f"layers.{layer}.{part}" for layer in (0, 1) for part in parts}
+    first = encoder.layers[0]
+    with torch.no_grad():
+        attention = first.self_attn
+        for place, part in enumerate("qkv"):
+            rows = slice(8 * place, 8 * place + 8)
+            expected = x @ attention.in_proj_weight[rows].T + attention.in_proj_bias[rows]
+            np.testing.assert_allclose(
+                found[f"layers.0.self_attn.{part}_proj"], expected.reshape(-1, 8).numpy(), atol=1e-5
+            )
+        mixed = attention(x, x, x)[0]
+        np.testing.assert_allclose(found["layers.0.self_attn.out_proj"], mixed.reshape(-1, 8).numpy(), atol=1e-5)
+        hidden = first.linear1(first.norm1(x + mixed))
+        np.testing.assert_allclose(found["layers.0.linear1"], hidden.reshape(-1, 16).numpy(), atol=1e-5)
+
+
+def test_attention_itself_is_its_last_projection(encoder: nn.TransformerEncoder) -> None:
+    x = torch.randn(10, 5, 8)
+    names = ["layers.1.self_attn", "layers.1.self_attn.out_proj"]
+    found = probe(encoder, x, names, positions=5)
+    np.testing.assert_array_equal(found[names[0]], found[names[1]])
+    normed = probe(encoder, x, "layers.1.norm2")["layers.1.norm2"]
+    np.testing.assert_allclose(normed.mean(1), 0, atol=1e-5)
+
+
+def test_patterns_choose_among_what_is_measured_unasked(encoder: nn.TransformerEncoder) -> None:
+    found = probe(encoder, torch.randn(10, 5, 8), ["*.linear?", "layers.0.*.q_proj"])
+    assert set(found) == {f"layers.{i}.linear{j}" for i in (0, 1) for j in (1, 2)} | {"layers.0.self_attn.q_proj"}
+    with pytest.raises(ValueError, match=r"layer '\*\.dropout': the model has none of that name"):
+        probe(encoder, torch.randn(10, 5, 8), "*.dropout")
+
+
+def test_queries_keys_and_values_may_differ() -> None:
+    torch.manual_seed(0)
+    net = Cross()
+    x = {"query": torch.randn(9, 3, 8), "key": torch.randn(9, 4, 6), "value": torch.randn(9, 4, 4)}
+    found = probe(net, x, positions=4)
+    with torch.no_grad():
+        for part, name in zip("qkv", x, strict=True):
+            weight = getattr(net.attention, f"{part}_proj_weight")
+            expected = (x[name] @ weight.T).reshape(-1, 8).numpy()
+            np.testing.assert_allclose(found[f"attention.{part}_proj"], expected, atol=1e-6)
+    assert found.rows_per_sample["attention.q_proj"] == 3
+    assert found.rows_per_sample["attention.k_proj"] == 4
+
+
+def test_padding_does_not_take_the_path_around_the_layers(encoder: nn.TransformerEncoder) -> None:
+    class Padded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = encoder
+
+        def forward(self, x: Tensor, padding: Tensor) -> Tensor:
+            return self.encoder(x, src_key_padding_mask=padding)
+
+    padding = torch.zeros(12, 5, dtype=torch.bool)
+    padding[:, 4] = True
+    assert len(probe(Padded(), (torch.randn(12, 5, 8), padding))) == 12
