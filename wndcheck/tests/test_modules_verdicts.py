@@ -7,6 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+# Stay loaded: a run inside this process puts sys.modules back afterwards, and compiled modules load only once.
+import wndcheck.estimators.neighbours.cpu
+import wndcheck.modules.probing
+import wndcheck.plugin.weak  # noqa: F401
 from wndcheck.modules import LayerScore, NetworkScore, weakly_dependent
 
 pytest_plugins = ["pytester"]
