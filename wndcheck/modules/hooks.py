@@ -27,9 +27,11 @@ class Listener:
     def __init__(self, taps: Sequence[Tap], when: str, take: Take) -> None:
         self.taps, self.when, self.take = taps, when, take
         self.waiting: list[tuple[str, Tensor]] = []  # kept, so that no other tensor takes a waiting one's place
+        self.reached: dict[str, None] = {}  # layers in the order in which they were
         self.followers: dict[str, str] = {}  # layer -> the module that took its output in
 
     def hear(self, tap: Tap, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        self.reached[tap.name] = None
         heard = tap.heard(args, kwargs, output)
         if self.when == PRE or isinstance(tap.module, ACTIVATIONS) or not isinstance(heard, Tensor):
             self.take(tap.name, heard)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wndcheck.estimators.samples import check_choice, check_integer
 from wndcheck.modules import quiet
 from wndcheck.modules.activations import Activations
-from wndcheck.modules.hooks import POST, PRE, Take, listening
+from wndcheck.modules.hooks import POST, PRE, Listener, Take, listening
 from wndcheck.modules.inputs import Batch, batches, looked_into
 from wndcheck.modules.layers import Tap, named, usual
 from wndcheck.modules.sampling import SCOUTS, Axes, Sampler, axes
@@ -84,7 +84,7 @@ def probe(
     first, given = looked_into(batches(x, batch_size, max_samples, random_state))
     session = Session(model, when, quiet.device_of(model), quiet.dtype_of(model))
     with quiet.undisturbed(model, random_state):
-        found, problems = scouted(session, taps, first, neuron_axis)
+        found, problems, reached = scouted(session, taps, first, neuron_axis)
         settle(found, problems, strict=layers is not None)
         samplers = {name: Sampler(name, axes, positions, random_state) for name, axes in found.items()}
         rows = collected(session, [tap for tap in taps if tap.name in found], samplers, given)
@@ -92,7 +92,7 @@ def probe(
         if not np.isfinite(rows[name]).all():
             problems[name] = not_finite(rows.pop(name))
     settle(rows, problems, strict=layers is not None)
-    return Activations(rows, problems, {name: samplers[name].per_sample for name in rows})
+    return Activations(rows, problems, {name: samplers[name].per_sample for name in rows}, reached)
 
 
 class Session(NamedTuple):
@@ -104,38 +104,39 @@ class Session(NamedTuple):
     dtype: torch.dtype | None
 
     @contextmanager
-    def listening(self, taps: Sequence[Tap], take: Take) -> Iterator[tuple[Callable[[Batch], None], dict[str, str]]]:
-        """How to run a batch, and which modules follow which layer."""
+    def listening(self, taps: Sequence[Tap], take: Take) -> Iterator[tuple[Callable[[Batch], None], Listener]]:
+        """How to run a batch, and who listens."""
         with listening(self.model, taps, self.when, take) as listener:
-            yield lambda batch: listener.run(self.model, batch.placed(self.device, self.dtype)), listener.followers
+            yield lambda batch: listener.run(self.model, batch.placed(self.device, self.dtype)), listener
 
 
 def scouted(
     session: Session, taps: Sequence[Tap], first: Batch, neuron_axis: int | None
-) -> tuple[dict[str, Axes], dict[str, str]]:
-    """The layers that can be measured, in the order in which they are reached, and why others cannot.
+) -> tuple[dict[str, Axes], dict[str, str], tuple[str, ...]]:
+    """The layers that can be measured, why others cannot, and all that are reached, in order.
 
     Two passes over a few samples tell how often a layer is reached, what it puts out and which axis is the samples'.
     """
     passes: list[dict[str, list[tuple[int, ...] | str]]] = []
-    with session.listening(taps, lambda n, out: passes[-1].setdefault(n, []).append(described(out))) as (
-        run,
-        followers,
-    ):
+
+    def take(name: str, output: Any) -> None:
+        passes[-1].setdefault(name, []).append(described(output))
+
+    with session.listening(taps, take) as (run, listener):
         for size in SCOUTS:
             passes.append({})
             run(first.taken(torch.arange(size) % first.size))
-    order = {name: place for place, name in enumerate(passes[0])}
+    order = {name: place for place, name in enumerate(listener.reached)}
     found: dict[str, Axes] = {}
     problems: dict[str, str] = {}
     for tap in sorted(taps, key=lambda tap: order.get(tap.name, len(order))):
         outputs = [of_pass.get(tap.name, []) for of_pass in passes]
-        told = judged(tap, outputs, session.when, followers.get(tap.name), neuron_axis)
+        told = judged(tap, outputs, listener, neuron_axis)
         if isinstance(told, str):
             problems[tap.name] = told
         else:
             found[tap.name] = told
-    return found, problems
+    return found, problems, tuple(order)
 
 
 def described(output: Any) -> tuple[int, ...] | str:
@@ -146,15 +147,16 @@ def described(output: Any) -> tuple[int, ...] | str:
     return f"a {type(output).__name__}"
 
 
-def judged(tap: Tap, outputs: list[list], when: str, follower: str | None, neuron_axis: int | None) -> Axes | str:
+def judged(tap: Tap, outputs: list[list], listener: Listener, neuron_axis: int | None) -> Axes | str:
     """The axes of a layer's output, or why it cannot be measured."""
     small, large = outputs
-    if not small and when == POST:
-        remedy = "name the activation module itself, or take when='pre' and apply the function to what it gives"
-        goes = f"its output goes to {follower}, not" if follower else "it is not reached, or its output does not go"
-        return f"{goes} to an activation module of torch.nn; {remedy}"
-    if not small:
+    if tap.name not in listener.reached:
         return "a forward pass does not reach it"
+    if not small:
+        follower = listener.followers.get(tap.name)
+        goes = f"goes to {follower}, not" if follower else "does not go"
+        remedy = "name the activation module itself, or take when='pre' and apply the function to what it gives"
+        return f"its output {goes} to an activation module of torch.nn; {remedy}"
     if len(small) != 1 or len(large) != 1:
         return f"a forward pass reaches it {max(len(small), len(large))} times: these are not one set of neurons"
     if isinstance(small[0], str):

@@ -142,7 +142,8 @@ def given(
             kept = np.sort(np.random.default_rng(random_state).choice(samples, max_samples, replace=False))
             rows = rows.reshape(samples, together, -1)[kept].reshape(max_samples * together, -1)
         chosen[name] = rows
-    return Activations(chosen, getattr(activations, "left_out", {}), {name: per_sample.get(name, 1) for name in chosen})
+    together = {name: per_sample.get(name, 1) for name in chosen}
+    return Activations(chosen, getattr(activations, "left_out", {}), together, getattr(activations, "reached", None))
 
 
 def scored(found: Activations, how: Scoring, *, strict: bool, meta: dict[str, Any]) -> NetworkScore:
@@ -158,4 +159,4 @@ def scored(found: Activations, how: Scoring, *, strict: bool, meta: dict[str, An
             left_out[name] = str(error).removeprefix(f"layer {name!r}: ")
     if not layers:
         raise ValueError("no layer can be scored:\n" + "\n".join(f"layer {n!r}: {why}" for n, why in left_out.items()))
-    return NetworkScore(layers, left_out, meta | asdict(how))
+    return NetworkScore(layers, left_out, meta | {"last_layer": found.reached[-1]} | asdict(how))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -71,13 +71,13 @@ def weakly_dependent(
     margin: float = THRESHOLD,
     confidence: float = 0.99,
     *,
-    beside: Mapping[str, str] | None = None,
+    beside: Collection[str] = (),
 ) -> NetworkVerdict:
     """Which layers' corrected score ι_c is at most `margin` nats.
 
     supported: the whole interval over inputs is; refuted: it lies above; inconclusive: it straddles the margin, there
     is none, or more than a quarter of the neurons have no estimate. Layers that were left out are inconclusive; those
-    of `beside` (name -> why) are no part of the question. ValueError for an option out of its range.
+    of `beside` are no part of the question. ValueError for an option out of its range.
     """
     check_number(margin, "margin", least=0, most=100)
     check_number(confidence, "confidence", least=0.5, most=1 - 1e-9)
@@ -86,7 +86,7 @@ def weakly_dependent(
     for name, why in scores.left_out.items():
         unknown = Interval(float("nan"), -float("inf"), float("inf"), 0, confidence)
         layers[name] = LayerVerdict(name, Verdict.INCONCLUSIVE, unknown, cause=f"not measured, {why}")
-    kept = {name: layer for name, layer in layers.items() if name not in (beside or {})}
+    kept = {name: layer for name, layer in layers.items() if name not in beside}
     return NetworkVerdict(margin, confidence, kept, scores)
 
 
@@ -96,6 +96,9 @@ def _decided(check: Check, layer: LayerScore, confidence: float) -> LayerVerdict
         cause = (
             f"{len(layer.flags)} of {layer.neurons} neurons have no estimate ({next(iter(layer.flags.values()), '')})"
         )
+        return LayerVerdict(layer.layer, Verdict.INCONCLUSIVE, interval, layer, cause)
+    if not isfinite(interval.low):
+        cause = "no standard error: some parts of the inputs leave no pair to estimate"
         return LayerVerdict(layer.layer, Verdict.INCONCLUSIVE, interval, layer, cause)
     verdict = verdict_on(check, interval)
     cause = f"the interval straddles {check.region.high:g}" if verdict is Verdict.INCONCLUSIVE else ""

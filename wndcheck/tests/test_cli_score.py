@@ -83,7 +83,11 @@ def test_weights_are_loaded(folder: Path) -> None:
     ("arguments", "model", "message"),
     [
         (["--layers", "9"], "net_to_score.py:make_net", "Error: layer '9': the model has none of that name"),
-        (["--layers", "2", "--when", "post"], "net_to_score.py:make_net", "Error: layer '2': it is not reached, or"),
+        (
+            ["--layers", "2", "--when", "post"],
+            "net_to_score.py:make_net",
+            "Error: layer '2': its output does not go",
+        ),
         ([], "net_to_score.py:make", "Error: model 'net_to_score.py:make': net_to_score.py has no 'make'"),
         (["--device", "tpu"], "net_to_score.py:make_net", "expected auto, cpu, cuda or cuda:N; try --device=auto"),
         (["--samples", "100"], "net_to_score.py:make_net", "100 samples: expected at least 20 in each of 10 parts"),

@@ -113,7 +113,14 @@ def test_a_pickle_is_not_opened_unasked(tmp_path: Path, suffix: str) -> None:
     assert not Bomb.exploded
 
 
-@pytest.mark.parametrize("wrap", [nn.Module.state_dict, lambda net: net, lambda net: {"state_dict": net.state_dict()}])
+WRAPS = {
+    "state": nn.Module.state_dict,
+    "model": lambda net: net,
+    "checkpoint": lambda net: {"state_dict": net.state_dict()},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
 def test_a_pickle_is_read_when_asked(tmp_path: Path, wrap) -> None:
     saved, net = nn.Linear(3, 2), nn.Linear(3, 2)
     torch.save(wrap(saved), tmp_path / "net.pt")

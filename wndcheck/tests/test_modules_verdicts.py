@@ -51,7 +51,7 @@ def test_layers_add_up_and_what_was_not_measured_counts() -> None:
     found = weakly_dependent(NetworkScore({"a": good}, {"b": "a forward pass does not reach it"}))
     assert found.verdict == "inconclusive"
     assert "b: inconclusive: not measured, a forward pass does not reach it" in str(found)
-    assert weakly_dependent(NetworkScore({"a": good, "b": bad}), beside={"b": "the last layer"}).verdict == "supported"
+    assert weakly_dependent(NetworkScore({"a": good, "b": bad}), beside=["b"]).verdict == "supported"
 
 
 def test_too_many_neurons_without_an_estimate_leave_no_verdict() -> None:
@@ -95,6 +95,12 @@ def test_strong(weak_dependence):
 def test_undecided(weak_dependence):
     weak_dependence(make(4, False), X, margin=0.0)
 
+def test_the_last_layer_is_no_part_of_it_where_it_cannot_be_scored_either(weak_dependence):
+    net = make(4, False)
+    assert list(weak_dependence(net, X, margin=0.03, when="post").layers) == ["0"]
+    net[2] = torch.nn.Linear(4, 1)
+    assert list(weak_dependence(net, X, margin=0.03).layers) == ["0"]
+
 def test_undecided_may_pass(weak_dependence):
     assert weak_dependence(make(4, False), X, margin=0.0, allow_inconclusive=True).verdict == "inconclusive"
 
@@ -114,7 +120,7 @@ def test_the_fixture_asserts_in_any_project(pytester: pytest.Pytester) -> None:
     assert "most dependent pairs 1–3 (" in text
     assert "not decided at 0 nats: 0; give more inputs" in text
     assert "weak.py" not in text, "the traceback ends in the user's own test"
-    assert outcomes == {"passed": 3, "failed": 2}
+    assert outcomes == {"passed": 4, "failed": 2}
 
 
 def test_scores_of_nothing_are_no_support() -> None:
