@@ -92,8 +92,9 @@ def inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"{path}: expected samples in a .npy file (numpy.save), or arguments by name in a .npz file")
     try:
-        loaded = np.load(path, allow_pickle=allow_pickle)
-        arrays = loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=allow_pickle)
+            arrays = loaded if isinstance(loaded, np.ndarray) else dict(loaded)
     except ValueError as error:
         if "pickle" not in str(error).lower():
             raise ValueError(f"{path} cannot be read ({error})") from None

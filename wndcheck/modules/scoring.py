@@ -87,7 +87,7 @@ def dependence_score(
     >>> scores = dependence_score({"fc": z})
     >>> scores["fc"].pairs[0].neurons
     (3, 7)
-    >>> scores["fc"].interval(0.99).low > 0
+    >>> scores["fc"].pairs[0].q < 0.05 < scores["fc"].pairs[1].q
     True
     """
     how = Scoring(k, estimator, max_pairs, n_shuffles, n_parts, rate, top, random_state, device, n_jobs)
