@@ -43,7 +43,7 @@ class Tap(NamedTuple):
         if self.part or isinstance(self.module, _LAST):
             return LAST
         if isinstance(self.module, nn.LayerNorm | getattr(nn, "RMSNorm", nn.LayerNorm)):
-            return LAST if len(self.module.normalized_shape) == 1 else UNKNOWN
+            return LAST if len(list(self.module.normalized_shape)) == 1 else UNKNOWN
         return CHANNELS if isinstance(self.module, _CHANNELS) else UNKNOWN
 
     @property

@@ -7,10 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-# Stay loaded: a run inside this process puts sys.modules back afterwards, and compiled modules load only once.
-import wndcheck.estimators.neighbours.cpu
-import wndcheck.modules.probing
-import wndcheck.plugin.weak  # noqa: F401
 from wndcheck.modules import LayerScore, NetworkScore, weakly_dependent
 
 pytest_plugins = ["pytester"]
@@ -110,10 +106,9 @@ def test_named_last_layer(weak_dependence):
 """
 
 
-@pytest.mark.filterwarnings("default")
 def test_the_fixture_asserts_in_any_project(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_net=PROJECT)
-    result = pytester.runpytest_inprocess("-p", "no:xdist", "-p", "no:randomly")
+    result = pytester.runpytest_subprocess("-p", "no:xdist")  # compiled modules load only once a process
     outcomes = result.parseoutcomes()
     text = result.stdout.str()
     assert "not weakly dependent (ι_c above 0.03 nats): 0" in text
