@@ -24,7 +24,13 @@ def cells(profile, base_seed):
     return profile.trained_cells(base_seed) + profile.violation_cells("shared", base_seed) + ensembles
 
 
-CLAIM = Claim("lemma-bound", "§3, eq. 7", "The information of a pair grows by no more than a neuron's entropy", cells)
+CLAIM = Claim(
+    "lemma-bound",
+    "§3, eq. 7",
+    "The information of a pair grows by no more than a neuron's entropy",
+    cells,
+    figures=("figure-information-entropy",),
+)
 pytestmark = pytest.mark.claim(CLAIM)
 
 BOUND = Check("mean of ΔI - ΔH", at_most(0))

@@ -33,7 +33,7 @@ CLAIM = Claim(
     "§4, Fig. 3",
     "The mean pairwise MI of hidden layers falls to about 0.01 nats",
     cells,
-    figures=("figure-3-dependence",),
+    figures=("figure-3-dependence", "figure-pairs"),
 )
 pytestmark = pytest.mark.claim(CLAIM)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -15,3 +17,13 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def commit(folder: Path) -> dict[str, str]:
+    """The commit checked out in a folder, and whether files differ from it; nothing where git knows of none."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": found.stdout.strip()} if found.returncode == 0 else {}

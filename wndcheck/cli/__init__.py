@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wndcheck.cli import calibrate, claims, expect, fetch, measure, plan, score, store
+from wndcheck.cli import calibrate, claims, compare, expect, fetch, measure, plan, report, score, store
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -36,10 +36,12 @@ def main() -> None:
 for command in (
     calibrate.calibrate,
     claims.claims,
+    compare.compare,
     expect.expect,
     fetch.fetch,
     measure.measure,
     plan.plan,
+    report.report,
     score.score,
     store.store,
 ):

@@ -34,6 +34,8 @@ class ClaimEntry:
     id: str
     paper: str
     statement: str
+    about: str = ""  # its file's docstring
+    figures: list[str] = field(default_factory=list)
     checks: list[Finding] = field(default_factory=list)
     controls: list[Finding] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
@@ -80,6 +82,8 @@ class ClaimEntry:
             "id": self.id,
             "paper": self.paper,
             "statement": self.statement,
+            "about": self.about,
+            "figures": self.figures,
             "verdict": str(verdict),
             "cause": cause,
             "expected": str(self.expected),

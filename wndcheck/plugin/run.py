@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -28,7 +30,10 @@ from wndcheck.storage.store import Store
 from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
 from wndcheck.sweep.workers import automatic_workers
 from wndcheck.verdicts import Check, Finding, decide
-from wndcheck.versions import versions
+from wndcheck.versions import commit, versions
+
+if TYPE_CHECKING:
+    from wndcheck.report import Measured
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
@@ -61,6 +66,7 @@ class ClaimsRun:
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
         self.problems: list[str] = []
+        self.began = time.monotonic()
         self.collected = 0
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
@@ -122,7 +128,8 @@ class ClaimsRun:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if claim := claim_of(item):
             texts = {"id": claim.id, "paper": claim.paper, "statement": claim.statement}
-            item.user_properties.append((CLAIM, texts))
+            about = getattr(getattr(item, "module", None), "__doc__", None) or ""
+            item.user_properties.append((CLAIM, texts | {"about": about, "figures": list(claim.figures)}))
 
     def nets(self) -> Nets:
         return self._nets
@@ -266,6 +273,8 @@ class ClaimsRun:
         is_whole = not (self.selection or stopped_early)
         if self.ledger.claims and (self.config.option.wnd_report or is_whole):
             self.write_report()
+        if self.ledger.claims:
+            self.append_step_summary()
         if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -275,9 +284,24 @@ class ClaimsRun:
         folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
         try:
             measured = gathered(self.profile, self.base_seed, Store(self.config.option.wnd_store).load)
-            self.written = write_report(folder, self.document(), measured)
+            self.written = write_report(folder, self.document() | {"seconds": self.seconds(measured)}, measured)
         except OSError as error:
             self.problems.append(f"the report could not be written to {folder} ({error}): name another --wnd-report")
+
+    def append_step_summary(self) -> None:
+        from wndcheck.report.step_summary import append
+        from wndcheck.report.summary import verdict_table
+
+        document = self.document()
+        title = f"wndcheck: profile {self.profile.name}, base seed {self.base_seed}"
+        try:
+            append(title, verdict_table(document["claims"]))
+        except OSError as error:
+            self.problems.append(f"the table could not be added to $GITHUB_STEP_SUMMARY ({error}): unset it")
+
+    def seconds(self, measured: Measured) -> dict[str, float]:
+        """What the run took, and what its nets took, whenever they were measured."""
+        return {"run": time.monotonic() - self.began, "nets": measured.seconds}
 
     def document(self) -> dict:
         """The run as verdicts.json holds it."""
@@ -289,7 +313,7 @@ class ClaimsRun:
             "net_seeds": list(net_seeds(self.base_seed, self.profile.nets)),
             "mode": self.mode,
             "selection": self.selection,
-            "environment": environment(self.device_name),
+            "environment": environment(self.device_name, self.config.rootpath),
             "problems": self.problems,
             "claims": [entry.to_dict() for entry in self.ledger.in_order],
         }
@@ -306,7 +330,7 @@ class ClaimsRun:
                 + ("" if self.written else "; reports/latest is left as it was")
             )
         for path in sorted({path.parent for path in self.written}):
-            terminalreporter.write_line(f"wndcheck: report in {path}/ (summary.md, verdicts.json, figures)")
+            terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
         for problem in self.problems:
             terminalreporter.write_line(f"wndcheck: ERROR: {problem}", red=True)
 
@@ -336,8 +360,8 @@ class ClaimsRun:
             terminal.flush()
 
 
-def environment(device: str) -> dict[str, str]:
-    """The machine and the versions behind a run."""
+def environment(device: str, folder: Path) -> dict[str, str]:
+    """The machine and the versions behind a run, and the commit that is checked out in a folder."""
     names = ("wndcheck", "torch", "torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")
     return {
         "python": platform.python_version(),
@@ -346,4 +370,5 @@ def environment(device: str) -> dict[str, str]:
         "cores": str(usable_cores()),
         "device": device,
         **versions(*names),
+        **commit(folder),
     }

@@ -93,6 +93,16 @@ def from_document(document: dict[str, Any], path: Path) -> Run:
     )
 
 
+def restored_document(document: dict[str, Any]) -> dict[str, Any]:
+    """The whole document with the findings of `restored`, as the report takes it."""
+    claims = [
+        claim | {key: [restored(fields).to_dict() for fields in claim[key]] for key in ("checks", "controls")}
+        for claim in document["claims"]
+    ]
+    needed = {name: document[name] for name in ("profile", "base_seed", "created", "mode")}
+    return document | needed | {"environment": dict(document["environment"]), "claims": claims}
+
+
 def restored(fields: dict[str, Any]) -> Finding:
     """A finding with the infinities and NaN that JSON has no words for."""
     region = [end if value is None else value for value, end in zip(fields["region"], (-inf, inf), strict=True)]

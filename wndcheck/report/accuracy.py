@@ -17,6 +17,7 @@ from wndcheck.report.rows import accuracy_cell, count
 from wndcheck.report.series import csv_text, interval, number
 from wndcheck.statistics import Interval
 
+TITLE = "Accuracy beside the paper's"
 FILE = "accuracy.csv"
 ARRAYS = {"training": "accuracy", "validation": "validation_accuracy"}
 # §4, for N > 20: training and validation accuracy; "usually worse" for N < 20. Nothing is said of N = 20, of CIFAR-10
@@ -37,7 +38,7 @@ def accuracy_section(groups: Sequence[Grid], profile: str) -> Section | None:
         f"they are usually worse, taken here as below the same numbers. Every net at every stage: {FILE}."
     )
     tables = [part for grid in groups for part in group_parts(grid, profile)]
-    return Section("Accuracy beside the paper's", [escaped(intro), *tables], {FILE: accuracy_csv(measured)})
+    return Section(TITLE, [escaped(intro), *tables], {FILE: accuracy_csv(measured)})
 
 
 def group_parts(grid: Grid, profile: str) -> list[str]:

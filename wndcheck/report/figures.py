@@ -7,25 +7,37 @@ from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
 
+from wndcheck.report.alt import description
 from wndcheck.report.experiment_panel import over_parameter
 from wndcheck.report.panels import of_nets
+from wndcheck.report.scatter import Scatter
+from wndcheck.report.scatter_panel import of_changes
 from wndcheck.report.series import Figure
 from wndcheck.report.style import CAPTION, SETTINGS
 
 
-def svg(figure: Figure) -> bytes:
-    """The figure as an SVG file."""
-    return saved(figure, "svg", metadata={"Title": figure.title, "Date": None, "Creator": None})
+def svg(figure: Figure | Scatter) -> bytes:
+    """The figure as an SVG file, with what it shows in words."""
+    words = figure.description if isinstance(figure, Scatter) else description(figure)
+    metadata = {"Title": figure.title, "Description": words, "Date": None, "Creator": None}
+    return saved(figure, "svg", metadata=metadata)
 
 
-def saved(figure: Figure, kind: str, **options: Any) -> bytes:
+def saved(figure: Figure | Scatter, kind: str, **options: Any) -> bytes:
     """The figure as a file of a kind that matplotlib knows."""
     with matplotlib.rc_context(SETTINGS):
-        canvas = of_nets(figure) if figure.x in ("width", "epochs") else over_parameter(figure)
-        canvas.suptitle(figure.title)
+        canvas = canvas_of(figure)
+        canvas.suptitle(figure.title, wrap=True)
         canvas.supxlabel(figure.caption, fontsize=8, color=CAPTION)
         FigureCanvasAgg(canvas)
         file = io.BytesIO()
         canvas.savefig(file, format=kind, **options)
     return file.getvalue()
+
+
+def canvas_of(figure: Figure | Scatter) -> Canvas:
+    if isinstance(figure, Scatter):
+        return of_changes(figure)
+    return of_nets(figure) if figure.x in ("width", "epochs") else over_parameter(figure)

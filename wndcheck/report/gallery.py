@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wndcheck.report import accuracy, sensitivity
+from wndcheck.report import accuracy, readings, sensitivity
 from wndcheck.report.experiments import entropy_against, stabilisation
 from wndcheck.report.markdown import Section
 from wndcheck.report.measured import Measured
@@ -16,13 +16,19 @@ from wndcheck.report.nets import (
     readings_figure,
     trajectory_figure,
 )
+from wndcheck.report.pairs import pairs_figure
 from wndcheck.report.readings import readings_section
+from wndcheck.report.scatter import Scatter, lemma_figure
 from wndcheck.report.series import Figure
 from wndcheck.verdicts import Finding
 
+AnyFigure = Figure | Scatter
+TITLES = (accuracy.TITLE, readings.TITLE, sensitivity.TITLE)
 STEMS = (
     "2-entropy",
     "3-dependence",
+    "pairs",
+    "information-entropy",
     "both-readings",
     "trajectories",
     "b1-cifar10",
@@ -37,13 +43,15 @@ FILES = frozenset(f"figure-{stem}{suffix}" for stem in STEMS for suffix in (".sv
 }
 
 
-def all_figures(document: dict[str, Any], measured: Measured) -> list[Figure]:
+def all_figures(document: dict[str, Any], measured: Measured) -> list[AnyFigure]:
     """Every figure that this run has data for."""
     profile = document["profile"]
     claims = {claim["id"]: [Finding.from_dict(check) for check in claim["checks"]] for claim in document["claims"]}
-    figures = [
+    figures: list[AnyFigure | None] = [
         entropy_figure(measured.trained, profile),
         dependence_figure(measured.trained, profile),
+        pairs_figure(measured.trained, claims.get("estimator-null", ()), profile),
+        lemma_figure(measured.trained, profile),
         readings_figure(measured.beside_ensembles, measured.ensembles, profile),
         trajectory_figure(measured.trained, profile),
         cifar10_figure(measured.cifar10, profile),

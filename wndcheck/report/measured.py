@@ -29,6 +29,14 @@ class Measured:
         return [grid for grid in grids if grid and grid.measurements]
 
     @property
+    def seconds(self) -> float:
+        """What training and measuring all of them took, whenever and wherever it was done, as far as they say."""
+        measurements = [m for grid in self.groups for m in grid.measurements]
+        measurements += [m for m in self.sensitivity.values() if m and m not in measurements]
+        told = [m.provenance.get("seconds") for m in measurements]
+        return float(sum(sum(each.values()) for each in told if isinstance(each, dict)))
+
+    @property
     def beside_ensembles(self) -> Grid | None:
         """The nets, one a replicate, of the ensembles' activation."""
         if not self.ensembles or not self.ensembles.measurements:

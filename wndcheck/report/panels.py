@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from wndcheck.report.rows import layer_name
-from wndcheck.report.series import Figure, Line
-from wndcheck.report.style import READING_LOOKS, THRESHOLD, layer_look
+from wndcheck.report.series import Band, Figure, Line
+from wndcheck.report.style import QUANTILE_LOOKS, READING_LOOKS, THRESHOLD, layer_look
 
 PAPER_LEVEL = 0.01  # §4: the level that hidden layers fall to
 NULL_LEVEL = 0.054  # §4: mean .012 plus standard deviation .042 of the estimate for independent Gaussians
@@ -20,34 +20,49 @@ AXIS_LABELS = {
     "entropy_change": "entropy change ΔH (nats)",
     "score": r"score $\iota$ (nats)",
     "corrected_score": r"corrected score $\iota_c$ (nats)",
+    "pair_score": r"score $\iota$ of a pair (nats)",
     "width": "width N",
     "epochs": "epochs",
 }
-DEPENDENCE = ("score", "corrected_score")
+DEPENDENCE = ("score", "corrected_score", "pair_score")
 BEFORE = "before training"
 LABEL_ROOM = 11  # points that a tick's label takes, turned upright
 
 
 def of_nets(figure: Figure) -> Canvas:
-    """A row for each quantity, a column and a curve for each value of the labels that the figure names."""
+    """A row, a column and a curve for each value of the labels that the figure names."""
     rows, columns = (
-        list(dict.fromkeys(line.labels[key] for line in figure.lines)) for key in ("quantity", figure.columns)
+        list(dict.fromkeys(line.labels[key] for line in figure.lines)) for key in (figure.rows, figure.columns)
     )
     inches = 3.6 if len(columns) < 4 else 2.6
     canvas = Canvas(figsize=(1.6 + inches * len(columns), 1.1 + 2.8 * len(rows)), layout="constrained")
     axes = canvas.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
     for line in figure.lines:
-        panel = axes[rows.index(line.labels["quantity"])][columns.index(line.labels[figure.columns])]
+        panel = axes[rows.index(line.labels[figure.rows])][columns.index(line.labels[figure.columns])]
         draw_line(panel, line, figure)
     for (row, column), panel in np.ndenumerate(axes):
-        dress_values(panel, [line for line in figure.lines if line.labels["quantity"] == rows[row]])
+        lines = [line for line in figure.lines if line.labels[figure.rows] == rows[row]]
+        quantity = str(lines[0].labels["quantity"])
+        dress_values(panel, lines)
         dress_places(panel, figure, 72 * inches * 0.8)
         panel.set_title(column_title(figure, columns[column]) if row == 0 else "")
-        panel.set_ylabel(AXIS_LABELS[str(rows[row])] if column == 0 else "")
+        panel.set_ylabel(row_title(figure, quantity, rows[row]) if column == 0 else "")
         panel.set_xlabel(AXIS_LABELS[figure.x] if row == len(rows) - 1 else "")
-        draw_levels(panel, str(rows[row]), labelled=column == 0)
+        draw_levels(panel, quantity, labelled=column == 0)
+        draw_band(panel, figure.band)
     add_legend(canvas)
     return canvas
+
+
+def row_title(figure: Figure, quantity: str, value: str | int) -> str:
+    return AXIS_LABELS[quantity] if figure.rows == "quantity" else f"{value}: {AXIS_LABELS[quantity]}"
+
+
+def draw_band(panel: Axes, band: Band | None) -> None:
+    """The band and its middle, behind the lines."""
+    if band:
+        panel.axhspan(band.low, band.high, color="#999999", alpha=0.25, linewidth=0, zorder=0.5, label=band.label)
+        panel.axhline(band.middle, color=THRESHOLD, linewidth=0.6, zorder=1.5)
 
 
 def column_title(figure: Figure, value: str | int) -> str:
@@ -80,6 +95,9 @@ def look(line: Line, figure: Figure) -> tuple[str, str, str]:
     if figure.curves == "reading":
         reading = str(line.labels["reading"])
         return *READING_LOOKS[reading], reading
+    if figure.curves == "quantile":
+        quantile = str(line.labels["quantile"])
+        return *QUANTILE_LOOKS[quantile], f"{quantile} of pairs below"
     layer, last = int(line.labels["layer"]), last_layer(figure)
     return *layer_look(layer, last), layer_name(layer, last)
 

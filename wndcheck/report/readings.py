@@ -12,6 +12,7 @@ from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.nets import DATA_READING, FORMS, has
 from wndcheck.report.rows import accuracy_cell, layer_cells, layer_head
 
+TITLE = "Both readings side by side"
 QUANTITY = "corrected_score"
 
 
@@ -23,7 +24,7 @@ def readings_section(data: Grid | None, ensembles: Grid | None) -> Section | Non
     data = data if data and has(data, QUANTITY) else None
     head = ("reading", "N", "replicates", "training accuracy", *layer_head(cell.layers))
     words = introduction(cell, data.measurements[0].cell if data else cell)
-    return Section("Both readings side by side", [escaped(words), table(head, rows(data, ensembles))], {})
+    return Section(TITLE, [escaped(words), table(head, rows(data, ensembles))], {})
 
 
 def introduction(ensemble: Cell, net: Cell) -> str:

@@ -36,11 +36,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Band:
+    """A range that lies behind all lines of a figure, and its middle."""
+
+    low: float
+    middle: float
+    high: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure's lines and words; `x` and `replicate` name the columns that differ between figures.
 
-    A figure of nets has a row of panels for each quantity, a column for each value of the label `columns`, and in
-    each panel a curve for each value of the label `curves`.
+    A figure of nets has a row of panels for each value of the label `rows`, a column for each of the label `columns`,
+    and in each panel a curve for each of the label `curves`.
     """
 
     stem: str
@@ -51,6 +61,8 @@ class Figure:
     lines: tuple[Line, ...]
     columns: str = "activation"
     curves: str = "layer"
+    rows: str = "quantity"
+    band: Band | None = None
 
     def csv(self) -> str:
         """Tidy rows: one a replicate, with the mean and interval of the replicates it belongs to."""

@@ -33,6 +33,13 @@ READING_LOOKS = {  # colour and marker
     "ensemble, one image each": ("#D55E00", "s"),
     "ensemble, the same image": ("#009E73", "^"),
 }
+QUANTILE_LOOKS = {  # of the pairs of a layer
+    "5 %": ("#56B4E9", "v"),
+    "25 %": ("#009E73", "s"),
+    "50 %": ("#0072B2", "o"),
+    "75 %": ("#E69F00", "D"),
+    "95 %": ("#D55E00", "^"),
+}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 LAST_MARKER = "X"
 THRESHOLD = "#444444"
