@@ -10,7 +10,9 @@ import numpy as np
 from wndcheck.grids import Grid
 from wndcheck.report.nets import grid_caption, stages
 from wndcheck.report.series import csv_text, number
+from wndcheck.sentences import grouped
 
+MOST = 2000  # points that are drawn one by one; beyond, each is the mean over the nets of a width
 HEAD = ("activation", "width", "epochs", "layer", "seed", "entropy_change", "score_change")
 
 
@@ -50,8 +52,26 @@ class Scatter:
         ]
         return f"Points at or below the bound ΔI ≤ ΔH: {'; '.join(parts)}."
 
+    @property
+    def shown(self) -> tuple[Point, ...]:
+        """The points that are drawn."""
+        return self.points if len(self.points) <= MOST else means_over_nets(self.points)
+
     def csv(self) -> str:
         return csv_text(HEAD, map(row, self.points))
+
+
+def means_over_nets(points: Iterable[Point]) -> tuple[Point, ...]:
+    """A point for each layer, width and stage."""
+    groups = grouped(points, lambda point: (point.activation, point.width, point.epochs, point.layer))
+    return tuple(
+        replace(
+            group[0],
+            entropy_change=float(np.mean([point.entropy_change for point in group])),
+            score_change=float(np.mean([point.score_change for point in group])),
+        )
+        for group in groups
+    )
 
 
 def keeps_to_bound(point: Point) -> bool:
@@ -70,8 +90,9 @@ def lemma_figure(grids: dict[str, Grid], profile: str) -> Scatter | None:
     if not points:
         return None
     title = f"Lemma: information gained against entropy gained ({profile} profile)"
+    one = "one net" if len(points) <= MOST else "the nets of one width (mean)"
     caption = (
-        "A point: one layer of one net; strong: after the last epoch, faint: at earlier stages, of every width. "
+        f"A point: one layer of {one}; strong: after the last epoch, faint: at earlier stages, of every width. "
         f"{grid_caption(shown).partition(' Faint')[0]}\n"
         "Line: ΔI = ΔH, the bound of eq. 7, below which the points should lie. Linear up to 0.1, logarithmic above."
     )

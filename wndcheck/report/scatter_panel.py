@@ -15,7 +15,7 @@ TICKS = (-1, -0.1, 0, 0.1, 1)
 
 def of_changes(figure: Scatter) -> Canvas:
     """A panel for each activation, all on the same axes."""
-    names = list(dict.fromkeys(point.activation for point in figure.points))
+    names = list(dict.fromkeys(point.activation for point in figure.shown))
     canvas = Canvas(figsize=(1.6 + 3.6 * len(names), 4.3), layout="constrained")
     axes = canvas.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
     for panel, name in zip(axes, names, strict=True):
@@ -31,8 +31,8 @@ def of_changes(figure: Scatter) -> Canvas:
 
 def draw_layer(panel: Axes, figure: Scatter, activation: str, layer: int) -> None:
     """The last stage strong, in markers that differ by layer; earlier ones as faint dots."""
-    points = [point for point in figure.points if (point.activation, point.layer) == (activation, layer)]
-    end = max(point.epochs for point in figure.points)
+    points = [point for point in figure.shown if (point.activation, point.layer) == (activation, layer)]
+    end = max(point.epochs for point in figure.shown)
     colour, marker = layer_look(layer, figure.last)
     for strong in (False, True):
         shown = [point for point in points if (point.epochs == end) == strong]
@@ -51,8 +51,8 @@ def draw_layer(panel: Axes, figure: Scatter, activation: str, layer: int) -> Non
 
 def dress(panel: Axes, figure: Scatter) -> None:
     """Both axes linear up to .1 and logarithmic above, so that the bound is a straight line."""
-    x = [point.entropy_change for point in figure.points]
-    y = [point.score_change for point in figure.points]
+    x = [point.entropy_change for point in figure.shown]
+    y = [point.score_change for point in figure.shown]
     panel.set_xscale("symlog", linthresh=0.1)
     panel.set_yscale("symlog", linthresh=0.1)
     panel.set_xticks(TICKS, map(str, TICKS))

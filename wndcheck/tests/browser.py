@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,16 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DEMAND = "WNDCHECK_REQUIRE_BROWSER"
 PATIENCE = 60.0  # seconds for one answer
-# The two descriptors that Chromium reads commands from and writes answers to are 3 and 4. No sandbox: CI is root.
-START = (
-    'exec "$0" --headless --remote-debugging-pipe --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run '
-    '--disable-extensions --disable-component-update --disable-background-networking --user-data-dir="$1" '
-    "--window-size=1200,900 about:blank 3<&$2 4>&$3"
-)
+OPTIONS = "headless remote-debugging-pipe disable-gpu disable-dev-shm-usage no-first-run disable-extensions"
+OPTIONS += " disable-component-update disable-background-networking no-sandbox"  # CI is root, which has none
+# Chromium reads commands from the descriptor 3 and writes answers to 4. Duplicates first, as ours may be either.
+START = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 
 
 def found() -> str | None:
@@ -105,8 +110,9 @@ def started(program: str, folder: Path) -> Iterator[Browser]:
     """A browser whose own files lie in the folder, ended afterwards."""
     commands, to_browser = os.pipe()
     from_browser, answers = os.pipe()
+    options = [f"--{name}" for name in OPTIONS.split()]
     process = subprocess.Popen(
-        ["sh", "-c", START, program, str(folder), str(commands), str(answers)],
+        [sys.executable, "-c", START, str(commands), str(answers), program, *options, f"--user-data-dir={folder}"],
         pass_fds=(commands, answers),
         stderr=subprocess.DEVNULL,
     )

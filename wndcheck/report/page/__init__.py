@@ -14,13 +14,14 @@ from wndcheck.report.page.claim import claim_section
 from wndcheck.report.page.elements import Markup, joined, slugs, tag
 from wndcheck.report.page.figure import rules, whole
 from wndcheck.report.page.markdown import html_of
-from wndcheck.report.page.pictures import Picture, PictureError, picture
+from wndcheck.report.page.pictures import Picture, PictureError, left_out, picture
 from wndcheck.report.page.run_facts import environment, not_run, problems, tally, verdicts
 
 __all__ = ["FILE", "Picture", "PictureError", "page", "picture"]
 
 FILE = "index.html"
-LARGEST = 3_000_000  # bytes
+LARGEST = 3_000_000  # bytes of a page
+DRAWINGS = 2_000_000  # bytes of them for its drawings; those beyond are left to the files beside it
 TITLE = "On the weak neural dependence phenomenon: verdicts"
 
 
@@ -28,6 +29,7 @@ def page(document: dict[str, Any], pictures: Sequence[Picture] = (), sections: S
     """The whole page; figures that no claim names follow after the claims."""
     claims = document["claims"]
     anchors = [f"claim-{slug}" for slug in slugs(claim["id"] for claim in claims)]
+    pictures = fitting(pictures)
     by_stem, drawn = {each.stem: each for each in pictures}, set()
     parts = {
         "Verdicts": joined([tally(claims), verdicts(document, anchors)]),
@@ -50,6 +52,16 @@ def page(document: dict[str, Any], pictures: Sequence[Picture] = (), sections: S
         [header(document), contents(dict(zip(places, parts, strict=True))), tag("main", problems(document), *body)]
     )
     return "<!doctype html>\n" + tag("html", head(list(pictures)), tag("body", shown), lang="en") + "\n"
+
+
+def fitting(pictures: Sequence[Picture], room: int = DRAWINGS) -> list[Picture]:
+    """The pictures in their order; in place of the drawing of one for which there is no room, a word that says so."""
+    kept: list[Picture] = []
+    for each in pictures:
+        size = len(each.drawing.encode())
+        kept.append(each if size <= room else left_out(each))
+        room -= size if size <= room else 0
+    return kept
 
 
 def head(pictures: list[Picture]) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from xml.etree.ElementTree import Element, ParseError
 
@@ -59,6 +59,16 @@ class Picture:
         return f"drawing-{self.stem}"
 
 
+@dataclass(frozen=True)
+class Within:
+    """What an element needs to know of its picture; `rules` is filled as elements are drawn."""
+
+    stem: str
+    used: set[str]  # ids that something refers to
+    markers: dict[str, Element]  # paths that are drawn in many places
+    rules: dict[str, str]
+
+
 def picture(stem: str, svg: bytes) -> Picture:
     """An SVG file taken apart. PictureError where it is none."""
     try:
@@ -68,11 +78,17 @@ def picture(stem: str, svg: bytes) -> Picture:
     if local(root.tag) != "svg" or not re.fullmatch(r"(-?[\d.]+\s+){3}[\d.]+", root.get("viewBox", "")):
         raise PictureError(f"{stem}.svg is no SVG with a viewBox")
     words = {local(each.tag): "".join(each.itertext()) for each in root.iter() if each.text}
-    rules: dict[str, str] = {}
     used = {name for each in root.iter() for value in each.attrib.values() for name in referred(value)}
-    parts = [drawn(child, stem, used, rules) for child in lettered(list(root))]
+    within = Within(stem, used, markers_of(root), {})
+    parts = [drawn(child, within) for child in lettered(list(root))]
     title = words.get("title", stem)
-    return Picture(stem, title, words.get("description", ""), root.get("viewBox", ""), joined(parts), rules)
+    return Picture(stem, title, words.get("description", ""), root.get("viewBox", ""), joined(parts), within.rules)
+
+
+def left_out(picture: Picture) -> Picture:
+    """The same without its drawing, which is in the file beside the page."""
+    words = f"Too large for this page: see {picture.stem}.svg beside it."
+    return replace(picture, box="0 0 600 30", drawing=tag("text", words, x=8, y=20), rules={})
 
 
 def local(name: object) -> str:
@@ -84,14 +100,22 @@ def referred(value: str) -> list[str]:
     return [value[1:]] if value.startswith("#") else re.findall(r"url\(#([^)]*)\)", value)
 
 
-def drawn(element: Element, stem: str, used: set[str], rules: dict[str, str]) -> Markup:
+def markers_of(root: Element) -> dict[str, Element]:
+    """Paths in the definitions, by their ids."""
+    paths = [each for part in root.iter() if local(part.tag) == "defs" for each in part if local(each.tag) == "path"]
+    return {path.get("id", ""): path for path in paths if "transform" not in path.attrib}
+
+
+def drawn(element: Element, within: Within) -> Markup:
     """An element with all inside it; nothing for one that does more than draw."""
     name = local(element.tag)
-    if name not in DRAWING:
+    if name not in DRAWING or within.markers.get(element.get("id", "")) is element:
         return Markup()
-    inner = [drawn(child, stem, used, rules) for child in lettered(list(element))]
+    if name == "use" and (marker := within.markers.get(reference(element)[1:])) is not None:
+        return drawn(in_place(marker, element), within)
+    inner = [drawn(child, within) for child in lettered(list(element))]
     text = [element.text.strip()] if name in ("text", "tspan") and element.text else []
-    given = attributes(element, stem, used, rules)
+    given = attributes(element, within)
     if name in ("g", "defs") and not any(inner):
         return Markup()
     if name == "g" and not given:
@@ -99,30 +123,42 @@ def drawn(element: Element, stem: str, used: set[str], rules: dict[str, str]) ->
     return tag(name, *text, *inner, **given)
 
 
-def attributes(element: Element, stem: str, used: set[str], rules: dict[str, str]) -> dict[str, str]:
+def reference(use: Element) -> str:
+    return next((value for key, value in use.attrib.items() if local(key) == "href"), "")
+
+
+def in_place(marker: Element, use: Element) -> Element:
+    """The marker itself where it is used: a browser draws thousands of paths sooner than as many references."""
+    style = ";".join(filter(None, (use.get("style"), marker.get("style"))))
+    place = f"translate({use.get('x', '0')} {use.get('y', '0')})"
+    return Element("path", {"d": marker.get("d", ""), "transform": LONG.sub(rounded, place), "style": style})
+
+
+def attributes(element: Element, within: Within) -> dict[str, str]:
     """What an element draws with; references stay within the picture."""
     kept: dict[str, str] = {}
     declarations: list[str] = []
     for key, value in element.attrib.items():
         name = local(key)
-        if name == "id" and value in used:
-            kept["id"] = own(stem, value)
+        if name == "id" and value in within.used:
+            kept["id"] = own(within.stem, value)
         elif name == "href" and value.startswith("#"):
-            kept["href"] = f"#{own(stem, value[1:])}"
+            kept["href"] = f"#{own(within.stem, value[1:])}"
         elif name == "clip-path" and (inner := INNER.match(value)):
-            kept["clip-path"] = f"url(#{own(stem, inner[1])})"
+            kept["clip-path"] = f"url(#{own(within.stem, inner[1])})"
         elif name in NUMBERS:
             kept[name] = SPACE.sub(" ", LONG.sub(rounded, value)).strip()
         elif name in ("transform", *SAFE):
             kept[name] = value
         elif name == "style":
-            declarations += [plain for part in value.split(";") if (plain := declaration(*part.partition(":")[::2]))]
+            found = [declaration(*part.partition(":")[::2]) for part in value.split(";")]
+            declarations += {plain.partition(":")[0]: plain for plain in found if plain}.values()
         elif plain := declaration(name, value):
             declarations.append(plain)
     if declarations:
         style = ";".join(declarations)
         kept["class"] = "p" + sha256(style.encode()).hexdigest()[:7]
-        rules[kept["class"]] = style
+        within.rules[kept["class"]] = style
     return kept
 
 

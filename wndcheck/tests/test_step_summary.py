@@ -1,0 +1,41 @@
+"""The table that a step of GitHub Actions shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wndcheck.report import step_summary
+from wndcheck.report.step_summary import VARIABLE, append
+
+
+def test_nothing_is_written_without_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert append("title", "table") is False
+    monkeypatch.setenv(VARIABLE, "")
+    assert append("title", "table") is False
+
+
+def test_it_is_added_after_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "summary.md"
+    monkeypatch.setenv(VARIABLE, str(file))
+    assert append("one", "| a |")
+    assert append("two", "| \udcff é |")
+    assert file.read_text(encoding="utf-8") == "\n## one\n\n| a |\n\n## two\n\n| \\udcff é |\n"
+
+
+def test_a_page_never_grows_beyond_what_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "summary.md"
+    monkeypatch.setenv(VARIABLE, str(file))
+    assert step_summary.LARGEST < 1 << 20
+    append("first", "x" * (step_summary.LARGEST - 200))
+    append("second", "é" * 100)
+    assert file.stat().st_size < step_summary.LARGEST
+    assert "Too long to be shown here" in file.read_text(encoding="utf-8")
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "absent" / "summary.md"))
+    with pytest.raises(OSError, match="No such file"):
+        append("title", "table")
