@@ -10,12 +10,13 @@ from typing import Any
 
 from wndcheck.report.deciding import deciding_check, format_interval
 from wndcheck.report.files import encoded, strict_json, write_atomically
-from wndcheck.report.gallery import FILES, STEMS, TITLES, AnyFigure, all_figures, all_sections
+from wndcheck.report.gallery import FILES, STEMS, TITLES, all_figures, all_sections
 from wndcheck.report.markdown import Section
 from wndcheck.report.measured import Measured, gathered
 from wndcheck.report.page import FILE as PAGE
 from wndcheck.report.page import page, picture
 from wndcheck.report.page.markdown import sections_of
+from wndcheck.report.scatter import AnyFigure
 from wndcheck.report.summary import summary
 
 __all__ = ["Measured", "deciding_check", "format_interval", "gathered", "summary", "write_page", "write_report"]

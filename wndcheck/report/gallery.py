@@ -18,11 +18,9 @@ from wndcheck.report.nets import (
 )
 from wndcheck.report.pairs import pairs_figure
 from wndcheck.report.readings import readings_section
-from wndcheck.report.scatter import Scatter, lemma_figure
-from wndcheck.report.series import Figure
+from wndcheck.report.scatter import AnyFigure, lemma_figure
 from wndcheck.verdicts import Finding
 
-AnyFigure = Figure | Scatter
 TITLES = (accuracy.TITLE, readings.TITLE, sensitivity.TITLE)
 STEMS = (
     "2-entropy",

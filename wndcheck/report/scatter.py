@@ -9,7 +9,7 @@ import numpy as np
 
 from wndcheck.grids import Grid
 from wndcheck.report.nets import grid_caption, stages
-from wndcheck.report.series import csv_text, number
+from wndcheck.report.series import Figure, csv_text, number
 from wndcheck.sentences import grouped
 
 MOST = 2000  # points that are drawn one by one; beyond, each is the mean over the nets of a width
@@ -59,6 +59,9 @@ class Scatter:
 
     def csv(self) -> str:
         return csv_text(HEAD, map(row, self.points))
+
+
+AnyFigure = Figure | Scatter
 
 
 def means_over_nets(points: Iterable[Point]) -> tuple[Point, ...]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from wndcheck.report.deciding import deciding_check, format_interval
 from wndcheck.report.markdown import Section, escaped, table
-from wndcheck.report.series import Figure
+from wndcheck.report.scatter import AnyFigure
 from wndcheck.verdicts import Finding
 
 
-def summary(document: dict[str, Any], figures: Sequence[Figure] = (), sections: Sequence[Section] = ()) -> str:
+def summary(document: dict[str, Any], figures: Sequence[AnyFigure] = (), sections: Sequence[Section] = ()) -> str:
     """The whole `summary.md`; it shows the figures that lie beside it."""
     parts = [heading(document), verdict_table(document["claims"])]
     parts += [f"![{escaped(figure.title)}]({figure.stem}.svg)" for figure in figures]

@@ -14,8 +14,8 @@ for module in sys.argv[1:]:
 """
 LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "devices", "plugin", "costs")
 LIGHT += ("storage.store", "storage.inventory", "storage.merging", "sweep.filling", "sweep.processes", "sweep.workers")
-LIGHT += ("networks.architectures", "report", "cli.outstanding", "cli.dry_run", "modules")
-LIGHT += ("reliability.planning", "reliability.seeding", "reliability.tables")
+LIGHT += ("networks.architectures", "report", "report.page", "cli.outstanding", "cli.dry_run", "modules")
+LIGHT += ("reliability.comparing", "reliability.planning", "reliability.seeding", "reliability.tables")
 
 
 def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:

@@ -379,3 +379,35 @@ def test_other_projects_see_nothing_of_it(pytester):
     result.assert_outcomes(passed=1)
     assert "wndcheck:" not in result.stdout.str()
     assert not (pytester.path / "reports").exists()
+
+
+def test_the_table_is_added_to_the_page_of_a_github_step(pytester, claims, monkeypatch):
+    page = pytester.path / "step.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    claims(entry("refuted", claim="other"), tiny=check(SUPPORTED), other=check(REFUTED))
+    assert pytester.runpytest("claims", "-n2", "-p", "xdist").ret == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("## wndcheck: profile quick, base seed 0") == 1, "workers wrote it, too"
+    assert "[tiny](#tiny) | The number is small" in text
+    assert "**refuted**" in text
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "absent" / "step.md"))
+    result = pytester.runpytest("claims")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*could not be added to $GITHUB_STEP_SUMMARY*"])
+
+
+def test_a_run_writes_its_page_and_notes_what_it_took(pytester, claims, monkeypatch):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    claims(tiny=check(SUPPORTED))
+    file = pytester.path / "claims" / "tiny.py"
+    words = file.read_text().replace('"The number is small"', '"The number is small", figures=("figure-pairs",)')
+    file.write_text('"""§4: what it says."""\n' + words)
+    result = pytester.runpytest("claims")
+    result.stdout.fnmatch_lines(["*report in *(index.html,*"])
+    report = pytester.path / "reports" / "latest"
+    document = json.loads((report / "verdicts.json").read_text())
+    (claim,) = document["claims"]
+    assert (claim["about"], claim["figures"]) == ("§4: what it says.", ["figure-pairs"])
+    assert document["seconds"]["nets"] == 0
+    assert 0 < document["seconds"]["run"] < 600
+    assert "§4: what it says." in (report / "index.html").read_text(encoding="utf-8")

@@ -35,7 +35,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_a_whole_run_leaves_every_file_and_nothing_else(whole_run: list[Path]) -> None:
     paths = whole_run
-    names = {"verdicts.json", "summary.md", "accuracy.csv", "sensitivity.csv"}
+    names = {"verdicts.json", "summary.md", "index.html", "accuracy.csv", "sensitivity.csv"}
     names |= {f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv")}
     assert {path.name for path in paths} == names == {path.name for path in paths[0].parent.iterdir()}
     for path in paths:
@@ -59,7 +59,7 @@ def test_figures_leave_matplotlibs_settings_alone_and_never_load_pyplot(tmp_path
         "before = settings()\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "paths = write_report(folder, json.loads((folder / 'document.json').read_text()), Measured())\n"
-        "assert len(paths) == 4\n"
+        "assert len(paths) == 5\n"
         "assert 'matplotlib.pyplot' not in sys.modules\nassert settings() == before\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
@@ -71,8 +71,10 @@ def test_no_data_no_figure(whole_run: list[Path], tmp_path: Path) -> None:
     spoilt = {name: diverged(grid) for name, grid in grids().items()}
     for absent in ({}, {"relu": Grid((), QUICK)}, spoilt):
         paths = write_report(tmp_path, document(claim("weak-dependence", [])), Measured(trained=absent))
-        assert {path.name for path in paths} == {"verdicts.json", "summary.md"}
-    assert {path.name for path in tmp_path.iterdir()} == {"verdicts.json", "summary.md"}, "an earlier run's files stay"
+        assert {path.name for path in paths} == {"verdicts.json", "summary.md", "index.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"verdicts.json", "summary.md", "index.html"}, (
+        "an earlier run's files stay"
+    )
 
 
 def diverged(grid: Grid) -> Grid:

@@ -65,7 +65,7 @@ def test_markers_are_drawn_where_they_are_used() -> None:
     use = '<use href="#m" x="1.23456" y="2" style="fill: #333333; stroke: #ffffff"/>'
     shown, found = taken(f'<defs><path id="m" d="M 0 0 \nL 1 1" style="stroke: #0072b2"/></defs><g>{use}{use}</g>')
     (name, given), second = shown.elements
-    assert (name, given["d"], given["transform"]) == ("path", "M 0 0 L 1 1", "translate(1.23 2)")
+    assert (name, given["d"], given["transform"]) == ("path", "M0 0L1 1", "translate(1.23 2)")
     assert second == (name, given)
     assert found.rules == {given["class"]: "fill:var(--ink);stroke:var(--blue)"}, "the marker's own style does not win"
 

@@ -18,7 +18,7 @@ STYLES = re.compile(r"(fill|stroke|opacity|clip|font|text|stop|mix)[a-z-]*$")
 VALUE = re.compile(r"[#\w.,%()\s+-]*$")
 INNER = re.compile(r"url\(#([^)]*)\)$")
 LONG = re.compile(r"-?\d+\.\d{3,}")
-SPACE = re.compile(r"\s*\n\s*")
+SPACE = re.compile(r"\s+(?=[MLHVCSQTAZz])|(?<=[MLHVCSQTAZz])\s+|(?<=\s)\s+")
 # matplotlib's colours (see report/style.py) by the page's names for them, whose values differ in light and dark.
 COLOURS = {
     "#ffffff": "card",
@@ -147,7 +147,7 @@ def attributes(element: Element, within: Within) -> dict[str, str]:
         elif name == "clip-path" and (inner := INNER.match(value)):
             kept["clip-path"] = f"url(#{own(within.stem, inner[1])})"
         elif name in NUMBERS:
-            kept[name] = SPACE.sub(" ", LONG.sub(rounded, value)).strip()
+            kept[name] = SPACE.sub("", LONG.sub(rounded, value)).strip()
         elif name in ("transform", *SAFE):
             kept[name] = value
         elif name == "style":
