@@ -29,7 +29,7 @@ def saved(figure: AnyFigure, kind: str, **options: Any) -> bytes:
     with matplotlib.rc_context(SETTINGS):
         canvas = canvas_of(figure)
         canvas.suptitle(figure.title, wrap=True)
-        canvas.supxlabel(figure.caption, fontsize=8, color=CAPTION)
+        canvas.supxlabel(figure.caption, fontsize=8, color=CAPTION, wrap=True)
         FigureCanvasAgg(canvas)
         file = io.BytesIO()
         canvas.savefig(file, format=kind, **options)
