@@ -88,21 +88,29 @@ class PairwiseInformation:
             raise ValueError("p-values need two shuffles or more: pairwise_mi(..., null='shuffle', n_shuffles=8)")
         return p_values(self.pair_mi, self.null_mi)
 
-    def dependent(self, rate: float = 0.05) -> NDArray[np.bool_]:
-        """Pairs, (P,), found dependent: of them a share of at most `rate` is expected to be false.
+    @cached_property
+    def q_values(self) -> NDArray[np.float64]:
+        """The least false-discovery rate at which each pair is found dependent, (P,), NaN where flagged.
 
-        Benjamini and Hochberg (1995) on the p-values; flagged pairs are left out. No p-value is below
-        1 / (1 + P n_shuffles), so fewer than some 1 / (rate n_shuffles) dependent pairs are never found: few dependent
-        pairs want more shuffles. ValueError as for p_values, and for a rate outside [0, 1].
+        Benjamini and Hochberg (1995) on the p-values. ValueError as for p_values.
         """
         from scipy.stats import false_discovery_control
 
-        check_number(rate, "rate", least=0, most=1)
         known = np.isfinite(self.p_values)
-        found = np.zeros(len(self.pairs), dtype=bool)
+        found = np.full(len(self.pairs), np.nan)
         if known.any():
-            found[known] = false_discovery_control(self.p_values[known]) <= rate
+            found[known] = false_discovery_control(self.p_values[known])
         return found
+
+    def dependent(self, rate: float = 0.05) -> NDArray[np.bool_]:
+        """Pairs, (P,), found dependent: of them a share of at most `rate` is expected to be false.
+
+        Those whose q-value is no larger; flagged pairs are left out. No p-value is below 1 / (1 + P n_shuffles), so
+        fewer than some 1 / (rate n_shuffles) dependent pairs are never found: few dependent pairs want more shuffles.
+        ValueError as for p_values, and for a rate outside [0, 1].
+        """
+        check_number(rate, "rate", least=0, most=1)
+        return self.q_values <= rate  # of NaN, never
 
     @property
     def mi(self) -> NDArray[np.float64]:

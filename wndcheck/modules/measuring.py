@@ -139,14 +139,11 @@ def standard_error(of_parts: list[float | None]) -> float:
 
 
 def most_dependent(found: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
-    """The pairs furthest above their null, with the q-values that `PairwiseInformation.dependent` compares."""
-    from scipy.stats import false_discovery_control
-
+    """The pairs furthest above their null."""
     known = np.flatnonzero(np.isfinite(found.p_values))
     if not len(known):
         return ()
     assert found.pair_corrected is not None
-    q = dict(zip(known.tolist(), false_discovery_control(found.p_values[known]).tolist(), strict=True))
     order = known[np.argsort(-found.pair_corrected[known], kind="stable")][:top]
     return tuple(
         DependentPair(
@@ -154,7 +151,7 @@ def most_dependent(found: PairwiseInformation, top: int) -> tuple[DependentPair,
             mi=float(found.pair_mi[pair]),
             corrected=float(found.pair_corrected[pair]),
             p=float(found.p_values[pair]),
-            q=q[int(pair)],
+            q=float(found.q_values[pair]),
         )
         for pair in order
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from typing import Any
 
-from wndcheck.statistics import Interval
+from wndcheck.statistics import Interval, t_quantile
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class LayerScore:
             raise ValueError(f"confidence {confidence}: expected a number between 0 and 1")
         if not isfinite(self.corrected_se) or not isfinite(self.corrected):
             return Interval(self.corrected, -inf, inf, self.parts, confidence)
-        from scipy import stats
-
-        half = float(stats.t.ppf((1 + confidence) / 2, self.parts - 1)) * self.corrected_se
+        half = t_quantile(confidence, self.parts) * self.corrected_se
         return Interval(self.corrected, self.corrected - half, self.corrected + half, self.parts, confidence)
 
 

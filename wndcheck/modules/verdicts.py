@@ -8,10 +8,11 @@ from math import isfinite
 
 from wndcheck.estimators.samples import check_number
 from wndcheck.modules.results import LayerScore, NetworkScore, number
+from wndcheck.rules import INDEPENDENT
 from wndcheck.statistics import Interval, at_most
 from wndcheck.verdicts import MOST_UNTRAINED, Check, Verdict, roll_up, verdict_on
 
-THRESHOLD = 0.01  # nats; §4: "we may roughly view 0.01 as a threshold for independence"
+THRESHOLD = INDEPENDENT.high  # nats
 
 
 @dataclass(frozen=True)
