@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.words import STORE, here, say
+from wndcheck.cli.words import CLAIMS, STORE, here, say
 
 if TYPE_CHECKING:
     from wndcheck.report import Measured
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Write the page of a run that has ended.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path), default=Path("reports/latest"))
 @STORE
-@click.option(
-    "--claims-folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="claims",
-    show_default=True,
-    help="Where claims say what they measure and which figures show it; not needed for a run that has noted it.",
-)
+@CLAIMS
 def report(folder: Path, root: Path | None, claims_folder: Path) -> None:
     """Write index.html, one page that needs no network, from the verdicts.json in DIR and the figures beside it.
 
