@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from wndcheck.devices import usable_cores
 
 
 def versions(*packages: str) -> dict[str, str]:
     """The installed version of each; numba, for one, is not needed on a GPU."""
     return {package: _version(package) for package in packages}
+
+
+def environment(device: str, folder: Path, *packages: str) -> dict[str, str]:
+    """The machine and the versions behind a result, and the commit that is checked out in a folder."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "machine": platform.machine(),
+        "cores": str(usable_cores()),
+        "device": device,
+        **versions("wndcheck", "torch", *packages),
+        **commit(folder),
+    }
 
 
 def _version(package: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from wndcheck import expectations, profiles
 from wndcheck.cells import Cell
-from wndcheck.devices import resolve, usable_cores
+from wndcheck.devices import resolve
 from wndcheck.grids import Grid
 from wndcheck.plugin import workers
 from wndcheck.plugin.items import check_name, claim_of, control_of, parameters_of
@@ -30,7 +30,7 @@ from wndcheck.storage.store import Store
 from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
 from wndcheck.sweep.workers import automatic_workers
 from wndcheck.verdicts import Check, Finding, decide
-from wndcheck.versions import commit, versions
+from wndcheck.versions import environment, versions
 
 if TYPE_CHECKING:
     from wndcheck.report import Measured
@@ -39,6 +39,7 @@ NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
 COLLECTED = "wnd_collected"
 EVENTS = "wnd_events"
+PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # beside ours and torch
 
 
 def start(config: pytest.Config, folder: Path) -> None:
@@ -313,7 +314,7 @@ class ClaimsRun:
             "net_seeds": list(net_seeds(self.base_seed, self.profile.nets)),
             "mode": self.mode,
             "selection": self.selection,
-            "environment": environment(self.device_name, self.config.rootpath),
+            "environment": environment(self.device_name, self.config.rootpath, *PACKAGES),
             "problems": self.problems,
             "claims": [entry.to_dict() for entry in self.ledger.in_order],
         }
@@ -358,17 +359,3 @@ class ClaimsRun:
             terminal.ensure_newline()
             terminal.write_line(line)
             terminal.flush()
-
-
-def environment(device: str, folder: Path) -> dict[str, str]:
-    """The machine and the versions behind a run, and the commit that is checked out in a folder."""
-    names = ("wndcheck", "torch", "torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
-        "machine": platform.machine(),
-        "cores": str(usable_cores()),
-        "device": device,
-        **versions(*names),
-        **commit(folder),
-    }
