@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wndcheck.report.page.elements import Markup, joined, tag
 from wndcheck.report.page.pictures import Picture
 
@@ -26,7 +28,7 @@ def figure(picture: Picture, inner: Markup) -> Markup:
     return tag("figure", tag("div", svg, class_="wide", tabindex=0), caption)
 
 
-def rules(pictures: list[Picture]) -> str:
+def rules(pictures: Iterable[Picture]) -> str:
     """The CSS of all drawings."""
     found = {name: style for picture in pictures for name, style in picture.rules.items()}
     return "\n".join(f".{name}{{{style}}}" for name, style in sorted(found.items()))
