@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from wndcheck.cli.tables import print_table
 from wndcheck.cli.words import complain, here
 
 if TYPE_CHECKING:
     from wndcheck.reliability.comparison_tables import Table
 
 MOST = 20  # rows of a table, without --all
-WIDTH = 150  # columns where the output is no terminal
 
 
 @click.command(short_help="Two runs side by side.")
@@ -61,24 +60,6 @@ def show(table: Table, most: int) -> None:
     """Print a table with rows; how many there are beyond the most that are wanted."""
     if not table.rows:
         return
-    print_rows(table.title, table.head, table.rows[:most])
+    print_table(table.head, table.rows[:most], title=table.title)
     if len(table.rows) > most:
         click.echo(f"and {len(table.rows) - most} more: --all shows them")
-
-
-def print_rows(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Shown
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    shown = Shown(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for heading in head:
-        shown.add_column(heading, overflow="fold")
-    for row in rows:
-        shown.add_row(*map(Text, row))
-    console.print(Text(f"\n{title}", style="bold"))
-    console.print(shown)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wndcheck.cli.tables import print_table
 from wndcheck.cli.words import CLAIMS, STORE, here
 
 if TYPE_CHECKING:
     from wndcheck.reliability.planning import Line
 
-WIDTH = 150  # columns where the output is no terminal
 HEAD = ("claim", "check", "estimate ± sd", "claimed", "n", "supported", "refuted", "inconclusive", "worst", "for 90 %")
 HEAD += ("minutes",)
 
@@ -90,29 +90,15 @@ def basis(profile: str, seeds: Sequence[int], workers: int) -> str:
 
 
 def show(found: Sequence[Line], rests_on: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for heading in HEAD:
-        table.add_column(heading, justify="left" if heading in HEAD[:2] else "right", overflow="fold")
-    for line in found:
-        table.add_row(*row(line))
-    console.print(table)
-    click.echo(fill(rests_on, console.width))
+    columns = print_table(HEAD, map(row, found), right=HEAD[2:])
+    click.echo(fill(rests_on, columns))
 
 
 def row(line: Line) -> list[str]:
-    from rich.markup import escape
-
     from wndcheck.reliability.words import NOTHING, needed, percent, value
 
     each, known = line.repeats, line.repeats.reliability
-    names = [escape(each.claim), escape(each.check), f"{value(known.mean)} ± {value(known.sd)}"]
+    names = [each.claim, each.check, f"{value(known.mean)} ± {value(known.sd)}"]
     start = [*names, str(each.last.rule.region), str(known.n)]
     if not line.decided or each.hindrance:
         return [*start, *[NOTHING] * 4, needed(each), NOTHING]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from wndcheck.cli.tables import print_table, width
 from wndcheck.cli.words import complain, say
 
 if TYPE_CHECKING:
-    from wndcheck.modules import NetworkScore
+    from wndcheck.modules import NetworkScore, NetworkVerdict
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+DETAIL = ("rows", "pairs", "entropy", "most dependent pairs")  # shown where there are columns for them
+WIDE = 110
 
 
 @click.command(short_help="Score the layers of your own network.")
 @click.argument("model", metavar="MODULE:FACTORY")
-@click.option("--data", type=_FILE, required=True, help="Inputs: .npy, samples first; .npz or .safetensors by name.")
-@click.option("--state-dict", type=_FILE, help="Weights to load into the model: .safetensors.")
+@click.option("--data", type=FILE, required=True, help="Inputs: .npy, samples first; .npz or .safetensors by name.")
+@click.option("--state-dict", type=FILE, help="Weights to load into the model: .safetensors.")
 @click.option(
     "--layers",
     metavar="NAME",
@@ -39,38 +44,90 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Samples at once.")
 @click.option("--pairs", type=click.IntRange(min=1), default=5000, show_default=True, help="Pairs a layer, at most.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all draws.")
+@click.option(
+    "--margin",
+    metavar="NATS",
+    type=click.FloatRange(min=0, max=100),
+    help="What ι_c of a weakly dependent layer may reach.  [default: the paper's .01]",
+)
+@click.option("--report", "folder", metavar="DIR", type=FOLDER, help="Folder for a page of the scores, index.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "--allow-pickle", is_flag=True, help="Read pickles (.pt, .pth, arrays of objects), which can run any code."
 )
 @click.pass_context
-def score(context: click.Context, model: str, as_json: bool, **options: Any) -> None:
+def score(
+    context: click.Context, model: str, margin: float | None, folder: Path | None, as_json: bool, **options: Any
+) -> None:
     """Score how dependent the neurons of your network's layers are, on inputs of your own.
 
     MODULE:FACTORY names a torch.nn.Module, or a function without arguments that makes one, in a module of the current
     folder or in a file: model.py:make_net.
 
     \b
-      wndcheck score model.py:make_net --data x.npy
+      wndcheck score model.py:make_net --data x.npy --report page
       wndcheck score model.py:make_net --state-dict net.safetensors --data x.npy --layers 'encoder.*' --json
 
     ι is the mean information of a layer's pairs of neurons, in nats; ι_c is the same without the estimator's bias, with
-    its standard error over inputs. The paper takes .01 as the threshold for independence.
+    its standard error over inputs. A layer is weakly dependent (supported) if the 99 % interval of ι_c ends at the
+    margin or below, and is not (refuted) if it lies above. The paper takes .01 as the threshold for independence.
 
-    Exit status: 0 if the layers are scored; 1 if the model, the data or a layer cannot be used, with the reason on
-    standard error; 2 if the command line is wrong.
+    With --report, DIR gets one page that needs no network, and beside it score.json and the figure with its numbers.
+
+    Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
+    or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
     """
+    from wndcheck.modules.verdicts import THRESHOLD, weakly_dependent
+
     try:
-        found = scores(model, **options)
+        found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
     except (TypeError, ValueError, OSError) as error:
         complain(error)
         context.exit(1)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    print_table(found)
-    for line in found.remarks:
-        say(line)
+    else:
+        show(found)
+        for line in found.remarks:
+            say(line)
+    if folder:
+        write_page(context, folder, found)
+
+
+def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> None:
+    """Write the page of the scores, and say where it is; exit status 1 where it cannot be written."""
+    from wndcheck.devices import resolve
+    from wndcheck.report.network import write_network
+    from wndcheck.versions import environment
+
+    given = context.params
+    how = {"model": given["model"], "inputs": str(given["data"]), "weights": str(given["state_dict"] or "as made")}
+    how |= found.scores.meta if found.scores else {}
+    machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
+    try:
+        paths = write_network(folder, found, how, machine, typed(context))
+    except ValueError as error:
+        complain(error)
+        context.exit(1)
+    except OSError as error:
+        complain(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
+        context.exit(1)
+    say(f"wndcheck: {paths[-1]}")
+
+
+def typed(context: click.Context) -> str:
+    """The command line again, but for how its results are shown."""
+    words = ["wndcheck", "score"]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        is_typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if not is_typed or name in ("folder", "as_json"):
+            continue
+        value = context.params[name]
+        for each in value if isinstance(value, tuple) else [value]:
+            words += [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
+            words += [] if each is True else [str(each)]
+    return shlex.join(words)
 
 
 def scores(
@@ -115,19 +172,16 @@ def scores(
     )
 
 
-def print_table(found: NetworkScore) -> None:
-    """A line a layer, as wide as the terminal."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
+def show(found: NetworkVerdict) -> None:
+    """Print a line a layer; on a narrow terminal, the columns that the verdict is about."""
     from wndcheck.modules.results import HEADINGS, cells
 
-    console = Console(highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in HEADINGS:
-        words = heading in (HEADINGS[0], HEADINGS[-1])
-        table.add_column(heading, overflow="fold", justify="left" if words else "right", no_wrap=not words)
-    for layer in found.layers.values():
-        table.add_row(*cells(layer))
-    console.print(table, markup=False)
+    head = (*HEADINGS[:-1], "verdict", HEADINGS[-1])
+    rows = [
+        dict(zip(head, (*numbers, str(layer.verdict), pairs), strict=True))
+        for layer in found.layers.values()
+        if layer.score
+        for *numbers, pairs in [cells(layer.score)]
+    ]
+    shown = head if width() >= WIDE else [name for name in head if name not in DETAIL]
+    print_table(shown, ([row[name] for name in shown] for row in rows), right=HEADINGS[1:-1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Any
 
 from wndcheck.estimators.samples import check_number
-from wndcheck.modules.results import LayerScore, NetworkScore, number
+from wndcheck.modules.results import LayerScore, NetworkScore, number, plain
 from wndcheck.rules import INDEPENDENT
 from wndcheck.statistics import Interval, at_most
 from wndcheck.verdicts import MOST_UNTRAINED, Check, Verdict, roll_up, verdict_on
@@ -61,6 +62,28 @@ class NetworkVerdict:
     def of(self, verdict: str) -> list[str]:
         """The layers with a verdict."""
         return [name for name, layer in self.layers.items() if layer.verdict == verdict]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to know beside the numbers, a line each: of the scores, and why layers are inconclusive."""
+        causes = [
+            f"{name}: inconclusive, {each.cause}" for name, each in self.layers.items() if each.score and each.cause
+        ]
+        return [*(self.scores.remarks if self.scores else ()), *causes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scores with the margin and every layer's verdict and interval, in plain types, ready for JSON."""
+        verdicts = {
+            name: {
+                "verdict": str(layer.verdict),
+                "cause": layer.cause,
+                "low": layer.interval.low,
+                "high": layer.interval.high,
+            }
+            for name, layer in self.layers.items()
+        }
+        judged = {"margin": self.margin, "confidence": self.confidence, "verdicts": verdicts}
+        return (self.scores.to_dict() if self.scores else {}) | plain(judged)
 
     def __str__(self) -> str:
         head = f"weak dependence, ι_c ≤ {self.margin:g} nats at {100 * self.confidence:g} %: {self.verdict}"

@@ -11,20 +11,23 @@ from matplotlib.figure import Figure as Canvas
 
 from wndcheck.report.alt import description
 from wndcheck.report.experiment_panel import over_parameter
+from wndcheck.report.layers import Layers
+from wndcheck.report.layers_panel import of_layers
 from wndcheck.report.panels import of_nets
 from wndcheck.report.scatter import AnyFigure, Scatter
 from wndcheck.report.scatter_panel import of_changes
+from wndcheck.report.series import Figure
 from wndcheck.report.style import CAPTION, SETTINGS
 
 
-def svg(figure: AnyFigure) -> bytes:
+def svg(figure: AnyFigure | Layers) -> bytes:
     """The figure as an SVG file, with what it shows in words."""
-    words = figure.description if isinstance(figure, Scatter) else description(figure)
+    words = description(figure) if isinstance(figure, Figure) else figure.description
     metadata = {"Title": figure.title, "Description": words, "Date": None, "Creator": None}
     return saved(figure, "svg", metadata=metadata)
 
 
-def saved(figure: AnyFigure, kind: str, **options: Any) -> bytes:
+def saved(figure: AnyFigure | Layers, kind: str, **options: Any) -> bytes:
     """The figure as a file of a kind that matplotlib knows."""
     with matplotlib.rc_context(SETTINGS):
         canvas = canvas_of(figure)
@@ -36,7 +39,9 @@ def saved(figure: AnyFigure, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def canvas_of(figure: AnyFigure) -> Canvas:
+def canvas_of(figure: AnyFigure | Layers) -> Canvas:
     if isinstance(figure, Scatter):
         return of_changes(figure)
+    if isinstance(figure, Layers):
+        return of_layers(figure)
     return of_nets(figure) if figure.x in ("width", "epochs") else over_parameter(figure)

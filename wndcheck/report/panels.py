@@ -26,6 +26,7 @@ AXIS_LABELS = {
 }
 DEPENDENCE = ("score", "corrected_score", "pair_score")
 BEFORE = "before training"
+SCORE_TICKS = (-0.1, -0.05, 0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 LABEL_ROOM = 11  # points that a tick's label takes, turned upright
 
 
@@ -126,8 +127,7 @@ def dress_values(panel: Axes, lines: Sequence[Line]) -> None:
     if lines[0].labels["quantity"] not in DEPENDENCE:
         return
     panel.set_yscale("symlog", linthresh=0.1, linscale=2)
-    ticks = [-0.1, -0.05, 0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
-    panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.set_yticks(SCORE_TICKS, [f"{tick:g}" for tick in SCORE_TICKS])
     panel.set_yticks([], minor=True)
     values = np.concatenate([np.ravel(line.values) for line in lines])
     values = np.append(values[np.isfinite(values)], [0.0, 0.1])

@@ -40,7 +40,8 @@ def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(folder: Pat
     assert outcome.exit_code == 0, outcome.output
     lines = [line.split() for line in outcome.stdout.splitlines() if line.strip()]
     assert lines[0][:4] == ["layer", "neurons", "rows", "pairs"]
-    assert [line[:4] for line in lines[2:]] == [["0", "5", "300", "10"], ["2", "4", "300", "6"]]
+    assert [line[:4] for line in lines[1:]] == [["0", "5", "300", "10"], ["2", "4", "300", "6"]]
+    assert all(line[10] in ("supported", "refuted", "inconclusive") for line in lines[1:])
     assert "0: 300 rows are few" in outcome.stderr
 
 
@@ -78,6 +79,46 @@ def test_weights_are_loaded(folder: Path) -> None:
     assert "--allow-pickle" in refused.stderr
     allowed = json.loads(score("--json", "--state-dict", "net.pt", "--allow-pickle").stdout)
     assert allowed["layers"] == found["layers"]
+
+
+def test_a_narrow_terminal_has_what_the_verdict_is_about(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wndcheck.cli.score.width", lambda: 80)
+    lines = [line.split() for line in score().stdout.splitlines() if line.strip()]
+    assert lines[0] == ["layer", "neurons", "ι", "ι_c", "±", "se", "dependent", "verdict"]
+    assert [line[:2] for line in lines[1:]] == [["0", "5"], ["2", "4"]]
+
+
+def test_the_margin_moves_the_verdicts(folder: Path) -> None:
+    def verdicts(*arguments: str) -> set[str]:
+        return {each["verdict"] for each in json.loads(score("--json", *arguments).stdout)["verdicts"].values()}
+
+    assert verdicts("--margin", "5") == {"supported"}
+    assert verdicts("--margin", "0") <= {"refuted", "inconclusive"}
+    assert score("--margin", "-1").exit_code == 2
+
+
+def test_the_page_is_written_where_the_report_goes(folder: Path) -> None:
+    outcome = score("--report", "page", "--layers", "0", "--seed", "3", "--json")
+    assert outcome.exit_code == 0, outcome.output
+    assert "wndcheck: page/index.html" in outcome.stderr
+    text = (folder / "page" / "index.html").read_text(encoding="utf-8")
+    line = "wndcheck score net_to_score.py:make_net --data x.npy --layers 0 --device cpu --seed 3"
+    assert line in text
+    written = json.loads((folder / "page" / "score.json").read_text(encoding="utf-8"))
+    assert written["layers"] == json.loads(outcome.stdout)["layers"]
+    assert written["how"]["inputs"] == "x.npy"
+
+
+def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "verdicts.json").write_text("{}")
+    outcome = score("--report", "run")
+    assert outcome.exit_code == 1
+    assert "Error: run holds the report of a run of claims (verdicts.json): name another folder" in outcome.stderr
+    assert [path.name for path in (folder / "run").iterdir()] == ["verdicts.json"]
+    outcome = score("--report", "x.npy/page")
+    assert outcome.exit_code == 1
+    assert "the page cannot be written to x.npy/page (Not a directory): name another --report" in outcome.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -42,6 +42,11 @@ def table(head: Iterable[object], rows: Iterable[Iterable[object]], **attributes
     first = tag("tr", *(tag("th", cell, scope="col") for cell in head))
     body = [tag("tr", *(tag("td", cell) for cell in row)) for row in rows]
     return tag("div", tag("table", tag("thead", first), tag("tbody", *body), **attributes), class_="wide", tabindex=0)
+
+
+def facts(told: Mapping[str, object]) -> Markup:
+    """Names with what each is, a line each."""
+    return tag("dl", *(joined([tag("dt", name), tag("dd", value)]) for name, value in told.items()))
 
 
 def slugs(names: Iterable[str]) -> list[str]:

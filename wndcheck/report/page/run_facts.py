@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wndcheck.report.page.claim import badge
-from wndcheck.report.page.elements import Markup, joined, shown, table, tag
+from wndcheck.report.page.elements import Markup, facts, joined, shown, table, tag
 from wndcheck.report.page.words import counts, in_words, our_number, papers_number
 from wndcheck.report.summary import RUN, findings
 from wndcheck.sentences import grouped
@@ -63,11 +63,10 @@ def names(tests: Sequence[str]) -> Markup:
 
 
 def environment(document: dict[str, Any]) -> Markup:
-    facts = {key: document[name] for key, name in RUN.items()} | document["environment"]
+    told = {key: document[name] for key, name in RUN.items()} | document["environment"]
     took = document.get("seconds") or {}
-    facts |= {f"seconds, {name}": f"{value:,.0f}" for name, value in took.items() if value is not None}
-    pairs = [joined([tag("dt", key), tag("dd", value)]) for key, value in facts.items()]
-    return tag("dl", *pairs)
+    told |= {f"seconds, {name}": f"{value:,.0f}" for name, value in took.items() if value is not None}
+    return facts(told)
 
 
 def problems(document: dict[str, Any]) -> Markup:
