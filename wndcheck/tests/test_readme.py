@@ -1,0 +1,115 @@
+"""The README: what is generated is fresh, what it names exists, and what it shows works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import OrderedDict
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from click.testing import CliRunner
+
+from wndcheck.cli import main
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "docs" / "readme.py"
+pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the README is in the repository, not in the package")
+ORDER = ("wndcheck", "What a run says", "How to read a verdict", "Using it on your own net", "The full profile")
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = spec_from_file_location("readme", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_generated_parts_are_fresh(script: ModuleType) -> None:
+    stale = [path for path, made in script.files().items() if (ROOT / path).read_text(encoding="utf-8") != made]
+    assert stale == [], "type `python docs/readme.py`"
+
+
+def test_a_readme_without_a_part_is_an_error(script: ModuleType) -> None:
+    assert script.replaced("<!-- a -->\nold\n<!-- end of a -->", "a", "new") == "<!-- a -->\nnew\n<!-- end of a -->"
+    with pytest.raises(ValueError, match=r"has 0 parts <!-- b -->"):
+        script.replaced("nothing", "b", "new")
+
+
+def test_the_picture_has_every_claim_and_shows_hostile_text(script: ModuleType) -> None:
+    hostile = "<script>&\"'"
+    lost = {"id": hostile, "verdict": "not run", "checks": [], "cause": ""}
+    words = "".join(fromstring(script.verdicts_svg({"claims": [lost] * 3})).itertext())
+    assert words.count(hostile) == 3
+    assert "3 not run" in words
+
+
+def test_it_tells_things_in_their_order(text: str) -> None:
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    places = [next(i for i, title in enumerate(titles) if title.startswith(name)) for name in ORDER]
+    assert places == sorted(places)
+    assert text.index("![") < text.index("How to read a verdict")
+    assert [block.splitlines()[0] for block in blocks(text, "sh")[:2]] == [
+        "sh .ci/setup && .venv/bin/tox -e quick",
+        "sh .ci/setup && .venv/bin/tox -e tests",
+    ]
+
+
+def test_every_file_it_points_to_is_there(text: str) -> None:
+    files = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert len(files) > 4
+    assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+def test_every_command_line_it_shows_is_one(text: str) -> None:
+    shown = [line for block in blocks(text, "") + blocks(text, "sh") for line in block.splitlines()]
+    lines = [shlex.split(line, comments=True) for line in shown if line.startswith("wndcheck ")]
+    assert len(lines) > 3
+    for _, name, *arguments in lines:
+        options = {option for parameter in main.commands[name].params for option in parameter.opts}
+        assert {word.partition("=")[0] for word in arguments if word.startswith("--")} <= options, name
+
+
+def test_the_lines_on_a_net_of_ones_own_run(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    linear, relu = torch.nn.Linear, torch.nn.ReLU
+    encoder = torch.nn.Sequential(linear(4, 4), relu())
+    net = torch.nn.Sequential(OrderedDict(fc1=linear(6, 4), encoder=encoder))
+    code = next(block for block in blocks(text, "python") if "dependence_score" in block)
+    names = {"net": net, "x": torch.randn(250, 6)}
+    exec(code, names)
+    assert list(names["activations"]) == ["encoder.0", "encoder.1"]
+    assert "fc1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_commands_and_options(shell: str, text: str) -> None:
+    assert f"{shell}_source" in text
+    runner = CliRunner()
+    assert "wndcheck" in runner.invoke(main, prog_name="wndcheck", env={"_WNDCHECK_COMPLETE": f"{shell}_source"}).output
+
+
+def test_completion_names_commands_and_options() -> None:
+    def completed(*words: str) -> str:
+        env = {"_WNDCHECK_COMPLETE": "zsh_complete", "COMP_WORDS": " ".join(["wndcheck", *words])}
+        env["COMP_CWORD"] = str(len(words))
+        return CliRunner().invoke(main, prog_name="wndcheck", env=env).output
+
+    assert "score" in completed("sc")
+    assert "--allow-pickle" in completed("score", "--al")
