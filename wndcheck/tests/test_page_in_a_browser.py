@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wndcheck import dependence_score
+from wndcheck.modules import weakly_dependent
 from wndcheck.report import write_report
+from wndcheck.report.network import write_network
 from wndcheck.report.page import FILE, page
 from wndcheck.tests.browser import DEMAND, Browser, found, started
 from wndcheck.tests.pages import hostile_document
@@ -73,6 +76,21 @@ def test_it_opens_and_asks_for_nothing_else(opened: Browser, report: Path) -> No
     assert complaints(opened) == []
     assert opened.run("document.title").endswith("verdicts")
     assert opened.run("document.querySelectorAll('.claim').length") == 5
+
+
+def test_the_page_of_a_network_asks_for_nothing_either(browser: Browser, tmp_path: Path) -> None:
+    z = np.random.default_rng(0).standard_normal((200, 4))
+    write_network(tmp_path, weakly_dependent(dependence_score({"a": z, "b": z + z[:, :1]})), {"model": "m"}, {})
+    browser.screen(390, 844)
+    browser.open(tmp_path / FILE)
+    assert [event["request"]["url"] for event in browser.of("Network.requestWillBeSent")] == [
+        (tmp_path / FILE).as_uri()
+    ]
+    assert complaints(browser) == []
+    assert browser.run("document.documentElement.scrollWidth") <= 390
+    assert browser.run("document.querySelectorAll('.claim').length") == 2
+    choose(browser, "dark")
+    assert corner(browser) == GROUND["dark"]
 
 
 def test_every_link_of_the_contents_leads_to_its_part(opened: Browser) -> None:
