@@ -177,7 +177,7 @@ def show(found: NetworkVerdict) -> None:
     from wndcheck.modules.results import HEADINGS, cells
 
     head = (*HEADINGS[:-1], "verdict", HEADINGS[-1])
-    rows = [
+    rows: list[dict[str, str]] = [
         dict(zip(head, (*numbers, str(layer.verdict), pairs), strict=True))
         for layer in found.layers.values()
         if layer.score

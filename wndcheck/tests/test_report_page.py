@@ -210,6 +210,8 @@ def test_verdicts_differ_in_sign_and_shape_not_in_colour_alone() -> None:
 def test_words_for_every_verdict() -> None:
     refuted = claim("x", [finding(estimate=0.5, verdict="refuted")], verdict="refuted")
     assert in_words(refuted) == "Does not hold: ι is .5 nats, in 8 nets."
+    instead = claim("x", [], verdict="refuted", cause="ι is .5 nats, where ≤ .01 is claimed")
+    assert in_words(instead) == "Does not hold: ι is .5 nats, where ≤ .01 is claimed."
     open_ = claim("x", [finding(verdict="inconclusive")], verdict="inconclusive", cause="1 of 2")
     assert in_words(open_) == "Not decided (1 of 2): ι is .005 nats, in 8 nets."
     assert in_words(claim("x", [], verdict="not run", cause="not run: no data")) == "Not run: no data."
