@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -37,6 +38,18 @@ def test_help_explains_commands_options_and_exit_status() -> None:
     assert set(main.commands) == COMMANDS
     text = run("fetch", "--help").output
     assert all(word in text for word in ("--data", "--force", "WNDCHECK_DATA", "Exit status: 0", "mnist|cifar10|all"))
+
+
+def test_every_option_has_help_and_every_command_says_what_its_exit_status_means() -> None:
+    def told(command: click.Command) -> None:
+        assert all(option.help for option in command.params if isinstance(option, click.Option)), command.name
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                told(inner)
+        else:
+            assert "Exit status: 0" in (command.help or ""), command.name
+
+    told(main)
 
 
 @pytest.mark.parametrize(
