@@ -15,6 +15,7 @@ from wndcheck.cli import main as cli
 from wndcheck.reliability.documents import read_document
 from wndcheck.reliability.runs import restored_document
 from wndcheck.report.page.elements import Markup, joined, tag
+from wndcheck.report.page.shell import text_of
 from wndcheck.report.page.words import SYMBOLS, counts, our_number, papers_number
 
 ROOT = Path(__file__).parents[1]
@@ -26,13 +27,14 @@ FIGURE = f"{RUN}/figure-3-dependence.svg"
 LETTER, LINE, EDGE = 7.3, 24, 16  # of a monospaced letter of 12 pixels; of a row; around the table
 COLUMNS = (0, 122, 322, 462)  # left ends: verdict, claim, claimed, found
 WIDTH = 780
-COLOURS = {  # ink and ground of the page's badges, in light and in dark
-    "supported": ("#00553c", "#d8efe6", "#8fe3c4", "#12392d"),
-    "refuted": ("#8a3300", "#fbe3d4", "#ffb48a", "#4a230c"),
-    "error": ("#8a3300", "#fbe3d4", "#ffb48a", "#4a230c"),
-    "inconclusive": ("#5a4300", "#f6ecc8", "#f2d883", "#40340d"),
-    "not-run": ("#5b6168", "#ebebeb", "#a6adb5", "#2e343a"),
+INKS = {  # of the page's badges, by their names in page.css
+    "supported": ("good", "good-ground"),
+    "refuted": ("bad", "bad-ground"),
+    "error": ("bad", "bad-ground"),
+    "inconclusive": ("open", "open-ground"),
+    "not-run": ("soft", "grid"),
 }
+LIGHT, DARK = ":root {", ':root[data-theme="dark"] {'  # where page.css has its colours
 
 
 def verdicts_svg(document: dict[str, Any]) -> str:
@@ -70,13 +72,21 @@ def cell(place: int, column: int, words: str, name: str = "", indent: int = 0) -
 
 
 def style() -> str:
-    light = [f".{name}{{fill:{ink}}}.{name}-ground{{fill:{ground}}}" for name, (ink, ground, _, _) in COLOURS.items()]
-    dark = [f".{name}{{fill:{ink}}}.{name}-ground{{fill:{ground}}}" for name, (_, _, ink, ground) in COLOURS.items()]
-    text = "text{font:12px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;white-space:pre;fill:"
+    """The page's colours, light and dark as the reader's system has it."""
+    inks = [f".{name}{{fill:var(--{ink})}}.{name}-ground{{fill:var(--{under})}}" for name, (ink, under) in INKS.items()]
+    font = "font:12px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
     return (
-        f"{text}#1c1e21}}.soft{{fill:#5b6168}}.ground{{fill:#fbfaf8}}{''.join(light)}"
-        f"@media(prefers-color-scheme:dark){{text{{fill:#e8e8e4}}.soft{{fill:#a6adb5}}.ground{{fill:#14171a}}{''.join(dark)}}}"
+        f":root{{{colours(LIGHT)}}}@media(prefers-color-scheme:dark){{:root{{{colours(DARK)}}}}}"
+        f"text{{{font};white-space:pre;fill:var(--ink)}}.soft{{fill:var(--soft)}}.ground{{fill:var(--ground)}}"
+        f"{''.join(inks)}"
     )
+
+
+def colours(block: str) -> str:
+    """Those of a block of page.css that the picture uses."""
+    used = {"ink", "soft", "ground", *(name for pair in INKS.values() for name in pair)}
+    found = re.findall(r"--([a-z-]+): (#\w+)", text_of("page.css").partition(block)[2].partition("}")[0])
+    return ";".join(f"--{name}:{value}" for name, value in found if name in used)
 
 
 class Options(list[tuple[str, str]]):
