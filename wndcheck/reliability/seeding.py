@@ -22,7 +22,8 @@ from wndcheck.report.files import write_atomically
 
 LOG = "pytest.log"
 STAMP = "complete"  # holds the digest of what the run was of; written last, so that only a whole run has it
-BESIDE = ("benchmarks", "cli", "matrix", "reliability", "report", "tests")  # of the package, on which no verdict rests
+# Of the package, on which no verdict of a claim rests.
+BESIDE = ("benchmarks", "cli", "matrix", "modules", "reliability", "report", "tests")
 GRACE = 20.0  # seconds that an interrupted run gets to end its workers
 
 
