@@ -42,7 +42,7 @@ class Tap(NamedTuple):
         """Where its kind has its neurons: the last axis, that of channels (after the samples'), or unknown."""
         if self.part or isinstance(self.module, _LAST):
             return LAST
-        if isinstance(self.module, nn.LayerNorm | getattr(nn, "RMSNorm", nn.LayerNorm)):
+        if isinstance(self.module, nn.LayerNorm | nn.RMSNorm):
             return LAST if len(list(self.module.normalized_shape)) == 1 else UNKNOWN
         return CHANNELS if isinstance(self.module, _CHANNELS) else UNKNOWN
 

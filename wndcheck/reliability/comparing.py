@@ -23,11 +23,6 @@ class Side:
     environment: dict[str, str]
     seconds: dict[str, float]
 
-    @property
-    def findings(self) -> dict[Key, Finding]:
-        """Checks and controls."""
-        return self.run.checks | {(control.claim, control.check): control for control in self.run.controls}
-
 
 @dataclass(frozen=True)
 class Changed:
@@ -80,7 +75,7 @@ class Comparison:
 
     @property
     def both(self) -> list[Changed]:
-        one, other = self.one.findings, self.other.findings
+        one, other = self.one.run.findings, self.other.run.findings
         return [Changed(key, one[key], other[key]) for key in one if key in other]
 
     @property
@@ -112,7 +107,7 @@ class Comparison:
 
 
 def lone(side: Side, other: Side) -> list[Key]:
-    return [key for key in side.findings if key not in other.findings]
+    return [key for key in side.run.findings if key not in other.run.findings]
 
 
 def facts_of(side: Side) -> dict[str, str]:
