@@ -81,6 +81,7 @@ RUN = {
     "created": Kind("a time such as 2026-01-31T12:00:00+00:00", is_time),
     "profile": TEXT,
     "base_seed": COUNT,
+    "mode": TEXT,
     "selection": TRUTH,
     "environment": Kind(
         "an object of texts", lambda value: isinstance(value, dict) and all(map(TEXT.fits, value.values()))
@@ -89,8 +90,11 @@ RUN = {
 }
 CLAIM = {
     "id": TEXT,
+    "paper": TEXT,
     "statement": TEXT,
     "verdict": one_of(*map(str, Verdict), NOT_RUN, ERROR),
+    "cause": TEXT,
+    "expected": TEXT,
 }
 FINDING = {
     "claim": TEXT,
@@ -116,14 +120,24 @@ FINDING = {
     "reason": TEXT,
     "test": TEXT,
 }
+LOST = {"errors": {"test": TEXT, "message": TEXT}, "not_run": {"test": TEXT, "reason": TEXT}}
+
+# Of runs and claims; earlier runs lack them.
+RUN_NOTES = {
+    "seconds": Kind(
+        "an object of numbers or nulls",
+        lambda value: isinstance(value, dict) and all(map(NUMBER.or_null.fits, value.values())),
+    ),
+}
+CLAIM_NOTES = {"about": TEXT, "figures": TEXT.row}
 
 
 def refuse_misfits(document: dict[str, Any]) -> None:
     """Misfit for a field that is missing or wrong, a finding in another's claim, and what is there twice."""
-    refuse_fields(document, RUN, "")
+    refuse_fields(document, RUN | noted(document, RUN_NOTES), "")
     claims: set[str] = set()
     for place, claim in objects(document, "claims", ""):
-        refuse_fields(claim, CLAIM, f"{place}.")
+        refuse_fields(claim, CLAIM | noted(claim, CLAIM_NOTES), f"{place}.")
         refuse_second(claims, claim["id"], f"{place}.id", "claim")
         refuse_misfits_of(claim, f"{place}.")
 
@@ -138,9 +152,14 @@ def refuse_misfits_of(claim: dict[str, Any], place: str) -> None:
                     f"{at}.claim is {shown(finding['claim'])}, expected {shown(claim['id'])}, the claim it stands in"
                 )
             refuse_second(checks, finding["check"], f"{at}.check", "check of the claim")
-    for name in ("errors", "not_run"):
+    for name, kinds in LOST.items():
         for at, entry in objects(claim, name, place):
-            refuse_fields(entry, {"test": TEXT}, f"{at}.")
+            refuse_fields(entry, kinds, f"{at}.")
+
+
+def noted(fields: dict[str, Any], kinds: dict[str, Kind]) -> dict[str, Kind]:
+    """Of fields that need not be there, those that are."""
+    return {name: kind for name, kind in kinds.items() if name in fields}
 
 
 def refuse_fields(fields: dict[str, Any], kinds: dict[str, Kind], place: str) -> None:

@@ -99,8 +99,7 @@ def restored_document(document: dict[str, Any]) -> dict[str, Any]:
         claim | {key: [restored(fields).to_dict() for fields in claim[key]] for key in ("checks", "controls")}
         for claim in document["claims"]
     ]
-    needed = {name: document[name] for name in ("profile", "base_seed", "created", "mode")}
-    return document | needed | {"environment": dict(document["environment"]), "claims": claims}
+    return document | {"claims": claims}
 
 
 def restored(fields: dict[str, Any]) -> Finding:

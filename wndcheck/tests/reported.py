@@ -121,6 +121,7 @@ def claim(name: str, checks: list[Finding], controls: list[Finding] | None = Non
 
 def document(*claims: dict[str, Any], **fields: Any) -> dict[str, Any]:
     run = {"schema": 1, "created": "2026-01-02T03:04:05+00:00", "profile": "quick", "base_seed": 0, "mode": "verify"}
+    run |= {"selection": False, "problems": []}
     return run | {"environment": {"numpy": "2.0", "torch": "2.4"}, "claims": list(claims)} | fields
 
 

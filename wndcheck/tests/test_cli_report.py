@@ -30,8 +30,8 @@ def test_number(decide): ...
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with one figure, and no page."""
     folder = tmp_path_factory.mktemp("run") / "reports" / "latest"
-    lost = claim("two", [finding(low=float("-inf"), high=float("inf"))])
-    whole = document(estimator_claims()[0], lost, selection=False, problems=[])
+    lost = claim("two", [finding(claim="two", low=float("-inf"), high=float("inf"))])
+    whole = document(estimator_claims()[0], lost)
     write_report(folder, whole, Measured())
     (folder / "index.html").unlink()
     return folder

@@ -92,6 +92,18 @@ MISFITS = {
     "controls": (put("claims", 0, "controls", value=None), "claims[0].controls is null, expected a list of objects"),
     "not-run": (put("claims", 0, "not_run", value=["other"]), 'claims[0].not_run[0] is "other", expected an object'),
     "errors": (put("claims", 0, "errors", value=[{}]), "claims[0].errors[0].test is missing, expected a text"),
+    "mode": (dropped("mode"), "mode is missing, expected a text"),
+    "seconds": (put("seconds", value={"run": "1"}), 'seconds is {"run": "1"}, expected an object of numbers or nulls'),
+    "paper": (put("claims", 0, "paper", value=4), "claims[0].paper is 4, expected a text"),
+    "about": (put("claims", 0, "about", value=None), "claims[0].about is null, expected a text"),
+    "figures": (
+        put("claims", 0, "figures", value="b1"),
+        'claims[0].figures is "b1", expected a list, each item a text',
+    ),
+    "no-reason": (
+        put("claims", 0, "not_run", value=[{"test": "other"}]),
+        "claims[0].not_run[0].reason is missing, expected a text",
+    ),
     "another's": (
         put(*CHECK, "claim", value="two"),
         'checks[1].claim is "two", expected "one", the claim it stands in',
@@ -145,7 +157,14 @@ def test_a_misfit_is_named_with_its_place_what_was_expected_and_what_to_type(tmp
 
 
 def test_what_the_plugin_writes_fits():
-    refuse_misfits(whole())
+    refuse_misfits(whole() | {"seconds": {"run": 1.5, "nets": None}})
+
+
+def test_what_earlier_runs_lack_is_not_missed():
+    fields = whole()
+    for claim in fields["claims"]:
+        del claim["about"], claim["figures"]
+    refuse_misfits(fields)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "3", '"verdicts"', "null"])
@@ -153,6 +172,17 @@ def test_what_is_no_object_is_refused(tmp_path, text):
     (tmp_path / "verdicts.json").write_text(text, encoding="utf-8")
     with pytest.raises(RunError, match=r"is not a run's verdicts.json \((it holds .* an object|RecursionError: .*)\)"):
         read_run(tmp_path)
+
+
+def test_report_and_compare_end_with_status_2(tmp_path):
+    folders = [str(write(tmp_path / name, whole())) for name in "ab"]
+    change, said = MISFITS["paper"]
+    change(fields := whole())
+    write(tmp_path / "b", fields)
+    for arguments in (["report", folders[1]], ["compare", *folders]):
+        outcome = CliRunner().invoke(main, arguments)
+        assert (outcome.exit_code, outcome.stdout) == (2, ""), arguments
+        assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json ({said}" in outcome.stderr
 
 
 @pytest.mark.parametrize(
