@@ -18,7 +18,7 @@ from wndcheck.report.page import FILE, LARGEST, fitting, page, picture
 from wndcheck.report.page.claim import group
 from wndcheck.report.page.elements import slugs, tag
 from wndcheck.report.page.markdown import html_of, sections_of
-from wndcheck.report.page.words import in_words
+from wndcheck.report.page.words import in_words, minute
 from wndcheck.tests.pages import HOSTILE, Page, hostile_document
 from wndcheck.tests.reported import claim, document, estimator_claims, finding, measured
 
@@ -216,6 +216,11 @@ def test_words_for_every_verdict() -> None:
     assert in_words(open_) == "Not decided (1 of 2): ι is .005 nats, in 8 nets."
     assert in_words(claim("x", [], verdict="not run", cause="not run: no data")) == "Not run: no data."
     assert in_words(claim("x", [], verdict="error", cause="tests: 1")) == "No verdict: tests: 1."
+
+
+def test_the_date_is_told_to_the_minute_and_another_text_as_it_is() -> None:
+    assert minute("2026-11-24T02:08:59+01:00") == "2026-11-24 01:08 UTC"
+    assert minute("<yesterday>") == "<yesterday>"
 
 
 def test_sections_come_through_as_they_are_written(whole: Page, folder: Path) -> None:

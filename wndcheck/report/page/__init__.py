@@ -13,6 +13,7 @@ from wndcheck.report.page.markdown import html_of
 from wndcheck.report.page.pictures import Picture, PictureError, picture
 from wndcheck.report.page.run_facts import environment, not_run, problems, tally, verdicts
 from wndcheck.report.page.shell import FILE, LARGEST, fitting, shell
+from wndcheck.report.page.words import minute
 
 __all__ = ["FILE", "LARGEST", "Picture", "PictureError", "page", "picture"]
 
@@ -36,5 +37,5 @@ def page(document: dict[str, Any], pictures: Sequence[Picture] = (), sections: S
         "What was not run, and why": not_run(document),
         "Environment": environment(document),
     }
-    run = f"Profile {document['profile']}, base seed {document['base_seed']}, {document['created']}"
+    run = f"Profile {document['profile']}, base seed {document['base_seed']}, {minute(document['created'])}"
     return shell(TITLE, run, parts, pictures, above=problems(document))

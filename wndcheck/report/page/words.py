@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from wndcheck.report.deciding import deciding_check, format_interval
@@ -49,3 +50,11 @@ def counts(claims: list[dict[str, Any]]) -> dict[str, int]:
     """How many claims there are of each verdict, in a fixed order."""
     found = [claim["verdict"] for claim in claims]
     return {verdict: found.count(verdict) for verdict in dict.fromkeys([*SYMBOLS, *found]) if verdict in found}
+
+
+def minute(created: str) -> str:
+    """``2026-11-24 01:08 UTC``; a date that is written otherwise stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return created
