@@ -31,9 +31,8 @@ class Measured:
     @property
     def seconds(self) -> float:
         """What training and measuring all of them took, whenever and wherever it was done, as far as they say."""
-        measurements = [m for grid in self.groups for m in grid.measurements]
-        measurements += [m for m in self.sensitivity.values() if m and m not in measurements]
-        told = [m.provenance.get("seconds") for m in measurements]
+        found = [*(m for grid in self.groups for m in grid.measurements), *filter(None, self.sensitivity.values())]
+        told = [m.provenance.get("seconds") for m in {m.cell: m for m in found}.values()]
         return float(sum(sum(each.values()) for each in told if isinstance(each, dict)))
 
     @property

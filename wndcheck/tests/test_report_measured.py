@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wndcheck.cells import Cell
+from wndcheck.records import Measurement
 from wndcheck.report import Measured, gathered
 from wndcheck.report.gallery import all_sections
 from wndcheck.tests.reported import (
@@ -38,6 +40,17 @@ def test_what_is_measured_is_gathered_by_part() -> None:
         assert grid.measurements == tuple(store[cell] for cell in cells)
     assert whole.beside_ensembles is whole.trained["relu"]
     assert whole.sensitivity == {name: store[cell] for name, cell in WHOLE.sensitivity_cells(0).items()}
+
+
+def test_seconds_are_those_of_every_cell_once() -> None:
+    cells = {*WHOLE.trained_cells(0), *WHOLE.sensitivity_cells(0).values()}
+
+    def load(cell: Cell) -> Measurement | None:  # anew each time, as a store does
+        told = {"seconds": {"training": 1.0, "measuring": 2.0}}
+        return replace(made(cell), provenance=told) if cell in cells else None
+
+    assert gathered(WHOLE, 0, load).seconds == 3 * len(cells)
+    assert gathered(WHOLE, 0, lambda cell: cell in cells and replace(made(cell), provenance={}) or None).seconds == 0
 
 
 def test_parts_that_are_not_measured_are_not_there() -> None:
