@@ -50,7 +50,7 @@ def test_seconds_are_those_of_every_cell_once() -> None:
         return replace(made(cell), provenance=told) if cell in cells else None
 
     assert gathered(WHOLE, 0, load).seconds == 3 * len(cells)
-    assert gathered(WHOLE, 0, lambda cell: cell in cells and replace(made(cell), provenance={}) or None).seconds == 0
+    assert gathered(WHOLE, 0, lambda cell: (cell in cells and replace(made(cell), provenance={})) or None).seconds == 0
 
 
 def test_parts_that_are_not_measured_are_not_there() -> None:
