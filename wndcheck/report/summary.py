@@ -30,12 +30,13 @@ def heading(document: dict[str, Any]) -> str:
 RUN = {"profile": "profile", "base seed": "base_seed", "date": "created", "mode": "mode"}
 
 
-def verdict_table(claims: Iterable[dict[str, Any]]) -> str:
+def verdict_table(claims: Iterable[dict[str, Any]], *, linked: bool = True) -> str:
+    """A row a claim, linked to its section where the table stands above the sections."""
     head = ("claim", "statement", "estimate [interval]", "margin", "nets", "verdict", "expected")
-    return table(head, [verdict_row(claim) for claim in claims])
+    return table(head, [verdict_row(claim, linked) for claim in claims])
 
 
-def verdict_row(claim: dict[str, Any]) -> list[str]:
+def verdict_row(claim: dict[str, Any], linked: bool) -> list[str]:
     decided = deciding_check(findings(claim["checks"]))
     evidence = (
         [f"{estimate(decided)}, {escaped(decided.check)}", decided.margin, replicates(decided)]
@@ -43,7 +44,7 @@ def verdict_row(claim: dict[str, Any]) -> list[str]:
         else ["", "", ""]
     )
     # The link's anchor is the heading's, which is the claim's id.
-    name = f"[{escaped(claim['id'])}](#{claim['id']})"
+    name = f"[{escaped(claim['id'])}](#{claim['id']})" if linked else escaped(claim["id"])
     verdict = f"**{escaped(claim['verdict'])}**"
     return [name, escaped(claim["statement"]), *evidence, verdict, escaped(claim["expected"] or "")]
 
