@@ -43,7 +43,13 @@ WIDE = 110
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, where the layer's kind does not tell.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Samples at once.")
 @click.option("--pairs", type=click.IntRange(min=1), default=5000, show_default=True, help="Pairs a layer, at most.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all draws.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of all draws, those of a factory among them.",
+)
 @click.option(
     "--margin",
     metavar="NATS",
@@ -147,15 +153,20 @@ def scores(
     allow_pickle: bool = False,
 ) -> NetworkScore:
     """What the command prints. TypeError, ValueError or OSError, in words, where something cannot be used."""
+    import torch
+
     from wndcheck.devices import resolve
     from wndcheck.modules import dependence_score
     from wndcheck.modules.loading import inputs, network, with_state
 
     place = resolve(device)
     x = inputs(data, allow_pickle=allow_pickle)
+    torch.manual_seed(seed)  # of the weights that a factory draws
     net = network(model)
     if state_dict:
         with_state(net, state_dict, allow_pickle=allow_pickle)
+    else:
+        say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
     return dependence_score(
         net.to(place),

@@ -11,7 +11,10 @@ from wndcheck.cli.words import STORE, complain, here, say
 
 @click.group(short_help="List measured cells, and merge stores.")
 def store() -> None:
-    """Look into the store of measured cells, and bring stores together."""
+    """Look into the store of measured cells, and bring stores together.
+
+    Exit status: that of the command; 2 if there is none of that name.
+    """
 
 
 @store.command(name="list", short_help="List the measured cells and the half-trained stacks.")

@@ -53,6 +53,18 @@ def test_json_is_what_the_library_says(folder: Path) -> None:
     assert document["layers"]["2"]["score"] == direct["2"].score
 
 
+def test_a_factorys_draws_are_those_of_the_seed_and_said_to_be(folder: Path) -> None:
+    (folder / "drawn.py").write_text(MODEL.replace("torch.manual_seed(0)", "pass"))
+    torch.manual_seed(8)
+    first, again, other = (score("--json", "--seed", seed, model="drawn.py:make_net") for seed in "334")
+    assert first.stdout == again.stdout != other.stdout
+    assert "the weights are those that drawn.py:make_net makes; trained ones are loaded by --state-dict" in first.stderr
+    save_file(
+        torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4)).state_dict(), "w.safetensors"
+    )
+    assert "the weights are" not in score("--state-dict", "w.safetensors").stderr
+
+
 def test_layers_when_and_samples_are_obeyed(folder: Path) -> None:
     both = json.loads(score("--json", "--layers", "0,2", "--samples", "250", "--pairs", "3").stdout)["layers"]
     assert {name: (layer["rows"], layer["pairs_estimated"]) for name, layer in both.items()} == {
