@@ -77,7 +77,7 @@ def decide(request: pytest.FixtureRequest, _claims_run):
 
     `values` holds one number a replicate; `grid` the nets behind them, for the share that did not train.
     """
-    return _claims_run.decider(request.node)
+    return _claims_run.judge.decider(request.node)
 
 
 @pytest.fixture

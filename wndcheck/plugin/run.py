@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from wndcheck import expectations, profiles
 from wndcheck.cells import Cell
 from wndcheck.devices import resolve
-from wndcheck.grids import Grid
 from wndcheck.plugin import workers
-from wndcheck.plugin.items import check_name, claim_of, control_of, parameters_of
+from wndcheck.plugin.items import check_name, claim_of, control_of
+from wndcheck.plugin.judging import Judge, settled
 from wndcheck.plugin.ledger import CLAIM, FINDING, Ledger, recorded
 from wndcheck.plugin.measured import Nets
-from wndcheck.plugin.outcomes import Decided, Inconclusive, Refuted, message, one_line, outcome
+from wndcheck.plugin.messages import EVENTS, Messages
 from wndcheck.seeds import net_seeds
 from wndcheck.storage.store import Store
-from wndcheck.sweep.progress import EventReporter, Lines, Watcher, append
 from wndcheck.sweep.workers import automatic_workers
-from wndcheck.verdicts import Check, Finding, decide
 from wndcheck.versions import environment, versions
 
 if TYPE_CHECKING:
@@ -38,7 +32,6 @@ if TYPE_CHECKING:
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
 COLLECTED = "wnd_collected"
-EVENTS = "wnd_events"
 PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # beside ours and torch
 
 
@@ -78,7 +71,7 @@ class ClaimsRun:
                 f"with =, as in --wnd-store=DIR, or add --rootdir={folder.parent}"
             )
         self.written: list[Path] = []
-        self.watcher: Watcher | None = None
+        self.messages = Messages(config)
         Store(option.wnd_store)  # fails now, not after the training, where it cannot be written
 
     # --- before the tests -------------------------------------------------------------------------------------------
@@ -99,14 +92,11 @@ class ClaimsRun:
         ]
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        if workers.is_worker(self.config) or not getattr(self.config.option, "numprocesses", None):
-            return
-        self.watcher = Watcher(self.events_path, Lines(self.write_line))
-        self.watcher.start()
+        self.messages.start()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node) -> None:
-        node.workerinput[EVENTS] = str(self.events_path)
+        node.workerinput[EVENTS] = str(self.messages.events_path)
 
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -142,8 +132,8 @@ class ClaimsRun:
             profile=self.profile,
             base_seed=self.base_seed,
             needed=self.needed,
-            store=Store(option.wnd_store, say=self.reporter.note),
-            reporter=self.reporter,
+            store=Store(option.wnd_store, say=self.messages.reporter.note),
+            reporter=self.messages.reporter,
             device=self.own_device,
             data_root=option.wnd_data,
             require_data=option.wnd_require_data,
@@ -153,92 +143,19 @@ class ClaimsRun:
     def own_device(self) -> str:
         return workers.own_device(self.config, self.device)
 
-    def decider(self, item: pytest.Item):
-        """The `decide` fixture of one test."""
-
-        def decide_once(check: Check, values, grid: Grid | None = None) -> None:
-            __tracebackhide__ = True
-            if recorded(item.user_properties, FINDING):
-                raise RuntimeError(f"{item.nodeid} decides twice: a test is one check, so split it")
-            finding = self.judged(item, check, np.asarray(values, dtype=float), grid)
-            item.user_properties.append((FINDING, finding.to_dict()))
-            if finding.outcome == "inconclusive":
-                raise Inconclusive(one_line(finding))
-            if finding.outcome == "xfailed":
-                raise Refuted(finding.reason or one_line(finding))
-            if finding.outcome == "failed":
-                pytest.fail(message(finding, self.repeat(item)), pytrace=False)
-
-        return decide_once
-
-    def judged(self, item: pytest.Item, check: Check, values: np.ndarray, grid: Grid | None) -> Finding:
-        """The check's finding, with the verdict expected of it and the outcome the two give."""
-        claim = claim_of(item)
-        if claim is None:
-            raise RuntimeError(f"{item.nodeid} has no claim: add pytestmark = pytest.mark.claim(CLAIM) to its module")
-        if grid and values.shape != (replicates := grid.trained.shape[1:]):
-            raise RuntimeError(
-                f"{item.nodeid} gives decide values of shape {values.shape}, expected {replicates}: one a "
-                f"{check.replicate.removesuffix('s')}, whatever they are averages of"
-            )
-        untrained = grid.untrained if grid else {}
-        verdict, cause, interval = decide(
-            check, values, decides_levels=self.profile.decides_levels or bool(control_of(item)), **untrained
-        )
-        expected, reason = expectations.expected(self.expectations, claim.id, check_name(item))
-        finding = Finding(
-            claim=claim.id,
-            check=check_name(item),
-            parameters=parameters_of(item),
-            estimand=check.estimand,
-            unit=check.unit,
-            replicate=check.replicate,
-            region=(check.region.low, check.region.high),
-            confidence=interval.confidence,
-            estimate=interval.estimate,
-            low=interval.low,
-            high=interval.high,
-            n=interval.n,
-            untrained=untrained.get("untrained", 0),
-            primary=check.primary,
-            verdict=str(verdict),
-            cause=str(cause),
-            values=[float(value) for value in values],
-            control=control_of(item),
-            expected=tuple(map(str, expected)),
-            reason=reason,
-            test=item.nodeid,
-        )
-        return replace(finding, outcome=outcome(finding, self.mode, self.profile.name))
-
-    def repeat(self, item: pytest.Item) -> str:
-        """The command that repeats one check."""
-        changed = "".join(
-            f" {name}={value}"
-            for name, value, usual in (
-                ("--wnd-profile", self.profile.name, "quick"),
-                ("--wnd-seed", self.base_seed, 0),
-                ("--wnd-device", self.device, "auto"),
-            )
-            if value != usual
-        )
-        return f"pytest '{item.nodeid}'{changed}"
+    @cached_property
+    def judge(self) -> Judge:
+        options = {
+            "--wnd-profile": (self.profile.name, "quick"),
+            "--wnd-seed": (self.base_seed, 0),
+            "--wnd-device": (self.device, "auto"),
+        }
+        return Judge(self.profile, self.mode, self.expectations, options)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         report = yield
-        if call.when == "call" and claim_of(item):
-            decided = recorded(item.user_properties, FINDING)
-            ending = call.excinfo.value if call.excinfo is not None else None
-            if isinstance(ending, Decided):
-                path, line, _ = item.location
-                report.longrepr = (path, line or 0, str(ending))
-                if isinstance(ending, Refuted):
-                    report.wasxfail = str(ending)
-            elif report.passed and not decided:
-                report.outcome = "failed"
-                report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(check, values) once"
-        return report
+        return settled(report, item, call) if call.when == "call" and claim_of(item) else report
 
     # --- the controller ---------------------------------------------------------------------------------------------
 
@@ -263,8 +180,7 @@ class ClaimsRun:
         if workers.is_worker(self.config):
             self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: self.problems}  # type: ignore[attr-defined]
             return
-        if self.watcher:
-            self.watcher.stop()
+        self.messages.stop()
         if self.config.option.collectonly:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
@@ -334,28 +250,3 @@ class ClaimsRun:
             terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
         for problem in self.problems:
             terminalreporter.write_line(f"wndcheck: ERROR: {problem}", red=True)
-
-    # --- progress ---------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def reporter(self) -> EventReporter:
-        if workers.is_worker(self.config):
-            return EventReporter(append(Path(self.config.workerinput[EVENTS])))  # type: ignore[attr-defined]
-        return EventReporter(Lines(self.write_line).tell)
-
-    @cached_property
-    def events_path(self) -> Path:
-        self._folder = tempfile.TemporaryDirectory(prefix="wndcheck-")
-        path = Path(self._folder.name) / "events.jsonl"
-        path.touch()
-        return path
-
-    def write_line(self, line: str) -> None:
-        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        capture = self.config.pluginmanager.get_plugin("capturemanager")
-        if terminal is None:
-            return
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            terminal.ensure_newline()
-            terminal.write_line(line)
-            terminal.flush()
