@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 DETAIL = ("rows", "pairs", "entropy", "most dependent pairs")  # shown where there are columns for them
-WIDE = 110
+WIDE, NARROW = 110, 70
 
 
 @click.command(short_help="Score the layers of your own network.")
@@ -45,7 +45,7 @@ WIDE = 110
 @click.option("--pairs", type=click.IntRange(min=1), default=5000, show_default=True, help="Pairs a layer, at most.")
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
     help="Seed of all draws, those of a factory among them.",
@@ -168,6 +168,8 @@ def scores(
     else:
         say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
+    if layers and not names:
+        raise ValueError("--layers names none: give names or shell patterns, or leave it out")
     return dependence_score(
         net.to(place),
         x,
@@ -194,5 +196,6 @@ def show(found: NetworkVerdict) -> None:
         if layer.score
         for *numbers, pairs in [cells(layer.score)]
     ]
-    shown = head if width() >= WIDE else [name for name in head if name not in DETAIL]
+    left_out = () if width() >= WIDE else DETAIL if width() >= NARROW else (*DETAIL, "neurons", "ι", "dependent")
+    shown = [name for name in head if name not in left_out]
     print_table(shown, ([row[name] for name in shown] for row in rows), right=HEADINGS[1:-1])

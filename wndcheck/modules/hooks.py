@@ -53,10 +53,10 @@ class Listener:
             model(*batch.args, **batch.kwargs)
         except Unmeasurable:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ValueError(
                 f"the model failed on a batch of {batch.shapes} ({type(error).__name__}: {error}); "
-                "give x as its forward takes it, samples along the first axis"
+                "give x as its forward takes it, samples along the first axis, in its dtype (most take float32)"
             ) from error
         finally:
             self.waiting.clear()

@@ -40,7 +40,7 @@ def network(target: str) -> Any:
         return found
     try:
         made = found()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"model {target!r}: calling it failed ({type(error).__name__}: {error})") from error
     if not isinstance(made, torch.nn.Module):
         raise ValueError(f"model {target!r}: it gives a {type(made).__name__}, expected a torch.nn.Module")
@@ -88,9 +88,11 @@ def inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str
     """The samples of a .npy file, or the named arguments of a .npz or .safetensors file."""
     _check_there(path, "--data")
     if path.suffix == ".safetensors":
-        return tensors(path)
+        return alone(tensors(path))
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"{path}: expected samples in a .npy file (numpy.save), or arguments by name in a .npz file")
+    if not is_numpy(path):
+        raise ValueError(f"{path} is no {path.suffix} file: save the inputs with numpy.save, samples first")
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=allow_pickle)
@@ -103,7 +105,18 @@ def inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str
         ) from None
     except Exception as error:
         raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
-    return next(iter(arrays.values())) if isinstance(arrays, dict) and len(arrays) == 1 else arrays
+    return alone(arrays) if isinstance(arrays, dict) else arrays
+
+
+def alone(arguments: dict[str, Any]) -> Any:
+    """A single argument goes in by position, whatever its name."""
+    return next(iter(arguments.values())) if len(arguments) == 1 else arguments
+
+
+def is_numpy(path: Path) -> bool:
+    """Does the file begin as .npy and .npz files do?"""
+    with path.open("rb") as file:
+        return file.read(6).startswith((b"\x93NUMPY", b"PK"))
 
 
 def _module(where: str) -> ModuleType:
@@ -126,7 +139,7 @@ def _module(where: str) -> ModuleType:
         raise ValueError(f"model module {where!r}: {error}; give its file instead, such as model.py:make_net") from None
     except ValueError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"model module {where!r} cannot be imported ({type(error).__name__}: {error})") from error
     finally:
         added = str(path.resolve().parent if path.suffix == ".py" else Path.cwd())

@@ -63,7 +63,7 @@ def layer_score(name: str, rows: NDArray[Any], rows_per_sample: int, how: Scorin
     if samples < FEWEST_ROWS * how.n_parts:
         raise ValueError(
             f"layer {name!r}: {samples} samples: expected at least {FEWEST_ROWS} in each of {how.n_parts} parts; give "
-            f"{FEWEST_ROWS * how.n_parts} inputs, or fewer n_parts"
+            f"{FEWEST_ROWS * how.n_parts} inputs or more"
         )
     pairs = sampled_pairs(n, how.max_pairs, derived_seed("user pairs", how.random_state))
     look = pairwise_mi(rows, k=how.k, pairs=[[0, 1]])  # every neuron's entropy and flag

@@ -81,9 +81,9 @@ def probe(
     check_integer(positions, "positions", least=1)
     check_integer(random_state, "random_state", least=0)
     taps = usual(model) if layers is None else named(model, layers)
-    first, given = looked_into(batches(x, batch_size, max_samples, random_state))
     session = Session(model, when, quiet.device_of(model), quiet.dtype_of(model))
     with quiet.undisturbed(model, random_state):
+        first, given = looked_into(batches(x, batch_size, max_samples, random_state))  # a loader draws, too
         found, problems, reached = scouted(session, taps, first, neuron_axis)
         settle(found, problems, strict=layers is not None)
         samplers = {name: Sampler(name, axes, positions, random_state) for name, axes in found.items()}

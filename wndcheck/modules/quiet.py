@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,8 @@ def written(model: nn.Module) -> Iterator[Tensor]:
 @torch.no_grad()
 def restore(values: list[tuple[Tensor, Tensor]]) -> None:
     for tensor, before in values:
-        if not torch.equal(tensor, before):
+        # A copy counts as a write, which a later backward pass may refuse: only where there was one.
+        if tensor.layout != torch.strided or not torch.equal(tensor, before):
             tensor.copy_(before)
 
 
@@ -79,9 +81,13 @@ def check_ready(model: object) -> nn.Module:
     model = getattr(model, "_orig_mod", model)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is {type(model).__name__}: expected a torch.nn.Module")
-    for name, parameter in model.named_parameters():
-        if is_lazy(parameter):
-            raise ValueError(f"parameter {name!r} has no shape yet: run the model once on a batch, then probe it")
-        if parameter.is_meta:
-            raise ValueError(f"parameter {name!r} is on the meta device: load the model's weights first")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise TypeError(
+            "model is scripted or traced, and has no hooks to hear its layers by: give the nn.Module itself"
+        )
+    for name, held in chain(model.named_parameters(), model.named_buffers()):
+        if is_lazy(held):
+            raise ValueError(f"{name!r} has no shape yet: run the model once on a batch, then probe it")
+        if held.is_meta:
+            raise ValueError(f"{name!r} is on the meta device: load the model's weights first")
     return model

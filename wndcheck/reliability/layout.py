@@ -120,6 +120,7 @@ FINDING = {
     "reason": TEXT,
     "test": TEXT,
 }
+DECIDED = (Verdict.SUPPORTED, Verdict.REFUTED)
 LOST = {"errors": {"test": TEXT, "message": TEXT}, "not_run": {"test": TEXT, "reason": TEXT}}
 
 # Of runs and claims; earlier runs lack them.
@@ -147,6 +148,8 @@ def refuse_misfits_of(claim: dict[str, Any], place: str) -> None:
     for name in ("checks", "controls"):
         for at, finding in objects(claim, name, place):
             refuse_fields(finding, FINDING, f"{at}.")
+            if finding["verdict"] in DECIDED and finding["estimate"] is None:
+                raise Misfit(f"{at}.estimate is null, expected a number where the verdict is {finding['verdict']}")
             if finding["claim"] != claim["id"]:
                 raise Misfit(
                     f"{at}.claim is {shown(finding['claim'])}, expected {shown(claim['id'])}, the claim it stands in"

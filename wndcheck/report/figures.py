@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 import matplotlib
@@ -29,7 +30,8 @@ def svg(figure: AnyFigure | Layers) -> bytes:
 
 def saved(figure: AnyFigure | Layers, kind: str, **options: Any) -> bytes:
     """The figure as a file of a kind that matplotlib knows."""
-    with matplotlib.rc_context(SETTINGS):
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box is drawn; the page has the word
         canvas = canvas_of(figure)
         canvas.suptitle(figure.title, wrap=True)
         canvas.supxlabel(figure.caption, fontsize=8, color=CAPTION, wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import isfinite
 
@@ -14,6 +15,7 @@ from wndcheck.report.series import number as exact
 STEM = "figure-layers"
 HEAD = ("layer", "verdict", "neurons", "rows", "pairs", "score", "corrected_score", "low", "high", "confidence")
 HEAD += ("entropy", "dependent_share", "estimator")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no SVG may hold them
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Layers:
     @property
     def description(self) -> str:
         parts = [f"{each.layer} {estimate(each)}, {each.verdict}" for each in self.layers]
-        return f"Corrected score of each layer, in nats: {'; '.join(parts)}."
+        return printable(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
 
     def csv(self) -> str:
         return csv_text(HEAD, (row(each, score) for each, score in self.scored))
@@ -63,3 +65,7 @@ def layers_figure(found: NetworkVerdict, last: str) -> Layers | None:
         "Linear up to 0.1, logarithmic above."
     )
     return Layers("Dependence of each layer", caption, found.margin, last, layers)
+
+
+def printable(text: str) -> str:
+    return UNPRINTABLE.sub("\ufffd", text)

@@ -7,7 +7,7 @@ from math import inf, isfinite
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from wndcheck.report.layers import Layers
+from wndcheck.report.layers import Layers, printable
 from wndcheck.report.panels import AXIS_LABELS, NULL_LEVEL, SCORE_TICKS, add_legend
 from wndcheck.report.style import LAST_COLOUR, LAYER_COLOURS, THRESHOLD
 
@@ -53,5 +53,6 @@ def bounds(low: float, high: float) -> list[float]:
 
 
 def shortened(name: str) -> str:
-    """Both ends of a name that is too long."""
+    """A name that an SVG may hold, both ends of one that is too long."""
+    name = printable(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}…{name[-LONGEST // 2 :]}"

@@ -30,10 +30,12 @@ def write_network(
     """Write `score.json`, the figure of the layers as SVG and CSV, and `index.html`; their paths, the page last.
 
     `how` and `environment` are shown as they are; `command` repeats the measurement. OccupiedError where the folder
-    holds the report of a run of claims.
+    holds the report of a run of claims, or a page that is none of ours.
     """
     if (folder / VERDICTS).exists():
         raise OccupiedError(f"{folder} holds the report of a run of claims ({VERDICTS}): name another folder")
+    if (folder / FILE).exists() and not (folder / NUMBERS).exists():
+        raise OccupiedError(f"{folder} holds an {FILE} of something else (no {NUMBERS} beside it): name another folder")
     assert found.scores is not None
     folder.mkdir(parents=True, exist_ok=True)
     last = str(found.scores.meta["last_layer"])

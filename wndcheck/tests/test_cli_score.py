@@ -143,6 +143,7 @@ def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path) -> None:
         ),
         ([], "net_to_score.py:make", "Error: model 'net_to_score.py:make': net_to_score.py has no 'make'"),
         (["--device", "tpu"], "net_to_score.py:make_net", "expected auto, cpu, cuda or cuda:N; try --device=auto"),
+        (["--layers", ","], "net_to_score.py:make_net", "Error: --layers names none: give names or shell patterns"),
         (["--samples", "100"], "net_to_score.py:make_net", "100 samples: expected at least 20 in each of 10 parts"),
         (
             ["--data", "y.npy"],
@@ -162,6 +163,7 @@ def test_what_cannot_be_scored_is_said_with_exit_status_1(
 
 def test_a_wrong_command_line_is_exit_status_2(folder: Path) -> None:
     assert score("--when", "during").exit_code == 2
+    assert score("--seed", str(2**32)).exit_code == 2
     assert CliRunner().invoke(main, ["score", "m:f"]).exit_code == 2
 
 

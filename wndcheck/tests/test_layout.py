@@ -127,6 +127,10 @@ MISFITS = {
     "region-long": (put(*CHECK, "region", value=[0, 1, 2]), "checks[1].region is [0, 1, 2], expected a list of two"),
     "confidence": (put(*CHECK, "confidence", value=1), "checks[1].confidence is 1, expected a number between 0 and 1"),
     "estimate": (put(*CHECK, "estimate", value="-1"), 'checks[1].estimate is "-1", expected a number or null'),
+    "decided-without-a-number": (
+        put(*CHECK, "estimate", value=None),
+        "checks[1].estimate is null, expected a number where the verdict is supported",
+    ),
     "values": (
         put(*CHECK, "values", value=[1, "2"]),
         'checks[1].values is [1, "2"], expected a list, each item a number',

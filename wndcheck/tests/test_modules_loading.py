@@ -29,6 +29,9 @@ def needs(argument):
 def makes_a_number():
     return 3
 
+def stops():
+    raise SystemExit(7)
+
 instance = Net()
 """
 
@@ -59,9 +62,10 @@ def test_a_file_or_a_module_of_the_folder_names_a_network(
     ("target", "message"),
     [
         ("model_of_a_user", "expected module:factory or file.py:factory, such as model.py:make_net"),
-        ("{file}:nothing", "has no 'nothing'; it has Net, make_net, needs, makes_a_number, instance"),
+        ("{file}:nothing", "has no 'nothing'; it has Net, make_net, needs, makes_a_number, stops, instance"),
         ("{file}:needs", r"calling it failed \(TypeError: needs\(\) missing 1 required"),
         ("{file}:makes_a_number", "it gives a int, expected a torch.nn.Module"),
+        ("{file}:stops", r"calling it failed \(SystemExit: 7\)"),
         ("{folder}/nowhere.py:make", "nowhere.py is not there: expected file.py:factory"),
         ("no_such_module:make", "No module named 'no_such_module'; give its file instead"),
         ("{folder}/broken_model.py:make", r"cannot be imported \(ZeroDivisionError: division by zero\)"),
@@ -146,7 +150,12 @@ def test_inputs_are_arrays_alone_or_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(inputs(tmp_path / "x.npy"), x)
     np.testing.assert_array_equal(inputs(tmp_path / "one.npz"), x)
     assert {name: value.shape for name, value in inputs(tmp_path / "two.npz").items()} == {"x": (3, 2), "y": (3,)}
-    assert inputs(tmp_path / "x.safetensors")["x"].shape == (3, 2)
+    assert inputs(tmp_path / "x.safetensors").shape == (3, 2)
+    save_file({"x": torch.from_numpy(x), "y": torch.from_numpy(y)}, tmp_path / "x.safetensors")
+    assert inputs(tmp_path / "x.safetensors")["y"].shape == (3,)
+    np.save(tmp_path / "objects.npy", np.array([{}, None]))
+    with pytest.raises(ValueError, match=r"objects.npy holds Python objects or is no array: .* --allow-pickle"):
+        inputs(tmp_path / "objects.npy")
 
 
 @pytest.mark.parametrize(
@@ -157,8 +166,9 @@ def test_inputs_are_arrays_alone_or_by_name(tmp_path: Path) -> None:
             b"1,2",
             r"x.csv: expected samples in a .npy file \(numpy.save\), or arguments by name",
         ),
-        ("x.npy", b"1,2", "x.npy holds Python objects or is no array"),
-        ("x.npy", b"", "x.npy cannot be read"),
+        ("x.npy", b"1,2", "x.npy is no .npy file: save the inputs with numpy.save, samples first"),
+        ("x.npy", b"", "x.npy is no .npy file"),
+        ("x.npy", b"\x93NUMPY\x01", "x.npy cannot be read"),
         ("x.npz", b"PK\x03\x04", "x.npz cannot be read"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from wndcheck import probe
 
@@ -204,6 +206,16 @@ def test_the_model_runs_in_its_own_precision(half: torch.dtype) -> None:
     np.testing.assert_array_equal(found, net(x.to(half)).detach().float().numpy())
 
 
+class Scripted(nn.Module):
+    """Has a part that has been traced."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # tracing goes out of use; traced networks do not yet
+            self.part = torch.jit.trace(part, torch.zeros(2, 6))
+
+
 class Restless(nn.Module):
     """Counts, draws and remembers in its forward pass, and freezes a part whenever train() is called."""
 
@@ -213,6 +225,7 @@ class Restless(nn.Module):
         self.norm, self.frozen = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
         self.register_buffer("count", torch.zeros(()))
         self.register_buffer("unset", None)
+        self.register_buffer("links", torch.eye(4).to_sparse())
         self.fail = False
         self.frozen.eval()
         self.fc.weight.requires_grad_(False)
@@ -230,6 +243,10 @@ class Restless(nn.Module):
         return self.frozen(y)
 
 
+def dense(tensor: Tensor) -> Tensor:
+    return tensor.to_dense() if tensor.is_sparse else tensor
+
+
 @pytest.mark.parametrize("fail", [False, True])
 @pytest.mark.parametrize("when", ["pre", "post"])
 def test_the_model_is_left_as_it_was(fail: bool, when: str) -> None:
@@ -245,7 +262,7 @@ def test_the_model_is_left_as_it_was(fail: bool, when: str) -> None:
         first, second = probe(net, x), probe(net, x)
         np.testing.assert_array_equal(first["fc"], second["fc"])
     assert net.state_dict().keys() == state.keys()
-    assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert all(torch.equal(dense(value), dense(state[name])) for name, value in net.state_dict().items())
     assert {name: id(buffer) for name, buffer in net.named_buffers()} == buffers
     assert net.unset is None
     assert [m.training for m in net.modules()] == modes
@@ -279,6 +296,20 @@ def test_the_model_is_left_as_it_was(fail: bool, when: str) -> None:
         (dict, torch.zeros(4, 6), {}, TypeError, "model is dict: expected a torch.nn.Module"),
         (nn.ReLU, torch.zeros(4, 6), {}, ValueError, "no linear or convolutional layer: name the layers to measure"),
         (lambda: nn.LazyLinear(3), torch.zeros(4, 6), {}, ValueError, "'weight' has no shape yet: run the model once"),
+        (
+            lambda: nn.LazyBatchNorm1d(affine=False),
+            torch.zeros(4, 6),
+            {},
+            ValueError,
+            "'running_mean' has no shape yet",
+        ),
+        (
+            lambda: Scripted(nn.Linear(6, 3)),
+            torch.zeros(4, 6),
+            {},
+            TypeError,
+            "model is scripted or traced, and has no",
+        ),
         (lambda: nn.Linear(6, 3, device="meta"), torch.zeros(4, 6), {}, ValueError, "'weight' is on the meta device"),
     ],
 )
@@ -287,6 +318,16 @@ def test_what_cannot_be_used_is_said(
 ) -> None:
     with pytest.raises(error, match=message):
         probe(model(), x, **options)
+
+
+def test_a_loaders_draws_are_the_seeds_own_and_leave_torchs_generator() -> None:
+    net, loader = mlp(), DataLoader(TensorDataset(torch.randn(40, 6)), batch_size=8, shuffle=True)
+    drawn = torch.get_rng_state()
+    first, again, other = (probe(net, loader, "0", random_state=seed)["0"] for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    np.testing.assert_allclose(np.sort(first, axis=0), np.sort(other, axis=0), atol=1e-6)
 
 
 def test_a_layer_that_only_some_batches_reach_is_an_error() -> None:

@@ -121,6 +121,26 @@ def test_the_report_of_a_run_is_left_alone(found: NetworkVerdict, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["verdicts.json"]
 
 
+def test_a_page_of_something_else_is_left_alone(found: NetworkVerdict, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("my homepage")
+    with pytest.raises(OccupiedError, match=r"holds an index.html of something else .* name another folder"):
+        write_network(tmp_path, found, HOW, {})
+    assert (tmp_path / "index.html").read_text() == "my homepage"
+    (tmp_path / "score.json").write_text("{}")
+    write_network(tmp_path, found, HOW, {})
+
+
+def test_names_that_no_drawing_may_hold_are_drawn_without(
+    found: NetworkVerdict, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    name = "\x1b[31m\udcff\u5c64"
+    odd = replace(found, layers={name: replace(found["bound"], layer=name)})
+    write_network(tmp_path, odd, HOW, {})
+    words = (tmp_path / "figure-layers.svg").read_text(encoding="utf-8")
+    assert "\ufffd[31m\ufffd\u5c64" in words
+    assert not recwarn.list
+
+
 def test_hostile_names_are_shown_and_do_nothing(found: NetworkVerdict) -> None:
     score = found["bound"].score
     assert score is not None

@@ -156,7 +156,7 @@ def pairs(score: LayerScore) -> Markup:
     ]
     identical = ", ".join(f"{i} – {j}" for i, j in score.identical[:MOST_FLAGS])
     alike = tag("p", f"One neuron twice, up to shift, scale and sign: {identical}.") if identical else ""
-    return joined([tag("h4", "Most dependent pairs"), table(head, rows), alike])
+    return joined([tag("h4", "Most dependent pairs"), table(head, rows, class_="pairs"), alike])
 
 
 def flagged(score: LayerScore) -> Markup:
