@@ -92,3 +92,17 @@ def test_padding_does_not_take_the_path_around_the_layers(encoder: nn.Transforme
     padding = torch.zeros(12, 5, dtype=torch.bool)
     padding[:, 4] = True
     assert len(probe(Padded(), (torch.randn(12, 5, 8), padding))) == 12
+
+
+@pytest.mark.parametrize("widths", [{}, {"kdim": 6, "vdim": 4}], ids=["one weight", "three weights"])
+def test_query_key_and_value_have_their_own_biases(widths: dict[str, int]) -> None:
+    attention = nn.MultiheadAttention(8, 2, batch_first=True, **widths)
+    with torch.no_grad():
+        attention.in_proj_bias.copy_(torch.arange(24.0))
+    inputs = (torch.randn(9, 3, 8), *(torch.randn(9, 3, widths.get(name, 8)) for name in ("kdim", "vdim")))
+    found = probe(attention, inputs, ["q_proj", "k_proj", "v_proj"], positions=3)
+    for place, (part, entered) in enumerate(zip(found, inputs, strict=True)):
+        whole = attention.in_proj_weight
+        weight = getattr(attention, f"{part}_weight") if whole is None else whole[8 * place : 8 * place + 8]
+        expected = (entered @ weight.T).detach().reshape(-1, 8).numpy() + np.arange(8 * place, 8 * place + 8)
+        np.testing.assert_allclose(found[part], expected, atol=1e-5)
