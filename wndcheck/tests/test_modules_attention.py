@@ -106,3 +106,14 @@ def test_query_key_and_value_have_their_own_biases(widths: dict[str, int]) -> No
         weight = getattr(attention, f"{part}_weight") if whole is None else whole[8 * place : 8 * place + 8]
         expected = (entered @ weight.T).detach().reshape(-1, 8).numpy() + np.arange(8 * place, 8 * place + 8)
         np.testing.assert_allclose(found[part], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_fast_path_is_left_as_it_was(encoder: nn.TransformerEncoder, before: bool) -> None:
+    usual = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(before)
+    try:
+        probe(encoder, torch.randn(10, 5, 8))
+        assert torch.backends.mha.get_fastpath_enabled() is before
+    finally:
+        torch.backends.mha.set_fastpath_enabled(usual)
