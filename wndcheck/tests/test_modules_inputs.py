@@ -46,6 +46,12 @@ def test_a_sample_is_seeded_and_in_order() -> None:
     assert torch.equal(drawn(0), drawn(0).sort().values)
 
 
+def test_a_sample_holds_no_input_twice() -> None:
+    for seed in range(3):
+        drawn = torch.cat([batch.args[0] for batch in batches(X, 4, 9, seed)])[:, 0]
+        assert len(set(drawn.tolist())) == 9
+
+
 def test_arguments_and_named_arguments_reach_the_model_and_integers_stay_integers() -> None:
     class Two(nn.Module):
         def __init__(self) -> None:
