@@ -104,6 +104,22 @@ def test_one_activation_module_may_follow_several_layers() -> None:
         np.testing.assert_allclose(found["b"], net(x).numpy(), atol=1e-6)
 
 
+def test_a_module_of_two_names_is_measured_once_under_its_first() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.attention = nn.Linear(6, 5), nn.MultiheadAttention(5, 1, batch_first=True)
+            self.b, self.again = self.a, self.attention
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)[:, None]
+            return self.attention(y, y, y)[0]
+
+    net, x = Tied(), torch.randn(20, 6)
+    assert set(probe(net, x)) == {"a", *(f"attention.{part}_proj" for part in ("q", "k", "v", "out"))}
+    np.testing.assert_array_equal(probe(net, x, "b")["b"], probe(net, x)["a"])
+
+
 def test_positions_of_an_image_are_drawn_all_channels_at_one_place() -> None:
     net, x = convnet(), torch.randn(40, 2, 6, 6)
     with torch.no_grad():
