@@ -93,6 +93,16 @@ def test_weights_come_from_safetensors(tmp_path: Path) -> None:
         with_state(net, tmp_path / "net.h5")
 
 
+def test_weights_that_miss_or_add_a_parameter_are_refused(tmp_path: Path) -> None:
+    net, weights = nn.Linear(3, 2), {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
+    save_file({"weight": weights["weight"]}, tmp_path / "fewer.safetensors")
+    with pytest.raises(ValueError, match=r'fewer.safetensors does not fit the model: (.|\n)*Missing key.*: "bias"'):
+        with_state(net, tmp_path / "fewer.safetensors")
+    save_file({**weights, "scale": torch.ones(2)}, tmp_path / "more.safetensors")
+    with pytest.raises(ValueError, match=r'more.safetensors does not fit the model: (.|\n)*Unexpected key.*: "scale"'):
+        with_state(net, tmp_path / "more.safetensors")
+
+
 class Bomb:
     exploded = False
 
