@@ -138,6 +138,16 @@ def test_constant_neurons_duplicates_and_half_precision_are_said() -> None:
     assert len(half.flags) == 8
 
 
+def test_the_last_layer_is_the_one_reached_last_whether_scored_or_not() -> None:
+    fc = independent(300, 3)
+    for left_out, reached, last in (
+        ({"head": "it has 1 neuron"}, ("fc", "head"), "head"),
+        ({"stem": "it has 1 neuron"}, ("stem", "fc"), "fc"),
+    ):
+        found = Activations({"fc": fc}, left_out, reached=reached)
+        assert dependence_score(found, n_parts=2, n_shuffles=20).meta["last_layer"] == last
+
+
 def test_few_rows_are_said() -> None:
     assert any("300 rows are few" in line for line in dependence_score(independent(300), n_parts=2).remarks)
 
