@@ -148,6 +148,14 @@ def test_the_last_layer_is_the_one_reached_last_whether_scored_or_not() -> None:
         assert dependence_score(found, n_parts=2, n_shuffles=20).meta["last_layer"] == last
 
 
+@pytest.mark.parametrize(("massed", "estimator"), [(1, "3h"), (2, "3h"), (3, "ksg1"), (4, "ksg1")])
+def test_more_than_a_tenth_of_neurons_with_point_masses_are_measured_by_ksg(massed: int, estimator: str) -> None:
+    z = independent(300, 20)
+    z[:, :massed] = np.maximum(z[:, :massed], 0)
+    layer = dependence_score(z, n_parts=2, n_shuffles=20, max_pairs=60)["activations"]
+    assert (layer.estimator, layer.jitter) == (estimator, 1e-3 if estimator == "ksg1" else None)
+
+
 def test_few_rows_are_said() -> None:
     assert any("300 rows are few" in line for line in dependence_score(independent(300), n_parts=2).remarks)
 
