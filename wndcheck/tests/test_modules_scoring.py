@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wndcheck import dependence_score, pairwise_mi
-from wndcheck.modules import Activations
+from wndcheck.modules import Activations, scoring
 from wndcheck.modules.measuring import Scoring, disjoint_parts, sampled_pairs
 
 FEW = {"n_shuffles": 20, "n_parts": 5}
@@ -154,6 +154,14 @@ def test_more_than_a_tenth_of_neurons_with_point_masses_are_measured_by_ksg(mass
     z[:, :massed] = np.maximum(z[:, :massed], 0)
     layer = dependence_score(z, n_parts=2, n_shuffles=20, max_pairs=60)["activations"]
     assert (layer.estimator, layer.jitter) == (estimator, 1e-3 if estimator == "ksg1" else None)
+
+
+def test_a_sample_of_given_activations_holds_no_row_twice() -> None:
+    z = np.arange(40, dtype=np.float32).reshape(20, 2)
+    for seed in range(3):
+        drawn = scoring.given(z, None, 18, seed)["activations"][:, 0]
+        assert len(set(drawn.tolist())) == 18
+        assert drawn.tolist() == sorted(drawn.tolist())
 
 
 def test_few_rows_are_said() -> None:
