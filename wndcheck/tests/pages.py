@@ -62,6 +62,16 @@ class Page(HTMLParser):
         return [value for value in found if value and not value.startswith(("#", "data:"))]
 
 
+def tables(html: str) -> list[list[dict[str, str]]]:
+    """The rows of every table: what stands under each of its heads."""
+    found = []
+    for each in re.findall(r"<table\b.*?</table>", html, re.DOTALL):
+        rows = re.findall(r"<tr>.*?</tr>", each, re.DOTALL)
+        head, *body = [[Page(cell).text for cell in re.findall(r"<t[hd]\b.*?</t[hd]>", row, re.DOTALL)] for row in rows]
+        found.append([dict(zip(head, cells, strict=True)) for cells in body])
+    return found
+
+
 def hostile_document() -> dict[str, Any]:
     """A run with the same text wherever a run has any."""
     texts = dict.fromkeys(("check", "estimand", "unit", "replicate", "cause", "reason", "test"), HOSTILE)

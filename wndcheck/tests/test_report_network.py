@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import pytest
 
 from wndcheck import dependence_score
 from wndcheck.modules import NetworkVerdict, weakly_dependent
-from wndcheck.modules.results import NetworkScore
+from wndcheck.modules.results import DependentPair, LayerScore, NetworkScore
 from wndcheck.report.layers import layers_figure
 from wndcheck.report.network import OccupiedError, write_network
-from wndcheck.report.page.network import network_page
-from wndcheck.tests.pages import HOSTILE, Page
+from wndcheck.report.page.network import layer_section, network_page
+from wndcheck.tests.pages import HOSTILE, Page, tables
 
 HOW = {"model": "net.py:make_net", "k": 3}
 
@@ -153,3 +154,75 @@ def test_hostile_names_are_shown_and_do_nothing(found: NetworkVerdict) -> None:
     assert len(shown.all("script")) == 1
     assert shown.all("img") == []
     assert shown.text.count("<script>alert(1)</script>") > 8
+
+
+def layer(corrected: float = 0.25, **changed: object) -> LayerScore:
+    """No two numbers alike; at 99 % the half interval is 3.25 standard errors, .065."""
+    numbers = {"score": 0.375, "score_se": 0.03, "corrected_se": 0.02, "parts": 10, "entropy": 1.42, "dependent": 0.125}
+    sizes = {"neurons": 80, "rows": 900, "rows_per_sample": 1, "pairs_estimated": 28, "pairs_possible": 3160}
+    most = (DependentPair((2, 5), mi=0.75, corrected=0.5, p=0.0015, q=0.023),)
+    whole = LayerScore("fc", **sizes, estimator="3h", jitter=None, corrected=corrected, pairs=most, **numbers)
+    return replace(whole, **changed)
+
+
+def judged(score: LayerScore, margin: float = 0.1, confidence: float = 0.99) -> NetworkVerdict:
+    return weakly_dependent(NetworkScore({"fc": score}), margin, confidence)
+
+
+def html(found: NetworkVerdict) -> str:
+    return network_page(found, "fc", [], HOW, {})
+
+
+def test_every_number_stands_under_its_head() -> None:
+    overview, pairs = tables(html(judged(layer())))
+    assert overview == [
+        {
+            "layer": "fc",
+            "weakly dependent?": "✗ refuted",
+            "interval": "",
+            "ι_c ± se": "0.2500 ± 0.0200",
+            "ι": "0.3750",
+            "dependent pairs": "12.5 %",
+            "entropy": "1.42",
+            "neurons": "80",
+            "rows": "900",
+        }
+    ]
+    assert pairs == [
+        {"neurons": "2 – 5", "information, nats": "0.7500", "above its null": "0.5000", "p": "0.0015", "q": "0.023"}
+    ]
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.3, 0.5])
+def test_what_is_shaded_ends_at_the_margin(margin: float) -> None:
+    found = judged(layer(), margin)
+    shown = Page(html(found))
+    at = found["fc"].interval
+    low, high = map(float, re.findall(r"[\d.]+", shown.all("path")[0]["d"].replace(" 8H", " ")))
+    shaded = shown.all("rect")[0]
+    assert float(shaded["x"]) == 0
+    per_nat = (high - low) / (at.high - at.low)
+    assert float(shaded["width"]) == pytest.approx(low + per_nat * (margin - at.low), abs=0.5)
+    assert shown.all("svg")[0]["aria-label"].endswith(f", claimed ≤ {margin:g}")
+
+
+def test_a_layers_section_says_why_it_is_not_decided() -> None:
+    found = judged(layer(corrected=0.1))
+    assert found["fc"].verdict == "inconclusive"
+    assert "<p>the interval straddles 0.1.</p>" in layer_section(found["fc"], "layer-fc")
+    assert "<p>" not in layer_section(judged(layer())["fc"], "layer-fc").partition("<h4>")[0]
+
+
+@pytest.mark.parametrize(("flags", "beyond"), [(2, []), (50, []), (57, ["and 7 more, in score.json"])])
+def test_a_layers_section_names_the_neurons_without_an_estimate(flags: int, beyond: list[str]) -> None:
+    whys = {neuron: f"reason {neuron}" for neuron in range(flags)}
+    section = layer_section(judged(layer(flags=whys))["fc"], "layer-fc")
+    items = [Page(item).text for item in re.findall(r"<li>.*?</li>", section)]
+    assert items == [f"neuron {neuron}: reason {neuron}" for neuron in range(min(flags, 50))] + beyond
+    assert f"<summary>Neurons without an estimate: {flags} of 80</summary>" in section
+
+
+@pytest.mark.parametrize(("confidence", "said"), [(0.99, "99 %"), (0.9, "90 %"), (0.999, "99.9 %")])
+def test_the_page_says_its_confidence(confidence: float, said: str) -> None:
+    words = Page(html(judged(layer(), confidence=confidence))).text
+    assert f"if the whole {said} interval of ι_c is at most 0.1 nats" in words
