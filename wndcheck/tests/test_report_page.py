@@ -17,6 +17,7 @@ from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.page import FILE, LARGEST, fitting, page, picture
 from wndcheck.report.page.claim import group
 from wndcheck.report.page.elements import slugs, tag
+from wndcheck.report.page.forest import Scale
 from wndcheck.report.page.markdown import html_of, sections_of
 from wndcheck.report.page.words import in_words, minute
 from wndcheck.tests.pages import HOSTILE, Page, hostile_document
@@ -197,14 +198,25 @@ def test_intervals_are_drawn_to_scale() -> None:
     assert Page(group([NOT_TRAINED])).all("circle") == [], "a check without an estimate has a mark"
 
 
+def test_a_scale_fills_its_drawing() -> None:
+    for low, high in ((0.0, 0.02), (-1.0, 3.0), (100.0, 500.0)):
+        scale = Scale(low, high)
+        ends = [low, (3 * low + high) / 4, (low + high) / 2, high]
+        assert [scale.place(x) for x in ends] == [6, 43, 80, 154]
+        assert (scale.place(-inf), scale.place(inf)) == (6, 154)
+
+
 def test_verdicts_differ_in_sign_and_shape_not_in_colour_alone() -> None:
     shapes = {}
     for verdict in ("supported", "refuted", "inconclusive"):
         shown = Page(group([finding(verdict=verdict)]))
         marks = [(name, given) for name, given in shown.elements if given.get("class") == "mark"]
-        shapes[verdict] = (marks[0][0], shown.all("svg")[0]["class"], shown.text.partition(verdict)[0][-2:])
-    assert len(set(shapes.values())) == 3
-    assert shapes["refuted"][0] != shapes["supported"][0]
+        shapes[verdict] = (marks[0][0], shown.all("svg")[0]["class"], shown.text.rpartition(verdict)[0][-2:])
+    assert shapes == {
+        "supported": ("circle", "forest circle", "✓ "),
+        "refuted": ("path", "forest cross", "✗ "),
+        "inconclusive": ("circle", "forest ring", "? "),
+    }
 
 
 def test_words_for_every_verdict() -> None:
