@@ -249,6 +249,14 @@ def test_sections_come_through_as_they_are_written(whole: Page, folder: Path) ->
     assert "What the paper leaves unsaid" in whole.text
 
 
+def test_what_is_bold_or_code_is_escaped_too() -> None:
+    assert html_of("**<b>a</b> & \\*c**") == "<p><strong>&lt;b&gt;a&lt;/b&gt; &amp; *c</strong></p>"
+    assert html_of("`<b>a</b> &`") == "<p><code>&lt;b&gt;a&lt;/b&gt; &amp;</code></p>"
+    shown = Page(html_of(f"**{escaped(HOSTILE)}**"))
+    assert shown.elements == [("p", {}), ("strong", {})]
+    assert "<script>alert(1)</script>" in shown.text
+
+
 def test_it_is_small(folder: Path) -> None:
     assert (folder / FILE).stat().st_size < LARGEST / 2
 
