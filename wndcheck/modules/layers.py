@@ -52,13 +52,15 @@ class Tap(NamedTuple):
 
 
 def taps(model: nn.Module) -> dict[str, Tap]:
-    """All that can be named in a network: every module, and the projections inside attention."""
-    found = {name or WHOLE: Tap(name or WHOLE, module) for name, module in model.named_modules(remove_duplicate=False)}
+    """All that can be named in a network, in its order: every module, and the projections inside attention."""
+    found: dict[str, Tap] = {}
     for name, module in model.named_modules(remove_duplicate=False):
-        if isinstance(module, nn.MultiheadAttention):
+        if name in found:  # the module out_proj is never called: attention, before it here, reads its parameters
+            continue
+        is_attention = isinstance(module, nn.MultiheadAttention)
+        found[name or WHOLE] = Tap(name or WHOLE, module, attention.OUTPUT if is_attention else "")
+        if is_attention:
             prefix = f"{name}." if name else ""
-            found[name or WHOLE] = Tap(name or WHOLE, module, attention.OUTPUT)
-            # The module out_proj is never called: attention reads its parameters.
             found |= {prefix + part: Tap(prefix + part, module, part) for part in attention.PARTS}
     return found
 
