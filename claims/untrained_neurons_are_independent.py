@@ -7,7 +7,7 @@ the parameters are random, too.
 Supported: ι_c ≤ .01, the paper's threshold of independence, in both. Refuted: it lies wholly above in one. Shown beside
 it, in the ensembles: neurons are Gaussian (negentropy at most .05), of mean zero, and of one scale: chance alone makes
 the largest standard deviation of 200 neurons 1.4 times the smallest. And "the biases may be taken to be zero without
-loss of generality" (§1): biases as large as the pre-activations leave ι_c where it was, to ±.01.
+loss of generality" (§1): of N = 128, biases as large as pre-activations leave ι_c where it was, to ±.01.
 Controls: the same activations shuffled apart must be supported; planted dependence and shared directions refuted.
 """
 

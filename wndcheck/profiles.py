@@ -205,10 +205,11 @@ class Profile:
         return self.violation("bottleneck", self.violation_width, base_seed, "relu")
 
     def biased_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """The nets of `initial_cells` without biases and with them."""
-        probe = replace(VIOLATION_PROBE, transformed_pairs=0, groups=0)
-        changed = {"protocol": VIOLATIONS["biased"], "probe": probe}
-        return tuple(replace(cell, **changed) for cell in self.initial_cells(base_seed))
+        """Untrained nets without biases and with them."""
+        probe, width = replace(VIOLATION_PROBE, transformed_pairs=0, groups=0), self.violation_widths[-1]
+        return tuple(
+            replace(self.violation("biased", width, base_seed, activation), probe=probe) for activation in ACTIVATIONS
+        )
 
 
 VIOLATIONS = {

@@ -45,7 +45,7 @@ class Nets:
         return grid(self.profile.violation_cells(kind, self.base_seed), self.measured, self.profile, stage)
 
     def biased(self, activation: Activation, stage: int = -1) -> Grid:
-        """The nets of `initial` with Gaussian biases; at stage 0 without."""
+        """Untrained nets with Gaussian biases; at stage 0 without."""
         cells = [cell for cell in self.profile.biased_cells(self.base_seed) if cell.activation == activation]
         return grid(cells, self.measured, self.profile, stage)
 
