@@ -60,6 +60,11 @@ def disjoint_parts(m: int, count: int, random_state: int) -> list[NDArray[np.int
     return list(rng.permutation(m)[: count * size].reshape(count, size))
 
 
+def standard_error(of_parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of an estimate of all samples, from those of disjoint parts, (parts, …) -> (…); Holmes and Nemenman 2019."""
+    return of_parts.std(axis=0, ddof=1) / np.sqrt(len(of_parts))
+
+
 def p_values(estimates: NDArray[np.float64], null: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability, for every pair, of an estimate so far above its own null if the pair were independent.
 

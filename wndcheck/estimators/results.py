@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .resampling import p_values
+from .resampling import p_values, standard_error
 from .samples import check_number
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PairwiseInformation:
         """
         if self.subsample_mi is None:
             return float("nan")
-        return float(_standard_error(np.array([_finite_mean(part) for part in self.subsample_mi])))
+        return float(standard_error(np.array([_finite_mean(part) for part in self.subsample_mi])))
 
     @property
     def pair_se(self) -> NDArray[np.float64] | None:
@@ -63,7 +63,7 @@ class PairwiseInformation:
 
         The variance of an estimate of M samples is that of a part of M / n of them, over n (Holmes and Nemenman 2019).
         """
-        return None if self.subsample_mi is None else _standard_error(self.subsample_mi)
+        return None if self.subsample_mi is None else standard_error(self.subsample_mi)
 
     @property
     def pair_corrected(self) -> NDArray[np.float64] | None:
@@ -130,8 +130,3 @@ class PairwiseInformation:
 def _finite_mean(values: NDArray[np.float64]) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")
-
-
-def _standard_error(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of an estimate of all samples, from estimates of len(parts) disjoint parts of them."""
-    return parts.std(axis=0, ddof=1) / np.sqrt(len(parts))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
+from wndcheck.estimators.resampling import disjoint_parts, standard_error
 from wndcheck.estimators.samples import check_choice, check_integer, check_number
 from wndcheck.modules.results import DependentPair, LayerScore
 from wndcheck.seeds import derived_seed
@@ -72,8 +73,7 @@ def layer_score(name: str, rows: NDArray[Any], rows_per_sample: int, how: Scorin
     common |= {"device": how.device, "n_jobs": how.n_jobs}
     whole = pairwise_mi(rows, **common, n_shuffles=how.shuffles(len(pairs)))
     parts = [
-        pairwise_mi(rows[part], **common, n_shuffles=PART_SHUFFLES)
-        for part in disjoint_parts(samples, rows_per_sample, how)
+        pairwise_mi(rows[part], **common, n_shuffles=PART_SHUFFLES) for part in parts_of(samples, rows_per_sample, how)
     ]
     found = whole.dependent(how.rate)
     known = np.isfinite(whole.pair_mi)
@@ -87,9 +87,9 @@ def layer_score(name: str, rows: NDArray[Any], rows_per_sample: int, how: Scorin
         estimator=estimated["estimator"],
         jitter=estimated["jitter"],
         score=whole.score,
-        score_se=standard_error([part.score for part in parts]),
+        score_se=error_of([part.score for part in parts]),
         corrected=float(whole.corrected_score or 0.0) if known.any() else float("nan"),
-        corrected_se=standard_error([part.corrected_score for part in parts]),
+        corrected_se=error_of([part.corrected_score for part in parts]),
         parts=len(parts),
         entropy=density_entropy(look),
         dependent=float(found[known].mean()) if known.any() else float("nan"),
@@ -124,18 +124,15 @@ def sampled_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.stack([first, places - starts[first] + first + 1], axis=1)
 
 
-def disjoint_parts(samples: int, together: int, how: Scoring) -> NDArray[np.int64]:
+def parts_of(samples: int, together: int, how: Scoring) -> NDArray[np.int64]:
     """Rows of disjoint parts of the samples, (parts, rows of a part); all rows of a sample go to one part."""
-    rng = np.random.default_rng(derived_seed("parts", how.random_state))
-    size = samples // how.n_parts
-    kept = rng.permutation(samples)[: how.n_parts * size].reshape(how.n_parts, size)
+    kept = np.stack(disjoint_parts(samples, how.n_parts, how.random_state))
     return (kept[:, :, None] * together + np.arange(together)).reshape(how.n_parts, -1)
 
 
-def standard_error(of_parts: list[float | None]) -> float:
-    """Of an estimate of all samples, from those of equal disjoint parts (Holmes and Nemenman 2019)."""
-    values = np.array(of_parts, dtype=float)
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
+def error_of(of_parts: list[float | None]) -> float:
+    """The standard error; NaN if a part has no estimate."""
+    return float(standard_error(np.array(of_parts, dtype=float)))
 
 
 def most_dependent(found: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from wndcheck import dependence_score, pairwise_mi
 from wndcheck.modules import Activations, scoring
-from wndcheck.modules.measuring import Scoring, disjoint_parts, sampled_pairs
+from wndcheck.modules.measuring import Scoring, parts_of, sampled_pairs
 
 FEW = {"n_shuffles": 20, "n_parts": 5}
 
@@ -41,7 +41,7 @@ def test_it_is_what_pairwise_mi_says() -> None:
     assert layer.entropy == pytest.approx(direct.entropy.mean(), abs=1e-12)
     assert layer.dependent == direct.dependent().mean()
     assert (layer.neurons, layer.rows, layer.pairs_estimated, layer.pairs_possible) == (8, 1000, 28, 28)
-    parts = disjoint_parts(1000, 1, Scoring(n_parts=5))
+    parts = parts_of(1000, 1, Scoring(n_parts=5))
     of_parts = [pairwise_mi(z[part], null="shuffle", n_shuffles=4).corrected_score for part in parts]
     assert layer.corrected_se == pytest.approx(np.std(of_parts, ddof=1) / np.sqrt(5))
 
@@ -92,7 +92,7 @@ def test_pairs_are_sampled_all_alike() -> None:
 
 
 def test_rows_of_a_sample_go_to_one_part() -> None:
-    parts = disjoint_parts(40, 3, Scoring(n_parts=4))
+    parts = parts_of(40, 3, Scoring(n_parts=4))
     assert parts.shape == (4, 30)
     samples = [set((part // 3).tolist()) for part in parts]
     assert [len(some) for some in samples] == [10] * 4
