@@ -11,10 +11,10 @@ Controls: activations shuffled apart must show no difference; nets that share mo
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
-from wndcheck.profiles import HIDDEN_LAYERS
-from wndcheck.statistics import within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.profiles import HIDDEN_LAYERS
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import within
 
 
 def cells(profile, base_seed):

@@ -10,9 +10,9 @@ Control: nets whose weights have grown by less than a hundredth have hardly move
 
 import pytest
 
-from wndcheck.rules import entropy_moved
-from wndcheck.statistics import at_least, slope_per_doubling
-from wndcheck.verdicts import Check, Claim
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.rules import entropy_moved
+from wndcheck.verdicts.statistics import at_least, slope_per_doubling
 
 
 def cells(profile, base_seed):

@@ -11,9 +11,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from wndcheck.simulations import entropy_errors
-from wndcheck.statistics import within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.simulations import entropy_errors
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import within
 
 CLAIM = Claim(
     "entropy-against-k",

@@ -15,10 +15,17 @@ rises with the width, must correlate with the width, and against it with the ord
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
-from wndcheck.profiles import ACTIVATIONS
-from wndcheck.statistics import at_least, at_most, largest_contrast, rank_correlations, slope_per_doubling, within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.profiles import ACTIVATIONS
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import (
+    at_least,
+    at_most,
+    largest_contrast,
+    rank_correlations,
+    slope_per_doubling,
+    within,
+)
 
 
 def cells(profile, base_seed):

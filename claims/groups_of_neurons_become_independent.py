@@ -10,10 +10,10 @@ bottleneck between any two layers must not come out independent.
 
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
-from wndcheck.records import GROUP_SIZES
-from wndcheck.statistics import at_most, slope_per_doubling
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.records import GROUP_SIZES
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 
 
 def cells(profile, base_seed):

@@ -8,9 +8,9 @@ Control: a correlation of .3 (.047 nats) must be told from independence.
 
 import pytest
 
-from wndcheck.simulations import information_estimates
-from wndcheck.statistics import within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.simulations import information_estimates
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import within
 
 CLAIM = Claim("estimator-null", "§4", "The 3H estimate of independent Gaussians, M=1000, is 0.012 ± 0.042")
 pytestmark = pytest.mark.claim(CLAIM)

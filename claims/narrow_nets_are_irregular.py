@@ -10,10 +10,10 @@ Control: the same nets, with half a nat added to the ι of every second wide net
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
-from wndcheck.profiles import NARROW
-from wndcheck.statistics import at_least
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.profiles import NARROW
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import at_least
 
 
 def cells(profile, base_seed):

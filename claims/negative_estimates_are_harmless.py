@@ -15,11 +15,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import over
-from wndcheck.records import PAIR_QUANTILES
-from wndcheck.simulations import information_estimates
-from wndcheck.statistics import at_least, at_most
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.records import PAIR_QUANTILES
+from wndcheck.experiment.simulations import information_estimates
+from wndcheck.pytest_plugin.parametrized import over
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import at_least, at_most
 
 
 def cells(profile, base_seed):

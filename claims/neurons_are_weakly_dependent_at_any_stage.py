@@ -11,10 +11,10 @@ found; nets whose layers share a direction, more so the wider they are, must hav
 
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer, over
-from wndcheck.rules import weak_dependence
-from wndcheck.statistics import slope_per_doubling
-from wndcheck.verdicts import Claim
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over
+from wndcheck.verdicts.checks import Claim
+from wndcheck.verdicts.rules import weak_dependence
+from wndcheck.verdicts.statistics import slope_per_doubling
 
 
 def cells(profile, base_seed):

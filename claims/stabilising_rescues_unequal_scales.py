@@ -11,9 +11,9 @@ Control: between equal scales there is nothing to rescue, so the vanilla check m
 import numpy as np
 import pytest
 
-from wndcheck.simulations import gaussian_information, information_estimates
-from wndcheck.statistics import at_most, within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.simulations import gaussian_information, information_estimates
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import at_most, within
 
 CLAIM = Claim(
     "stabilisation",

@@ -11,10 +11,10 @@ Control: |z| in place of tanh(z) forgets the sign, which is no reparametrisation
 
 import pytest
 
-from wndcheck.plugin.parametrized import every_hidden_layer, over_widths
-from wndcheck.profiles import NARROW, Profile
-from wndcheck.statistics import within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.profiles import NARROW, Profile
+from wndcheck.pytest_plugin.parametrized import every_hidden_layer, over_widths
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import within
 
 
 def cells(profile, base_seed):

@@ -13,10 +13,10 @@ Controls: the same activations shuffled apart must be supported; planted depende
 
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
-from wndcheck.rules import INDEPENDENT
-from wndcheck.statistics import at_most, within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.rules import INDEPENDENT
+from wndcheck.verdicts.statistics import at_most, within
 
 
 def cells(profile, base_seed):

@@ -16,11 +16,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer, over
-from wndcheck.rules import INDEPENDENT
-from wndcheck.simulations import negentropies
-from wndcheck.statistics import at_most, slope_per_doubling
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.simulations import negentropies
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.rules import INDEPENDENT
+from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 
 
 def cells(profile, base_seed):

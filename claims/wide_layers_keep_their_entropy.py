@@ -16,10 +16,10 @@ from itertools import chain
 
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, every_hidden_layer
-from wndcheck.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved
-from wndcheck.statistics import at_most, slope_per_doubling
-from wndcheck.verdicts import Check, Claim
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved
+from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 
 
 def cells(profile, base_seed):

@@ -11,10 +11,10 @@ Controls: the same nets before training must fall short of the paper's numbers, 
 import numpy as np
 import pytest
 
-from wndcheck.plugin.parametrized import every_activation, over_widths
-from wndcheck.profiles import NARROW, Profile
-from wndcheck.statistics import at_least, within
-from wndcheck.verdicts import Check, Claim
+from wndcheck.experiment.profiles import NARROW, Profile
+from wndcheck.pytest_plugin.parametrized import every_activation, over_widths
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import at_least, within
 
 CLAIM = Claim(
     "accuracy", "§4", "Nets wider than 20 reach the paper's accuracies; narrower do worse", Profile.trained_cells

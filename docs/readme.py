@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from wndcheck import plugin
+from wndcheck import pytest_plugin as plugin
+from wndcheck.authoring.documents import read_document
+from wndcheck.authoring.runs import restored_document
 from wndcheck.cli import main as cli
-from wndcheck.reliability.documents import read_document
-from wndcheck.reliability.runs import restored_document
 from wndcheck.report.page.elements import Markup, joined, tag
 from wndcheck.report.page.shell import text_of
 from wndcheck.report.page.words import SYMBOLS, counts, our_number, papers_number

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wndcheck import datasets, dependence_score
-from wndcheck.modules import NetworkScore
+from wndcheck.inspect import NetworkScore
 
 
 def make_net(width: int = 100) -> nn.Module:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from wndcheck import datasets, dependence_score
-from wndcheck.modules import NetworkScore
+from wndcheck.inspect import NetworkScore
 
 
 class Reader(nn.Module):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         normalize_mi,
         pairwise_mi,
     )
-    from wndcheck.modules.probing import probe
-    from wndcheck.modules.scoring import dependence_score
+    from wndcheck.inspect.probing import probe
+    from wndcheck.inspect.scoring import dependence_score
 
 __all__ = [
     "PairwiseInformation",
@@ -28,7 +28,7 @@ __all__ = [
     "pairwise_mi",
     "probe",
 ]
-_HOMES = {"dependence_score": "wndcheck.modules.scoring", "probe": "wndcheck.modules.probing"}
+_HOMES = {"dependence_score": "wndcheck.inspect.scoring", "probe": "wndcheck.inspect.probing"}
 
 
 def __getattr__(name: str) -> Any:

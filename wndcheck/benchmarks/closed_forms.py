@@ -12,7 +12,7 @@ from scipy.integrate import dblquad, quad
 from scipy.special import digamma
 from scipy.stats import norm
 
-from wndcheck.simulations import gaussian_entropy, gaussian_information
+from wndcheck.experiment.simulations import gaussian_entropy, gaussian_information
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], tuple[NDArray[np.float64], ...]]
 

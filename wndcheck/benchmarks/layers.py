@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from wndcheck.estimators import knn_entropy
-from wndcheck.estimators.neighbours import reference
+from wndcheck.estimators.kernels import reference
 
 LAWS = {
     "normal": np.random.Generator.standard_normal,

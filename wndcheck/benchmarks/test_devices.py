@@ -13,7 +13,7 @@ import pytest
 
 from wndcheck.devices import visible_gpus
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.neighbours import cpu
+from wndcheck.estimators.kernels import cpu
 from wndcheck.estimators.samples import all_pairs
 
 from .layers import layer, rows
@@ -99,4 +99,4 @@ def test_counts_of_all_pairs_of_300_neurons(benchmark, device, estimator):
 def kernel_of(device: str):
     if device == "cuda":
         pytest.importorskip("triton", reason="no Triton: the CUDA kernels are written in it")
-    return import_module(f"wndcheck.estimators.neighbours.{device}")
+    return import_module(f"wndcheck.estimators.kernels.{device}")

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.neighbours import cpu
+from wndcheck.estimators.kernels import cpu
 from wndcheck.estimators.samples import all_pairs
 
 from .layers import LAWS, layer, rows

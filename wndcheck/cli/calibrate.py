@@ -12,9 +12,9 @@ import click
 from wndcheck.cli.words import CLAIMS, DATA, PROFILE, STORE, complain, here, say
 
 if TYPE_CHECKING:
-    from wndcheck.reliability.calibration import Calibration
-    from wndcheck.reliability.reading import VerdictFile
-    from wndcheck.reliability.seeding import Series
+    from wndcheck.authoring.calibration import Calibration
+    from wndcheck.authoring.reading import VerdictFile
+    from wndcheck.authoring.seeding import Series
 
 
 @click.command(short_help="Verdicts of a profile under many base seeds.")
@@ -61,9 +61,9 @@ def calibrate(
     """
     from filelock import FileLock, Timeout
 
-    from wndcheck.reliability.seeding import Series
-    from wndcheck.storage.store import store_root
-    from wndcheck.sweep.processes import termination_as_interruption
+    from wndcheck.authoring.seeding import Series
+    from wndcheck.store.measurements import store_root
+    from wndcheck.store.processes import termination_as_interruption
 
     work = work or store_root(root) / "calibration" / profile
     series = Series(claims_folder, profile, work.expanduser(), root, data, workers)
@@ -90,8 +90,8 @@ def calibrate(
 
 def check(series: Series) -> None:
     """Make the folder of the runs. ValueError or OSError, with what to type instead, for what cannot be run."""
-    from wndcheck.expectations import FILE
-    from wndcheck.profiles import named
+    from wndcheck.experiment.profiles import named
+    from wndcheck.verdicts.expectations import FILE
 
     named(series.profile)
     if not (series.claims / FILE).is_file():
@@ -108,7 +108,7 @@ def check(series: Series) -> None:
 
 def carried_out(series: Series, seeds: range, again: bool) -> Calibration:
     """Run what is not kept, and read it all; a line a seed."""
-    from wndcheck.reliability.calibration import Calibration
+    from wndcheck.authoring.calibration import Calibration
 
     runs: list[VerdictFile] = []
     failed: dict[int, str] = {}
@@ -135,7 +135,7 @@ def carried_out(series: Series, seeds: range, again: bool) -> Calibration:
 
 def verdicts(run: VerdictFile) -> str:
     """``24 claims: 9 supported, 14 inconclusive, 1 refuted``."""
-    from wndcheck.reliability.repeats import OUTCOMES
+    from wndcheck.authoring.repeats import OUTCOMES
 
     counts = Counter(claim.verdict for claim in run.claims.values())
     told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
@@ -144,8 +144,8 @@ def verdicts(run: VerdictFile) -> str:
 
 def written(calibration: Calibration, series: Series, folder: Path) -> int:
     """Write the tables and say what they come to; the exit status."""
-    from wndcheck.reliability import tables
-    from wndcheck.reliability.calibration import facts
+    from wndcheck.authoring import tables
+    from wndcheck.authoring.calibration import facts
     from wndcheck.report.files import encoded, write_atomically
 
     if not calibration.runs:

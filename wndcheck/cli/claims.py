@@ -29,9 +29,9 @@ def claims(context: click.Context, folder: Path, statements: bool, form: str | N
     Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on
     standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module of it does not import.
     """
-    from wndcheck.matrix import gaps, rows
-    from wndcheck.matrix.modules import MatrixError, claim_modules
-    from wndcheck.matrix.statements import FILE, read
+    from wndcheck.verdicts.coverage import gaps, rows
+    from wndcheck.verdicts.coverage.modules import MatrixError, claim_modules
+    from wndcheck.verdicts.coverage.statements import FILE, read
 
     try:
         modules = claim_modules(folder)

@@ -11,7 +11,7 @@ from wndcheck.cli.tables import print_table
 from wndcheck.cli.words import complain, here
 
 if TYPE_CHECKING:
-    from wndcheck.reliability.comparison_tables import Table
+    from wndcheck.authoring.comparison_tables import Table
 
 MOST = 20  # rows of a table, without --all
 
@@ -32,8 +32,8 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
     Exit status: 0 if every claim has the same verdict in both and no check's intervals lie apart; 1 if not, or if the
     file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no verdicts.json.
     """
-    from wndcheck.reliability import comparison_tables
-    from wndcheck.reliability.comparing import read_sides
+    from wndcheck.authoring import comparison_tables
+    from wndcheck.authoring.comparing import read_sides
     from wndcheck.report.step_summary import append
 
     try:

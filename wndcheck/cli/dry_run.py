@@ -11,15 +11,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wndcheck.cells import Cell
 from wndcheck.cli.outstanding import Outstanding
 from wndcheck.cli.words import say
-from wndcheck.costs import stack_bytes, training_flops
-from wndcheck.sweep.progress import spelled
-from wndcheck.sweep.workers import one_thread_each, own_device
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.costs import stack_bytes, training_flops
+from wndcheck.store.progress import spelled
+from wndcheck.store.workers import one_thread_each, own_device
 
 if TYPE_CHECKING:
-    from wndcheck.sweep.calibration import Calibration
+    from wndcheck.store.timing import Calibration
 
 LOG_WIDTH = 100  # columns where the output is no terminal
 
@@ -60,7 +60,7 @@ def timed(plan: Outstanding) -> Calibration:
     """What this machine takes, with the threads that a worker will have."""
     if plan.workers > 1:
         one_thread_each()
-    from wndcheck.sweep.calibration import calibrated
+    from wndcheck.store.timing import calibrated
 
     device = own_device(plan.device)
     say(f"wndcheck: timing a few steps and estimates on {device}")

@@ -25,10 +25,10 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
     Exit status: 0; 1 if a check is supported by one run and refuted by another, which is named on standard error (no
     file is written then), or if the file cannot be written; 2 if the command line is wrong or a run cannot be used.
     """
-    from wndcheck.expectations import FILE, ExpectationError
-    from wndcheck.reliability.proposals import proposed
-    from wndcheck.reliability.runs import RunError, read_run
+    from wndcheck.authoring.proposals import proposed
+    from wndcheck.authoring.runs import RunError, read_run
     from wndcheck.report.files import encoded, write_atomically
+    from wndcheck.verdicts.expectations import FILE, ExpectationError
 
     path = claims_folder / FILE
     if not path.is_file():

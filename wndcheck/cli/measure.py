@@ -76,7 +76,7 @@ def measure(
 
 
 def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
-    from wndcheck.sweep import journal
+    from wndcheck.store import journal
 
     path = log.expanduser() if log else plan.store.root / journal.FILE
     try:
@@ -89,7 +89,7 @@ def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
 def carried_out(plan: Outstanding, journal: Path, data: Path | None) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
-    from wndcheck.sweep.processes import Task, alone, termination_as_interruption, together
+    from wndcheck.store.processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root)

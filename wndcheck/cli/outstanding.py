@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from wndcheck.cells import Cell
 from wndcheck.devices import resolve
-from wndcheck.profiles import named
-from wndcheck.storage.store import Store
-from wndcheck.sweep.selection import selected
-from wndcheck.sweep.workers import automatic_workers
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.profiles import named
+from wndcheck.store.measurements import Store
+from wndcheck.store.selection import selected
+from wndcheck.store.workers import automatic_workers
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from wndcheck.cli.tables import print_table
 from wndcheck.cli.words import CLAIMS, STORE, here
 
 if TYPE_CHECKING:
-    from wndcheck.reliability.planning import Line
+    from wndcheck.authoring.planning import Line
 
 HEAD = ("claim", "check", "estimate ± sd", "claimed", "n", "supported", "refuted", "inconclusive", "worst", "for 90 %")
 HEAD += ("minutes",)
@@ -53,10 +53,10 @@ def plan(
 
     Exit status: 0; 2 if the command line is wrong, or there is no verdicts.json to read.
     """
-    from wndcheck.reliability import planning
-    from wndcheck.reliability.minutes import Costs
-    from wndcheck.storage.store import Store
-    from wndcheck.sweep.workers import automatic_workers
+    from wndcheck.authoring import planning
+    from wndcheck.authoring.minutes import Costs
+    from wndcheck.store.measurements import Store
+    from wndcheck.store.workers import automatic_workers
 
     try:
         read = planning.read_runs(runs or (Path("reports/latest"),))
@@ -82,7 +82,7 @@ def unhelped(found: Sequence[Line]) -> str:
 
 
 def basis(profile: str, seeds: Sequence[int], workers: int) -> str:
-    from wndcheck.reliability.words import seeds as spelled
+    from wndcheck.authoring.words import seeds as spelled
 
     shared = f"{workers} workers" if workers > 1 else "one worker"
     runs = f"base seed{'s' * (len(seeds) > 1)} {spelled(list(seeds))}"
@@ -95,7 +95,7 @@ def show(found: Sequence[Line], rests_on: str) -> None:
 
 
 def row(line: Line) -> list[str]:
-    from wndcheck.reliability.words import NOTHING, needed, percent, value
+    from wndcheck.authoring.words import NOTHING, needed, percent, value
 
     each, known = line.repeats, line.repeats.reliability
     names = [each.claim, each.check, f"{value(known.mean)} ± {value(known.sd)}"]

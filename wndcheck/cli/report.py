@@ -26,8 +26,8 @@ def report(folder: Path, root: Path | None, claims_folder: Path) -> None:
     Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, there is no verdicts.json to read,
     or a figure beside it is no SVG.
     """
-    from wndcheck.reliability.documents import read_document
-    from wndcheck.reliability.runs import restored_document
+    from wndcheck.authoring.documents import read_document
+    from wndcheck.authoring.runs import restored_document
     from wndcheck.report import write_page
 
     try:
@@ -47,7 +47,7 @@ def report(folder: Path, root: Path | None, claims_folder: Path) -> None:
 
 def add_claims_words(document: dict[str, Any], folder: Path) -> None:
     """What claims say of themselves, for a run that has not noted it."""
-    from wndcheck.matrix.modules import MatrixError, claim_modules
+    from wndcheck.verdicts.coverage.modules import MatrixError, claim_modules
 
     if not folder.is_dir() or all("about" in claim for claim in document["claims"]):
         return
@@ -64,9 +64,9 @@ def add_claims_words(document: dict[str, Any], folder: Path) -> None:
 
 def stored(document: dict[str, Any], root: Path | None) -> Measured:
     """What the store has of the run's nets: nothing where it is not there, or the profile is none of this version's."""
-    from wndcheck.profiles import PROFILES
+    from wndcheck.experiment.profiles import PROFILES
     from wndcheck.report import Measured, gathered
-    from wndcheck.storage.store import Store
+    from wndcheck.store.measurements import Store
 
     store = Store(root, say, make=False)
     if not store.root.is_dir() or document["profile"] not in PROFILES:

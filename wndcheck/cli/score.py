@@ -13,7 +13,7 @@ from wndcheck.cli.tables import print_table, width
 from wndcheck.cli.words import complain, say
 
 if TYPE_CHECKING:
-    from wndcheck.modules import NetworkScore, NetworkVerdict
+    from wndcheck.inspect import NetworkScore, NetworkVerdict
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -83,7 +83,7 @@ def score(
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
     """
-    from wndcheck.modules.verdicts import THRESHOLD, weakly_dependent
+    from wndcheck.inspect.verdicts import THRESHOLD, weakly_dependent
 
     try:
         found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
@@ -156,8 +156,8 @@ def scores(
     import torch
 
     from wndcheck.devices import resolve
-    from wndcheck.modules import dependence_score
-    from wndcheck.modules.loading import inputs, network, with_state
+    from wndcheck.inspect import dependence_score
+    from wndcheck.inspect.loading import inputs, network, with_state
 
     place = resolve(device)
     x = inputs(data, allow_pickle=allow_pickle)
@@ -187,7 +187,7 @@ def scores(
 
 def show(found: NetworkVerdict) -> None:
     """Print a line a layer; on a narrow terminal, the columns that the verdict is about."""
-    from wndcheck.modules.results import HEADINGS, cells
+    from wndcheck.inspect.results import HEADINGS, cells
 
     head = (*HEADINGS[:-1], "verdict", HEADINGS[-1])
     rows: list[dict[str, str]] = [

@@ -25,8 +25,8 @@ def list_(context: click.Context, root: Path | None) -> None:
 
     Exit status: 0; 1 if a file is damaged, which is named on standard error; 2 if the command line is wrong.
     """
-    from wndcheck.storage.inventory import listed
-    from wndcheck.storage.store import Store
+    from wndcheck.store.inventory import listed
+    from wndcheck.store.measurements import Store
 
     status = 0
     for line, trusted in listed(Store(root, make=False)):
@@ -50,8 +50,8 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     Exit status: 0 if every file could be trusted; 1 if one could not, which is named on standard error and left alone,
     or if a cell could not be written; 2 if the command line is wrong or SOURCE is no store of this version's schema.
     """
-    from wndcheck.storage.merging import merge
-    from wndcheck.storage.store import Store
+    from wndcheck.store.measurements import Store
+    from wndcheck.store.merging import merge
 
     try:
         here_ = Store(root, say)

@@ -89,7 +89,7 @@ def positive(distances: NDArray[np.float64], k: int) -> NDArray[np.float64]:
 def _kth_distances(columns: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     if columns.shape[1] == 1:
         return _kth_distances_on_a_line(np.sort(columns.T, axis=1), k)[0]
-    from .neighbours import reference
+    from .kernels import reference
 
     return reference.kth_distances(columns, k=k)
 

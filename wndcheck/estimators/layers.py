@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .entropy import sorted_entropies
 from .formulas import ceiling, entropy_from_log_distance, information_from_digammas
-from .neighbours import mean_digammas, mean_log_distances
+from .kernels import mean_digammas, mean_log_distances
 from .samples import check_choice, check_integer, check_k, check_number
 from .scores import LARGEST_JITTER, LEAST_JITTER, flags, jittered, ordered, z_scores
 

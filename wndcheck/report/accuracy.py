@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from wndcheck.cells import Cell, Training
-from wndcheck.costs import training_images
 from wndcheck.datasets import specification_of
-from wndcheck.grids import Grid
-from wndcheck.profiles import NARROW
-from wndcheck.records import Measurement
+from wndcheck.experiment.cells import Cell, Training
+from wndcheck.experiment.costs import training_images
+from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.profiles import NARROW
+from wndcheck.experiment.records import Measurement
 from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.rows import accuracy_cell, count
 from wndcheck.report.series import csv_text, interval, number
-from wndcheck.statistics import Interval
+from wndcheck.verdicts.statistics import Interval
 
 TITLE = "Accuracy beside the paper's"
 FILE = "accuracy.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, inf, isfinite, isnan, log10
 
-from wndcheck.verdicts import Finding, Verdict
+from wndcheck.verdicts.checks import Finding, Verdict
 
 
 def deciding_check(checks: Sequence[Finding]) -> Finding | None:

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from wndcheck.experiment.simulations import gaussian_information
 from wndcheck.report.panels import strong
 from wndcheck.report.series import Figure, Line
 from wndcheck.report.style import ESTIMATOR_COLOURS
-from wndcheck.simulations import gaussian_information
 
 AXIS_LABELS = {"k": "neighbours k", "m": "samples M", "rho": "correlation ρ"}
 

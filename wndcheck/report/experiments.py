@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from wndcheck.experiment.simulations import gaussian_entropy, gaussian_information
 from wndcheck.report.series import Figure, Line
-from wndcheck.simulations import gaussian_entropy, gaussian_information
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
 
 
 def entropy_against(parameter: str, checks: Iterable[Finding], profile: str) -> Figure | None:

@@ -19,7 +19,7 @@ from wndcheck.report.nets import (
 from wndcheck.report.pairs import pairs_figure
 from wndcheck.report.readings import readings_section
 from wndcheck.report.scatter import AnyFigure, lemma_figure
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
 
 TITLES = (accuracy.TITLE, readings.TITLE, sensitivity.TITLE)
 STEMS = (

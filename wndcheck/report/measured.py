@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from wndcheck.cells import Cell
-from wndcheck.grids import Grid
-from wndcheck.profiles import ACTIVATIONS, Profile
-from wndcheck.records import Measurement
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.profiles import ACTIVATIONS, Profile
+from wndcheck.experiment.records import Measurement
 
 
 @dataclass(frozen=True)

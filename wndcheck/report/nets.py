@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from wndcheck.grids import Grid
-from wndcheck.records import SAME_IMAGE
+from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.records import SAME_IMAGE
 from wndcheck.report.series import Figure, Line
 
 FORMS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}

@@ -7,11 +7,11 @@ from statistics import NormalDist
 
 import numpy as np
 
-from wndcheck.grids import Grid
-from wndcheck.records import PAIR_QUANTILES
+from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.records import PAIR_QUANTILES
 from wndcheck.report.nets import grid_caption
 from wndcheck.report.series import Band, Figure, Line
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
 
 PAPERS_NULL = (0.012, 0.042)  # §4: mean and standard deviation for independent Gaussians, M = 1000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import log2
 
-from wndcheck.cells import Cell
-from wndcheck.grids import Grid
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.grids import Grid
 from wndcheck.report.accuracy import recipe
 from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.nets import DATA_READING, FORMS, has

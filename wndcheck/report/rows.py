@@ -7,10 +7,10 @@ from math import isfinite
 
 import numpy as np
 
-from wndcheck.records import Measurement
+from wndcheck.experiment.records import Measurement
 from wndcheck.report.deciding import interval_text
 from wndcheck.report.series import interval
-from wndcheck.statistics import Interval
+from wndcheck.verdicts.statistics import Interval
 
 
 def layer_head(layers: int) -> list[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wndcheck.grids import Grid
+from wndcheck.experiment.grids import Grid
 from wndcheck.report.nets import grid_caption, stages
 from wndcheck.report.series import Figure, csv_text, number
-from wndcheck.sentences import grouped
+from wndcheck.verdicts.sentences import grouped
 
 MOST = 2000  # points that are drawn one by one; beyond, each is the mean over the nets of a width
 HEAD = ("activation", "width", "epochs", "layer", "seed", "entropy_change", "score_change")

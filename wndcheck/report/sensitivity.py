@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wndcheck.records import Measurement
+from wndcheck.experiment.records import Measurement
 from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.rows import accuracy_cell, count, known, layer_cells, layer_head
 from wndcheck.report.series import csv_text, interval, number, numbers

@@ -10,7 +10,7 @@ from math import isfinite, nan
 
 import numpy as np
 
-from wndcheck.statistics import Interval, mean_interval
+from wndcheck.verdicts.statistics import Interval, mean_interval
 
 CONFIDENCE = 0.99
 

@@ -8,7 +8,7 @@ from typing import Any
 from wndcheck.report.deciding import deciding_check, format_interval
 from wndcheck.report.markdown import Section, escaped, table
 from wndcheck.report.scatter import AnyFigure
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
 
 
 def summary(document: dict[str, Any], figures: Sequence[AnyFigure] = (), sections: Sequence[Section] = ()) -> str:

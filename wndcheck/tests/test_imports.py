@@ -12,10 +12,11 @@ for module in sys.argv[1:]:
         print(module, *sorted(heavy))
         break
 """
-LIGHT = ("cells", "profiles", "records", "grids", "statistics", "verdicts", "devices", "plugin", "costs")
-LIGHT += ("storage.store", "storage.inventory", "storage.merging", "sweep.filling", "sweep.processes", "sweep.workers")
-LIGHT += ("networks.architectures", "report", "report.page", "cli.outstanding", "cli.dry_run", "modules")
-LIGHT += ("reliability.comparing", "reliability.planning", "reliability.seeding", "reliability.tables")
+LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "experiment.grids", "experiment.costs")
+LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.architectures")
+LIGHT += ("store.measurements", "store.inventory", "store.merging", "store.filling", "store.processes", "store.workers")
+LIGHT += ("report", "report.page", "cli.outstanding", "cli.dry_run", "inspect")
+LIGHT += ("authoring.comparing", "authoring.planning", "authoring.seeding", "authoring.tables")
 
 
 def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:
@@ -23,6 +24,6 @@ def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:
 
 
 def test_measuring_does() -> None:
-    assert finish(start_python(IMPORT, "wndcheck.measurement.measuring")).startswith(
-        "wndcheck.measurement.measuring torch"
+    assert finish(start_python(IMPORT, "wndcheck.experiment.measurement.measuring")).startswith(
+        "wndcheck.experiment.measurement.measuring torch"
     )

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import wndcheck
-from wndcheck.cells import Cell, Probe, Training
 from wndcheck.datasets.catalogue import Arrays, Specification, digest
 from wndcheck.datasets.layout import MNIST_IDX
-from wndcheck.records import SAME_IMAGE, Measurement, record_shapes
+from wndcheck.experiment.cells import Cell, Probe, Training
+from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
 TINY = Arrays(

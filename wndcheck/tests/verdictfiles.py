@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from wndcheck.plugin.ledger import ClaimEntry
+from wndcheck.pytest_plugin.ledger import ClaimEntry
 from wndcheck.report.files import strict_json
-from wndcheck.verdicts import Check, Finding, decide
+from wndcheck.verdicts.checks import Check, Finding, decide
 
 
 def found(

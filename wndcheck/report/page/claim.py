@@ -13,8 +13,8 @@ from wndcheck.report.page.forest import drawing, scale_of
 from wndcheck.report.page.pictures import Picture
 from wndcheck.report.page.words import SYMBOLS, in_words
 from wndcheck.report.summary import findings, repeat_command
-from wndcheck.sentences import grouped
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
+from wndcheck.verdicts.sentences import grouped
 
 
 def badge(verdict: str) -> Markup:

@@ -8,7 +8,7 @@ from math import isfinite, isnan
 
 from wndcheck.report.deciding import format_interval, number_format
 from wndcheck.report.page.elements import Markup, tag
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
 
 WIDTH, HEIGHT, EDGE = 160, 16, 6  # EDGE: room at either side, where what goes on has its arrow
 SHAPES = {"supported": "circle", "refuted": "cross", "inconclusive": "ring"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
-from wndcheck.modules.results import LayerScore, number
-from wndcheck.modules.verdicts import LayerVerdict, NetworkVerdict
+from wndcheck.inspect.results import LayerScore, number
+from wndcheck.inspect.verdicts import LayerVerdict, NetworkVerdict
 from wndcheck.report.page.claim import badge
 from wndcheck.report.page.elements import Markup, facts, joined, slugs, table, tag
 from wndcheck.report.page.figure import whole
 from wndcheck.report.page.forest import drawing, scale_of
 from wndcheck.report.page.pictures import Picture
 from wndcheck.report.page.shell import fitting, shell
-from wndcheck.verdicts import Finding
+from wndcheck.verdicts.checks import Finding
 
 TITLE = "Dependence of a network's neurons"
 MOST_FLAGS = 50  # neurons named one by one

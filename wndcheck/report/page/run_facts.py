@@ -9,8 +9,8 @@ from wndcheck.report.page.claim import badge
 from wndcheck.report.page.elements import Markup, facts, joined, shown, table, tag
 from wndcheck.report.page.words import counts, in_words, our_number, papers_number
 from wndcheck.report.summary import RUN, findings
-from wndcheck.sentences import grouped
-from wndcheck.verdicts import Cause
+from wndcheck.verdicts.checks import Cause
+from wndcheck.verdicts.sentences import grouped
 
 
 def tally(claims: list[dict[str, Any]]) -> Markup:

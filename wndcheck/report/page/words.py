@@ -7,8 +7,8 @@ from typing import Any
 
 from wndcheck.report.deciding import deciding_check, format_interval
 from wndcheck.report.summary import findings
-from wndcheck.sentences import lying, short
-from wndcheck.verdicts import Finding, Verdict
+from wndcheck.verdicts.checks import Finding, Verdict
+from wndcheck.verdicts.sentences import lying, short
 
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not run": "–", "error": "!"}
 OPENINGS = {"supported": "Holds", "refuted": "Does not hold", "inconclusive": "Not decided"}

@@ -1,0 +1,136 @@
+"""How often `verdict_on` a `mean_interval` is right, wrong or silent for normal replicates; and how many are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite, isnan, nan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
+from wndcheck.verdicts.statistics import Interval, Region, t_quantile
+
+NODES = 256  # of the integral over the sample standard deviation; rates are then exact to about 1e-5
+POWER = 0.9
+MOST = 10_000  # nets; more than that is an answer, too
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The probabilities of the three verdicts."""
+
+    supported: float
+    refuted: float
+    inconclusive: float
+
+    def of(self, verdict: Verdict) -> float:
+        return {Verdict.SUPPORTED: self.supported, Verdict.REFUTED: self.refuted}.get(verdict, self.inconclusive)
+
+    @classmethod
+    def from_decided(cls, supported: float, refuted: float) -> Rates:
+        supported, refuted = min(supported, 1.0), min(refuted, 1.0)  # sums of weights overshoot by a rounding
+        return cls(supported, refuted, max(0.0, 1 - supported - refuted))
+
+
+SILENT = Rates(0.0, 0.0, 1.0)
+UNKNOWN = Rates(nan, nan, nan)
+
+
+def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
+    """The rates for n independent normal replicates of that mean and standard deviation.
+
+    The sample mean and the sample standard deviation s are independent; given s the rates are normal probabilities,
+    which are integrated over the distribution of s. ValueError for fewer than two replicates or an sd that is none.
+    """
+    if n < 2 or not isfinite(mean) or not sd >= 0 or not isfinite(sd):
+        raise ValueError(f"mean {mean}, sd {sd}, n {n}: expected finite numbers, sd >= 0 and n >= 2")
+    if sd == 0:
+        verdict = verdict_on(check, Interval(mean, mean, mean, n, 1 - check.alpha))
+        return Rates.from_decided(float(verdict is Verdict.SUPPORTED), float(verdict is Verdict.REFUTED))
+    scales, weights = scale_nodes(n - 1)
+    error = sd / sqrt(n)
+    half = t_quantile(1 - check.alpha, n) * scales  # of the interval, in units of the standard error
+    low, high = standardised(check.region, mean, error)
+    supported = between(low + half, high - half)
+    if check.contradiction:
+        against_low, against_high = standardised(check.contradiction, mean, error)
+        refuted = between(against_low + half, against_high - half)
+    else:
+        refuted = special.ndtr(low - half) + special.ndtr(-(high + half))
+    return Rates.from_decided(float(weights @ supported), float(weights @ refuted))
+
+
+def standardised(region: Region, mean: float, error: float) -> tuple[float, float]:
+    return (region.low - mean) / error, (region.high - mean) / error
+
+
+def between(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The standard normal's mass from low to high; none where they have changed places."""
+    return np.maximum(special.ndtr(high) - special.ndtr(low), 0)
+
+
+@lru_cache(maxsize=4096)
+def scale_nodes(degrees: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes and weights for integrals over s / σ = √(χ² / degrees): Gauss-Legendre over its probability."""
+    nodes, weights = legendre_nodes()
+    return np.sqrt(special.chdtri(degrees, 1 - nodes) / degrees), weights
+
+
+@lru_cache(maxsize=1)
+def legendre_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    return (nodes + 1) / 2, weights / 2
+
+
+def right_verdict(check: Check, truth: float) -> Verdict:
+    """The verdict that a mean known exactly deserves: inconclusive only between the region and its contradiction."""
+    if inside(check.region, truth):
+        return Verdict.SUPPORTED
+    refuted = check.contradiction is None or inside(check.contradiction, truth)
+    return Verdict.REFUTED if refuted else Verdict.INCONCLUSIVE
+
+
+def inside(region: Region, value: float) -> bool:
+    return region.low <= value <= region.high
+
+
+def borders(check: Check) -> tuple[float, ...]:
+    """The finite borders of the claim's region."""
+    return tuple(border for border in (check.region.low, check.region.high) if isfinite(border))
+
+
+def wrong_rate(check: Check, rates: Rates, truth: float) -> float:
+    """The probability of `refuted` where the true mean lies inside the region, or `supported` where it does not."""
+    return rates.refuted if inside(check.region, truth) else rates.supported
+
+
+def worst_rate(rates_on_borders: Iterable[Rates]) -> float:
+    """The wrong-verdict rate where it is greatest: a hair's breadth to either side of a border of the region."""
+    return max(max(rates.supported, rates.refuted) for rates in rates_on_borders)
+
+
+def nets_needed(check: Check, mean: float, sd: float, power: float = POWER, most: int = MOST) -> int | None:
+    """The fewest replicates, at least `FEWEST`, that give the right verdict with this probability.
+
+    None where more than `most` are needed; on a border no number is enough. ValueError as `normal_rates`.
+    """
+    if not 0 < power < 1:
+        raise ValueError(f"power {power}: expected a number between 0 and 1")
+    verdict = right_verdict(check, mean)
+
+    def enough(n: int) -> bool:
+        return normal_rates(check, mean, sd, n).of(verdict) >= power
+
+    if verdict is Verdict.INCONCLUSIVE or isnan(mean) or not enough(most):
+        return None
+    low, high = FEWEST - 1, FEWEST  # the fewest lie in (low, high]
+    while not enough(high):
+        low, high = high, min(2 * high, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -1,0 +1,105 @@
+"""What a cell costs: parameters, floating-point operations, memory. Counted, not measured; no torch here."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import ceil, comb, prod
+
+from wndcheck.datasets import specification_of
+from wndcheck.experiment.cells import Activation, Cell, Probe, Training
+from wndcheck.experiment.records import TRANSFORMED_NEURONS
+from wndcheck.nets.architectures import Convolution, convolutions, dense_sizes
+
+PAIR_FLOPS = 1.5e6  # one pair's estimate, in what the training does meanwhile on a CPU
+STEP_FLOPS = 2e7  # what starting a step takes, likewise
+
+
+def inputs(cell: Cell) -> int:
+    """How many values an image has."""
+    return prod(specification_of(cell.dataset).image_shape)
+
+
+def layer_sizes(cell: Cell) -> list[int]:
+    """Numbers from what enters the first dense layer to the logits."""
+    return dense_sizes(cell.architecture, inputs(cell), cell.width)
+
+
+def neurons(cell: Cell) -> list[int]:
+    """Number of neurons of every measured layer."""
+    return layer_sizes(cell)[1:]
+
+
+def parameters(cell: Cell) -> int:
+    """Of one net, biases included."""
+    sizes = layer_sizes(cell)
+    dense = sum((n + 1) * m for n, m in pairwise(sizes))
+    return dense + sum(layer.out * (9 * layer.channels + 1) for layer in _convolutions(cell))
+
+
+def activations(cell: Cell) -> int:
+    """Numbers that one net holds of one image, what the convolutions make of it included."""
+    return inputs(cell) + sum(layer_sizes(cell)) + sum(2 * layer.out * layer.pixels for layer in _convolutions(cell))
+
+
+def training_images(cell: Cell) -> int:
+    return sum(specification_of(cell.dataset).train_counts) - cell.unsaid.held_out
+
+
+def steps(cell: Cell) -> int:
+    """SGD steps from the first stage to the last."""
+    if not isinstance(cell.protocol, Training):
+        return 0
+    return cell.protocol.stages[-1] * ceil(training_images(cell) / cell.protocol.batch_size)
+
+
+def training_flops(cell: Cell) -> float:
+    """Multiplications and additions of training all nets: forward, and backward twice as much but for the inputs."""
+    if not isinstance(cell.protocol, Training):
+        return 0.0
+    products = [9 * layer.out * layer.channels * layer.pixels for layer in _convolutions(cell)]
+    products += [n * m for n, m in pairwise(layer_sizes(cell))]
+    image = 6 * sum(products) - 2 * products[0]
+    return len(cell.seeds) * cell.protocol.stages[-1] * training_images(cell) * float(image)
+
+
+def estimates(cell: Cell) -> int:
+    """How many estimates of a pair the cell takes, nulls and controls included."""
+    hidden, stages = neurons(cell)[:-1], len(cell.protocol.stages)
+    layers = stages * sum(layer_estimates(n, cell.probe) for n in neurons(cell))
+    layers += sum(transformed_estimates(n, cell.probe, cell.activation) for n in hidden)  # at the last stage
+    return (2 if cell.ensembles else 1) * cell.replicates * layers
+
+
+def layer_estimates(count: int, probe: Probe) -> int:
+    """The same of the pre-activations of one layer of `count` neurons at one stage."""
+    pairs = min(probe.most_pairs, comb(count, 2))
+    usable, few = min(count, probe.control_pairs + 1), max(1, probe.control_pairs // 4)
+    controls = min(probe.control_pairs, comb(usable, 2)) + min(probe.control_pairs, usable)
+    controls += 2 * min(few, usable) + min(few, usable - 1)
+    return 2 * (pairs + controls * bool(probe.control_pairs))
+
+
+def transformed_estimates(count: int, probe: Probe, activation: Activation) -> int:
+    """The same of post-activations: their information with a null and by KSG1, before and after."""
+    pairs = min(probe.transformed_pairs, comb(min(count, TRANSFORMED_NEURONS), 2))
+    return (8 if activation == "tanh" else 3) * pairs
+
+
+def stack_bytes(cell: Cell, members: int) -> float:
+    """Memory of `members` nets in training and at a stage: parameters, a batch, its order, and the probe.
+
+    Parameters count twice, for what libraries set aside; activations four times, for their gradients and copies.
+    """
+    probed = 1 if cell.ensembles else 10 * cell.probe.images_per_class
+    images = max(getattr(cell.protocol, "batch_size", 1), probed)
+    order = 16 * training_images(cell) if steps(cell) else 0
+    return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)
+
+
+def cost(cell: Cell) -> float:
+    """Rough work of a cell in multiplications, to put the longest first and to foretell the time left."""
+    return training_flops(cell) + STEP_FLOPS * steps(cell) + PAIR_FLOPS * estimates(cell)
+
+
+def _convolutions(cell: Cell) -> list[Convolution]:
+    return list(convolutions()) if cell.architecture == "convnet" else []

@@ -1,0 +1,99 @@
+"""Measurements of one activation over all widths, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wndcheck.experiment.cells import Cell, Violation
+from wndcheck.experiment.profiles import NARROW, Profile
+from wndcheck.experiment.records import Measurement
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Measurements that differ in their width alone, narrowest first, at one stage (the last, unless told)."""
+
+    measurements: tuple[Measurement, ...]
+    profile: Profile
+    stage: int = -1
+
+    @property
+    def widths(self) -> list[int]:
+        return [m.cell.width for m in self.measurements]
+
+    @property
+    def trained(self) -> np.ndarray:
+        """Which nets count as trained, (widths, S); nets that were never to be trained always do."""
+        return np.array([is_trained(m, self.profile) for m in self.measurements])
+
+    def raw(self, name: str) -> np.ndarray:
+        """A quantity of every net, trained or not: (widths, S, ...)."""
+        return np.stack([m[name][self.stage] for m in self.measurements])
+
+    def of(self, name: str, layer: int | None = None) -> np.ndarray:
+        """A quantity (see records.LAYER_QUANTITIES) of the trained nets, NaN for the others.
+
+        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does; ValueError for another.
+        """
+        values = np.where(self.trained[..., None], self.raw(name), np.nan)
+        if layer is None:
+            return values
+        if not 1 <= layer <= values.shape[-1]:
+            raise ValueError(f"layer {layer}: expected 1 to {values.shape[-1]}")
+        return values[:, :, layer - 1]
+
+    def of_pairs(self) -> np.ndarray:
+        """PAIR_QUANTILES of the trained nets' pairs, NaN for the others: (widths, S, layers, quantiles)."""
+        return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
+
+    def over_hidden_layers(self, name: str) -> np.ndarray:
+        """The mean of a quantity over the hidden layers of each trained net, NaN for the others: (widths, S)."""
+        return self.of(name)[..., :-1].mean(axis=-1)
+
+    def at(self, *widths: int) -> Grid:
+        """The same grid, of some widths; ValueError for one that it does not have."""
+        if missing := set(widths).difference(self.widths):
+            raise ValueError(f"width {min(missing)}: expected one of {', '.join(map(str, self.widths))}")
+        return Grid(tuple(m for m in self.measurements if m.cell.width in widths), self.profile, self.stage)
+
+    def from_width(self, least: int) -> Grid:
+        """The same grid, of the widths from `least` up."""
+        return self.at(*(width for width in self.widths if width >= least))
+
+    @property
+    def wide(self) -> Grid:
+        """The same grid from N = 20 up, which trends are over.
+
+        The paper calls narrower nets "usually worse" and less regular (§4, B); whole layers of them are dead or tied
+        and have no score, so that trends from there on would be over other widths with every seed.
+        """
+        return self.from_width(NARROW)
+
+    @property
+    def widest(self) -> Grid:
+        """The same grid, of its greatest width."""
+        return self.at(self.widths[-1])
+
+    @property
+    def untrained(self) -> dict[str, int]:
+        """How many nets there are and how many of them did not train, as `decide` takes them."""
+        return {"nets": int(self.trained.size), "untrained": int((~self.trained).sum())}
+
+
+def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
+    """Has each net, or ensemble, reached the profile's training accuracy by the last stage? (R,) bool.
+
+    A net that has diverged has not.
+    """
+    protocol = measurement.cell.protocol
+    if isinstance(protocol, Violation) or protocol.stages == (0,):
+        return np.ones(measurement.cell.replicates, dtype=bool)
+    return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= profile.trained_bar(measurement.cell)
+
+
+def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile, stage: int = -1) -> Grid:
+    """The grid of some cells; `measured` gives the measurement of one."""
+    return Grid(tuple(measured(cell) for cell in sorted(cells, key=lambda c: c.width)), profile, stage)

@@ -1,0 +1,185 @@
+"""The two readings of the paper's claims: what is random, the images alone, or the parameters too (theorem 1).
+
+A reading watches a stack at every stage and makes the cell's record of what it saw. A stack may hold some of the cell's
+nets only; what was seen of the parts is joined at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from wndcheck.devices import threads_beside
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.costs import neurons, steps
+from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
+from wndcheck.experiment.measurement.loading import Data
+from wndcheck.experiment.measurement.places import Place, layer_pairs, sampled_neurons
+from wndcheck.experiment.measurement.probing import accuracy, importance, pre_activations
+from wndcheck.experiment.measurement.spreading import spread
+from wndcheck.experiment.records import SAME_IMAGE, blank_record
+from wndcheck.nets.stacks import Stack
+from wndcheck.seeds import derived_seed
+
+Arrays = dict[str, np.ndarray]
+Doing = tuple[str, float]  # what is being done, and the share of it that is done
+MOST_DIVERGED = 0.05  # share of an ensemble's nets; without more of them it is another ensemble, and is not measured
+FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
+
+
+class DataReading:
+    """One net is a replicate, and its samples are the probe's images."""
+
+    def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
+        self.cell = replace(cell, seeds=tuple(seeds))
+        self.device = device
+        self.pairs = [layer_pairs(n, cell.probe.most_pairs, layer) for layer, n in enumerate(neurons(cell))]
+        self.ablated = [
+            sampled_neurons("ablated", n, cell.probe.ablated, layer) for layer, n in enumerate(neurons(cell)[:-1])
+        ]
+        self.seen = blank_record(self.cell)
+        for layer, (n, pairs) in enumerate(zip(neurons(cell), self.pairs, strict=True)):
+            for name, blank in unknown(n, len(pairs))._asdict().items():
+                self.seen[f"initial_{name}_{layer}"] = np.tile(blank, (len(seeds), *[1] * blank.ndim))
+
+    def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
+        """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
+        cell, row = self.cell, self.cell.protocol.stages.index(epoch)
+        if steps(cell):  # of a net that is never trained, accuracy says nothing and costs the most
+            self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
+            self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
+            self.seen["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
+        pieces = [
+            partial(self.measure, z[member], member, layer, epoch)
+            for layer, z in enumerate(pre_activations(stack, data.probe))
+            for member in range(len(cell.seeds))
+        ]
+        for share in spread(pieces, threads_beside(self.device)):
+            yield f"measuring stage {epoch}", share
+
+    def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
+        """Fill the places of one net's layer z (images, neurons) at a stage."""
+        row = self.cell.protocol.stages.index(epoch)
+        initial = Initial(*(self.seen[f"initial_{name}_{layer}"][member] for name in Initial._fields))
+        watched = watched_layer(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
+        numbers, first = summarised(watched, initial if row else None)
+        for name, value in numbers.items():
+            self.seen[name][row, member, layer] = value
+        for kept, value in zip(initial, first, strict=True):
+            kept[:] = value
+
+    @staticmethod
+    def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
+        """The cell's record, from what was seen of all parts of its stack."""
+        yield "measuring", 1.0
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in blank_record(cell)}
+
+
+class EnsembleReading:
+    """An ensemble is a replicate, and its samples are its nets: one image each, or the same image for all."""
+
+    def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
+        self.cell = cell
+        places = [cell.seeds.index(seed) for seed in (seeds[0], seeds[-1])]
+        self.part = slice(places[0], places[1] + 1)
+        stages = len(cell.protocol.stages)
+        self.seen: Arrays = {
+            f"{form}z_{layer}": np.full((stages, len(seeds), n), np.nan, dtype=np.float32)
+            for form in FORMS
+            for layer, n in enumerate(neurons(cell))
+        }
+        for name in ("accuracy", "validation_accuracy"):
+            self.seen[name] = np.full((stages, len(seeds)), np.nan)
+
+    def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
+        """Keep what every neuron of every net does on the net's images, and how well the net classifies.
+
+        Accuracies are taken on the probe, which is part of the training images, and on as many validation images.
+        """
+        row, some = self.cell.protocol.stages.index(epoch), len(data.probe)
+        yield f"measuring stage {epoch}", 0.0
+        if steps(self.cell):  # as in the data reading
+            self.seen["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
+            self.seen["validation_accuracy"][row] = accuracy(
+                stack, data.validation_images[:some], data.validation_labels[:some]
+            )
+        for form, shown in zip(FORMS, images_shown(self.cell), strict=True):
+            images = data.probe[shown[self.part]][:, None]
+            for layer, z in enumerate(pre_activations(stack, images)):
+                self.seen[f"{form}z_{layer}"][row] = z[:, 0]
+
+    @staticmethod
+    def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
+        """The cell's record: every ensemble's layers, measured with its nets as the samples."""
+        record, size = blank_record(cell), cell.nets_per_ensemble
+        seen = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+        pieces: list[Callable[[], None]] = []
+        for ensemble in range(cell.ensembles):
+            nets = slice(ensemble * size, (ensemble + 1) * size)
+            accuracies = {name: seen[name][:, nets] for name in ("accuracy", "validation_accuracy")}
+            diverged = ~np.isfinite(seen[f"z_{cell.layers - 1}"][:, nets]).all(axis=2)
+            if steps(cell):
+                diverged |= np.isnan(accuracies["accuracy"])
+            record["diverged"][:, ensemble] = diverged.mean(axis=1)
+            kept = ~diverged.any(axis=0)  # a diverged net is no sample at any stage
+            if kept.mean() < 1 - MOST_DIVERGED:
+                continue
+            for name, values in accuracies.items():
+                record[name][:, ensemble] = values[:, kept].mean(axis=1)
+            pieces += [
+                partial(
+                    measure_ensemble,
+                    cell,
+                    record,
+                    seen[f"{form}z_{layer}"][:, nets][:, kept],
+                    ensemble,
+                    layer,
+                    form,
+                    device,
+                )
+                for layer in range(cell.layers)
+                for form in FORMS
+            ]
+        for share in spread(pieces, threads_beside(device)):
+            yield "measuring ensembles", share
+        return record
+
+
+def measure_ensemble(
+    cell: Cell, record: Arrays, z: np.ndarray, ensemble: int, layer: int, form: str, device: str
+) -> None:
+    """Fill the places of one layer of an ensemble at all stages; z (stages, nets, neurons)."""
+    pairs, initial = layer_pairs(z.shape[2], cell.probe.most_pairs, layer), None
+    for row, epoch in enumerate(cell.protocol.stages):
+        watched = watched_layer(cell, z[row], pairs, ensemble_name(cell, ensemble) + form, layer, epoch, device)
+        numbers, initial = summarised(watched, initial)
+        for name, value in numbers.items():
+            record[form + name][row, ensemble, layer] = value
+
+
+def watched_layer(
+    cell: Cell, z: np.ndarray, pairs: np.ndarray, replicate: object, layer: int, epoch: int, device: str
+) -> Layer:
+    """One replicate's layer of the cell, as it is measured; z (samples, neurons)."""
+    activation = cell.activation if layer < cell.layers - 1 else None
+    is_last_stage = epoch == cell.protocol.stages[-1]
+    return Layer(z, pairs, Place(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
+
+
+def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the probe's images each net sees, (S,) each: another for every net of an ensemble, and one for all."""
+    images, size = 10 * cell.probe.images_per_class, cell.nets_per_ensemble
+    seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
+    draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
+    return np.concatenate([draw[:size] for draw in draws]), np.repeat([draw[0] for draw in draws], size)
+
+
+def ensemble_name(cell: Cell, ensemble: int) -> str:
+    return f"ensemble from {cell.seeds[ensemble * cell.nets_per_ensemble]}"
+
+
+def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
+    return EnsembleReading if cell.ensembles else DataReading

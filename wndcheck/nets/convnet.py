@@ -1,0 +1,80 @@
+"""The paper's convolutional net (appendix B): a variant of the all-convolutional net with two dense layers on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from wndcheck.experiment.cells import Activation
+from wndcheck.nets.architectures import IMAGE, LAYERS, convolutions, features
+from wndcheck.nets.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights
+from wndcheck.seeds import derived_seed
+
+
+class StackedConvNet(nn.Module):
+    """Five convolutions, two dense layers of `width` neurons and the logits, S members at once, ReLU throughout.
+
+    Members are the groups of grouped convolutions. The dense part is a `StackedMLP`, and it alone is measured.
+    """
+
+    def __init__(self, width: int, *, seeds: Sequence[int], activation: Activation, gain: float = 1.0) -> None:
+        super().__init__()
+        self.activation: Activation = activation
+        self.filters, self.shifts = nn.ParameterList(), nn.ParameterList()
+        generators = [torch.Generator().manual_seed(derived_seed(seed, "initial filters")) for seed in seeds]
+        for layer in convolutions():
+            sd = gain * GAIN[activation] / sqrt(9 * layer.channels)
+            self.filters.append(gaussian_weights((layer.out, layer.channels, 3, 3), sd, generators))
+            self.shifts.append(torch.zeros(len(seeds), layer.out))
+        self.dense = StackedMLP(
+            features(), width, seeds=seeds, activation=activation, layers=LAYERS["convnet"], gain=gain
+        )
+
+    @property
+    def members(self) -> int:
+        return self.dense.members
+
+    @property
+    def weights(self) -> nn.ParameterList:
+        """Of the dense layers."""
+        return self.dense.weights
+
+    @property
+    def widest(self) -> int:
+        """Numbers that the widest layer makes of an image."""
+        return max([self.dense.widest, *(layer.out * layer.pixels for layer in convolutions())])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (S, n, classes) of images (S, n, 3072), or of (n, 3072) shown to every member; channels last."""
+        return self.pre_activations(x)[-1]
+
+    def pre_activations(self, x: Tensor) -> list[Tensor]:
+        """z of the dense layers and the logits, each (S, n, neurons of the layer)."""
+        return self.dense.pre_activations(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the convolutions make of images (S, n, 3072) or (n, 3072): (S, n, features)."""
+        images = for_each_member(x, self.members)
+        members, n, _ = images.shape
+        height, width, channels = IMAGE
+        maps = images.reshape(members, n, height, width, channels).permute(1, 0, 4, 2, 3).flatten(1, 2)
+        for filters, shifts, layer in zip(self.filters, self.shifts, convolutions(), strict=True):
+            z = conv2d(maps, filters.flatten(0, 1), shifts.flatten(), stride=layer.stride, padding=1, groups=members)
+            maps = ACTIVATION[self.activation](z)
+        return maps.reshape(n, members, -1).transpose(0, 1)
+
+    def descend(self, x: Tensor, labels: Tensor, learning_rate: float) -> None:
+        """One step of plain SGD on the mean cross-entropy of every member's batch; x (S, n, 3072), labels (S, n)."""
+        with torch.enable_grad():
+            features = self.features(x)
+        error = self.dense.descend(features.detach(), labels, learning_rate, back=True)
+        parameters = cast(list[Tensor], [*self.filters, *self.shifts])
+        gradients = torch.autograd.grad(features, parameters, error)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(gradient, alpha=learning_rate)

@@ -1,0 +1,136 @@
+"""Networks as stacks over seeds: S members of one shape, every parameter with a leading axis of length S."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import sqrt
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softmax
+
+from wndcheck.experiment.cells import Activation
+from wndcheck.nets.architectures import CLASSES
+from wndcheck.seeds import derived_seed
+
+# The variance of initial weights is gain² / fan-in. The paper says "iid zero-mean Gaussians" and no variance; these
+# gains keep the scale of pre-activations from layer to layer (He et al. 2015 for ReLU, LeCun et al. 1998 for tanh).
+GAIN = {"relu": sqrt(2.0), "tanh": 1.0}
+ACTIVATION = {"relu": torch.relu, "tanh": torch.tanh}
+
+
+class StackedMLP(nn.Module):
+    """The paper's multi-layer perceptron (Figure 1a), S members at once.
+
+    `layers` counts weight layers: the paper's five are four hidden ones of `width` neurons and the logits. Weights
+    have shape (S, in, out), biases (S, 1, out); weights start Gaussian, `gain` times He's or LeCun's, biases zero. Each
+    member draws from its own generator, so that a seed names the same net in a stack of one and in a stack of sixteen.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        *,
+        seeds: Sequence[int],
+        activation: Activation,
+        layers: int = 5,
+        classes: int = CLASSES,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.activation: Activation = activation
+        sizes = [inputs] + [width] * (layers - 1) + [classes]
+        generators = [torch.Generator().manual_seed(derived_seed(seed, "initial weights")) for seed in seeds]
+        self.weights = nn.ParameterList(
+            gaussian_weights((fan_in, fan_out), gain * GAIN[activation] / sqrt(fan_in), generators)
+            for fan_in, fan_out in pairwise(sizes)
+        )
+        self.biases = nn.ParameterList(torch.zeros(len(seeds), 1, fan_out) for fan_out in sizes[1:])
+
+    @property
+    def dense(self) -> StackedMLP:
+        """The dense layers: all there is."""
+        return self
+
+    def features(self, x: Tensor) -> Tensor:
+        """What enters the dense layers: x itself."""
+        return x
+
+    @property
+    def members(self) -> int:
+        return self.weights[0].shape[0]
+
+    @property
+    def widest(self) -> int:
+        """Numbers that the widest layer makes of an image."""
+        return max(weight.shape[2] for weight in self.weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (S, n, classes) of inputs (S, n, inputs), or of (n, inputs) shown to every member."""
+        return self.pre_activations(x)[-1]
+
+    def pre_activations(self, x: Tensor) -> list[Tensor]:
+        """z of every layer, first hidden layer to logits, each (S, n, neurons of the layer)."""
+        return self.propagated(x)[1]
+
+    def propagated(self, x: Tensor, lowest: int = 0) -> tuple[list[Tensor], list[Tensor]]:
+        """What enters every layer from the `lowest` up, and its z; x enters the lowest."""
+        entering, z = [for_each_member(x, self.members)], []
+        for weight, bias in zip(list(self.weights)[lowest:], list(self.biases)[lowest:], strict=True):
+            if z:
+                entering.append(ACTIVATION[self.activation](z[-1]))
+            z.append(torch.baddbmm(cast(Tensor, bias), entering[-1], cast(Tensor, weight)))
+        return entering, z
+
+    def without(self, neuron: int, layer: int, x: Tensor) -> Tensor:
+        """Logits (S, n, classes) when a hidden neuron puts out 0; x enters the layer after its own, `layer` + 1."""
+        silenced = x.clone()
+        silenced[..., neuron] = 0
+        return self.propagated(silenced, layer + 1)[1][-1]
+
+    @torch.no_grad()
+    def descend(self, x: Tensor, labels: Tensor, learning_rate: float, *, back: bool = False) -> Tensor | None:
+        """One step of plain SGD on the mean cross-entropy of every member's own batch; x (S, n, inputs), labels (S, n).
+
+        Nothing couples the members, so each takes the step it would take alone. With `back` it returns the gradient
+        of each member's loss in its inputs, (S, n, inputs).
+
+        Back-propagation is written out, for then a weight's gradient goes straight into the weight: half of what
+        autograd and an optimiser move through memory, which is what bounds a step.
+        """
+        entering, z = self.propagated(x)
+        error = loss_gradient(z[-1], labels)
+        for layer in reversed(range(len(self.weights))):
+            weight, below = self.weights[layer], entering[layer]
+            passed = error @ weight.mT if layer or back else None  # before the weight moves
+            weight.baddbmm_(below.mT, error, alpha=-learning_rate)
+            self.biases[layer].sub_(error.sum(1, keepdim=True), alpha=learning_rate)
+            if layer:
+                error = through_activation(cast(Tensor, passed), below, self.activation)
+        return passed  # of the lowest layer
+
+
+def loss_gradient(logits: Tensor, labels: Tensor) -> Tensor:
+    """Gradient in the logits (S, n, classes) of each member's mean cross-entropy over its n labels (S, n)."""
+    truth = labels[..., None] == torch.arange(logits.shape[-1], device=labels.device)
+    return (softmax(logits, -1) - truth.to(logits.dtype)) / labels.shape[1]
+
+
+def through_activation(gradient: Tensor, x: Tensor, activation: Activation) -> Tensor:
+    """The gradient in z, from that in x = φ(z)."""
+    if activation == "relu":
+        return torch.ops.aten.threshold_backward(gradient, x, 0)
+    return torch.ops.aten.tanh_backward(gradient, x)
+
+
+def for_each_member(x: Tensor, members: int) -> Tensor:
+    """Inputs (S, n, inputs), from the same or from (n, inputs) shown to every member."""
+    return x if x.dim() == 3 else x.expand(members, *x.shape)
+
+
+def gaussian_weights(shape: tuple[int, ...], sd: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Weights (S, *shape), each member's from its own generator."""
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators]) * sd

@@ -1,0 +1,92 @@
+"""The pytest plugin: options, and the hooks that wake `ClaimsRun` when a run has claims in it.
+
+Elsewhere it costs a run nothing: no torch, no numpy, no line of output.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("wndcheck", "the claims of the weak neural dependence paper")
+    group.addoption("--wnd-profile", default="quick", metavar="quick|full", help="the grid of nets (default: quick)")
+    group.addoption("--wnd-seed", type=int, default=0, metavar="N", help="base seed; moves all seeds (default: 0)")
+    group.addoption(
+        "--wnd-mode",
+        choices=("verify", "report"),
+        default="verify",
+        help="verify: fail on verdicts that expectations.toml does not expect (default); "
+        "report: exit 0 once every claim has a verdict",
+    )
+    group.addoption(
+        "--wnd-store", metavar="DIR", help="measured cells (default: $WNDCHECK_STORE, else the user's cache folder)"
+    )
+    group.addoption(
+        "--wnd-data", metavar="DIR", help="data sets (default: $WNDCHECK_DATA, else the user's cache folder)"
+    )
+    group.addoption("--wnd-device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
+    group.addoption("--wnd-report", metavar="DIR", help="folder of the run's report (default: reports/latest)")
+    group.addoption("--wnd-require-data", action="store_true", help="missing data is an error, not a claim left out")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "claim(claim): the claim of the paper that a module's checks decide")
+    config.addinivalue_line("markers", "control(must_be): a check with a known answer, which its claim stands on")
+    from wndcheck.pytest_plugin.workers import claims_folder
+
+    if folder := claims_folder(config):
+        from wndcheck.pytest_plugin.run import start
+
+        start(config, folder)
+
+
+@pytest.fixture
+def _claims_run(request: pytest.FixtureRequest):
+    run = request.config.pluginmanager.get_plugin("wndcheck-claims")
+    if run is None:
+        raise pytest.UsageError(
+            f"{request.node.path.parent} has no expectations.toml: make one beside the claims (it may be empty), "
+            "and run pytest on that folder"
+        )
+    return run
+
+
+@pytest.fixture
+def profile(_claims_run):
+    """The run's profile (`wndcheck.experiment.profiles.Profile`)."""
+    return _claims_run.profile
+
+
+@pytest.fixture
+def base_seed(_claims_run) -> int:
+    """The run's base seed (--wnd-seed)."""
+    return _claims_run.base_seed
+
+
+@pytest.fixture
+def nets(_claims_run):
+    """The measured nets of the run (`wndcheck.pytest_plugin.nets.Nets`); the first use fills the store."""
+    return _claims_run.nets()
+
+
+@pytest.fixture
+def decide(request: pytest.FixtureRequest, _claims_run):
+    """decide(check, values, grid=None): give the check its verdict and the test its outcome. Once a test.
+
+    `values` holds one number a replicate; `grid` the nets behind them, for the share that did not train.
+    """
+    return _claims_run.judge.decider(request.node)
+
+
+@pytest.fixture
+def weak_dependence():
+    """weak_dependence(model, x, layers=None, *, margin=0.01, confidence=0.99, allow_inconclusive=False, ...).
+
+    Asserts that the neurons of a network's layers are weakly dependent on the inputs x, and returns the verdict
+    (`wndcheck.inspect.NetworkVerdict`); further options are those of `wndcheck.dependence_score`.
+    """
+    from wndcheck.pytest_plugin.weak import assert_weak_dependence
+
+    return assert_weak_dependence

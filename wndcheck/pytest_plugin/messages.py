@@ -1,0 +1,56 @@
+"""What the processes of a run tell of its progress, which the controller alone prints."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from wndcheck.pytest_plugin import workers
+from wndcheck.store.progress import EventReporter, Lines, Watcher, append
+
+EVENTS = "wnd_events"
+
+
+class Messages:
+    """Workers append events to a file, which the controller watches; without workers they are printed at once."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.watcher: Watcher | None = None
+
+    def start(self) -> None:
+        """Watch the workers' file, where this is their controller."""
+        if not workers.is_worker(self.config) and getattr(self.config.option, "numprocesses", None):
+            self.watcher = Watcher(self.events_path, Lines(self.write_line))
+            self.watcher.start()
+
+    def stop(self) -> None:
+        if self.watcher:
+            self.watcher.stop()
+
+    @cached_property
+    def reporter(self) -> EventReporter:
+        if workers.is_worker(self.config):
+            return EventReporter(append(Path(self.config.workerinput[EVENTS])))  # type: ignore[attr-defined]
+        return EventReporter(Lines(self.write_line).tell)
+
+    @cached_property
+    def events_path(self) -> Path:
+        self._folder = tempfile.TemporaryDirectory(prefix="wndcheck-")
+        path = Path(self._folder.name) / "events.jsonl"
+        path.touch()
+        return path
+
+    def write_line(self, line: str) -> None:
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        if terminal is None:
+            return
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            terminal.ensure_newline()
+            terminal.write_line(line)
+            terminal.flush()

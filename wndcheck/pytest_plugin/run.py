@@ -1,0 +1,253 @@
+"""A run of claims: what `pytest claims/` does beyond running tests. Registered only when there are claims to run."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wndcheck.devices import resolve
+from wndcheck.experiment import profiles
+from wndcheck.experiment.cells import Cell
+from wndcheck.pytest_plugin import workers
+from wndcheck.pytest_plugin.items import check_name, claim_of, control_of
+from wndcheck.pytest_plugin.judging import Judge, settled
+from wndcheck.pytest_plugin.ledger import CLAIM, FINDING, Ledger, recorded
+from wndcheck.pytest_plugin.messages import EVENTS, Messages
+from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.seeds import net_seeds
+from wndcheck.store.measurements import Store
+from wndcheck.store.workers import automatic_workers
+from wndcheck.verdicts import expectations
+from wndcheck.versions import environment, versions
+
+if TYPE_CHECKING:
+    from wndcheck.report import Measured
+
+NAME = "wndcheck-claims"
+PROBLEMS = "wnd_problems"
+COLLECTED = "wnd_collected"
+PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # beside ours and torch
+
+
+def start(config: pytest.Config, folder: Path) -> None:
+    """Check the options, settle threads, and register the run."""
+    try:
+        run = ClaimsRun(config, folder)
+    except (ValueError, OSError) as error:
+        raise pytest.UsageError(str(error)) from None
+    workers.pin_threads(config)
+    config.pluginmanager.register(run, NAME)
+
+
+class ClaimsRun:
+    """One process's part of a run: a worker's, the controller's, or both at once without xdist."""
+
+    def __init__(self, config: pytest.Config, folder: Path) -> None:
+        option = config.option
+        self.config = config
+        self.folder = folder
+        self.profile = profiles.named(option.wnd_profile)
+        self.base_seed: int = option.wnd_seed
+        net_seeds(self.base_seed, self.profile.nets)
+        self.mode: str = option.wnd_mode
+        self.device: str = option.wnd_device
+        self.device_name = resolve(self.device)
+        self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
+        self.problems: list[str] = []
+        self.began = time.monotonic()
+        self.collected = 0
+        self.needed: tuple[Cell, ...] = ()
+        self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
+        self.ledger = Ledger(self.selection)
+        if folder != config.rootpath and config.rootpath not in folder.parents:
+            raise ValueError(
+                f"pytest's rootdir is {config.rootpath}, which the claims in {folder} do not lie below: write options "
+                f"with =, as in --wnd-store=DIR, or add --rootdir={folder.parent}"
+            )
+        self.written: list[Path] = []
+        self.messages = Messages(config)
+        Store(option.wnd_store)  # fails now, not after the training, where it cannot be written
+
+    # --- before the tests -------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_auto_num_workers(self) -> int:
+        return automatic_workers(self.device)
+
+    def pytest_report_header(self) -> list[str]:
+        seeds = net_seeds(self.base_seed, self.profile.nets)
+        packages = ", ".join(map(" ".join, versions("wndcheck", "torch", "numpy", "numba").items()))
+        return [
+            f"wndcheck: profile {self.profile.name} ({self.profile.dataset}, widths "
+            f"{self.profile.widths[0]} to {self.profile.widest}), device {self.device_name}, "
+            f"seeds {seeds[0]} to {seeds[-1]} (--wnd-seed={self.base_seed}), mode {self.mode}",
+            f"wndcheck: {packages}, Python {platform.python_version()}",
+            f"wndcheck: measured cells in {Store(self.config.option.wnd_store).root}",
+        ]
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.messages.start()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node) -> None:
+        node.workerinput[EVENTS] = str(self.messages.events_path)
+
+    @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        names = [(claim.id, check_name(item)) for item in items if (claim := claim_of(item)) and not control_of(item)]
+        by_node_id = any("::" in str(argument) for argument in self.config.args)
+        if names and not by_node_id:  # which collects that test alone
+            whole = workers.is_whole(self.config, self.folder)
+            self.problems += expectations.unmatched(self.expectations, names, whole)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        claims = {claim.id: claim for item in session.items if (claim := claim_of(item))}
+        self.collected = sum(claim_of(item) is not None for item in session.items)
+        self.needed = tuple(
+            dict.fromkeys(cell for claim in claims.values() for cell in claim.cells(self.profile, self.base_seed))
+        )
+
+    # --- the tests --------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if claim := claim_of(item):
+            texts = {"id": claim.id, "paper": claim.paper, "statement": claim.statement}
+            about = getattr(getattr(item, "module", None), "__doc__", None) or ""
+            item.user_properties.append((CLAIM, texts | {"about": about, "figures": list(claim.figures)}))
+
+    def nets(self) -> Nets:
+        return self._nets
+
+    @cached_property
+    def _nets(self) -> Nets:
+        option = self.config.option
+        return Nets(
+            profile=self.profile,
+            base_seed=self.base_seed,
+            needed=self.needed,
+            store=Store(option.wnd_store, say=self.messages.reporter.note),
+            reporter=self.messages.reporter,
+            device=self.own_device,
+            data_root=option.wnd_data,
+            require_data=option.wnd_require_data,
+        )
+
+    @cached_property
+    def own_device(self) -> str:
+        return workers.own_device(self.config, self.device)
+
+    @cached_property
+    def judge(self) -> Judge:
+        options = {
+            "--wnd-profile": (self.profile.name, "quick"),
+            "--wnd-seed": (self.base_seed, 0),
+            "--wnd-device": (self.device, "auto"),
+        }
+        return Judge(self.profile, self.mode, self.expectations, options)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+        report = yield
+        return settled(report, item, call) if call.when == "call" and claim_of(item) else report
+
+    # --- the controller ---------------------------------------------------------------------------------------------
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not workers.is_worker(self.config):
+            self.ledger.enter(report)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport):
+        finding = recorded(getattr(report, "user_properties", ()), FINDING)  # a report of collection has none
+        if report.when == "call" and finding.get("outcome") == "inconclusive":
+            return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
+        return None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node, error) -> None:
+        sent = getattr(node, "workeroutput", {})
+        self.collected = max(self.collected, sent.get(COLLECTED, 0))
+        self.problems += [problem for problem in sent.get(PROBLEMS, []) if problem not in self.problems]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if workers.is_worker(self.config):
+            self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: self.problems}  # type: ignore[attr-defined]
+            return
+        self.messages.stop()
+        if self.config.option.collectonly:
+            return
+        stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
+        if missing := self.collected - len(self.ledger.reported):
+            why = "the run was stopped: " if stopped_early else ""
+            self.problems.append(f"{why}{missing} of {self.collected} checks were never reported")
+        is_whole = not (self.selection or stopped_early)
+        if self.ledger.claims and (self.config.option.wnd_report or is_whole):
+            self.write_report()
+        if self.ledger.claims:
+            self.append_step_summary()
+        if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def write_report(self) -> None:
+        from wndcheck.report import gathered, write_report
+
+        folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
+        try:
+            measured = gathered(self.profile, self.base_seed, Store(self.config.option.wnd_store).load)
+            self.written = write_report(folder, self.document() | {"seconds": self.seconds(measured)}, measured)
+        except OSError as error:
+            self.problems.append(f"the report could not be written to {folder} ({error}): name another --wnd-report")
+
+    def append_step_summary(self) -> None:
+        from wndcheck.report.step_summary import append
+        from wndcheck.report.summary import verdict_table
+
+        document = self.document()
+        title = f"wndcheck: profile {self.profile.name}, base seed {self.base_seed}"
+        try:
+            append(title, verdict_table(document["claims"], linked=False))
+        except OSError as error:
+            self.problems.append(f"the table could not be added to $GITHUB_STEP_SUMMARY ({error}): unset it")
+
+    def seconds(self, measured: Measured) -> dict[str, float]:
+        """What the run took, and what its nets took, whenever they were measured."""
+        return {"run": time.monotonic() - self.began, "nets": measured.seconds}
+
+    def document(self) -> dict:
+        """The run as verdicts.json holds it."""
+        return {
+            "schema": 1,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "profile": self.profile.name,
+            "base_seed": self.base_seed,
+            "net_seeds": list(net_seeds(self.base_seed, self.profile.nets)),
+            "mode": self.mode,
+            "selection": self.selection,
+            "environment": environment(self.device_name, self.config.rootpath, *PACKAGES),
+            "problems": self.problems,
+            "claims": [entry.to_dict() for entry in self.ledger.in_order],
+        }
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if workers.is_worker(self.config) or not self.ledger.claims:
+            return
+        from wndcheck.pytest_plugin.table import print_table
+
+        print_table(terminalreporter, self.ledger, self.profile)
+        if self.selection:
+            terminalreporter.write_line(
+                "wndcheck: a selection of checks: verdicts rest on these alone, other checks and controls did not run"
+                + ("" if self.written else "; reports/latest is left as it was")
+            )
+        for path in sorted({path.parent for path in self.written}):
+            terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
+        for problem in self.problems:
+            terminalreporter.write_line(f"wndcheck: ERROR: {problem}", red=True)

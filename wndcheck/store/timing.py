@@ -1,0 +1,210 @@
+"""How long cells will take on a device, foretold from a few steps and estimates timed on it beforehand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import isqrt
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+
+from wndcheck.datasets import specification_of
+from wndcheck.devices import cells_at_once, finish, prepared, threads_beside
+from wndcheck.experiment.cells import Cell, Training
+from wndcheck.experiment.costs import (
+    estimates,
+    inputs,
+    layer_estimates,
+    parameters,
+    steps,
+    training_flops,
+    training_images,
+)
+from wndcheck.experiment.measurement.layers import Layer, summarised
+from wndcheck.experiment.measurement.places import Place, layer_pairs
+from wndcheck.experiment.measurement.readings import FORMS
+from wndcheck.experiment.measurement.spreading import spread
+from wndcheck.nets.architectures import CLASSES
+from wndcheck.nets.execution import STRETCH, steps_on
+from wndcheck.nets.stacks import build
+from wndcheck.nets.training import BatchOrder
+
+ENOUGH = 0.3  # seconds after which a timing ends
+MOST_PARAMETERS = 2e7  # of a stack that is timed; what a wider one takes follows from its FLOPs
+MOST_FLOPS = {"cpu": 2e9, "cuda": float("inf")}  # of its steps, which a core of a CPU does in a tenth of a second
+MOST_IMAGES = 10_000  # that its batches are taken from
+
+
+class Line(NamedTuple):
+    """Seconds = fixed + each · amount."""
+
+    fixed: float
+    each: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was timed on a device, and what it says of cells like those timed.
+
+    steps: of each sort of net, the seconds of a step by its FLOPs. layers: of each number of samples, the seconds of
+    measuring a layer by its estimates. draw: seconds for one image's place in a batch order. stacks: how many were
+    timed.
+    """
+
+    device: str
+    steps: dict[tuple, Line]
+    layers: dict[int, Line]
+    draw: float
+    stacks: int
+
+    def training(self, cell: Cell) -> Line:
+        """Seconds of training the cell alone: what does not depend on the size of its nets, and what does."""
+        if not steps(cell):
+            return Line(0.0, 0.0)
+        line = self.steps[sort_of(cell)]
+        return Line(line.fixed * steps(cell), line.each * training_flops(cell) + self.draw * drawn(cell))
+
+    def measuring(self, cell: Cell) -> float:
+        """Seconds of measuring the cell, accuracies included."""
+        line = self.layers[samples(cell)]
+        shown = self.steps[sort_of(cell)].each * accuracy_flops(cell) if sort_of(cell) in self.steps else 0.0
+        return line.fixed * layers_measured(cell) + line.each * estimates(cell) + shown
+
+    def seconds(self, cell: Cell) -> float:
+        """How long the cell takes alone."""
+        return sum(self.training(cell)) + self.measuring(cell)
+
+    def together(self, cells: Iterable[Cell], workers: int) -> float:
+        """How long the cells take in all, the longest first.
+
+        Narrow nets leave a GPU idle: what their steps take whatever their size is shared by the cells side by side.
+        """
+        cells, beside = list(cells), cells_at_once(self.device)
+        work = sum(
+            self.training(cell).fixed / beside + self.training(cell).each + self.measuring(cell) for cell in cells
+        )
+        return max([work / workers, *map(self.seconds, cells)], default=0.0)
+
+
+def calibrated(cells: Iterable[Cell], device: str) -> Calibration:
+    """Time what the cells are made of, on made-up images. A few seconds; with the threads that this process has."""
+    cells, where = list(cells), prepared(device)
+    trained = [cell for cell in cells if steps(cell)]
+    sorts = dict.fromkeys(map(sort_of, trained))
+    stacks = {sort: of_all_sizes([cell for cell in trained if sort_of(cell) == sort]) for sort in sorts}
+    return Calibration(
+        device=device,
+        steps={sort: fitted([timed_steps(cell, where) for cell in some]) for sort, some in stacks.items()},
+        layers={number: timed_layers(cell, device) for number, cell in {samples(c): c for c in cells}.items()},
+        draw=timed_draw(),
+        stacks=sum(map(len, stacks.values())),
+    )
+
+
+# --- what a cell is made of -------------------------------------------------------------------------------------------
+
+
+def sort_of(cell: Cell) -> tuple:
+    """Cells whose steps differ in their number of FLOPs alone, or nearly so."""
+    return cell.architecture, cell.activation, inputs(cell), bool(cell.ensembles)
+
+
+def samples(cell: Cell) -> int:
+    """Samples behind an estimate: images, or the nets of an ensemble."""
+    return cell.nets_per_ensemble if cell.ensembles else 10 * cell.probe.images_per_class
+
+
+def drawn(cell: Cell) -> float:
+    """Places in all batch orders of the cell."""
+    assert isinstance(cell.protocol, Training)
+    return len(cell.seeds) * cell.protocol.stages[-1] * training_images(cell)
+
+
+def layers_measured(cell: Cell) -> int:
+    forms = len(FORMS) if cell.ensembles else 1
+    return forms * cell.replicates * len(cell.protocol.stages) * cell.layers
+
+
+def accuracy_flops(cell: Cell) -> float:
+    """Forward passes over all images at every stage; ensembles look at the probe alone, and untrained nets at none."""
+    stages = len(cell.protocol.stages)
+    if stages == 1 or cell.ensembles:
+        return 0.0
+    epoch = training_flops(replace(cell, protocol=Training(1.0, 1, (0, 1))))
+    shown = training_images(cell) + sum(specification_of(cell.dataset).validation_counts)
+    return stages * epoch / 3 * shown / training_images(cell)  # of an epoch two thirds go backward
+
+
+# --- timings ----------------------------------------------------------------------------------------------------------
+
+
+def of_all_sizes(cells: Sequence[Cell]) -> list[Cell]:
+    """The narrowest, the middle one and the widest."""
+    by_width = sorted({cell.width: cell for cell in cells}.values(), key=lambda cell: cell.width)
+    return [by_width[place] for place in sorted({0, len(by_width) // 2, len(by_width) - 1})]
+
+
+def timed_steps(cell: Cell, where: torch.device) -> tuple[float, float]:
+    """FLOPs of a step of the cell, or of as many of its nets as can be timed soon, and its seconds."""
+    protocol = cell.protocol
+    assert isinstance(protocol, Training)
+    flops = training_flops(cell) / steps(cell) / len(cell.seeds)  # of one net
+    members = int(min(len(cell.seeds), MOST_PARAMETERS / parameters(cell), MOST_FLOPS[where.type] / flops)) or 1
+    generator = torch.Generator().manual_seed(0)
+    number = min(MOST_IMAGES, training_images(cell))
+    images = torch.randn(number, inputs(cell), generator=generator).to(where)
+    labels = torch.randint(CLASSES, (number,), generator=generator).to(where)
+    stack = build(cell, cell.seeds[:members], inputs(cell), where)
+    steps_here = steps_on(stack, images, labels, protocol)
+    at_once = STRETCH if where.type == "cuda" else 1  # a graph
+    batches = torch.randint(number, (members, at_once * protocol.batch_size), generator=generator).to(where)
+
+    def run() -> None:
+        steps_here.run(batches)
+        finish(where)
+
+    return flops * members, timed(run) / at_once
+
+
+def timed_layers(cell: Cell, device: str) -> Line:
+    """Seconds of measuring a layer: whatever its number of estimates, and for each of them."""
+    rng, points, threads = np.random.default_rng(0), [], threads_beside(device)
+    for most in (10, 5000 if device.startswith("cuda") else 400):
+        neurons = isqrt(2 * most) + 1
+        z, pairs = rng.standard_normal((samples(cell), neurons), dtype=np.float32), layer_pairs(neurons, most, 0)
+        layer = Layer(z, pairs, Place(0, 0, 0), cell.probe, cell.activation, False, device)
+        piece = partial(summarised, layer, None)
+        seconds = timed(lambda piece=piece: list(spread([piece] * threads, threads))) / threads
+        measured = replace(cell.probe, most_pairs=len(pairs))
+        points.append((float(layer_estimates(neurons, measured)), seconds))
+    return fitted(points)
+
+
+def timed_draw() -> float:
+    order = BatchOrder(range(4), 50_000)
+    return timed(order.epoch) / (4 * 50_000)
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Seconds of one run, after one that sets everything up: the median of a few dozen, or of what time allows."""
+    run()
+    laps, began = [], time.perf_counter()
+    while len(laps) < 30 and (not laps or time.perf_counter() - began < ENOUGH):
+        since = time.perf_counter()
+        run()
+        laps.append(time.perf_counter() - since)
+    return float(np.median(laps))
+
+
+def fitted(points: Sequence[tuple[float, float]]) -> Line:
+    """The line through (amount, seconds) by least squares of relative errors, neither part below 0."""
+    amounts, seconds = np.array(points, dtype=float).T
+    scale = amounts.max()
+    design = np.stack([1 / seconds, amounts / scale / seconds], axis=1)
+    (fixed, each), _ = nnls(design, np.ones(len(points)))
+    return Line(float(fixed), float(each / scale))

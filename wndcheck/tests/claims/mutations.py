@@ -1,0 +1,217 @@
+"""What watches over the suite while a fault is planted in it: the claims' controls, worlds with a known answer, and
+relations that hold exactly. A watch gives its complaints; without a fault it has none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from wndcheck import datasets
+from wndcheck.estimators import knn_entropy
+from wndcheck.experiment import profiles
+from wndcheck.experiment.cells import Cell, Probe
+from wndcheck.experiment.grids import is_trained
+from wndcheck.experiment.measurement import layers
+from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.experiment.measurement.places import Place
+from wndcheck.experiment.profiles import QUICK, Profile
+from wndcheck.experiment.records import SAME_IMAGE, Measurement
+from wndcheck.pytest_plugin.ledger import ClaimEntry
+from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.pytest_plugin.run import NAME
+from wndcheck.seeds import derived_seed
+from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made
+from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
+from wndcheck.verdicts import statistics
+from wndcheck.verdicts.checks import Finding
+
+FOLDER = Path(__file__).parents[3] / "claims"
+Source = Callable[[Cell], Measurement]
+Watch = Callable[[Path], list[str]]
+
+# Nets of twenty neurons on the paper's thousand images: their controls come out as they must, in half a second.
+SMALL_QUICK = replace(
+    QUICK,
+    initial_width=20,
+    probe=Probe(most_pairs=20, control_pairs=100, transformed_pairs=0),
+    violation_widths=(4, 8, 16),
+    violation_width=4,
+    experiments=4,
+)
+FEW = Probe(images_per_class=20, most_pairs=3, control_pairs=0, transformed_pairs=0)
+FEW_NETS = replace(UNTRAINED, seeds=tuple(range(120)), ensembles=2, probe=replace(FEW, most_pairs=10))
+
+
+def everywhere(patch: pytest.MonkeyPatch, original: object, fault: object) -> None:
+    """Put the fault in the place of the original, in every module of the package and of the claims that has it."""
+    ours = {name: m for name, m in sys.modules.items() if name.partition(".")[0] in ("wndcheck", "claims")}
+    for module in [m for name, m in ours.items() if not name.startswith("wndcheck.tests")]:
+        for name in [name for name, value in vars(module).items() if value is original]:
+            patch.setattr(module, name, fault)
+
+
+# --- the claims' own tests ------------------------------------------------------------------------------------------
+
+
+class Listener:
+    """Takes the ledger of a run as it ends."""
+
+    claims: dict[str, ClaimEntry]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        run: Any = session.config.pluginmanager.get_plugin(NAME)
+        self.claims = {entry.id: entry for entry in run.ledger.in_order}
+
+
+def decided(root: Path, file: str, select: str, profile: Profile, source: Source, marked: str = "") -> ClaimEntry:
+    """What a claim comes to in a run of some of its tests, with the nets that `source` gives it."""
+
+    def loaded(nets: Nets, cell: Cell) -> Measurement:
+        return nets.known.get(cell) or nets.known.setdefault(cell, source(cell))
+
+    listener = Listener()
+    options = ["-k", select, "-m", marked, f"--wnd-profile={profile.name}", f"--wnd-store={root}", "--wnd-mode=report"]
+    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(profiles.PROFILES, profile.name, profile)
+        patch.setattr(profiles, "VIOLATION_PROBE", FEW)
+        patch.setattr(Nets, "loaded", loaded)
+        pytest.main([str(FOLDER / f"{file}.py"), *options, *quiet, f"--rootdir={FOLDER.parent}"], plugins=[listener])
+    (claim,) = listener.claims.values()
+    return claim
+
+
+def complaints(claim: ClaimEntry, profile: Profile, wanted: str = "supported") -> list[str]:
+    """Controls that come out otherwise than they must, checks otherwise than wanted, errors, and wrong replicates."""
+    replicates = {"nets": profile.nets, "ensembles": profile.ensembles.count, "experiments": profile.experiments}
+
+    def right(finding: Finding) -> bool:
+        if finding.control or wanted != "supported":
+            return finding.verdict == (finding.control or wanted)
+        return finding.verdict == wanted and finding.n == replicates[finding.replicate]
+
+    wrong = [f for f in claim.controls + claim.checks if not right(f)]
+    told = [f"{claim.id} {f.check}: {f.verdict} ({f.cause}) of {f.n} at {f.estimate:.4g}" for f in wrong]
+    assert claim.controls or claim.checks or claim.errors, "nothing was run"
+    return told + [error["message"] for error in claim.errors]
+
+
+def as_paper(cell: Cell) -> Measurement:
+    return made(cell, as_the_paper_says)
+
+
+def holds(file: str, select: str, marked: str = "", source: Source = as_paper, wanted: str = "supported") -> Watch:
+    """A claim in the world in which all holds that the paper says, or in another."""
+    return lambda root: complaints(decided(root, file, select, SMALL_FULL, source, marked), SMALL_FULL, wanted)
+
+
+def of_samples(file: str, select: str, marked: str = "") -> Watch:
+    """A claim about the estimators, which asks for no nets."""
+    return lambda root: complaints(decided(root, file, select, SMALL_QUICK, measure, marked), SMALL_QUICK)
+
+
+def controls_of_nets(file: str, select: str) -> Watch:
+    """The controls of a claim on small nets that are built and measured for them."""
+
+    def watch(root: Path) -> list[str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(layers, "total_correlations", lambda *of: {})  # no control here asks for what takes longest
+            return complaints(decided(root, file, select, SMALL_QUICK, measure, "control"), SMALL_QUICK)
+
+    return watch
+
+
+def altered(**values: float) -> Source:
+    """The world in which all holds that the paper says, but for some quantities."""
+
+    def source(cell: Cell) -> Measurement:
+        found = as_paper(cell)
+        return replace(found, arrays=found.arrays | {n: np.full_like(found[n], v) for n, v in values.items()})
+
+    return source
+
+
+def comes_to(file: str, select: str, source: Source, verdict: str, cause: str) -> Watch:
+    """What a whole claim comes to in a world where one of its tests goes wrong."""
+
+    def watch(root: Path) -> list[str]:
+        found = decided(root, file, select, SMALL_FULL, source).verdict
+        return [] if found[0] == verdict and found[1].startswith(cause) else [f"{file}: {found}"]
+
+    return watch
+
+
+# --- relations that hold exactly ------------------------------------------------------------------------------------
+
+
+def initial_entropies_by_hand(cell: Cell) -> np.ndarray:
+    """H̄ of every layer of untrained tanh nets, (S, layers), from images and seeds alone."""
+    raw = datasets.load(cell.dataset)
+    chosen = datasets.probe_indices(raw.train_labels, per_class=cell.probe.images_per_class, seed=cell.probe.seed)
+    images = datasets.standardised(raw.train_images[chosen], raw.train_images).astype(float)
+    found = np.zeros((len(cell.seeds), cell.layers))
+    for row, seed in zip(found, cell.seeds, strict=True):
+        generator, x = torch.Generator().manual_seed(derived_seed(seed, "initial weights")), images
+        for layer in range(cell.layers):
+            neurons = cell.width if layer < cell.layers - 1 else 10
+            z = x @ torch.randn((x.shape[1], neurons), generator=generator).numpy() / sqrt(x.shape[1])
+            row[layer], x = np.mean([knn_entropy(neuron) for neuron in z.T]), np.tanh(z)
+    return found
+
+
+def initial_nets(root: Path) -> list[str]:
+    """Untrained nets are those of their seeds, on the probe's images, layer by layer, before the activation."""
+    cell = replace(UNTRAINED, probe=FEW)
+    # Single precision of the nets leaves less than .001 nats of 200 samples.
+    apart = np.abs(measure(cell)["entropy"][0] - initial_entropies_by_hand(cell))
+    return [f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(apart.max(0)) if off > 1e-3]
+
+
+def trained_nets(root: Path) -> list[str]:
+    """Nets learn, and what is said to have changed is what has."""
+    found = measure(replace(TINY_CELL, probe=FEW))
+    told = [] if is_trained(found, QUICK).all() else [f"not trained: {found['accuracy'][-1]}"]
+    if not np.allclose(found["entropy_change"], found["entropy"] - found["entropy"][0]):
+        told.append("ΔH is not the later entropy less the first")
+    return told
+
+
+def ensembles(root: Path) -> list[str]:
+    """Nets of an ensemble differ; so do an image each and one for all; independent pairs scatter about 0."""
+    found = measure(FEW_NETS)
+    told = ["an ensemble of one net"] if found["flagged"].any() or found[SAME_IMAGE + "flagged"].any() else []
+    if (found["entropy"] == found[SAME_IMAGE + "entropy"]).any():
+        told.append("both forms show the same images")
+    if (found["pair_quantiles"][..., 0] >= 0).all():
+        told.append("no pair's estimate is below 0")
+    return told
+
+
+def scales(root: Path) -> list[str]:
+    """A layer's pairs share the same in any units of its neurons."""
+    z = np.random.default_rng(0).standard_normal((200, 4))
+    z[:, 1] += z[:, 0]
+    pairs = np.array([[0, 1], [2, 3]])
+
+    def information(z: np.ndarray) -> np.ndarray:
+        return layers.information(layers.Layer(z, pairs, Place(0, 0, 0), FEW, "tanh", True, "cpu")).pair_mi
+
+    apart = np.abs(information(z * [1, 1e-3, 1e3, 1]) - information(z)).max()
+    return [f"other units, other information: {apart:.4f} nats"] if not apart <= 1e-4 else []
+
+
+def coverage(root: Path) -> list[str]:
+    """Nine intervals of ten hold the mean."""
+    draws, rng = 2000, np.random.default_rng(0)
+    intervals = [statistics.mean_interval(rng.normal(1, 2, 3), 0.9) for _ in range(draws)]
+    share = np.mean([interval.low <= 1 <= interval.high for interval in intervals])
+    # Four standard errors of a share.
+    return [f"{share:.1%} of intervals hold the mean"] if abs(share - 0.9) > 4 * sqrt(0.09 / draws) else []

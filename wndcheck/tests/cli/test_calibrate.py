@@ -1,0 +1,295 @@
+"""`wndcheck calibrate` as a user meets it, on real runs of small claims."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from filelock import FileLock
+
+from wndcheck.authoring import seeding
+from wndcheck.authoring.seeding import STAMP, Series
+from wndcheck.cli import main
+from wndcheck.tests.tiny import start_python, wait_for
+from wndcheck.tests.verdictfiles import document, entry, found, write
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.statistics import at_most
+
+HEAD = """
+import os
+from pathlib import Path
+import time
+import pytest
+from wndcheck.verdicts.statistics import at_most
+from wndcheck.verdicts.checks import Check, Claim
+
+pytestmark = pytest.mark.claim(Claim("{id}", "§4", "The number is small"))
+SMALL = Check("the number", at_most(0.01))
+"""
+STEADY = """
+def test_size(decide, base_seed):
+    decide(SMALL, [0.001 + 0.0001 * base_seed, 0.002] * 4)
+
+@pytest.mark.control(must_be="refuted")
+def test_planted(decide):
+    decide(SMALL, [0.101, 0.102] * 4)
+"""
+BROKEN = """
+def test_size(decide, base_seed):
+    raise OSError("the disk is full")
+"""
+SLOW = """
+def test_size(decide, base_seed):
+    Path(os.environ["BEGUN"], f"begun-{base_seed}").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+COMMAND = "import sys; from wndcheck.cli import main; main(['calibrate', *sys.argv[1:]])"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one steady claim, where the command is typed; as outside of any run of pytest."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("BEGUN", str(tmp_path))
+    for variable in [name for name in os.environ if name.startswith("PYTEST_")]:
+        monkeypatch.delenv(variable)
+    (tmp_path / "pytest.ini").write_text("[pytest]\npython_files = claims/*.py\n", encoding="utf-8")
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "expectations.toml").touch()
+    claim(tmp_path, "steady", STEADY)
+    return tmp_path
+
+
+def claim(folder: Path, name: str, body: str) -> None:
+    (folder / "claims" / f"{name}.py").write_text(HEAD.format(id=name) + body, encoding="utf-8")
+
+
+def series(here: Path) -> Series:
+    return Series(here / "claims", "quick", here / "store" / "calibration" / "quick")
+
+
+def keep(here: Path, seed: int, size: float, **fields: Any) -> None:
+    """A finished run of the claims as they are now, in which `steady` has values of about that size."""
+    finding = found("steady", "size", Check("the number", at_most(0.01)), [0.001 + size / 2] * 8)
+    write(series(here).folder(seed), document(seed, entry("steady", finding)) | fields)
+    (series(here).folder(seed) / STAMP).write_text(series(here).digest, encoding="utf-8")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["calibrate", "--workers=1", *map(str, arguments)])
+
+
+def rows(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with (folder / "calibration.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["claim"], row["check"]): row for row in csv.DictReader(file)}
+
+
+def test_help_explains_options_and_exit_status():
+    text = " ".join(run("--help").output.split())
+    options = ("--seeds", "--first", "--profile", "--claims-folder", "--store", "--data", "--report-folder", "--work")
+    assert all(option in text for option in (*options, "--workers", "--again"))
+    assert "Exit status: 0 if no claim and no check was supported under one seed and refuted under another" in text
+    assert "2 if the command line is wrong; 130 if it was interrupted" in text
+
+
+def test_seeds_are_run_once_and_their_verdicts_counted(here, monkeypatch):
+    keep(here, 4, 0.0014)
+    first = run("--seeds=2", "--first=3")
+    assert (first.exit_code, first.exception) == (0, None), first.output
+    lines = first.stderr.splitlines()
+    assert re.fullmatch(r"wndcheck: seed 3 \(1 of 2, \d+ s\): 1 claims: 1 supported", lines[0])
+    assert lines[1:] == ["wndcheck: seed 4 (2 of 2, kept): 1 claims: 1 supported"]
+    report = Path("reports/calibration-quick")
+    assert first.stdout == (
+        "2 runs: 1 of 1 claims came out alike in all of them, no claim and no check flips between supported and "
+        f"refuted; {report / 'calibration.md'}\n"
+        "of 0 primary checks with 30 values or more, 0 would be wrong more often than 1 % by resampling, were their "
+        "true mean on a border\n"
+    )
+    text = (report / "calibration.md").read_text(encoding="utf-8")
+    assert "- base seeds: 3 and 4\n" in text
+    assert "| steady | planted | refuted | 1 of 2 |" in text
+    found_ = rows(report)
+    assert found_["steady", "size"]["supported"] == "2"
+    assert float(found_["steady", "size"]["mean"]) == pytest.approx((0.0013 + 0.0014) / 4 + 0.001)
+
+    # A second time nothing is run, until the claims' files change, or a run is wanted anew.
+    written = series(here).folder(3) / "verdicts.json"
+    before = written.stat().st_mtime_ns
+    again = run("--seeds=2", "--first=3", "--report-folder", here / "elsewhere")
+    assert (again.exit_code, rows(here / "elsewhere")) == (0, found_)
+    assert again.stderr.count("kept") == 2
+    assert written.stat().st_mtime_ns == before
+    claim(here, "steady", STEADY + "\n# another version\n")
+    assert series(here).kept(3) is None
+    claim(here, "steady", STEADY)
+    assert series(here).kept(3)
+    monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", "raise SystemExit(5)"])
+    assert "pytest ended with status 5" in run("--seeds=1", "--first=3", "--again").stderr
+    assert not written.exists()
+
+
+def test_a_flip_ends_with_status_1_and_is_named(here):
+    keep(here, 0, 0.002)
+    keep(here, 1, 0.102)
+    outcome = run("--seeds=2")
+    assert outcome.exit_code == 1
+    assert "0 of 1 claims came out alike in all of them, 2 claims and checks flip" in outcome.stdout
+    assert outcome.stdout.splitlines()[1:-1] == [
+        "flips: claim steady: supported under 0, refuted under 1",
+        "flips: steady size: supported under 0, refuted under 1",
+    ]
+    text = Path("reports/calibration-quick/calibration.md").read_text(encoding="utf-8")
+    assert "- claim steady: supported under 0, refuted under 1\n" in text
+
+
+def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(here):
+    claim(here, "broken", BROKEN)
+    keep(here, 0, 0.002)
+    outcome = run("--seeds=2")
+    assert outcome.exit_code == 1
+    assert re.search(r"Error: seed 1 \(2 of 2, \d+ s\): pytest ended with status 1; its output is in ", outcome.stderr)
+    assert "the disk is full" in outcome.stderr
+    assert "2 runs; 1 failed: " in outcome.stdout
+    found_ = rows(Path("reports/calibration-quick"))
+    assert (found_["broken", "size"]["error"], found_["broken", "size"]["not_run"]) == ("1", "1")
+    assert found_["steady", "size"]["supported"] == "2"
+    text = Path("reports/calibration-quick/calibration.md").read_text(encoding="utf-8")
+    assert "- seed 1 failed: pytest ended with status 1\n" in text
+    assert series(here).kept(0)
+    assert series(here).kept(1) is None
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_run_that_decides_nothing_is_no_run(here, monkeypatch, status):
+    code = f"print('no luck'); raise SystemExit({status})"
+    monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", code])
+    folder = series(here).folder(0)
+    write(folder, document(0))  # of a run before, which did not end well
+    outcome = run("--seeds=1")
+    assert outcome.exit_code == 1
+    assert ("ended with status 3" in outcome.stderr) == ("no luck" in outcome.stderr) == (status == 3)
+    assert ("has no verdicts.json" in outcome.stderr) == (status == 0)
+    assert "Error: no run has come to verdicts: nothing is written\n" in outcome.stderr
+    assert not Path("reports").exists()
+    assert not (folder / "verdicts.json").exists()
+
+
+def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here):
+    claim(here, "slow", SLOW)
+    keep(here, 0, 0.002)
+    process = start_python(COMMAND, "--seeds=3", "--workers=1")
+    begun = here / "begun-1"
+    try:
+        wait_for(lambda: begun.exists() and begun.read_text(encoding="utf-8"))
+        process.send_signal(signal.SIGINT)
+        out, complaint = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, complaint
+    assert out == ""
+    assert complaint.splitlines()[-1] == (
+        "wndcheck: interrupted: finished runs are kept, and the same command goes on from there"
+    )
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text(encoding="utf-8")), 0)
+    assert not (here / "begun-2").exists()
+    assert series(here).kept(0)
+    assert series(here).kept(1) is None
+
+
+@pytest.mark.parametrize("stamp", ["of other claims", None])
+def test_only_a_whole_run_of_these_claims_is_kept(here, stamp):
+    keep(here, 0, 0.002)
+    assert series(here).kept(0)
+    folder = series(here).folder(0)
+    (folder / "verdicts.json").write_text("[", encoding="utf-8")
+    assert series(here).kept(0) is None
+    keep(here, 0, 0.002, base_seed=5)
+    assert series(here).kept(0) is None
+    keep(here, 0, 0.002)
+    if stamp:
+        (folder / STAMP).write_text(stamp, encoding="utf-8")
+    else:
+        (folder / STAMP).unlink()
+    assert series(here).kept(0) is None
+
+
+def test_the_command_of_a_run(here):
+    made = Series(Path("claims"), "full", here / "work", Path("store"), Path("data"), "3")
+    _, *command = made.command(12)
+    assert command == [
+        *("-m", "pytest", "claims", "-n", "3", "-p", "no:cacheprovider"),
+        *("--wnd-profile=full", "--wnd-seed=12", "--wnd-mode=report"),
+        f"--wnd-report={here / 'work' / 'seed-0012'}",
+        *(f"--wnd-store={here / 'store'}", f"--wnd-data={here / 'data'}"),
+    ]
+
+
+def test_the_digest_is_of_the_claims_and_the_profile(here):
+    digest = series(here).digest
+    assert digest == Series(here / "claims", "quick", here / "work", workers="2").digest
+    assert digest != Series(here / "claims", "full", here).digest
+    claim(here, "another", STEADY)
+    assert digest != series(here).digest
+
+
+@pytest.mark.parametrize(("name", "other"), [("mnist", "cifar10"), ("cifar10", "mnist")])
+def test_the_digest_is_of_which_data_sets_are_there(here, monkeypatch, name, other):
+    """A data set that was fetched meanwhile lets checks run that were left out: the runs before are others."""
+    asked = []
+
+    def among(*there: str) -> str:
+        def is_available(which: str, root: Path | None) -> bool:
+            asked.append(root)
+            return which in there
+
+        monkeypatch.setattr(seeding, "is_available", is_available)
+        return Series(here / "claims", "quick", here, data=here / "data").digest
+
+    without, with_it = among("mnist-subset"), among("mnist-subset", name)
+    assert without != with_it
+    assert with_it != among("mnist-subset", other)
+    assert without == among("mnist-subset")
+    assert set(asked) == {here / "data"}
+
+
+def test_a_run_is_not_kept_when_data_sets_come(here, monkeypatch):
+    keep(here, 0, 0.002)
+    assert series(here).kept(0)
+    monkeypatch.setattr(seeding, "is_available", lambda which, root: True)
+    assert series(here).kept(0) is None
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--profile=slow"], "profile 'slow': expected quick or full; try --profile=quick"),
+        (["--claims-folder=reports"], "reports has no expectations.toml: name the folder of the claims with --claims-"),
+        (["--workers=none"], "--workers none: expected auto, or a number from 1"),
+        (["--seeds=0"], "0 is not in the range"),
+        (["--work=pytest.ini/work"], "cannot be made (Not a directory): name another one with --work"),
+    ],
+    ids=["profile", "claims", "workers", "seeds", "work"],
+)
+def test_a_wrong_command_line_ends_with_status_2(here, arguments, said):
+    outcome = run(*arguments)
+    assert outcome.exit_code == 2
+    assert said in " ".join(outcome.stderr.split())
+
+
+def test_two_calibrations_do_not_share_a_folder(here):
+    (here / "work").mkdir()
+    with FileLock(here / "work" / ".lock"):
+        outcome = run("--work=work")
+    assert outcome.exit_code == 2
+    assert "another calibration is at work in work: wait for it, or name another folder with --work" in outcome.stderr

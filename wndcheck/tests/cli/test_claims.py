@@ -1,0 +1,115 @@
+"""`wndcheck claims` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wndcheck.cli import main
+from wndcheck.tests.claims.claims_folder import write_claims
+from wndcheck.tests.tiny import finish, start_python
+from wndcheck.verdicts.coverage.rows import MATRIX_HEAD, STATEMENTS_HEAD
+from wndcheck.verdicts.coverage.statements import SECTIONS
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_claims(tmp_path)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["claims", *map(str, arguments)])
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a Markdown row."""
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_help_explains_options_and_exit_status():
+    text = run("--help").output
+    assert all(word in text for word in ("FOLDER", "--statements", "--markdown", "--json", "Exit status: 0"))
+
+
+def test_the_matrix_is_plain_where_it_is_piped(folder):
+    outcome = run(folder)
+    assert (outcome.exit_code, outcome.stderr) == (0, "2 claims\n")
+    assert "\x1b" not in outcome.stdout
+    assert all(line == line.rstrip() for line in outcome.stdout.splitlines())
+    assert all(word in outcome.stdout for word in (*MATRIX_HEAD, "things_fall.py", "planted: refuted"))
+
+
+def test_the_matrix_as_markdown(folder):
+    head, _, closed, tiny = run(folder, "--markdown").stdout.splitlines()
+    assert cells(head) == list(MATRIX_HEAD)
+    assert cells(closed)[:3] == ["closed", "§A", "A closed form holds"]
+    assert cells(tiny)[3].startswith("trend (primary)<br>level (primary, full profile)<br>")
+
+
+def test_the_matrix_as_json(folder):
+    closed, tiny = json.loads(run(folder, "--json").stdout)["claims"]
+    assert closed["decided_by"] == ["quick", "full"]
+    assert tiny["checks"][1] == {"check": "level", "counts": "primary", "level": True}
+    assert tiny["checks"][-1] == {"check": "unclear", "counts": None, "level": None}
+    assert tiny["controls"] == [{"control": "planted", "must_be": "refuted"}]
+
+
+def test_the_statements_in_the_papers_order(folder):
+    outcome = run(folder, "--statements", "--markdown")
+    head, _, *body = outcome.stdout.splitlines()
+    assert cells(head) == list(STATEMENTS_HEAD)
+    assert [cells(line)[0] for line in body] == list(SECTIONS)
+    assert cells(body[0])[2] == "tiny:trend<br>tiny:level"
+    assert cells(body[2])[2] == "not tested: nobody did"
+    assert outcome.stderr.startswith("10 statements: 2 tested")
+
+
+def test_the_statements_as_json(folder):
+    first, second, *_ = json.loads(run(folder, "--statements", "--json").stdout)["statements"]
+    assert first == {"section": "abstract", "quote": "things fall", "checks": ["tiny:trend", "tiny:level"]}
+    assert second["not_measurable"] == "a definition"
+
+
+def test_gaps_are_said_and_end_with_status_1(folder):
+    path = folder / "statements.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("tiny:made", "tiny:mdae"), encoding="utf-8")
+    outcome = run(folder)
+    assert outcome.exit_code == 1
+    assert "Gap: tiny:mdae, which no claim has" in outcome.stderr
+    assert "Gap: tiny:made is named by no statement" in outcome.stderr
+
+
+def test_claims_of_ones_own_need_no_statements(folder):
+    (folder / "statements.toml").unlink()
+    assert run(folder).exit_code == 0
+    outcome = run(folder, "--statements")
+    assert outcome.exit_code == 2
+    assert "statements.toml is not there" in outcome.stderr
+
+
+def test_a_folder_without_claims_is_refused_in_words(tmp_path):
+    for folder, complaint in ((tmp_path, "holds no claims"), (tmp_path / "none", "is no folder")):
+        outcome = run(folder)
+        assert (outcome.exit_code, outcome.stdout) == (2, "")
+        assert complaint in outcome.stderr
+
+
+def test_a_module_that_does_not_import_is_named(folder):
+    (folder / "broken.py").write_text("import no_such_module\n")
+    outcome = run(folder)
+    assert outcome.exit_code == 2
+    assert "broken.py does not import: ModuleNotFoundError" in outcome.stderr
+
+
+def test_neither_command_imports_torch_or_numba(folder):
+    code = """
+import sys
+from wndcheck.cli import main
+main(sys.argv[1:], standalone_mode=False)
+import wndcheck.authoring.proposals
+print(sorted({"torch", "torchvision", "numba", "matplotlib"} & sys.modules.keys()))
+"""
+    assert finish(start_python(code, "claims", folder, "--json")).endswith("}\n[]\n")

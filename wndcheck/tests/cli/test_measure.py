@@ -1,0 +1,269 @@
+"""`wndcheck measure` as a user meets it, on a small real profile."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wndcheck.cli import main
+from wndcheck.cli.outstanding import planned
+from wndcheck.experiment import profiles
+from wndcheck.experiment.cells import Training
+from wndcheck.experiment.profiles import QUICK, Profile
+from wndcheck.store.journal import COLUMNS
+from wndcheck.store.measurements import FOLDER, Store
+from wndcheck.store.processes import termination_as_interruption
+from wndcheck.tests.tiny import TINY_PROBE, finish, start_python, wait_for
+
+TINY = replace(
+    QUICK,
+    name="tiny",
+    widths=(5,),
+    nets=2,
+    training=Training(0.1, 64, (0, 1)),
+    initial_width=6,
+    probe=TINY_PROBE,
+    violation_widths=(4,),
+    violation_width=4,
+    violation_nets=2,
+    sensitivity_width=5,
+    ensembles=replace(QUICK.ensembles, widths=(4,), initial_width=5, count=2, nets=10),
+)
+CELLS = TINY.trained_cells(0)
+ENDLESS = replace(TINY, name="endless", training=Training(0.01, 64, (0, 100_000)))
+NEEDS_DATA = replace(TINY, name="needs-data", dataset="mnist")
+
+pytestmark = pytest.mark.usefixtures("one_thread", "more_profiles")
+
+
+@pytest.fixture
+def more_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for profile in (TINY, ENDLESS, NEEDS_DATA):
+        monkeypatch.setitem(profiles.PROFILES, profile.name, profile)
+    monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("WNDCHECK_DATA", str(tmp_path / "data"))
+
+
+def run(*arguments: object, profile: Profile = TINY) -> Result:
+    command = ["measure", f"--profile={profile.name}", "--device=cpu", "--workers=1", *map(str, arguments)]
+    return CliRunner().invoke(main, command)
+
+
+def files(root: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in root.rglob("*")}
+
+
+def test_help_explains_options_and_exit_status():
+    text = CliRunner().invoke(main, ["measure", "--help"]).output
+    options = ("--profile", "--seed", "--cells", "--device", "--workers", "--store", "--data", "--log", "--dry-run")
+    assert all(option in text for option in options)
+    words = " ".join(text.split())
+    assert "0 if all the cells are measured; 1 if data is missing or a cell failed" in words
+    assert "2 if the command line is wrong; 130 if it was interrupted" in words
+    assert all(part in words for part in QUICK.parts(0))
+
+
+def test_cells_are_measured_once_and_noted(tmp_path):
+    first = run("--cells=mlp")
+    assert (first.exit_code, first.exception) == (0, None)
+    store = Store(tmp_path / "store", pytest.fail)
+    assert all(store.load(cell) for cell in CELLS)
+    assert first.stdout == f"2 cells measured, in {store.root}\n"
+    *said, last = first.stderr.splitlines()
+    assert said[:2] == [
+        "wndcheck: profile tiny, seed 0: 2 cells, 0 measured, 0 half trained, 2 to do on cpu by 1 worker",
+        "wndcheck: 2 cells to train and measure (a cell: one width, all its seeds)",
+    ]
+    assert re.fullmatch(r"wndcheck: \[2/2\] mnist-subset (relu|tanh) N=5 ×2 1 epochs of 64: \d+ s", last)
+
+    log = (store.root / "measure.log").read_text(encoding="utf-8").splitlines()
+    header, *lines = [dict(zip(COLUMNS, line.split("\t"), strict=True)) for line in log]
+    assert list(header.values()) == list(COLUMNS)
+    assert {line["cell"] for line in lines} == {cell.label for cell in CELLS}
+    for cell in CELLS:
+        (line,) = (line for line in lines if line["cell"] == cell.label)
+        measured = store.load(cell)
+        assert measured
+        assert float(line["accuracy"]) == pytest.approx(measured["accuracy"][-1].mean(), abs=1e-4)
+        assert float(line["validation_accuracy"]) == pytest.approx(measured["validation_accuracy"][-1].mean(), abs=1e-4)
+        assert line["stacks"] == "2"
+        assert float(line["training_seconds"]) > 0
+
+    before = files(store.root)
+    again = run("--cells=mlp")
+    assert (again.exit_code, again.stdout) == (0, first.stdout)
+    assert again.stderr == "wndcheck: profile tiny, seed 0: 2 cells, 2 measured, 0 half trained, 0 to do\n"
+    assert files(store.root) == before
+
+
+def test_options_name_the_cells_the_seed_the_store_and_the_log(tmp_path):
+    options = ("--cells=initial", "--cells=* drift *", "--seed=1", "--store", tmp_path / "other", "--log")
+    outcome = run(*options, tmp_path / "logs" / "log.tsv")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("5 cells measured")
+    store = Store(tmp_path / "other", pytest.fail)
+    assert all(store.has(cell) for cell in (*TINY.parts(1)["initial"], *TINY.violation_cells("drift", 1)))
+    assert len((tmp_path / "logs" / "log.tsv").read_text(encoding="utf-8").splitlines()) == 6
+    assert not (tmp_path / "store").exists()
+
+
+def test_ctrl_c_keeps_what_there_is_and_says_so(tmp_path):
+    store = Store(tmp_path / "store")
+
+    def interrupt() -> None:
+        wait_for(lambda: any(map(store.is_half_trained, ENDLESS.trained_cells(0))))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupting = threading.Thread(target=interrupt, daemon=True)
+    interrupting.start()
+    try:
+        outcome = run("--cells=mlp", profile=ENDLESS)
+    finally:
+        interrupting.join(60)
+        signal.signal(signal.SIGINT, before)
+    assert outcome.exit_code == 130
+    assert outcome.stderr.endswith(
+        "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there\n"
+    )
+    (cell,) = filter(store.is_half_trained, ENDLESS.trained_cells(0))
+    with store.held(cell) as mine:
+        assert mine
+    listed = CliRunner().invoke(main, ["store", "list"])
+    assert (listed.exit_code, listed.stdout) == (
+        0,
+        f"half trained: {cell.label}: 0 of 100000 epochs of 2 nets from seed 0\n",
+    )
+
+
+def test_missing_data_is_said_before_anything_is_trained(tmp_path):
+    outcome = run("--cells=mlp", profile=NEEDS_DATA)
+    assert outcome.exit_code == 1
+    assert f"Error: mnist is not in {tmp_path / 'data'}. Not found:" in outcome.stderr
+    assert outcome.stderr.endswith("To fetch it, type: wndcheck fetch mnist\n")
+    assert "to train and measure" not in outcome.stderr
+    assert run("--cells=mlp", "--data", tmp_path, profile=NEEDS_DATA).stderr.endswith(
+        f"wndcheck fetch mnist --data {tmp_path}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--profile=huge"], "profile 'huge': expected quick or full or .*; try --profile=quick"),
+        (["--seed=-1"], "base seed -1 with 2 nets: .*; choose another --seed"),
+        (["--device=abacus"], "device 'abacus': expected auto, cpu, cuda or cuda:N; try --device=auto"),
+        (["--workers=0"], "0 is not in the range"),
+        (
+            ["--cells=mpl"],
+            "'mpl' names no cell of profile tiny: expected one of mlp, .* such as 'mnist-subset relu",
+        ),
+        (["--cells=convnets"], "profile tiny has no cells in its part 'convnets'"),
+        (["--store={file}/store"], "the store .* cannot be made .*: name another folder with --store"),
+        (["--log={file}/log"], "the log .* cannot be written .*: name another file with --log"),
+        (["--fast"], "No such option"),
+    ],
+    ids=str,
+)
+def test_a_wrong_command_line_ends_with_status_2(tmp_path, arguments, said):
+    (tmp_path / "file").touch()
+    outcome = run(*(argument.format(file=tmp_path / "file") for argument in arguments))
+    assert outcome.exit_code == 2
+    assert re.search(said, outcome.stderr), outcome.stderr
+    assert "--wnd" not in outcome.stderr
+
+
+def test_a_dry_run_foretells_and_writes_nothing(tmp_path):
+    outcome = run("--dry-run", "--cells=mlp", "--cells=violations")
+    assert (outcome.exit_code, outcome.exception) == (0, None)
+    assert list(tmp_path.iterdir()) == []
+    rows = [line.split() for line in outcome.stdout.splitlines()]
+    assert rows[0] == ["part", "cells", "measured", "nets", "to", "do", "TFLOP", "largest", "stack", "about"]
+    assert [row[:4] for row in rows[1:4]] == [
+        ["mlp", "2", "0", "4"],
+        ["violations", "9", "0", "18"],
+        ["total", "11", "0", "22"],
+    ]
+    assert all(re.fullmatch(r"\d+ (s|min \d+ s)", " ".join(row[7:])) for row in rows[1:4])
+    assert "\x1b" not in outcome.stdout
+    assert "Times are for one worker on cpu; " in outcome.stdout
+    assert "They rest on 2 stacks of nets" in " ".join(outcome.stdout.split())
+
+
+def test_a_dry_run_of_what_is_measured_has_nothing_to_time(tmp_path):
+    assert run("--cells=initial").exit_code == 0
+    before = files(tmp_path)
+    outcome = run("--cells=initial", "--dry-run")
+    assert outcome.exit_code == 0
+    assert [line.split() for line in outcome.stdout.splitlines()[1:3]] == [
+        ["initial", "3", "3", "0"],
+        ["total", "3", "3", "0"],
+    ]
+    assert outcome.stdout.endswith("Nothing is left to do.\n")
+    assert "timing" not in outcome.stderr
+    assert files(tmp_path) == before
+
+
+def test_there_are_no_more_workers_than_cells(tmp_path):
+    plan = planned("tiny", 0, ["mlp"], "cpu", 8, tmp_path, make=False, say=pytest.fail)
+    assert plan.workers == 2
+    assert plan.summary.endswith("2 cells, 0 measured, 0 half trained, 2 to do on cpu by 2 workers")
+
+
+MAIN = """
+import os, sys
+os.environ.pop("OMP_NUM_THREADS")
+from wndcheck.experiment import profiles
+from wndcheck.cli import main
+from wndcheck.tests.cli.test_measure import TINY
+profiles.PROFILES["tiny"] = TINY
+main(["measure", "--profile=tiny", "--device=cpu", "--store", sys.argv[1], *sys.argv[2:]], prog_name="wndcheck")
+"""
+
+
+def test_two_workers_in_processes_of_their_own(tmp_path):
+    folder = tmp_path / "here" / FOLDER
+    process = start_python(MAIN, tmp_path / "here", "--workers=2", "--cells=mlp")
+    assert finish(process) == f"2 cells measured, in {folder}\n"
+    measured = [Store(tmp_path / "here", pytest.fail).load(cell) for cell in CELLS]
+    assert [found.provenance["threads"] for found in measured if found] == [1, 1]
+    assert len((folder / "measure.log").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_a_wrong_command_line_imports_no_torch():
+    script = (
+        "import sys\n"
+        "from wndcheck.cli import main\n"
+        "try:\n"
+        "    main(['measure', '--cells=nothing'])\n"
+        "finally:\n"
+        "    sys.exit(str(sorted({'torch', 'numba'} & set(sys.modules))))\n"
+    )
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert outcome.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_damaged_cell_is_measured_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", pytest.fail)
+    path = store.path(CELLS[0])
+    path.write_bytes(b"PK half")
+    result = run("--cells=*relu N=5 *", "--cells=initial")
+    assert result.exit_code == 0, result.output
+    assert f"{path.name} is damaged" in result.stderr
+    assert store.load(CELLS[0]) is not None
+
+
+def test_termination_is_heard_as_an_interruption() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), termination_as_interruption():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,58 @@
+"""Samples that are hard on a neighbour search, and what the oracle says of their pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import digamma
+
+from wndcheck.estimators.kernels import reference
+
+PAIRS = np.array([(0, 1), (1, 0), (0, 2), (3, 2), (1, 1)])
+
+
+def clustered(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return rng.integers(0, 3, shape) + 1e-3 * rng.standard_normal(shape)
+
+
+def near_degenerate(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return rng.standard_normal(shape[1]) + 1e-6 * rng.standard_normal(shape)
+
+
+def half_a_point_mass(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return np.maximum(rng.standard_normal(shape), 0) + 1e-4 * rng.standard_normal(shape)
+
+
+SAMPLES = {
+    "normal": np.random.Generator.standard_normal,
+    "uniform": np.random.Generator.random,
+    "exponential": np.random.Generator.standard_exponential,
+    "cauchy": np.random.Generator.standard_cauchy,
+    "lognormal, wide": lambda rng, shape: rng.lognormal(0, 5, shape),
+    "clustered": clustered,
+    "near-degenerate": near_degenerate,
+    "half a point mass": half_a_point_mass,
+    "tied": lambda rng, shape: rng.integers(0, 7, shape),
+    "constant": lambda rng, shape: np.ones(shape),
+}
+
+
+def rows(kind: str, m: int, seed: int) -> np.ndarray:
+    """Four neurons of that kind, (4, m), in the kernels' precision."""
+    return SAMPLES[kind](np.random.default_rng(seed), (4, m)).astype(np.float32)
+
+
+def oracle(z: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
+    """Distances (P, M): differences of float32 numbers in float64, rounded once, as a float32 subtraction rounds."""
+    return np.stack([reference.kth_distances(z[pair].T.astype(np.float64), k=k) for pair in pairs]).astype(np.float32)
+
+
+def oracle_counts(z: np.ndarray, pairs: np.ndarray, k: int, estimator: str) -> np.ndarray:
+    """Counts (2, P, M) along the first and the second neuron of every pair."""
+    counts = [reference.marginal_counts(*z[pair], k=k, estimator=estimator) for pair in pairs]
+    return np.array(counts).swapaxes(0, 1)
+
+
+def oracle_digammas(z: np.ndarray, pairs: np.ndarray, k: int, estimator: str) -> np.ndarray:
+    """Means (P,) of ψ(n_x + 1) + ψ(n_y + 1) for KSG1, of ψ(n_x) + ψ(n_y) for KSG2."""
+    added = {"ksg1": 1, "ksg2": 0}[estimator]
+    return digamma(oracle_counts(z, pairs, k, estimator) + added).sum(axis=0).mean(axis=1)

@@ -1,0 +1,167 @@
+"""Entropies against closed forms, the formula by hand, and the exact laws of differential entropy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import digamma
+
+from wndcheck.estimators import knn_entropy
+from wndcheck.estimators.entropy import sorted_entropies
+from wndcheck.estimators.kernels import reference
+
+M = 1000
+TRIALS = 300
+
+# law: (sampler, entropy, bias of the exact estimator at M = 1000 and k = 3, its sd); bias from 600 independent trials
+LAWS = {
+    "normal": (np.random.Generator.standard_normal, 0.5 * math.log(2 * math.pi * math.e), -0.0006, 0.0330),
+    "uniform": (np.random.Generator.random, 0.0, 0.0004, 0.0246),
+    "exponential": (np.random.Generator.standard_exponential, 1.0, -0.0004, 0.0405),
+    "laplace": (lambda rng, size: rng.laplace(size=size), 1 + math.log(2), -0.0028, 0.0395),
+    "logistic": (lambda rng, size: rng.logistic(size=size), 2.0, -0.0015, 0.0363),
+    "gumbel": (lambda rng, size: rng.gumbel(size=size), 1 + np.euler_gamma, -0.0003, 0.0350),
+    "student t, 3": (lambda rng, size: rng.standard_t(3, size=size), 1.77348, -0.0013, 0.0413),
+    "cauchy": (np.random.Generator.standard_cauchy, math.log(4 * math.pi), -0.0053, 0.0631),
+    "lognormal": (lambda rng, size: rng.lognormal(size=size), 0.5 * math.log(2 * math.pi * math.e), -0.0015, 0.0454),
+    "arcsine": (lambda rng, size: rng.beta(0.5, 0.5, size=size), math.log(math.pi / 4), 0.0063, 0.0360),
+    "tanh of a normal": (lambda rng, size: np.tanh(rng.standard_normal(size)), 0.66980, 0.0013, 0.0263),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_estimates_scatter_about_the_closed_form(law):
+    """Mean within 4 standard errors of truth + bias; sd within 4 of its own, √½n each and a tenth for heavy tails."""
+    sampler, entropy, bias, sd = LAWS[law]
+    estimates = sorted_entropies(np.sort(sampler(np.random.default_rng(0), (TRIALS, M)), axis=1), 3)
+    error = abs(estimates.mean() - entropy - bias)
+    assert error < 4 * sd * math.sqrt(1 / TRIALS + 1 / 600), f"{law}: mean {estimates.mean():.4f}, {entropy + bias:.4f}"
+    assert estimates.std(ddof=1) == pytest.approx(sd, rel=4 * math.sqrt(0.5 / TRIALS + 0.5 / 600) + 0.1), law
+
+
+def test_the_formula_by_hand():
+    """k = 1 of 0, 1, 3: distances 1, 1, 2, so ε = 2, 2, 4, and ψ(3) − ψ(1) = 1 + ½."""
+    assert knn_entropy([0, 1, 3], k=1) == pytest.approx(1.5 + 4 / 3 * math.log(2), abs=1e-15)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 3), st.integers(1, 15), st.integers(16, 200), st.integers(0, 2**32 - 1))
+def test_formula_with_the_distances_of_the_oracle(d, k, m, seed):
+    """One dimension goes without a tree, and ψ(M) − ψ(k) is a sum: both against the textbook's way."""
+    x = np.random.default_rng(seed).standard_normal((m, d))
+    expected = digamma(m) - digamma(k) + d * np.log(2 * reference.kth_distances(x, k=k)).mean()
+    assert knn_entropy(x, k=k) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_bias_of_the_joint_entropy_of_normals_falls_with_the_sample_size(d):
+    truth, rng = 0.5 * d * math.log(2 * math.pi * math.e), np.random.default_rng(d)
+    trials = {250: 80, 1000: 40, 4000: 20}  # standard errors about .007, .005, .004 for d = 2
+    bias = [
+        np.mean([knn_entropy(rng.standard_normal((m, d))) for _ in range(trials[m])]) - truth for m in (250, 1000, 4000)
+    ]
+    assert abs(bias[2]) < abs(bias[0]), f"bias {bias}"
+    assert abs(bias[2]) < 0.03 * (d - 1), f"bias {bias}"
+
+
+def test_a_column_is_a_sample():
+    x = np.random.default_rng(0).standard_normal(100)
+    assert knn_entropy(x[:, None]) == knn_entropy(x)
+
+
+@settings(deadline=None)
+@given(st.floats(1e-6, 1e6), st.booleans(), st.floats(-1e3, 1e3), st.sampled_from([1, 2]), st.integers(0, 2**32 - 1))
+def test_affine_law(a, negative, shift, d, seed):
+    """H(aX + b) = H(X) + d log |a|; the shift leaves a rounding error of shift / a in the samples' float64."""
+    x = np.random.default_rng(seed).standard_normal((200, d))
+    moved = (-a if negative else a) * x + a * shift
+    assert knn_entropy(moved) == pytest.approx(knn_entropy(x) + d * math.log(a), abs=1e-8)
+
+
+@pytest.mark.parametrize("power", [-900, -3, 5, 900])
+def test_the_entropy_of_z_scores_keeps_its_bits_at_any_power_of_two(power):
+    x = np.random.default_rng(0).standard_normal(100)
+    assert knn_entropy(np.ldexp(x, power), standardize=True) == knn_entropy(x, standardize=True)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_standardised_entropy_is_that_of_the_z_scores(d):
+    x = np.random.default_rng(0).standard_normal((300, d)) * [1e-4, 30][:d] + 5
+    expected = knn_entropy((x - x.mean(axis=0)) / x.std(axis=0, ddof=1))
+    assert knn_entropy(x, standardize=True) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.permutations(range(50)), st.sampled_from([1, 2]))
+def test_order_of_the_samples_does_not_matter(order, d):
+    x = np.random.default_rng(0).standard_normal((50, d))
+    assert knn_entropy(x[order]) == pytest.approx(knn_entropy(x), abs=1e-13)
+
+
+@pytest.mark.parametrize("base", [2, 10.0])
+@pytest.mark.parametrize("d", [1, 3])
+def test_base_is_that_of_the_logarithm(d, base):
+    x = np.random.default_rng(0).standard_normal((100, d))
+    assert knn_entropy(x, base=base) == pytest.approx(knn_entropy(x) / math.log(base), rel=1e-14)
+
+
+def test_entropy_of_a_uniform_sample_in_bits():
+    """log₂ of the width; 4 of one sample's standard deviations, .0246 nats each."""
+    x = np.random.default_rng(0).uniform(-4, 4, M)
+    assert knn_entropy(x, base=2) == pytest.approx(3, abs=4 * 0.0246 / math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("base", "error"), [(1, ValueError), (0, ValueError), (math.nan, ValueError), ("2", TypeError)]
+)
+def test_bad_bases_are_refused_in_words(base, error):
+    with pytest.raises(error, match=r"base=.*: expected a number"):
+        knn_entropy(np.arange(10.0), base=base)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
+def test_integers_and_single_precision_are_taken_as_they_are(dtype):
+    x = np.random.default_rng(0).permutation(200).astype(dtype)
+    assert knn_entropy(x) == knn_entropy(x.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("x", "k", "message"),
+    [
+        (np.zeros((2, 3, 4)), 3, r"x has shape \(2, 3, 4\): expected \(n_samples,\) or \(n_samples, n_columns\)"),
+        (1.0, 3, r"x has shape \(\): expected"),
+        (np.zeros((5, 0)), 3, r"x has shape \(5, 0\): expected at least one column"),
+        ([0.0, 1.0, np.nan, 3.0], 1, r"x holds nan at sample 2: expected finite numbers"),
+        ([[0.0, 1.0], [2.0, -np.inf], [3.0, 4.0]], 1, r"column 1 of x holds -inf at sample 1: expected finite"),
+        ([0.0, 1.0, 3.0], 3, r"k=3 with 3 samples: expected more samples than k"),
+        ([], 1, r"k=1 with 0 samples: expected more samples than k"),
+        ([0.0, 1.0, 3.0], 0, r"k=0: expected at least 1"),
+        ([0, 0, 0, 1, 2, 4], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples: .*point mass.*without ties"),
+        ([[0, 5]] * 3 + [[1, 2], [2, 3], [9, 9]], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples"),
+    ],
+)
+def test_bad_samples_are_refused_in_words(x, k, message):
+    with pytest.raises(ValueError, match=message):
+        knn_entropy(x, k=k)
+
+
+@pytest.mark.parametrize("dtype", [bool, complex, object, "U8", "M8[s]"])
+def test_other_than_real_numbers_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"x has dtype .*: expected integers or floating-point numbers"):
+        knn_entropy(np.zeros(10, dtype))
+
+
+@pytest.mark.parametrize("k", [2.0, "3", True, None])
+def test_k_must_be_an_integer(k):
+    with pytest.raises(TypeError, match=r"k=.*: expected an integer"):
+        knn_entropy(np.arange(10.0), k=k)
+
+
+def test_a_constant_column_cannot_be_standardised():
+    x = np.stack([np.arange(10.0), np.full(10, 0.1)], axis=1)
+    with pytest.raises(ValueError, match="column 1 of x is constant: it has no standard deviation to divide by"):
+        knn_entropy(x, standardize=True)

@@ -1,0 +1,280 @@
+"""Nulls by shuffling, p-values and standard errors against what independent replicates do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from wndcheck.benchmarks.closed_forms import Draw, normal_pair
+from wndcheck.estimators import PairwiseInformation, pairwise_mi
+from wndcheck.estimators.resampling import disjoint_parts, p_values, shuffles
+from wndcheck.experiment.simulations import gaussian_information
+
+M = 1000
+ESTIMATORS = ("3h", "ksg1", "ksg2")
+estimators = pytest.mark.parametrize("estimator", ESTIMATORS)
+
+MARGINS = (np.random.Generator.standard_normal, np.random.Generator.random, np.random.Generator.standard_exponential)
+
+
+def of_pairs(x: np.ndarray, y: np.ndarray, **options) -> PairwiseInformation:
+    """One estimate for each column of x with the same column of y."""
+    trials = np.arange(x.shape[1])
+    return pairwise_mi(np.hstack([x, y]), pairs=np.stack([trials, trials + len(trials)], axis=1), **options)
+
+
+def null_of(information: PairwiseInformation) -> np.ndarray:
+    assert information.null_mi is not None
+    return information.null_mi
+
+
+def corrected_of(information: PairwiseInformation) -> np.ndarray:
+    assert information.pair_corrected is not None
+    return information.pair_corrected
+
+
+def independent(sampler) -> Draw:
+    return lambda rng, shape: (sampler(rng, shape), sampler(rng, shape))
+
+
+# Shuffles
+
+
+@estimators
+@pytest.mark.parametrize(
+    ("draw", "mi"),
+    [
+        (independent(np.random.Generator.random), 0.0),
+        (independent(np.random.Generator.standard_exponential), 0.0),
+        (normal_pair(0.5), gaussian_information(0.5)),
+        (normal_pair(0.9), gaussian_information(0.9)),
+    ],
+    ids=["uniform", "exponential", "ρ = .5", "ρ = .9"],
+)
+def test_corrected_score_is_right_whatever_the_margins(draw, mi, estimator):
+    """200 pairs, 8 shuffles: 4 standard errors of about .038 / √200, and the bias that is left, .010 for KSG."""
+    information = of_pairs(*draw(np.random.default_rng(14), (M, 200)), null="shuffle", estimator=estimator)
+    bias = 0.003 if estimator == "3h" else 0.01
+    assert information.corrected_score == pytest.approx(mi, abs=4 * 0.038 / math.sqrt(200) + bias)
+    if estimator == "3h":  # what the shuffles are for
+        assert corrected_of(information).std(ddof=1) < information.pair_mi.std(ddof=1)
+
+
+def test_corrected_pair_is_the_distance_to_the_null():
+    information = pairwise_mi(np.random.default_rng(15).standard_normal((100, 4)), null="shuffle", n_shuffles=3)
+    assert null_of(information).shape == (3, 6)
+    expected = information.pair_mi - null_of(information).mean(axis=0)
+    np.testing.assert_allclose(corrected_of(information), expected, rtol=0, atol=1e-12)
+    assert information.corrected_score == pytest.approx(expected.mean(), abs=1e-12)
+
+
+def test_null_follows_the_seed_alone():
+    X = np.random.default_rng(16).standard_normal((100, 4))
+    first, again, other = (null_of(pairwise_mi(X, null="shuffle", n_shuffles=2, random_state=s)) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.isclose(first, other).any()
+    assert not np.isclose(first[0], first[1]).any()
+
+
+@estimators
+def test_shuffles_break_a_dependence_they_are_given(estimator):
+    x, y = normal_pair(0.999)(np.random.default_rng(17), (M, 1))
+    information = of_pairs(x, y, null="shuffle", n_shuffles=4, estimator=estimator)
+    assert np.abs(null_of(information)).max() < 0.25  # 4 sd of .042 and the bias
+
+
+def test_every_row_is_shuffled_in_an_order_of_its_own():
+    z = np.tile(np.arange(100, dtype=np.float32), (5, 1))
+    orders = list(shuffles(z, 3, 0))
+    rows = np.vstack(orders)
+    assert len(np.unique(rows, axis=0)) == 15
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(z, (3, 1)))
+    for fewer, more in zip(shuffles(z, 2, 0), orders, strict=False):
+        np.testing.assert_array_equal(fewer, more)
+
+
+# p-values
+
+
+@pytest.mark.parametrize("n_shuffles", [2, 3, 8])
+def test_p_values_of_pairs_like_their_null_are_uniform(n_shuffles):
+    """20 000 pairs with margins that move both: 4 binomial standard errors; P · n distances leave .003 themselves."""
+    rng = np.random.default_rng(18)
+    margins = 3 * rng.standard_normal(20_000)
+    p = p_values(margins + rng.standard_normal(20_000), margins + rng.standard_normal((n_shuffles, 20_000)))
+    for level in (0.01, 0.05, 0.5):
+        assert (p < level).mean() == pytest.approx(level, abs=4 * math.sqrt(level * (1 - level) / 20_000) + 0.003)
+
+
+@estimators
+def test_p_values_are_uniform_under_independence(estimator):
+    """Layers of all kinds of neurons at once; 4 binomial standard errors overall and for pairs of either kind."""
+    rng = np.random.default_rng(19)
+    kinds = rng.integers(0, 3, (2, 600))
+    x, y = (np.choose(kind, [sampler(rng, (300, 600)) for sampler in MARGINS]) for kind in kinds)
+    p = of_pairs(x, y, null="shuffle", n_shuffles=4, estimator=estimator).p_values
+    assert kstest(p, "uniform").pvalue > 1e-4
+    for kind in range(3):
+        of_kind = p[(kinds == kind).any(axis=0)]
+        for level in (0.05, 0.5):
+            error = math.sqrt(level * (1 - level) / len(of_kind))
+            assert (of_kind < level).mean() == pytest.approx(level, abs=4 * error), f"{kind=} {level=}"
+
+
+@estimators
+def test_p_values_find_a_planted_dependence(estimator):
+    """ρ = .4 is .087 nats, some 3 standard deviations of a corrected pair; .05 of the others pass by chance."""
+    rng = np.random.default_rng(20)
+    x, y = rng.standard_normal((2, M, 200))
+    x[:, :20], y[:, :20] = normal_pair(0.4)(rng, (M, 20))
+    p = of_pairs(x, y, null="shuffle", estimator=estimator).p_values
+    assert (p[:20] < 0.05).sum() >= 16
+    assert (p[20:] < 0.05).mean() < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 180)
+
+
+def test_the_least_p_value_is_one_of_all_the_distances():
+    rng = np.random.default_rng(21)
+    x = rng.standard_normal((200, 6))
+    x[:, 1] = x[:, 0] + 0.01 * x[:, 1]
+    p = pairwise_mi(x, null="shuffle", n_shuffles=4).p_values
+    assert p[0] == 1 / (1 + 4 * 15)
+    assert p[1:].min() > p[0]
+    assert ((p > 0) & (p <= 1)).all()
+
+
+def test_p_values_by_hand():
+    """Two pairs, two shuffles: a null estimate less the other of its pair, times √¾, is −√3, √3, 0 and 0.
+
+    √3 = 1.73 is below an excess of 2, and above one of 1.7.
+    """
+    p = p_values(np.array([3.0, 0.0]), np.array([[0.0, 0.0], [2.0, 0.0]]))
+    assert p.tolist() == [1 / 5, 4 / 5]
+    assert p_values(np.array([2.7, 0.0]), np.array([[0.0, 0.0], [2.0, 0.0]]))[0] == 2 / 5
+
+
+@pytest.mark.parametrize("options", [{}, {"null": "shuffle", "n_shuffles": 1}])
+def test_p_values_need_two_shuffles(options):
+    information = pairwise_mi(np.random.default_rng(22).standard_normal((30, 3)), **options)
+    message = r"p-values need two shuffles or more: pairwise_mi\(\.\.\., null='shuffle', n_shuffles=8\)"
+    for asked in (lambda: information.p_values, information.dependent):
+        with pytest.raises(ValueError, match=message):
+            asked()
+
+
+@estimators
+def test_share_of_false_pairs_among_those_found_dependent(estimator):
+    """25 layers, 5 of 66 pairs planted (ρ = .8), rate .2: the shares' mean has a standard error of about .035."""
+    shares, found = [], 0
+    for layer in range(25):
+        X = np.random.default_rng([23, layer]).standard_normal((300, 12))
+        X[:, 1:10:2] = 0.8 * X[:, 0:10:2] + 0.6 * X[:, 1:10:2]
+        information = pairwise_mi(X, null="shuffle", estimator=estimator)
+        flagged = information.pairs[information.dependent(0.2)]
+        true = (flagged[:, 0] % 2 == 0) & (flagged[:, 1] == flagged[:, 0] + 1) & (flagged[:, 0] < 10)
+        shares.append(1 - true.mean())
+        found += true.sum()
+        assert information.dependent(0.01).sum() <= len(flagged)
+    assert found == 25 * 5
+    assert 0.04 < np.mean(shares) < 0.2 + 3 * 0.035
+
+
+def test_flagged_pairs_have_no_p_value_and_are_not_found_dependent():
+    X = np.random.default_rng(24).standard_normal((200, 4))
+    X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
+    X[:, 2] = 7
+    information = pairwise_mi(X, null="shuffle")
+    touched = (information.pairs == 2).any(axis=1)
+    np.testing.assert_array_equal(np.isnan(information.p_values), touched)
+    assert information.p_values[0] == 1 / (1 + 8 * 3)  # the flagged pairs' null is no part of it
+    assert information.dependent(3 / 25).tolist() == [True, False, False, False, False, False]  # best of three
+    assert not information.dependent(2.9 / 25).any()
+    dead = pairwise_mi(X[:, [2, 2]], null="shuffle")
+    assert np.isnan(dead.p_values).all()
+    assert not dead.dependent().any()
+
+
+# Standard errors
+
+
+@pytest.mark.parametrize(("estimator", "sd"), [("3h", 0.0420), ("ksg1", 0.0235), ("ksg2", 0.0269)])
+def test_standard_error_of_a_pair_is_the_sd_of_replicates(estimator, sd):
+    """300 pairs: their mean has an error below 2 %; an sd of ten has a mean of .97."""
+    x, y = np.random.default_rng(25).standard_normal((2, M, 300))
+    information = of_pairs(x, y, n_subsamples=10, estimator=estimator)
+    assert information.pair_se is not None
+    assert information.pair_se.shape == (300,)
+    assert information.pair_se.mean() == pytest.approx(sd, rel=0.15)
+
+
+def test_standard_error_of_a_score_is_the_sd_of_replicates():
+    """60 layers of 20 neurons; an sd over 60 has a relative error of .09, a mean of 60 errors of ten parts of .03.
+
+    Pairs share neurons: the mean of 190 as if independent would have a third of that error.
+    """
+    layers = [
+        pairwise_mi(np.random.default_rng([26, layer]).standard_normal((M, 20)), n_subsamples=10) for layer in range(60)
+    ]
+    sd = np.std([layer.score for layer in layers], ddof=1)
+    naive = np.mean([layer.pair_mi.std(ddof=1) / math.sqrt(190) for layer in layers])
+    assert np.mean([layer.score_se for layer in layers]) == pytest.approx(sd, rel=0.3)
+    assert np.mean([layer.score_se for layer in layers]) > 2 * naive
+
+
+def test_standard_errors_are_those_of_the_parts():
+    X = np.random.default_rng(27).standard_normal((100, 4))
+    information = pairwise_mi(X, n_subsamples=4, random_state=3)
+    parts = [pairwise_mi(X[part]).pair_mi for part in disjoint_parts(100, 4, 3)]
+    np.testing.assert_array_equal(information.subsample_mi, parts)
+    np.testing.assert_allclose(information.pair_se, np.std(parts, axis=0, ddof=1) / 2, rtol=1e-12)
+    assert information.score_se == pytest.approx(np.std(np.mean(parts, axis=1), ddof=1) / 2, rel=1e-12)
+
+
+def test_parts_are_disjoint_of_one_size_and_seeded():
+    parts = disjoint_parts(103, 10, 0)
+    assert {len(part) for part in parts} == {10}
+    assert len(np.unique(np.concatenate(parts))) == 100
+    assert [part.tolist() for part in disjoint_parts(103, 10, 0)] == [part.tolist() for part in parts]
+    assert [part.tolist() for part in disjoint_parts(103, 10, 1)] != [part.tolist() for part in parts]
+    assert disjoint_parts(103, 0, 0) == []
+
+
+def test_a_neuron_that_is_flagged_has_no_standard_error_either():
+    """A tenth of the samples holds a tenth of the ties only; the neuron stays as unsound as it is."""
+    X = np.random.default_rng(28).standard_normal((M, 4))
+    X[:, 1] = X[:, 1].astype(np.float16)
+    X[:8, 2] = 0.5
+    information = pairwise_mi(X, n_subsamples=10)
+    assert information.pair_se is not None
+    np.testing.assert_array_equal(np.isnan(information.pair_se), np.isnan(information.pair_mi))
+    assert information.score_se == pytest.approx(pairwise_mi(X, pairs=[(0, 3)], n_subsamples=10).score_se, rel=1e-12)
+
+
+def test_resampling_leaves_the_estimates_alone():
+    X = np.random.default_rng(29).standard_normal((100, 4))
+    alone = pairwise_mi(X).pair_mi
+    np.testing.assert_array_equal(pairwise_mi(X, null="shuffle", n_subsamples=5, random_state=9).pair_mi, alone)
+
+
+@pytest.mark.parametrize("n_subsamples", [1, 25, 101])
+def test_too_few_or_too_many_parts_are_refused(n_subsamples):
+    message = rf"n_subsamples={n_subsamples} of 100 samples: expected two parts or more, of more than k=4 samples"
+    with pytest.raises(ValueError, match=message):
+        pairwise_mi(np.random.default_rng(30).standard_normal((100, 3)), k=4, n_subsamples=n_subsamples)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"null": "bootstrap"}, ValueError, r"null='bootstrap': expected None or 'shuffle'"),
+        ({"n_shuffles": 0}, ValueError, r"n_shuffles=0: expected at least 1"),
+        ({"n_subsamples": -1}, ValueError, r"n_subsamples=-1: expected at least 0"),
+        ({"n_shuffles": 2.5}, TypeError, r"n_shuffles=2\.5: expected an integer"),
+        ({"n_subsamples": True}, TypeError, r"n_subsamples=True: expected an integer"),
+    ],
+)
+def test_bad_options_are_refused_in_words(options, error, message):
+    with pytest.raises(error, match=message):
+        pairwise_mi(np.random.default_rng(31).standard_normal((20, 3)), **options)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import pytest
+import torch
+
+from wndcheck.experiment import costs
+from wndcheck.experiment.cells import Cell, Probe, Training, Unsaid, Violation
+from wndcheck.experiment.costs import (
+    cost,
+    estimates,
+    layer_sizes,
+    parameters,
+    stack_bytes,
+    steps,
+    training_flops,
+    training_images,
+)
+from wndcheck.experiment.measurement import controls, layers, transformed
+from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.experiment.measurement.probing import pre_activations
+from wndcheck.nets.execution import Steps
+from wndcheck.nets.stacks import build
+from wndcheck.nets.training import BatchOrder
+from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CPU = torch.device("cpu")
+CONVNET = Cell("cifar10", "relu", 12, (0, 1), Training(0.1, 8, (0, 2)), TINY_PROBE, architecture="convnet")
+CIFAR = replace(TINY_CELL, dataset="cifar10", width=20)
+ENSEMBLES = replace(TINY_CELL, seeds=tuple(range(30)), ensembles=2)
+WIDE = replace(TINY_CELL, width=1000, seeds=(0,), probe=Probe(1))  # its parameters outweigh all else
+EACH = pytest.mark.parametrize(
+    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET], ids=lambda cell: cell.label
+)
+
+
+@EACH
+def test_parameters_are_those_of_the_stack(cell: Cell) -> None:
+    stack = build(cell, cell.seeds, costs.inputs(cell), CPU)
+    assert sum(p.numel() for p in stack.parameters()) == parameters(cell) * len(cell.seeds)
+    assert [weight.shape[1] for weight in stack.weights] == layer_sizes(cell)[:-1]
+    assert [weight.shape[2] for weight in stack.weights] == layer_sizes(cell)[1:]
+
+
+def test_parameters_by_hand() -> None:
+    assert parameters(TINY_CELL) == 785 * 6 + 3 * 7 * 6 + 7 * 10
+    convolutional = (27 + 1) * 32 + (288 + 1) * 32 + (288 + 1) * 64 + 2 * (576 + 1) * 64
+    assert parameters(CONVNET) == convolutional + (4096 + 1) * 12 + 13 * 12 + 13 * 10
+
+
+def test_steps_and_images() -> None:
+    assert training_images(TINY_CELL) == 10_000
+    assert training_images(replace(TINY_CELL, unsaid=Unsaid(held_out=9000))) == 1000
+    assert steps(TINY_CELL) == 157  # 156 batches of 64, and one of 16
+    assert steps(CONVNET) == 2 * 6250
+    assert steps(replace(TINY_CELL, protocol=Training(0.1, 64, (0,)))) == 0
+    assert steps(replace(TINY_CELL, protocol=Violation("drift", 0.1))) == 0
+
+
+def test_operations_by_hand() -> None:
+    # Forward, and backward into the weights, 2 operations a product; backward into what enters, but for the images.
+    image = 4 * 784 * 6 + 6 * (3 * 6 * 6 + 6 * 10)
+    assert training_flops(TINY_CELL) == 2 * 1 * 10_000 * image
+    assert training_flops(replace(TINY_CELL, protocol=Training(0.1, 64, (0, 2, 3)))) == 2 * 3 * 10_000 * image
+    assert training_flops(replace(TINY_CELL, protocol=Violation("drift", 0.1))) == 0
+
+
+def test_operations_of_a_convnet_by_hand() -> None:
+    pixels = 9 * (3 * 32 * 1024 + 32 * 32 * 256 + 32 * 64 * 256 + 2 * 64 * 64 * 64)
+    image = 6 * (pixels + 4096 * 12 + 12 * 12 + 12 * 10) - 2 * 9 * 3 * 32 * 1024  # images need no gradient
+    assert training_flops(CONVNET) == 2 * 2 * 50_000 * image
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        TINY_CELL,
+        replace(TINY_CELL, activation="relu", width=30),
+        replace(TINY_CELL, width=2, protocol=Training(0.1, 64, (0,))),
+        replace(TINY_CELL, probe=Probe(images_per_class=20, most_pairs=7, control_pairs=4)),
+        replace(TINY_CELL, probe=replace(TINY_PROBE, transformed_pairs=7)),
+        replace(TINY_CELL, probe=replace(TINY_PROBE, control_pairs=0, transformed_pairs=0)),
+        replace(UNTRAINED, width=60, probe=replace(TINY_PROBE, transformed_pairs=900)),  # of 40 neurons
+        replace(TINY_CELL, width=9, probe=Probe(images_per_class=20, control_pairs=9)),
+        replace(TINY_CELL, probe=Probe(20, most_pairs=10, control_pairs=2)),
+        replace(
+            TINY_CELL, width=12, probe=Probe(images_per_class=20, control_pairs=3), protocol=Violation("drift", 0.1)
+        ),
+        ENSEMBLES,
+    ],
+    ids=lambda cell: f"{cell.label}, {cell.probe.control_pairs} controls, {cell.probe.transformed_pairs} transformed",
+)
+def test_estimates_are_what_the_estimator_is_asked_for(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, estimate = [], layers.pairwise_mi
+
+    def counted(x, *, pairs, null=None, **options):
+        asked.append(len(pairs) * (1 + options.get("n_shuffles", 8) * (null is not None)))
+        return estimate(x, pairs=pairs, null=null, **options)
+
+    for module in (layers, controls, transformed):
+        monkeypatch.setattr(module, "pairwise_mi", counted)
+    found = measure(replace(cell, unsaid=Unsaid(held_out=9000)))
+    assert not found["flagged"].any()  # else its controls would want fewer
+    assert estimates(cell) == sum(asked)
+
+
+def held_bytes(cell: Cell) -> int:
+    """What the tensors of a stack weigh that is trained and probed: parameters, a step, the order, the probe."""
+    stack = build(cell, cell.seeds, costs.inputs(cell), CPU)
+    images, labels = torch.zeros(100, costs.inputs(cell)), torch.zeros(100, dtype=torch.int64)
+    held = [*stack.parameters()]
+    if isinstance(cell.protocol, Training):
+        held += [Steps(stack, images, labels, cell.protocol).seen]
+        held += [BatchOrder(cell.seeds, training_images(cell)).epoch()]
+    if cell.ensembles:
+        probed = pre_activations(stack, torch.zeros(len(cell.seeds), 1, costs.inputs(cell)))
+    else:
+        probed = pre_activations(stack, torch.zeros(10 * cell.probe.images_per_class, costs.inputs(cell)))
+    return sum(tensor.nbytes for tensor in held) + 2 * sum(z.nbytes for z in probed)  # of a layer z, and φ(z)
+
+
+@EACH
+def test_a_stack_takes_no_more_than_is_foretold(cell: Cell) -> None:
+    for asked in (cell, *(replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500))):
+        foretold = stack_bytes(asked, len(cell.seeds))
+        assert held_bytes(asked) < foretold
+
+
+def test_an_ensemble_takes_no_more_than_is_foretold() -> None:
+    cell = replace(ENSEMBLES, seeds=tuple(range(200)), width=50, unsaid=Unsaid(held_out=9000))
+    assert held_bytes(cell) < stack_bytes(cell, 200)
+
+
+def test_memory_is_the_members() -> None:
+    assert stack_bytes(TINY_CELL, 6) == pytest.approx(6 * stack_bytes(TINY_CELL, 1))
+    assert stack_bytes(replace(TINY_CELL, width=100), 1) > stack_bytes(TINY_CELL, 1)
+    untrained = replace(TINY_CELL, protocol=Training(0.1, 64, (0,)))
+    assert stack_bytes(TINY_CELL, 1) - stack_bytes(untrained, 1) == 16 * 10_000  # an epoch's order, twice
+
+
+def test_numbers_of_an_image_are_the_stacks() -> None:
+    z = pre_activations(build(TINY_CELL, (0,), 784, CPU), torch.zeros(1, 784))
+    assert costs.activations(TINY_CELL) == 2 * 784 + sum(prod(layer.shape) for layer in z)
+
+
+def test_cost_puts_the_longest_first() -> None:
+    wide, narrow = replace(TINY_CELL, width=200), TINY_CELL
+    more_nets = replace(narrow, seeds=tuple(range(16)))
+    untrained = replace(narrow, protocol=Training(0.1, 64, (0,)))
+    assert cost(wide) > cost(narrow) > cost(untrained) > 0
+    assert cost(more_nets) > cost(narrow)
+    assert cost(CONVNET) > cost(CIFAR) > cost(narrow)
+    assert cost(narrow) == pytest.approx(
+        training_flops(narrow) + costs.STEP_FLOPS * 157 + costs.PAIR_FLOPS * estimates(narrow)
+    )

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from math import e, log, pi, sqrt
+
+import numpy as np
+import pytest
+from scipy.stats import wasserstein_distance
+
+from wndcheck.estimators import knn_entropy
+from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.measurement.distributions import correlation, distribution, distribution_change, moments
+from wndcheck.experiment.measurement.layers import Initial, Layer, compared, information, summarised
+from wndcheck.experiment.measurement.places import Place, layer_pairs
+from wndcheck.experiment.records import LAYER_QUANTITIES
+from wndcheck.tests.tiny import LAST_STAGE
+
+RNG = np.random.default_rng(0)
+NORMAL = RNG.standard_normal((1000, 40))
+CUBES = NORMAL**3
+ALL = layer_pairs(40, 780, 0)
+NAMES = ("negentropy", "offset", "scale_ratio")
+
+
+def described(z: np.ndarray) -> dict[str, float]:
+    entropy = np.array([knn_entropy(neuron) for neuron in z.T])
+    return distribution(moments(z, ()), entropy, len(z))  # type: ignore[return-value]
+
+
+def change(now: np.ndarray, before: np.ndarray) -> float:
+    initial = moments(before, ())
+    return distribution_change(moments(now, ()), initial.spread, initial.quantiles)
+
+
+def layer(z: np.ndarray, epoch: int = 0) -> Layer:
+    return Layer(z, layer_pairs(z.shape[1], 500, 0), Place(0, 0, epoch), Probe(), "tanh", True, "cpu")
+
+
+def flagged_layer() -> np.ndarray:
+    """Twelve neurons, of which one is constant, and two are all but constant and alike: a point mass, and one peak."""
+    z = NORMAL[:, :12].copy()
+    z[:, 3] = 2
+    z[:, [5, 8]] = 1
+    z[7, [5, 8]] = 1 + 1e-3
+    return z
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (NORMAL, 0),
+        (RNG.uniform(size=NORMAL.shape), 0.5 * log(2 * pi * e / 12)),
+        (RNG.laplace(size=NORMAL.shape), 0.5 * log(2 * pi * e * 2) - (1 + log(2))),
+    ],
+    ids=["normal", "uniform", "Laplace"],
+)
+def test_negentropy_is_what_a_density_lacks_of_a_gaussians_entropy(samples: np.ndarray, expected: float) -> None:
+    # H and the standard deviation of a neuron err by .04 nats together, of 40 by .04 / √40; the bias is below .003.
+    error = 4 * 0.04 / sqrt(40) + 0.003
+    assert abs(described(samples)["negentropy"] - expected) < error
+    scaled = described(samples * np.geomspace(1e-3, 1e3, 40) - 5)
+    assert scaled["negentropy"] == pytest.approx(described(samples)["negentropy"], abs=1e-9)
+
+
+def test_offset_is_the_square_of_the_mean_less_chance() -> None:
+    # Of M normals (mean / sd)² is 1/M, with a standard deviation of √2/M.
+    assert abs(described(NORMAL)["offset"]) < 4 * sqrt(2) / 1000 / sqrt(40)
+    few = distribution(moments(NORMAL[:25], ()), np.zeros(40), 25)["offset"]
+    assert abs(few) < 4 * sqrt(2) / 25 / sqrt(40)  # type: ignore[arg-type]  # where chance gives .04
+    # Moved by two standard deviations: 4 ± 4/√1000 and what the error of the standard deviation adds.
+    assert described(3 * (NORMAL + 2))["offset"] == pytest.approx(4, abs=4 * sqrt(16 + 32) / sqrt(40_000))
+
+
+def test_scale_ratio_counts_decades() -> None:
+    z = NORMAL / NORMAL.std(axis=0, ddof=1)
+    assert described(z)["scale_ratio"] == pytest.approx(0, abs=1e-12)
+    assert described(z * np.geomspace(0.02, 20, 40)[::-1])["scale_ratio"] == pytest.approx(3)
+    assert described(z * np.where(np.arange(40) == 7, 0.1, 1))["scale_ratio"] == pytest.approx(1)
+
+
+def test_constant_neurons_have_no_part_in_it() -> None:
+    entropy = np.array([knn_entropy(neuron) for neuron in NORMAL.T])
+    z = np.insert(NORMAL, 4, 3.0, axis=1)
+    found = distribution(moments(z, ()), np.insert(entropy, 4, np.nan), 1000)
+    assert found == distribution(moments(NORMAL, ()), entropy, 1000)
+    dead = distribution(moments(np.full((100, 3), 2.0), ()), np.full(3, np.nan), 100)
+    assert list(dead) == list(NAMES)
+    assert np.isnan(list(dead.values())).all()  # type: ignore[arg-type]
+
+
+def test_the_change_is_the_wasserstein_distance_in_initial_standard_deviations() -> None:
+    scale = np.geomspace(0.1, 10, 40)
+    for moved in (CUBES, 0.3 * NORMAL - 1, np.abs(NORMAL)):
+        each = [wasserstein_distance(a, b) / b.std(ddof=1) for a, b in zip(moved.T, NORMAL.T, strict=True)]
+        # 32 quantiles leave out some of the tails, most of those of a cube.
+        tails = 0.2 if moved is CUBES else 0.03
+        assert change(moved * scale, NORMAL * scale) == pytest.approx(np.mean(each), rel=tails)
+
+
+def test_the_change_of_what_is_moved_or_shuffled_is_known_exactly() -> None:
+    unit = NORMAL / NORMAL.std(axis=0, ddof=1)
+    assert change(unit + 0.25, unit) == pytest.approx(0.25, abs=1e-12)
+    assert change(5 * unit - 1.5, 5 * unit) == pytest.approx(0.3, abs=1e-12)
+    assert change(RNG.permuted(NORMAL, axis=0), NORMAL) == 0
+    assert change(NORMAL, NORMAL) == 0
+
+
+def test_a_neuron_that_became_constant_has_changed() -> None:
+    z = NORMAL.copy()
+    z[:, :20] = 0
+    # Half the neurons by E|z| = √(2/π), of which 32 quantiles see all but a hundredth; the others not at all.
+    assert change(z, NORMAL) == pytest.approx(0.5 * sqrt(2 / pi), rel=0.03)
+    assert np.isnan(change(NORMAL, np.zeros_like(NORMAL)))  # there is no scale to say how much
+
+
+def test_correlations_are_numpys() -> None:
+    z = NORMAL + 0.5 * RNG.standard_normal((1000, 1)) + 3
+    found = correlation(z, moments(z, ()), ALL)
+    assert found["correlation"] == pytest.approx(np.corrcoef(z.T)[tuple(ALL.T)].mean(), abs=1e-12)
+    few = ALL[[3, 70, 500]]
+    found = correlation(z.astype(np.float32), moments(z, ()), few)
+    assert found["correlation"] == pytest.approx(np.corrcoef(z.T)[tuple(few.T)].mean(), abs=1e-6)
+
+
+def test_the_gaussian_score_of_gaussians_is_their_information() -> None:
+    z = NORMAL.copy()
+    z[:, 1::2] = 0.6 * NORMAL[:, ::2] + 0.8 * NORMAL[:, 1::2]
+    pairs = np.arange(40).reshape(20, 2)
+    # r errs by (1 - ρ²)/√M, -½ log(1 - r²) by ρ/√M; 20 pairs.
+    error = 4 * 0.6 / sqrt(1000 * 20)
+    found = correlation(z, moments(z, ()), pairs)
+    assert abs(found["gaussian_score"] - -0.5 * log(1 - 0.6**2)) < error  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("samples", [10, 100])
+def test_the_gaussian_score_of_independent_gaussians_is_nothing(samples: int) -> None:
+    z = np.random.default_rng(samples).standard_normal((samples, 400))
+    pairs = np.arange(400).reshape(200, 2)
+    # Uncorrected it is 1/(2M) and more: M r²/2 is half a χ² of one degree, of mean ½ and standard deviation 1/√2.
+    found = correlation(z, moments(z, ()), pairs)
+    error = 4 / sqrt(2) / samples / sqrt(200) * 1.5  # r² has heavier tails than that at ten samples
+    assert error < 1 / (2 * samples)
+    assert abs(found["gaussian_score"]) < error  # type: ignore[arg-type]
+
+
+def test_copies_have_a_finite_gaussian_score_and_constants_none() -> None:
+    z = np.column_stack([NORMAL[:, 0], -2 * NORMAL[:, 0], np.full(1000, 3.0)])
+    found = correlation(z, moments(z, ()), np.array([[0, 1], [0, 2], [1, 2]]))
+    assert found["correlation"] == pytest.approx(-1)
+    assert 10 < found["gaussian_score"] < 15  # type: ignore[operator]
+    dead = correlation(z[:, [2, 2]], moments(z[:, [2, 2]], ()), np.array([[0, 1]]))
+    assert np.isnan(list(dead.values())).all()  # type: ignore[arg-type]
+
+
+def test_what_is_flagged_is_left_out_of_every_average() -> None:
+    z, flagged = flagged_layer(), [3, 5, 8]
+    numbers, initial = summarised(layer(z), None)
+    assert numbers["flagged"] == pytest.approx(3 / 12)
+    others = np.delete(np.arange(12), flagged)
+    pairs = np.array([pair for pair in layer(z).pairs if not set(pair) & set(flagged)])
+    expected = described(z[:, others]) | correlation(z, moments(z, ()), pairs)
+    for name, number in expected.items():
+        assert numbers[name] == pytest.approx(number, abs=1e-9), name
+    assert abs(numbers["gaussian_score"]) < 0.01  # type: ignore[arg-type]  # the two alike would add .4
+    assert np.isnan(initial.spread[flagged]).all()
+    # From there a flagged neuron has not changed by any number of its standard deviations.
+    moved, _ = summarised(layer(z + 0.5, epoch=1), initial)
+    expected = np.mean(0.5 / z[:, others].std(axis=0, ddof=1))
+    assert moved["distribution_change"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_neuron_flagged_since_has_changed_in_distribution_though_not_in_entropy() -> None:
+    z = NORMAL[:, :12]
+    _, initial = summarised(layer(z), None)
+    later = z.copy()
+    later[:, 3] = 0
+    numbers, _ = summarised(layer(later, epoch=1), initial)
+    assert numbers["entropy_change"] == 0
+    assert numbers["distribution_change"] == pytest.approx(sqrt(2 / pi) / 12, rel=0.1)
+
+
+def test_a_layer_is_all_its_parts() -> None:
+    z = NORMAL[:, :12]
+    numbers, initial = summarised(layer(z), None)
+    later = layer(2 * z + 1, epoch=1)
+    numbers, kept = summarised(later, initial)
+    assert isinstance(kept, Initial)
+    for name, number in compared(information(later), initial).items():
+        np.testing.assert_array_equal(numbers[name], number, err_msg=name)
+    assert numbers["entropy_change"] == pytest.approx(log(2), abs=1e-9)
+    assert numbers["scale_ratio"] == pytest.approx(np.ptp(np.log10(z.std(axis=0, ddof=1))))
+    for name in ("total_correlation_3", "total_correlation_5", "post_score", "planted_score"):
+        assert np.isfinite(numbers[name]), name  # type: ignore[arg-type]
+    earlier, _ = summarised(later._replace(is_last_stage=False), initial)
+    assert set(numbers) == {*LAYER_QUANTITIES, "pair_quantiles"}
+    assert set(earlier) == {name for name in numbers if not name.startswith(LAST_STAGE)}

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.grids import Grid, grid, is_trained
+from wndcheck.experiment.profiles import NARROW, QUICK
+from wndcheck.experiment.records import Measurement
+from wndcheck.tests.tiny import TINY_CELL, random_measurement
+from wndcheck.verdicts.checks import Cause, Check, Verdict, decide
+from wndcheck.verdicts.statistics import at_most, slope_per_doubling
+
+PROFILE = replace(QUICK, trained_accuracy=0.9, narrow_accuracy=0.2)
+WIDTHS = (5, 20, 50)
+CELLS = [replace(TINY_CELL, width=width, seeds=(0, 1, 2)) for width in WIDTHS]
+LAST = {5: [0.2, 0.1, np.nan], 20: [0.5, 0.6, 0.7], 50: [0.9, 0.89, 0.99]}
+
+
+def measured(cell: Cell) -> Measurement:
+    measurement = random_measurement(cell, cell.width)
+    measurement["accuracy"][-1] = LAST[cell.width]
+    return measurement
+
+
+@pytest.fixture
+def three() -> Grid:
+    return grid(CELLS[::-1], measured, PROFILE)
+
+
+def test_a_grid_runs_from_narrow_to_wide(three: Grid) -> None:
+    assert three.widths == list(WIDTHS)
+    assert three.at(20).widths == [20]
+    assert three.at(20).raw("entropy").shape == (1, 3, 5)
+
+
+def test_trends_are_over_the_nets_that_the_paper_does_not_call_narrow(three: Grid) -> None:
+    assert three.wide.widths == [20, 50]
+    assert three.from_width(21).widths == [50]
+    assert three.wide.untrained == {"nets": 6, "untrained": 1}
+
+
+def test_no_trend_without_the_widest_nets() -> None:
+    cells = [replace(TINY_CELL, width=width, seeds=tuple(range(8))) for width in (20, 50, 100, 200)]
+
+    def measured(cell: Cell) -> Measurement:
+        measurement = random_measurement(cell, cell.width)
+        measurement["accuracy"][-1] = 0.5 if cell.width == 200 else 1.0
+        return measurement
+
+    trained = grid(cells, measured, PROFILE)
+    slopes = slope_per_doubling(trained.widths, trained.of("score", 1))
+    verdict, cause, _ = decide(Check("slope", at_most(0)), slopes, **trained.untrained)
+    assert (verdict, cause.partition(" (")[0]) == (Verdict.INCONCLUSIVE, Cause.NOT_MEASURED)
+
+
+def test_trained_means_the_profiles_accuracy_for_the_width(three: Grid) -> None:
+    assert NARROW == 20
+    assert three.trained.tolist() == [[True, False, False], [True, True, True], [True, False, True]]
+    assert three.untrained == {"nets": 9, "untrained": 3}
+    assert three.at(50).untrained == {"nets": 3, "untrained": 1}
+
+
+def test_values_of_untrained_nets_are_nan(three: Grid) -> None:
+    raw, kept = three.raw("entropy"), three.of("entropy")
+    assert raw.shape == kept.shape == (3, 3, 5)
+    assert np.isfinite(raw).all()
+    np.testing.assert_array_equal(np.isnan(kept).all(axis=-1), ~three.trained)
+    np.testing.assert_array_equal(kept[three.trained], raw[three.trained])
+    np.testing.assert_array_equal(raw[1], measured(CELLS[1])["entropy"][-1])
+
+
+def test_layers_count_from_one(three: Grid) -> None:
+    for layer in range(1, 6):
+        np.testing.assert_array_equal(three.of("score", layer), three.of("score")[:, :, layer - 1])
+
+
+@pytest.mark.parametrize("layer", [-1, 0, 6])
+def test_a_layer_there_is_not_is_refused(three: Grid, layer: int) -> None:
+    with pytest.raises(ValueError, match=f"layer {layer}: expected 1 to 5"):
+        three.of("score", layer)
+
+
+def test_a_stage_is_that_of_the_record() -> None:
+    initial = grid(CELLS, measured, PROFILE, stage=0)
+    np.testing.assert_array_equal(initial.raw("entropy")[2], measured(CELLS[2])["entropy"][0])
+    assert initial.untrained["untrained"] == 3  # whether a net trained is told by its last stage
+
+
+@pytest.mark.parametrize("protocol", [Training(0.1, 64, (0,)), Violation("drift", 0.1)])
+def test_nets_that_were_never_to_be_trained_count(protocol: Training | Violation) -> None:
+    measurement = random_measurement(replace(CELLS[2], protocol=protocol))
+    measurement["accuracy"][:] = 0.1
+    assert is_trained(measurement, PROFILE).tolist() == [True] * 3

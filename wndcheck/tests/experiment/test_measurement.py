@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+import torch
+
+from wndcheck.estimators import PairwiseInformation
+from wndcheck.experiment.cells import Activation, Training, Violation
+from wndcheck.experiment.measurement.layers import compared
+from wndcheck.experiment.measurement.loading import load
+from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.experiment.measurement.places import sampled_neurons
+from wndcheck.experiment.measurement.probing import accuracy, importance
+from wndcheck.experiment.records import DATA_QUANTITIES, LAYER_QUANTITIES, Measurement, record_shapes
+from wndcheck.nets.execution import steps_on
+from wndcheck.nets.stacks import build
+from wndcheck.nets.training import BatchOrder, train
+from wndcheck.tests.tiny import LAST_STAGE, TINY_CELL, TINY_TRAINING, UNTRAINED, unmeasured
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+nan = float("nan")
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measurement:
+    return measure(TINY_CELL)
+
+
+def test_a_small_cell_gives_finite_numbers_in_the_records_shapes(measured: Measurement) -> None:
+    assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(TINY_CELL)
+    others = {"pair_quantiles", "accuracy", "validation_accuracy"}
+    assert set(measured.arrays) == set(LAYER_QUANTITIES) | set(DATA_QUANTITIES) | others
+    for name, blank in unmeasured(TINY_CELL).items():
+        assert measured[name].dtype == np.float64, name
+        np.testing.assert_array_equal(np.isnan(measured[name]), blank, err_msg=name)
+        assert not np.isinf(measured[name]).any(), name
+
+
+def test_the_numbers_are_what_they_are_named_for(measured: Measurement) -> None:
+    assert (measured["accuracy"][1] > measured["accuracy"][0] + 0.2).all()
+    assert (np.abs(measured["accuracy"] - measured["validation_accuracy"]) < 0.1).all()
+    assert (np.diff(measured["pair_quantiles"], axis=-1) >= 0).all()
+    assert (measured["score"] > measured["pair_quantiles"][..., 0]).all()
+    assert (measured["score"] < measured["pair_quantiles"][..., -1]).all()
+    for name in ("share_above_null", "lemma_broken", "flagged"):
+        assert ((measured[name] >= 0) & (measured[name] <= 1)).all(), name
+    assert not measured["flagged"].any()
+
+
+def test_accuracies_and_importance_are_those_of_the_nets_and_the_images(measured: Measurement) -> None:
+    cpu, seeds = torch.device("cpu"), TINY_CELL.seeds
+    data = load(TINY_CELL, cpu, None)
+    stack = build(TINY_CELL, seeds, data.images.shape[1], cpu)
+    steps = steps_on(stack, data.images, data.labels, TINY_TRAINING)
+    ablated = [sampled_neurons("ablated", 6, TINY_CELL.probe.ablated, layer) for layer in range(4)]
+    stages = []
+    for epoch, is_stage in train(steps, BatchOrder(seeds, len(data.images)), TINY_TRAINING):
+        if not is_stage:
+            continue
+        row = TINY_TRAINING.stages.index(int(epoch))
+        trained_on = accuracy(stack, data.images, data.labels)
+        validated_on = accuracy(stack, data.validation_images, data.validation_labels)
+        assert (trained_on != validated_on).all()  # else either could stand for the other
+        assert (trained_on != accuracy(stack, data.probe, data.probe_labels)).all()
+        np.testing.assert_allclose(measured["accuracy"][row], trained_on, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(measured["validation_accuracy"][row], validated_on, rtol=0, atol=1e-9)
+        matters = importance(stack, data.probe, ablated)
+        assert (matters > 0).all()
+        np.testing.assert_allclose(measured["importance"][row, :, :-1], matters, rtol=0, atol=1e-9)
+        stages.append(row)
+    assert stages == [0, 1]
+
+
+def test_nothing_has_changed_at_stage_0(measured: Measurement) -> None:
+    for name in ("entropy_change", "lemma_excess", "lemma_broken", "distribution_change"):
+        assert not measured[name][0].any(), name
+    np.testing.assert_allclose(measured["entropy_change"][1], measured["entropy"][1] - measured["entropy"][0])
+    assert (np.abs(measured["entropy_change"][1]) > 1e-3).all()
+
+
+def test_measuring_again_gives_the_same_bits(measured: Measurement) -> None:
+    again = measure(TINY_CELL)
+    for name, array in measured.arrays.items():
+        assert array.tobytes() == again[name].tobytes(), name
+
+
+@pytest.mark.parametrize("member", [0, 1])
+def test_a_net_measures_the_same_alone(measured: Measurement, member: int) -> None:
+    alone = measure(replace(TINY_CELL, seeds=(TINY_CELL.seeds[member],)))
+    # A stack of one may take its sums in another order: single precision, made larger by the steps of an epoch.
+    for name in ("entropy", "entropy_change", "score", "corrected_score", "lemma_excess", "accuracy"):
+        np.testing.assert_allclose(alone[name][:, 0], measured[name][:, member], atol=2e-4, err_msg=name)
+
+
+def test_later_stages_do_not_disturb_earlier_ones(measured: Measurement) -> None:
+    stage_0 = measure(UNTRAINED)
+    for name in LAYER_QUANTITIES:
+        if name.startswith(LAST_STAGE):  # which stage 0 is here, and is not there
+            assert np.isfinite(stage_0[name][0, :, 0]).all(), name
+        else:
+            np.testing.assert_array_equal(stage_0[name][0], measured[name][0], err_msg=name)
+
+
+def test_what_is_never_trained_is_not_classified() -> None:
+    found = measure(UNTRAINED)
+    for name, blank in unmeasured(UNTRAINED).items():
+        np.testing.assert_array_equal(np.isnan(found[name]), blank, err_msg=name)
+
+
+def test_provenance_tells_what_made_it(measured: Measurement) -> None:
+    told = measured.provenance
+    assert set(told) == {
+        "made",
+        "seconds",
+        "device",
+        "threads",
+        "versions",
+        "stacks",
+        "out_of_memory",
+        "resumed_at_epochs",
+    }
+    assert (told["stacks"], told["out_of_memory"], told["resumed_at_epochs"]) == ([2], 0, [])
+    assert set(told["versions"]) == {"wndcheck", "torch", "numpy", "numba"}  # type: ignore[call-overload]
+    assert told["threads"] == 1
+
+
+def test_progress_runs_through_the_stages() -> None:
+    heard: list[tuple[str, float]] = []
+    measure(TINY_CELL, progress=lambda doing, share: heard.append((doing, share)))
+    assert [share for doing, share in heard if doing == "training"][::7] == [0, 1]  # 157 steps are seven stretches
+    assert all(0 <= share <= 1 for _, share in heard)
+    assert {doing for doing, _ in heard} == {"training", "measuring stage 0", "measuring stage 1", "measuring"}
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_diverged_nets_leave_nan_and_no_warning(activation: Activation) -> None:
+    wild = replace(TINY_CELL, activation=activation, protocol=Training(1e6, 64, (0, 1)))
+    found = measure(wild)
+    assert not (found["accuracy"][1] > 0.3).any()
+    diverged = np.isnan(found["accuracy"][1])
+    # Tanh bounds what it passes on and a ReLU net may die instead: worthless, not infinite.
+    assert diverged.any() == (activation == "relu")
+    for name in LAYER_QUANTITIES:
+        assert np.isnan(found[name][1, diverged]).all(), name
+    for name in ("entropy", "score", "planted_score", "accuracy") if activation == "tanh" else ("accuracy",):
+        assert np.isfinite(found[name][0]).all(), name
+
+
+def test_planted_violations_are_measured_as_planted() -> None:
+    drifted = measure(replace(TINY_CELL, protocol=Violation("drift", 0.2)))
+    np.testing.assert_allclose(drifted["entropy_change"][1, :, 0], 0.2 * log(6), atol=1e-4)
+    np.testing.assert_allclose(drifted["score"][1, :, 0], drifted["score"][0, :, 0], atol=1e-4)
+    shared = measure(replace(TINY_CELL, protocol=Violation("shared", 0.5)))  # a correlation of .79
+    assert (shared["score"][1, :, 0] > shared["score"][0, :, 0] + 0.1).all()
+
+
+def result(entropy: list[float], pair_mi: list[float], flags: dict[int, str] | None = None) -> PairwiseInformation:
+    """Three neurons and their three pairs, nulls 0, .1 and .2."""
+    pairs = np.array([[0, 1], [0, 2], [1, 2]])
+    return PairwiseInformation(
+        pairs=pairs,
+        pair_mi=np.array(pair_mi),
+        entropy=np.array(entropy),
+        null_mi=np.array([[0.0, 0.1, 0.2]]),
+        subsample_mi=None,
+        labels=(0, 1, 2),
+        flags=dict(flags or {}),
+        identical=pairs[:0],
+        meta={},
+    )
+
+
+def test_summaries_by_hand() -> None:
+    before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, 3.5], [0.5, 0.1, 1.05])
+    found = compared(now, before)
+    assert found["entropy"] == pytest.approx(2.5)
+    assert found["entropy_change"] == pytest.approx(0.5)
+    assert found["score"] == pytest.approx(0.55)
+    assert found["corrected_score"] == pytest.approx(0.45)  # nulls 0, .1 and .2
+    assert found["share_above_null"] == pytest.approx(2 / 3)  # above .19: .5 and 1.05
+    # ΔH = (1, 0, .5), ΔI = (.4, -.1, .75): less the mean ΔH of the pair, (.5, .75, .25).
+    assert found["lemma_excess"] == pytest.approx(np.mean([-0.1, -0.85, 0.5]))
+    assert found["lemma_broken"] == pytest.approx(3 / 6)  # of pair 01 neuron 1, of pair 12 both
+    assert found["flagged"] == 0
+
+
+def test_summaries_leave_out_what_is_flagged() -> None:
+    before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, nan], [0.5, nan, nan], {2: "constant"})
+    found = compared(now, before)
+    assert found["entropy_change"] == pytest.approx(0.5)
+    assert found["score"] == pytest.approx(0.5)
+    assert found["share_above_null"] == 1
+    assert found["lemma_broken"] == pytest.approx(1 / 2)
+    assert found["flagged"] == pytest.approx(1 / 3)
+
+
+def test_summaries_of_a_dead_layer_are_nan() -> None:
+    dead = result([nan] * 3, [nan] * 3, dict.fromkeys(range(3), "constant"))
+    found = compared(dead, dead)
+    assert found.pop("flagged") == 1
+    assert all(np.isnan(value).all() for value in found.values())  # type: ignore[call-overload]

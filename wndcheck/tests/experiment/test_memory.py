@@ -1,0 +1,186 @@
+"""A stack that the memory has no room for is trained in parts: foretold, or found out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from wndcheck import devices
+from wndcheck.experiment.cells import Unsaid
+from wndcheck.experiment.costs import stack_bytes
+from wndcheck.experiment.measurement import measuring
+from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members, split
+from wndcheck.tests.store.test_resume import forked
+from wndcheck.tests.tiny import TINY_CELL, finish, start_python
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SEEDS = (5, 3, 8, 1, 9, 2, 7, 4)
+# Eight times 9000 images to validate on, in layers of 50 neurons: a hundred megabytes, half as much for half of it.
+CELL = replace(TINY_CELL, width=50, seeds=SEEDS, unsaid=Unsaid(held_out=9000))
+
+
+@given(st.integers(1, 20), st.floats(0, 1e12))
+def test_as_many_nets_as_the_memory_takes(count: int, memory: float) -> None:
+    cell = replace(TINY_CELL, seeds=tuple(range(count)))
+    most = most_members(cell, memory)
+    assert 1 <= most <= count
+    assert most == 1 or stack_bytes(cell, most) <= memory
+    assert most == count or stack_bytes(cell, most + 1) > memory
+
+
+def test_without_a_bound_all_nets_are_one_stack() -> None:
+    assert most_members(CELL, float("inf")) == 8
+    assert most_members(CELL, 0) == 1
+
+
+@hypothesis_settings(deadline=None)
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60, unique=True), st.integers(1, 70))
+def test_split(seeds: list[int], size: int) -> None:
+    parts = split(seeds, size)
+    assert [seed for part in parts for seed in part] == seeds
+    lengths = [len(part) for part in parts]
+    assert min(lengths) >= 1
+    assert max(lengths) <= size
+    assert max(lengths) - min(lengths) <= 1
+    assert len(parts) == -(-len(seeds) // size)
+
+
+def asked_of_torch() -> None:
+    torch.empty(1 << 50)
+
+
+def asked_of_numpy() -> None:
+    np.empty(1 << 55)
+
+
+@pytest.mark.parametrize("ask", [asked_of_torch, asked_of_numpy])
+def test_what_is_raised_without_memory_is_known(ask: Callable[[], None]) -> None:
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        ask()
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_what_is_raised_without_a_gpus_memory_is_known() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 50, device="cuda")
+    assert is_out_of_memory(caught.value)
+
+
+def test_other_errors_are_not_of_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.zeros(3) @ torch.zeros(4)
+    assert not is_out_of_memory(caught.value)
+    assert not is_out_of_memory(ValueError("shape"))
+
+
+@pytest.mark.parametrize(("room", "stacks"), [(8, [8]), (7.9, [4, 4]), (3, [2, 3, 3]), (0.1, [1] * 8)])
+def test_a_stack_is_split_to_fit_the_memory(room: float, stacks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = replace(CELL, width=4)
+    monkeypatch.setattr(devices, "spare_bytes", lambda name: room * stack_bytes(cell, 1))
+    told = measure(cell).provenance
+    assert (told["stacks"], told["out_of_memory"]) == (stacks, 0)
+
+
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """AssertionError unless these are the numbers of the same nets, stacked in another way."""
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        # Sums in another order: single precision, made larger by 16 steps. Shares jump where a comparison turns over.
+        atol = 0.11 if name in ("share_above_null", "lemma_broken") else 1e-5
+        np.testing.assert_allclose(found[name], array, rtol=0, atol=atol, err_msg=name)
+
+
+def test_memory_that_gives_out_in_the_second_part_leaves_the_first_one_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = replace(CELL, width=6, seeds=SEEDS[:6])
+    peace = measure(cell)
+    assert peace.provenance["stacks"] == [6]
+    run, stacks = measuring.run, []
+
+    def short_once(*args: Any) -> Iterator[tuple[float, bool]]:
+        stacks.append(args[3])
+        steps = run(*args)
+        if len(stacks) == 2:
+            yield next(steps)  # the initial nets are measured before a step asks for more memory
+            raise torch.OutOfMemoryError("no room for a step")
+        yield from steps
+
+    monkeypatch.setattr(measuring, "most_members", lambda cell, memory: 3)
+    monkeypatch.setattr(measuring, "run", short_once)
+    found = measure(cell)
+    assert stacks == [(5, 3, 8), (1, 9, 2), (1,), (9, 2)]
+    assert (found.provenance["stacks"], found.provenance["out_of_memory"]) == ([3, 1, 2], 1)
+    assert_same(found.arrays, peace.arrays)
+
+
+# --- a process whose address space is too small ----------------------------------------------------------------------
+
+
+def address_space(name: str) -> int:
+    """VmSize or VmPeak of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(f"{name}:")).split()[1])
+
+
+def measured_within(path: str, room: int | None) -> None:
+    """Measure with so much more memory than there is now; keep the arrays, what is told, and how much it took."""
+    import resource
+
+    before = address_space("VmSize")
+    if room is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (before + room, resource.RLIM_INFINITY))
+    try:
+        found = measure(CELL)
+    except (RuntimeError, MemoryError) as error:
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+        told, arrays = {"error": str(error), "is_out_of_memory": is_out_of_memory(error)}, {}
+    else:
+        arrays = found.arrays
+        told = {name: found.provenance[name] for name in ("stacks", "out_of_memory")}
+    taken = address_space("VmPeak") - before
+    np.savez(path, told=np.array(json.dumps(told | {"taken": taken})), **arrays)
+
+
+def cramped(folder: str) -> None:
+    """Measure in peace, then with three quarters of the memory that this took, then with a quarter."""
+    torch.set_num_threads(1)
+    measure(replace(CELL, width=4, seeds=(1,)))  # loads and compiles
+    taken = None
+    for name, share in (("peace", None), ("half", 0.75), ("quarter", 0.25)):
+        path = f"{folder}/{name}.npz"
+        room = int(share * taken) if share and taken else None
+        assert os.waitpid(forked(lambda path=path, room=room: measured_within(path, room)), 0)[1] == 0
+        with np.load(path) as archive:
+            taken = taken or json.loads(str(archive["told"]))["taken"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are bounded on Linux alone")
+def test_a_stack_that_memory_gives_out_for_is_measured_in_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")  # else every thread sets much of the space aside
+    finish(
+        start_python(
+            "import sys; from wndcheck.tests.experiment.test_memory import cramped; cramped(sys.argv[1])", tmp_path
+        )
+    )
+    found = {name: dict(np.load(tmp_path / f"{name}.npz")) for name in ("peace", "half", "quarter")}
+    told = {name: json.loads(str(arrays.pop("told"))) for name, arrays in found.items()}
+    assert (told["peace"]["stacks"], told["peace"]["out_of_memory"]) == ([8], 0)
+    assert (told["half"]["stacks"], told["half"]["out_of_memory"]) == ([4, 4], 1), told
+    assert_same(found["half"], found["peace"])
+    assert told["quarter"]["is_out_of_memory"], told
+    assert "allocate" in told["quarter"]["error"]

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from math import log, log2, sqrt
+from typing import TypeVar
+
+import numpy as np
+import pytest
+import torch
+
+from wndcheck import devices
+from wndcheck.estimators import pairwise_mi
+from wndcheck.experiment.cells import Cell, Probe, Unsaid, Violation
+from wndcheck.experiment.costs import stack_bytes
+from wndcheck.experiment.measurement.layers import Layer, summarised
+from wndcheck.experiment.measurement.loading import load
+from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.experiment.measurement.places import Place, layer_pairs
+from wndcheck.experiment.measurement.probing import accuracy
+from wndcheck.experiment.measurement.readings import FORMS, EnsembleReading, ensemble_name, images_shown, reading_of
+from wndcheck.experiment.records import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
+from wndcheck.nets.execution import Steps
+from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.training import BatchOrder, train
+from wndcheck.tests.tiny import TINY_CELL, unmeasured
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+T = TypeVar("T")
+FEW = Unsaid(held_out=9000)  # a thousand images to train on
+# Three ensembles of ten nets; the ten see ten of the thirty probe images.
+CELL = replace(
+    TINY_CELL, seeds=tuple(range(100, 130)), probe=Probe(3, most_pairs=10, control_pairs=8), ensembles=3, unsaid=FEW
+)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measurement:
+    return measure(CELL)
+
+
+def result(work: Generator[object, None, T]) -> T:
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
+def test_each_cell_has_its_reading() -> None:
+    assert reading_of(CELL) is EnsembleReading
+    assert reading_of(TINY_CELL) is not EnsembleReading
+
+
+def test_nets_of_an_ensemble_see_an_image_each_or_the_same() -> None:
+    each, same = (shown.reshape(3, 10) for shown in images_shown(CELL))
+    assert all(len(set(images)) == 10 for images in each.tolist())
+    assert all(len(set(images)) == 1 for images in same.tolist())
+    assert each.min() >= 0
+    assert each.max() < 30
+    assert len({tuple(images) for images in each.tolist()}) == 3
+    assert (same[:, 0] == each[:, 0]).all()
+
+
+def test_an_ensemble_of_all_images_sees_each_of_them_once() -> None:
+    each, _ = images_shown(replace(CELL, ensembles=1))
+    assert sorted(each) == list(range(30))
+    assert list(each) != list(range(30))
+
+
+def test_an_ensembles_images_are_its_own() -> None:
+    alone = replace(CELL, seeds=CELL.seeds[10:20], ensembles=1)
+    for whole, part in zip(images_shown(CELL), images_shown(alone), strict=True):
+        assert (whole[10:20] == part).all()
+    other = replace(CELL, probe=replace(CELL.probe, seed=1))
+    assert (images_shown(other)[0] != images_shown(CELL)[0]).any()
+
+
+def test_the_record_has_both_forms(measured: Measurement) -> None:
+    assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(CELL)
+    quantities = {*LAYER_QUANTITIES, "pair_quantiles"}  # and none of DATA_QUANTITIES
+    others = {"accuracy", "validation_accuracy", "diverged"}
+    assert set(measured.arrays) == quantities | {SAME_IMAGE + name for name in quantities} | others
+    assert measured["score"].shape == measured[SAME_IMAGE + "score"].shape == (2, 3, 5)
+    assert measured["accuracy"].shape == measured["diverged"].shape == (2, 3)
+    for name, blank in unmeasured(CELL).items():
+        np.testing.assert_array_equal(np.isnan(measured[name]), blank, err_msg=name)
+        assert not np.isinf(measured[name]).any(), name
+    assert not measured["diverged"].any()
+    assert (measured["score"] != measured[SAME_IMAGE + "score"]).all()
+
+
+def alone(seed: int) -> list[StackedMLP]:
+    """A net trained by itself, at each stage."""
+    data, stages = load(CELL, torch.device("cpu"), None), []
+    stack = StackedMLP(784, 6, seeds=(seed,), activation="tanh")
+    steps, order = Steps(stack, data.images, data.labels, CELL.protocol), BatchOrder((seed,), len(data.images))  # type: ignore[arg-type]
+    for _, is_stage in train(steps, order, CELL.protocol):  # type: ignore[arg-type]
+        if is_stage:
+            stages.append(StackedMLP(784, 6, seeds=(seed,), activation="tanh"))
+            stages[-1].load_state_dict(stack.state_dict())
+    return stages
+
+
+def test_an_ensembles_numbers_are_those_of_nets_trained_alone(measured: Measurement) -> None:
+    ensemble, data = 1, load(CELL, torch.device("cpu"), None)
+    seeds, nets = CELL.seeds[10:20], slice(10, 20)
+    members = [alone(seed) for seed in seeds]
+    for row, epoch in enumerate((0, 1)):
+        rightly = [accuracy(stages[row], data.probe, data.probe_labels) for stages in members]
+        assert measured["accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))
+        images, labels = data.validation_images[:30], data.validation_labels[:30]  # as many as the probe has
+        rightly = [accuracy(stages[row], images, labels) for stages in members]
+        assert measured["validation_accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))
+        for form, shown in zip(FORMS, images_shown(CELL), strict=True):
+            seen = [
+                stages[row].pre_activations(data.probe[image][None])
+                for stages, image in zip(members, shown[nets], strict=True)
+            ]
+            for layer, z in enumerate(zip(*seen, strict=True)):
+                place = Place("ensemble from 110" + form, layer, epoch)
+                samples = torch.cat(z)[:, 0].detach().numpy()
+                pairs = layer_pairs(samples.shape[1], 10, layer)
+                expected = pairwise_mi(
+                    samples, pairs=pairs, null="shuffle", n_shuffles=1, random_state=place.seed("null"), device="cpu"
+                )
+                # Single precision, made larger by 16 steps and by the logarithm of distances within ten samples.
+                where = (row, ensemble, layer)
+                close = pytest.approx(expected.score, abs=1e-3)
+                assert measured[form + "score"][where] == close, (form, *where)
+                close = pytest.approx(expected.corrected_score, abs=1e-3)
+                assert measured[form + "corrected_score"][where] == close, (form, *where)
+                close = pytest.approx(expected.entropy.mean(), abs=1e-3)
+                assert measured[form + "entropy"][where] == close, (form, *where)
+
+
+def test_an_ensemble_changes_from_its_own_stage_0(measured: Measurement) -> None:
+    for form in FORMS:
+        assert not measured[form + "entropy_change"][0].any()
+        change = measured[form + "entropy"][1] - measured[form + "entropy"][0]
+        np.testing.assert_allclose(measured[form + "entropy_change"][1], change, atol=1e-12)
+        assert change.any()
+
+
+@pytest.mark.parametrize(
+    ("cell", "most", "stacks"),
+    [(CELL, 8, [7, 8, 7, 8]), (replace(TINY_CELL, seeds=(5, 3, 8, 1, 9), unsaid=FEW), 2, [1, 2, 2])],
+    ids=["ensembles", "nets"],
+)
+def test_parts_are_the_whole(cell: Cell, most: int, stacks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = measure(cell)
+    assert whole.provenance["stacks"] == [len(cell.seeds)]
+    monkeypatch.setattr(devices, "spare_bytes", lambda name: stack_bytes(cell, most) + 1)
+    parts = measure(cell)
+    assert parts.provenance["stacks"] == stacks
+    for name, array in whole.arrays.items():
+        # Sums in another order: single precision, made larger by 16 steps. Shares jump where a comparison turns over.
+        atol = 0.11 if name.endswith(("share_above_null", "lemma_broken")) else 1e-4
+        np.testing.assert_allclose(parts[name], array, rtol=0, atol=atol, err_msg=name)
+
+
+# Two ensembles of 200 nets, 190 pairs of neurons: 200 samples give a pair an error of about .08 nats (sd, corrected by
+# one shuffle; .035 with 1000), and half of all pairs share a neuron.
+LARGE = replace(
+    CELL, width=20, seeds=tuple(range(400)), protocol=Violation("shared", 0.6 / log2(10)), probe=Probe(20), ensembles=2
+)
+ERROR = 4 * 0.08 * sqrt(2 / 380)
+
+
+def test_what_is_planted_across_nets_is_found_and_nothing_more() -> None:
+    found = measure(LARGE)
+    scores = found[SAME_IMAGE + "corrected_score"].mean(axis=1)
+    # Shown one image, first-layer neurons of initial nets are independent normals; after it, of one correlation, .6.
+    assert abs(scores[0, 0]) < ERROR
+    assert abs(scores[1, 0] - -0.5 * log(1 - 0.6**2)) < ERROR
+    for form in FORMS:
+        assert (found[form + "corrected_score"][1, :, :4] > 0.1).all(), form
+        assert (np.abs(found[form + "shuffled_score"].mean(axis=1)) < 4 * 0.08 * sqrt(2 / 200)).all(), form
+        assert (found[form + "flagged"] == 0).all()
+    # Over images the scale of the inputs is random too, which neurons share; the planted direction outweighs it.
+    assert abs(found["corrected_score"].mean(axis=1)[0, 0]) < 0.05
+
+
+def seen(cell: Cell) -> dict[str, np.ndarray]:
+    """Random pre-activations in the shapes of what a reading keeps."""
+    rng = np.random.default_rng(0)
+    shapes = {name: array.shape for name, array in EnsembleReading(cell, cell.seeds, "cpu").seen.items()}
+    return {name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()}
+
+
+def test_an_ensembles_record_is_what_its_layers_are_measured_to_be() -> None:
+    cell = replace(CELL, seeds=tuple(range(60)), ensembles=2)
+    watched = seen(cell)
+    found = result(EnsembleReading.joined(cell, [watched], "cpu"))
+    for form in FORMS:
+        for number in (0, 4):  # tanh comes after the one, nothing after the other
+            initial, pairs = None, layer_pairs(6 if number == 0 else 10, 10, number)
+            for row in (0, 1):
+                z = watched[f"{form}z_{number}"][row, 30:]
+                place = Place("ensemble from 30" + form, number, row)
+                layer = Layer(z, pairs, place, cell.probe, None if number else "tanh", row == 1, "cpu")
+                numbers, initial = summarised(layer, initial)
+                assert {"negentropy", "gaussian_score", "planted_strong_score"} < set(numbers)
+                for name, value in numbers.items():
+                    np.testing.assert_array_equal(found[form + name][row, 1, number], value, err_msg=form + name)
+
+
+def test_a_diverged_net_is_no_sample() -> None:
+    cell = replace(CELL, seeds=tuple(range(60)), ensembles=2)
+    watched = seen(cell)
+    sane = result(EnsembleReading.joined(cell, [watched], "cpu"))
+    watched["accuracy"][1, 47] = np.nan
+    for name in watched:
+        if "z_" in name:
+            watched[name][1, 47] = np.inf
+    found = result(EnsembleReading.joined(cell, [watched], "cpu"))
+    assert found["diverged"].tolist() == [[0, 0], [0, 1 / 30]]
+    for name, array in sane.items():
+        np.testing.assert_array_equal(found[name][:, 0], array[:, 0], err_msg=name)
+    others = np.delete(np.arange(60), 47)[30:]
+    for row in (0, 1):  # at no stage
+        assert found["accuracy"][row, 1] == pytest.approx(watched["accuracy"][row, others].mean())
+        for form in FORMS:
+            place = Place(ensemble_name(cell, 1) + form, 2, row)
+            expected = pairwise_mi(
+                watched[f"{form}z_2"][row, others],
+                pairs=layer_pairs(6, 10, 2),
+                null="shuffle",
+                n_shuffles=1,
+                random_state=place.seed("null"),
+            )
+            assert found[form + "score"][row, 1, 2] == pytest.approx(expected.score, abs=1e-12)
+
+
+def test_an_ensemble_of_which_many_diverged_is_not_measured() -> None:
+    cell = replace(CELL, seeds=tuple(range(60)), ensembles=2)
+    watched = seen(cell)
+    sane = result(EnsembleReading.joined(cell, [watched], "cpu"))
+    watched["accuracy"][1, [31, 47]] = np.nan
+    found = result(EnsembleReading.joined(cell, [watched], "cpu"))
+    assert found["diverged"].tolist() == [[0, 0], [0, 2 / 30]]
+    for name, array in sane.items():
+        np.testing.assert_array_equal(found[name][:, 0], array[:, 0], err_msg=name)
+        assert name == "diverged" or np.isnan(found[name][:, 1]).all(), name

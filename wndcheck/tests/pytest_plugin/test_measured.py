@@ -1,0 +1,146 @@
+"""The measured nets of a run, as the claims ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wndcheck.datasets import DamagedData, MissingData
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.profiles import FULL, QUICK, Profile
+from wndcheck.pytest_plugin import nets as measured
+from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.store.measurements import Store
+from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
+
+SMALL = replace(
+    QUICK,
+    widths=(3, 5),
+    nets=2,
+    initial_width=6,
+    violation_widths=(4, 8),
+    violation_width=5,
+    cifar10=replace(QUICK.cifar10, widths=(4, 6), nets=2, twice_measured=4),
+    ensembles=replace(QUICK.ensembles, widths=(3, 4), initial_width=5, count=2, nets=4),
+)
+NEEDS_DATA = replace(UNTRAINED, dataset="cifar10-subset")
+
+
+class Filled(list[list[Cell]]):
+    """Stands for the sweep: it keeps what it is to measure, and puts random numbers into the store."""
+
+    def __call__(self, cells: Sequence[Cell], store: Store, reporter: object, **_: object) -> None:
+        self.append(list(cells))
+        for cell in cells:
+            if not store.has(cell):
+                store.save(random_measurement(cell))
+
+
+@pytest.fixture
+def filled(monkeypatch: pytest.MonkeyPatch) -> Filled:
+    found = Filled()
+    monkeypatch.setattr(measured, "fill", found)
+    return found
+
+
+def nets(root: Path, needed: Sequence[Cell] = (), profile: Profile = SMALL, *, require_data: bool = False) -> Nets:
+    store = Store(root / "store", lambda said: None)
+    return Nets(profile, 0, needed, store, Log(), "cpu", str(root / "data"), require_data)  # type: ignore[arg-type]
+
+
+def test_the_first_to_ask_fills_the_store_for_all(tmp_path: Path, filled: Filled) -> None:
+    found = nets(tmp_path, [TINY_CELL])
+    one = found.measured(UNTRAINED)
+    assert one.cell == UNTRAINED
+    assert filled == [[TINY_CELL, UNTRAINED]]
+    assert found.measured(UNTRAINED) is one  # and is read once
+    assert found.measured(TINY_CELL).cell == TINY_CELL
+    assert len(filled) == 1
+
+
+def test_what_the_store_has_is_not_measured(tmp_path: Path, filled: Filled) -> None:
+    found = nets(tmp_path, [TINY_CELL])
+    found.store.save(random_measurement(UNTRAINED, seed=5))
+    expected = random_measurement(UNTRAINED, seed=5)["entropy"]
+    np.testing.assert_array_equal(found.measured(UNTRAINED)["entropy"], expected)
+    assert filled == []
+
+
+def test_a_damaged_cell_is_measured_again(tmp_path: Path, filled: Filled) -> None:
+    found = nets(tmp_path)
+    found.store.save(random_measurement(UNTRAINED, seed=5))
+    (file,) = (path for path in (tmp_path / "store").rglob("*") if path.is_file() and UNTRAINED.key in path.name)
+    file.write_bytes(file.read_bytes()[:-100])
+    expected = random_measurement(UNTRAINED)["entropy"]
+    np.testing.assert_array_equal(found.measured(UNTRAINED)["entropy"], expected)
+    assert filled == [[UNTRAINED]]
+
+
+def test_missing_data_stops_only_what_needs_it(tmp_path: Path, filled: Filled) -> None:
+    found = nets(tmp_path, [NEEDS_DATA, TINY_CELL])
+    assert found.measured(UNTRAINED).cell == UNTRAINED
+    assert filled == [[TINY_CELL, UNTRAINED]]
+    with pytest.raises(pytest.skip.Exception, match=r"(?s)not run: cifar10 is not in .*wndcheck fetch cifar10 "):
+        found.measured(NEEDS_DATA)
+    assert found.measured(TINY_CELL).cell == TINY_CELL
+    assert len(filled) == 1
+
+
+def test_data_that_is_required_is_an_error_where_it_is_missing(tmp_path: Path, filled: Filled) -> None:
+    found = nets(tmp_path, [NEEDS_DATA], require_data=True)
+    assert found.measured(UNTRAINED).cell == UNTRAINED
+    with pytest.raises(MissingData, match="type: wndcheck fetch cifar10 --data"):
+        found.measured(NEEDS_DATA)
+    assert filled == [[UNTRAINED]]
+
+
+def test_measured_nets_need_no_data(tmp_path: Path, filled: Filled) -> None:
+    found = nets(tmp_path, require_data=True)
+    found.store.save(random_measurement(NEEDS_DATA))
+    assert found.measured(NEEDS_DATA).cell == NEEDS_DATA
+    assert filled == []
+
+
+def test_damaged_data_is_no_missing_data(tmp_path: Path) -> None:
+    """The real sweep meets files that are not the data set."""
+    write_tiny(tmp_path / "data")
+    with pytest.raises(DamagedData, match=r"wndcheck fetch mnist --data .* --force"):
+        nets(tmp_path).measured(replace(UNTRAINED, dataset="mnist"))
+
+
+@pytest.mark.usefixtures("filled")
+def test_claims_are_given_their_part_of_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured.datasets, "is_available", lambda name, root: True)
+    found = nets(tmp_path)
+    grids = [
+        (found.trained("tanh"), SMALL.trained_cells(0)[2:]),
+        (found.trained("relu", stage=1), SMALL.trained_cells(0)[:2]),
+        (found.initial("tanh"), SMALL.initial_cells(0)[1:]),
+        (found.violating("shared"), SMALL.violation_cells("shared", 0)),
+        (found.violating("tied"), SMALL.violation_cells("tied", 0)),
+        (found.ensembles(), SMALL.ensemble_cells(0)),
+        (found.violating_ensembles(), SMALL.violating_ensemble_cells(0)),
+        (found.initial_ensembles(), (SMALL.initial_ensemble(0),)),
+        (found.cifar10(stage=0), SMALL.cifar10_cells(0)),
+    ]
+    for grid, cells in grids:
+        assert tuple(measurement.cell for measurement in grid.measurements) == cells
+    assert [grid.stage for grid, _ in grids] == [-1, 1, *[-1] * 6, 0]
+    assert all(grid.profile is SMALL for grid, _ in grids)
+
+
+def test_a_profile_without_convnets_does_not_run_what_asks_for_them(tmp_path: Path, filled: Filled) -> None:
+    with pytest.raises(pytest.skip.Exception, match="quick trains no convolutional nets; try --wnd-profile=full"):
+        nets(tmp_path).convnets()
+    assert filled == []
+    assert FULL.convnets
+    profile = replace(FULL, convnets=replace(FULL.convnets, widths=(3, 4), nets=2))
+    found = nets(tmp_path, profile=profile)
+    for cell in profile.convnet_cells(0):
+        found.store.save(random_measurement(cell))
+    assert [m.cell for m in found.convnets(stage=2).measurements] == list(profile.convnet_cells(0))
+    assert found.convnets(stage=2).stage == 2

@@ -1,0 +1,228 @@
+"""The page of a user's own network, and the numbers beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wndcheck import dependence_score
+from wndcheck.inspect import NetworkVerdict, weakly_dependent
+from wndcheck.inspect.results import DependentPair, LayerScore, NetworkScore
+from wndcheck.report.layers import layers_figure
+from wndcheck.report.network import OccupiedError, write_network
+from wndcheck.report.page.network import layer_section, network_page
+from wndcheck.tests.report.pages import HOSTILE, Page, tables
+
+HOW = {"model": "net.py:make_net", "k": 3}
+
+
+@pytest.fixture(scope="module")
+def scores() -> NetworkScore:
+    """Independent neurons, dependent ones, and a layer of which one neuron is constant.
+
+    A part of 100 rows gives 10 pairs' mean an sd of some .13 / √10: the half interval is 3.25 · .041 / √10 = .04.
+    """
+    rng = np.random.default_rng(0)
+    free = rng.standard_normal((1000, 6))
+    bound = rng.standard_normal((1000, 1)) + 0.5 * rng.standard_normal((1000, 6))
+    still = free.copy()
+    still[:, 2] = 1.0
+    found = dependence_score({"free": free, "bound": bound, "still": still}, max_pairs=10)
+    return replace(found, left_out={"norm": "its neurons have no axis"})
+
+
+@pytest.fixture(scope="module")
+def found(scores: NetworkScore) -> NetworkVerdict:
+    return weakly_dependent(scores, margin=0.1)
+
+
+@pytest.fixture(scope="module")
+def folder(found: NetworkVerdict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("network") / "page"
+    written = write_network(path, found, HOW, {"python": "3.11"}, "wndcheck score net.py:make_net --data x.npy")
+    assert sorted(path.iterdir()) == sorted(written)
+    assert written[-1].name == "index.html"
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> Page:
+    return Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_it_is_one_page_that_loads_nothing(whole: Page) -> None:
+    assert whole.wrong == []
+    assert whole.loads == []
+    assert len(set(whole.ids)) == len(whole.ids)
+    links = {given["href"] for name, given in whole.elements if name in ("a", "use") and given["href"].startswith("#")}
+    assert {link[1:] for link in links} <= set(whole.ids)
+
+
+def test_every_layer_has_its_verdict_its_number_and_its_pairs(whole: Page, found: NetworkVerdict) -> None:
+    assert {name: str(layer.verdict) for name, layer in found.layers.items()} == {
+        "free": "supported",
+        "bound": "refuted",
+        "still": "supported",
+        "norm": "inconclusive",
+    }
+    for name, score in (found.scores or NetworkScore({})).layers.items():
+        assert f"layer-{name}" in whole.ids
+        assert f"{score.corrected:.4f} ± {score.corrected_se:.4f}" in whole.text
+        i, j = score.pairs[0].neurons
+        assert f"{i} – {j}" in whole.text
+    for text in (
+        "neuron 2: constant",
+        "its neurons have no axis",
+        "--data x.npy",
+        "10 of 15 pairs",
+        "at most 0.1 nats",
+    ):
+        assert text in whole.text
+
+
+def test_the_figure_says_what_it_shows_and_lies_beside_the_page(whole: Page, folder: Path) -> None:
+    large = [given["aria-label"] for given in whole.all("svg") if given.get("class") == "picture"]
+    assert len(large) == 1
+    assert "free" in large[0]
+    assert "bound" in large[0]
+    files = {given["href"] for given in whole.all("a") if not given["href"].startswith("#")}
+    assert files == {"figure-layers.svg", "figure-layers.csv"}
+    assert all((folder / name).is_file() for name in files)
+
+
+def test_the_numbers_are_those_of_the_scores(folder: Path, found: NetworkVerdict) -> None:
+    document = json.loads((folder / "score.json").read_text(encoding="utf-8"))
+    assert document["how"] == HOW
+    assert document | found.to_dict() == document
+    assert document["verdicts"]["norm"]["low"] is None
+    rows = list(csv.DictReader((folder / "figure-layers.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["layer"] for row in rows] == ["free", "bound", "still"]
+    assert float(rows[1]["corrected_score"]) == found["bound"].interval.estimate
+    assert float(rows[1]["low"]) == found["bound"].interval.low
+
+
+def test_a_network_without_an_estimate_has_a_page_without_a_figure(found: NetworkVerdict, tmp_path: Path) -> None:
+    (tmp_path / "figure-layers.svg").write_text("of an earlier network")
+    nothing = replace(found, layers={"norm": found["norm"]})
+    assert layers_figure(nothing, "norm") is None
+    written = write_network(tmp_path, nothing, HOW, {})
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written} == {"index.html", "score.json"}
+
+
+def test_the_report_of_a_run_is_left_alone(found: NetworkVerdict, tmp_path: Path) -> None:
+    (tmp_path / "verdicts.json").write_text("{}")
+    with pytest.raises(OccupiedError, match=r"holds the report of a run of claims .* name another folder"):
+        write_network(tmp_path, found, HOW, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["verdicts.json"]
+
+
+def test_a_page_of_something_else_is_left_alone(found: NetworkVerdict, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("my homepage")
+    with pytest.raises(OccupiedError, match=r"holds an index.html of something else .* name another folder"):
+        write_network(tmp_path, found, HOW, {})
+    assert (tmp_path / "index.html").read_text() == "my homepage"
+    (tmp_path / "score.json").write_text("{}")
+    write_network(tmp_path, found, HOW, {})
+
+
+def test_names_that_no_drawing_may_hold_are_drawn_without(
+    found: NetworkVerdict, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    name = "\x1b[31m\udcff\u5c64"
+    odd = replace(found, layers={name: replace(found["bound"], layer=name)})
+    write_network(tmp_path, odd, HOW, {})
+    words = (tmp_path / "figure-layers.svg").read_text(encoding="utf-8")
+    assert "\ufffd[31m\ufffd\u5c64" in words
+    assert not recwarn.list
+
+
+def test_hostile_names_are_shown_and_do_nothing(found: NetworkVerdict) -> None:
+    score = found["bound"].score
+    assert score is not None
+    bad = replace(score, layer=HOSTILE, flags={0: HOSTILE}, notes=(HOSTILE,))
+    verdict = replace(found["bound"], layer=HOSTILE, score=bad, cause=HOSTILE)
+    lost = replace(found["norm"], layer=HOSTILE, cause=HOSTILE)
+    judged = replace(found, layers={HOSTILE: verdict, "lost": lost})
+    shown = Page(network_page(judged, HOSTILE, [], {"model": HOSTILE, HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, HOSTILE))
+    assert shown.wrong == []
+    assert len(shown.all("script")) == 1
+    assert shown.all("img") == []
+    assert shown.text.count("<script>alert(1)</script>") > 8
+
+
+def layer(corrected: float = 0.25, **changed: object) -> LayerScore:
+    """No two numbers alike; at 99 % the half interval is 3.25 standard errors, .065."""
+    numbers = {"score": 0.375, "score_se": 0.03, "corrected_se": 0.02, "parts": 10, "entropy": 1.42, "dependent": 0.125}
+    sizes = {"neurons": 80, "rows": 900, "rows_per_sample": 1, "pairs_estimated": 28, "pairs_possible": 3160}
+    most = (DependentPair((2, 5), mi=0.75, corrected=0.5, p=0.0015, q=0.023),)
+    whole = LayerScore("fc", **sizes, estimator="3h", jitter=None, corrected=corrected, pairs=most, **numbers)
+    return replace(whole, **changed)
+
+
+def judged(score: LayerScore, margin: float = 0.1, confidence: float = 0.99) -> NetworkVerdict:
+    return weakly_dependent(NetworkScore({"fc": score}), margin, confidence)
+
+
+def html(found: NetworkVerdict) -> str:
+    return network_page(found, "fc", [], HOW, {})
+
+
+def test_every_number_stands_under_its_head() -> None:
+    overview, pairs = tables(html(judged(layer())))
+    assert overview == [
+        {
+            "layer": "fc",
+            "weakly dependent?": "✗ refuted",
+            "interval": "",
+            "ι_c ± se": "0.2500 ± 0.0200",
+            "ι": "0.3750",
+            "dependent pairs": "12.5 %",
+            "entropy": "1.42",
+            "neurons": "80",
+            "rows": "900",
+        }
+    ]
+    assert pairs == [
+        {"neurons": "2 – 5", "information, nats": "0.7500", "above its null": "0.5000", "p": "0.0015", "q": "0.023"}
+    ]
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.3, 0.5])
+def test_what_is_shaded_ends_at_the_margin(margin: float) -> None:
+    found = judged(layer(), margin)
+    shown = Page(html(found))
+    at = found["fc"].interval
+    low, high = map(float, re.findall(r"[\d.]+", shown.all("path")[0]["d"].replace(" 8H", " ")))
+    shaded = shown.all("rect")[0]
+    assert float(shaded["x"]) == 0
+    per_nat = (high - low) / (at.high - at.low)
+    assert float(shaded["width"]) == pytest.approx(low + per_nat * (margin - at.low), abs=0.5)
+    assert shown.all("svg")[0]["aria-label"].endswith(f", claimed ≤ {margin:g}")
+
+
+def test_a_layers_section_says_why_it_is_not_decided() -> None:
+    found = judged(layer(corrected=0.1))
+    assert found["fc"].verdict == "inconclusive"
+    assert "<p>the interval straddles 0.1.</p>" in layer_section(found["fc"], "layer-fc")
+    assert "<p>" not in layer_section(judged(layer())["fc"], "layer-fc").partition("<h4>")[0]
+
+
+@pytest.mark.parametrize(("flags", "beyond"), [(2, []), (50, []), (57, ["and 7 more, in score.json"])])
+def test_a_layers_section_names_the_neurons_without_an_estimate(flags: int, beyond: list[str]) -> None:
+    whys = {neuron: f"reason {neuron}" for neuron in range(flags)}
+    section = layer_section(judged(layer(flags=whys))["fc"], "layer-fc")
+    items = [Page(item).text for item in re.findall(r"<li>.*?</li>", section)]
+    assert items == [f"neuron {neuron}: reason {neuron}" for neuron in range(min(flags, 50))] + beyond
+    assert f"<summary>Neurons without an estimate: {flags} of 80</summary>" in section
+
+
+@pytest.mark.parametrize(("confidence", "said"), [(0.99, "99 %"), (0.9, "90 %"), (0.999, "99.9 %")])
+def test_the_page_says_its_confidence(confidence: float, said: str) -> None:
+    words = Page(html(judged(layer(), confidence=confidence))).text
+    assert f"if the whole {said} interval of ι_c is at most 0.1 nats" in words

@@ -1,0 +1,139 @@
+"""The report of a run: its files, whole or not at all, and its JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.profiles import QUICK
+from wndcheck.report import Measured, write_report
+from wndcheck.report.files import strict_json, write_atomically
+from wndcheck.report.gallery import STEMS
+from wndcheck.tests.report.reported import claim, document, estimator_claims, finding, grids, measured, with_arrays
+
+FIGURES = {f"figure-{stem}" for stem in STEMS}
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The files of a run with everything in it; tests only read them."""
+    folder = tmp_path_factory.mktemp("whole") / "new" / "report"
+    return write_report(folder, document(*estimator_claims()), measured())
+
+
+def test_a_whole_run_leaves_every_file_and_nothing_else(whole_run: list[Path]) -> None:
+    paths = whole_run
+    names = {"verdicts.json", "summary.md", "index.html", "accuracy.csv", "sensitivity.csv"}
+    names |= {f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv")}
+    assert {path.name for path in paths} == names == {path.name for path in paths[0].parent.iterdir()}
+    for path in paths:
+        if path.suffix == ".svg":
+            ElementTree.parse(path)
+
+
+def test_the_same_run_leaves_the_same_bytes(whole_run: list[Path], tmp_path: Path) -> None:
+    again = write_report(tmp_path, document(*estimator_claims()), measured())
+    assert [path.read_bytes() for path in whole_run] == [path.read_bytes() for path in again]
+
+
+def test_figures_leave_matplotlibs_settings_alone_and_never_load_pyplot(tmp_path: Path) -> None:
+    (tmp_path / "document.json").write_text(json.dumps(document(*estimator_claims()[:1])))
+    program = (
+        "import json, sys\nfrom pathlib import Path\nfrom wndcheck.report import Measured, write_report\n"
+        "assert not {'matplotlib', 'pytest', 'torch'} & sys.modules.keys()\n"
+        # Reading the setting "backend" as usual would import pyplot.
+        "import matplotlib\n"
+        "def settings(): return {key: dict.__getitem__(matplotlib.rcParams, key) for key in matplotlib.rcParams}\n"
+        "before = settings()\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "paths = write_report(folder, json.loads((folder / 'document.json').read_text()), Measured())\n"
+        "assert len(paths) == 5\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\nassert settings() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_no_data_no_figure(whole_run: list[Path], tmp_path: Path) -> None:
+    for path in whole_run:  # an earlier run's
+        (tmp_path / path.name).touch()
+    spoilt = {name: diverged(grid) for name, grid in grids().items()}
+    for absent in ({}, {"relu": Grid((), QUICK)}, spoilt):
+        paths = write_report(tmp_path, document(claim("weak-dependence", [])), Measured(trained=absent))
+        assert {path.name for path in paths} == {"verdicts.json", "summary.md", "index.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"verdicts.json", "summary.md", "index.html"}, (
+        "an earlier run's files stay"
+    )
+
+
+def diverged(grid: Grid) -> Grid:
+    return replace(
+        grid,
+        measurements=tuple(with_arrays(m, accuracy=m["accuracy"] * nan) for m in grid.measurements),
+    )
+
+
+def refuse(token: str) -> None:
+    raise AssertionError(f"{token} is not JSON")
+
+
+def test_json_is_strict_and_keeps_the_document(tmp_path: Path) -> None:
+    given = document(claim("weak-dependence", [finding(estimate=nan, low=-inf, high=inf, values=[0.5, nan])]))
+    write_report(tmp_path, given, Measured())
+    text = (tmp_path / "verdicts.json").read_text(encoding="utf-8")
+    read = json.loads(text, parse_constant=refuse)
+    assert list(read) == list(given)
+    check = read["claims"][0]["checks"][0]
+    assert (check["estimate"], check["low"], check["region"], check["values"]) == (
+        None,
+        None,
+        [None, 0.01],
+        [0.5, None],
+    )
+    assert text.startswith('{\n "schema": 1,\n')
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), json_values))
+@hypothesis_settings(deadline=None, max_examples=50)
+def test_any_document_becomes_strict_json(made: dict[str, Any]) -> None:
+    read = json.loads(strict_json(made), parse_constant=refuse)
+    assert strict_json(read) == strict_json(made)
+
+
+def test_a_file_that_cannot_be_moved_into_place_leaves_the_old_one(tmp_path: Path, monkeypatch) -> None:
+    path = write_atomically(tmp_path / "summary.md", b"old")
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_undecodable_messages_are_written(tmp_path: Path) -> None:
+    broken = {"test": "claims/dependence.py::test_more", "message": "no file \udcff"}
+    write_report(tmp_path, document(claim("weak-dependence", [], errors=[broken])), Measured())
+    read = json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"))
+    assert read["claims"][0]["errors"] == [broken]
+    assert "no file \\udcff" in (tmp_path / "summary.md").read_text(encoding="utf-8")

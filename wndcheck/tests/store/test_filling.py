@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import cycle
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from wndcheck import devices
+from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.costs import stack_bytes
+from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.store import filling
+from wndcheck.store.filling import Job, cost, fill, fill_with
+from wndcheck.store.measurements import Store
+from wndcheck.tests.store.test_measurements import HOLD
+from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+NARROW, MIDDLE, WIDE = (replace(UNTRAINED, width=width) for width in (3, 4, 5))  # 3, 6 and 10 pairs
+fill_here = partial(fill, device="cpu", data_root=None)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Store:
+    return Store(tmp_path, pytest.fail)
+
+
+def test_filling_twice_measures_once(kept: Store) -> None:
+    first, second = Log(), Log()
+    fill_here([UNTRAINED], kept, first)
+    made = kept.path(UNTRAINED).stat().st_mtime_ns
+    fill_here([UNTRAINED], kept, second)
+    assert first.done == [UNTRAINED]
+    assert first.plans == [[UNTRAINED]]
+    assert (second.done, second.plans) == ([], [])
+    assert kept.path(UNTRAINED).stat().st_mtime_ns == made
+    assert kept.load(UNTRAINED) is not None
+
+
+def test_each_cell_once_longest_first(kept: Store) -> None:
+    log = Log()
+    fill_here([NARROW, WIDE, MIDDLE, WIDE, NARROW], kept, log)
+    assert log.done == [WIDE, MIDDLE, NARROW]
+    assert log.plans == [[WIDE, MIDDLE, NARROW]]
+    assert all(0 <= share <= 1 for share in log.shares)
+    assert log.shares
+
+
+def test_only_what_is_missing_is_measured(kept: Store) -> None:
+    there = random_measurement(MIDDLE)
+    kept.save(there)
+    log = Log()
+    fill_here([NARROW, MIDDLE], kept, log)
+    assert log.done == [NARROW]
+    found = kept.load(MIDDLE)
+    assert found is not None
+    assert (found["entropy"] == there["entropy"]).all()
+
+
+def test_a_damaged_cell_is_measured_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    kept, log = Store(tmp_path, said.append), Log()
+    kept.path(NARROW).write_bytes(b"PK half")
+    assert kept.load(NARROW) is None
+    fill_here([NARROW], kept, log)
+    assert (len(said), log.done) == (1, [NARROW])
+    assert kept.load(NARROW) is not None
+
+
+TOGETHER = """
+import sys, time
+from pathlib import Path
+import torch
+from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.store.measurements import Store
+from wndcheck.store.filling import fill
+from wndcheck.tests.store.test_filling import SHARED
+from wndcheck.tests.tiny import UNTRAINED, Log
+torch.set_num_threads(1)
+measure(UNTRAINED)
+root, me = Path(sys.argv[1]), sys.argv[2]
+(root / me).touch()
+while not (root / "go").exists():
+    time.sleep(0.001)
+log, store = Log(), Store(root)
+fill(SHARED, store, log, device="cpu", data_root=None)
+assert all(store.has(cell) for cell in SHARED)
+print(*(cell.width for cell in log.done))
+"""
+SHARED = [replace(TINY_CELL, width=width) for width in (4, 5, 6, 7)]
+
+
+def test_two_processes_share_the_work(kept: Store) -> None:
+    root = kept.root.parent
+    both = [start_python(TOGETHER, root, me) for me in ("one", "other")]
+    for process, me in zip(both, ("one", "other"), strict=True):
+        wait_for(lambda p=process, me=me: p.poll() is not None or (root / me).exists())
+    (root / "go").touch()
+    measured = [[int(width) for width in finish(process).split()] for process in both]
+    assert Counter(width for widths in measured for width in widths) == {cell.width: 1 for cell in SHARED}
+    assert all(measured), f"one process did all the work: {measured}"
+
+
+def test_a_cell_whose_holder_dies_is_measured_here(kept: Store) -> None:
+    holder = start_python(HOLD, kept.root.parent)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "True\n"
+    log = Log()
+    filling = threading.Thread(daemon=True, target=fill_here, args=([TINY_CELL, NARROW], kept, log))
+    filling.start()
+    wait_for(lambda: log.done == [NARROW])  # it goes on to what it can have
+    time.sleep(0.5)
+    assert log.done == [NARROW]
+    assert not kept.has(TINY_CELL)
+    holder.kill()
+    holder.communicate()
+    filling.join(60)
+    assert log.done == [NARROW, TINY_CELL]
+    assert kept.load(TINY_CELL) is not None
+
+
+def test_a_cell_that_another_process_measures_is_waited_for(kept: Store) -> None:
+    log = Log()
+    with kept.held(NARROW) as mine:
+        assert mine
+        filling = threading.Thread(daemon=True, target=fill_here, args=([NARROW], kept, log))
+        filling.start()
+        wait_for(lambda: log.plans)
+        kept.save(random_measurement(NARROW))
+    filling.join(60)
+    assert not filling.is_alive()
+    assert log.done == []
+
+
+class Overtaken(Store):
+    """Another process measures a cell after it was found missing and before it is held."""
+
+    @contextmanager
+    def held(self, cell: Cell) -> Iterator[bool]:
+        if not self.has(cell):
+            self.save(random_measurement(cell))
+        with super().held(cell) as mine:
+            yield mine
+
+
+@pytest.mark.parametrize("way", [fill, partial(fill_with, map)], ids=["fill", "fill_with"])
+def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(way: Callable[..., None], tmp_path: Path) -> None:
+    kept, log = Overtaken(tmp_path, pytest.fail), Log()
+    way([NARROW], kept, log, device="cpu", data_root=None)
+    assert (log.done, log.shares) == ([], [])
+    found = kept.load(NARROW)
+    assert found is not None
+    assert (found["entropy"] == random_measurement(NARROW)["entropy"]).all()
+
+
+def test_a_job_whose_cell_is_measured_does_nothing_and_lets_go(kept: Store) -> None:
+    log = Log()
+    job = Job(NARROW, store=kept, reporter=log, device="cpu", data_root=None)
+    assert job.is_mine
+    written = kept.save(random_measurement(NARROW)).read_bytes()
+    assert not job.advance()
+    assert (log.done, log.shares) == ([], [])
+    assert kept.path(NARROW).read_bytes() == written
+    with kept.held(NARROW) as free:
+        assert free
+
+
+# --- several cells in one process ------------------------------------------------------------------------------------
+
+
+class Turns(Log):
+    """Keeps whose turn it was, how many turns there were before a cell was finished, and how many cells were at work.
+
+    A cell is at work, and has its memory, from its first turn until it is finished.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[Cell] = []
+        self.before_one_was_done = 0
+        self.at_work: set[Cell] = set()
+        self.most_at_work = 0
+
+    def working(self, cell: Cell, doing: str, share: float) -> None:
+        super().working(cell, doing, share)
+        self.turns.append(cell)
+        self.at_work.add(cell)
+        self.most_at_work = max(self.most_at_work, len(self.at_work))
+
+    def finished(self, cell: Cell, seconds: float) -> None:
+        self.before_one_was_done = self.before_one_was_done if self.done else len(self.turns)
+        super().finished(cell, seconds)
+        self.at_work.remove(cell)
+
+
+def test_cells_on_one_device_take_turns_and_keep_their_bits(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", 3)
+    log, cells = Turns(), SHARED[:3]
+    fill_here(cells, kept, log)
+    together = log.turns[: log.before_one_was_done]
+    assert len(together) > 2 * 7  # an epoch of each is seven stretches
+    assert all(cell == its for cell, its in zip(together, cycle(log.plans[0]), strict=False))
+    assert Counter(log.done) == Counter(cells)
+    for cell in cells:
+        found, alone = kept.load(cell), measure(cell)
+        assert found is not None
+        for name, array in alone.arrays.items():
+            assert found[name].tobytes() == array.tobytes(), (cell.width, name)
+
+
+@pytest.mark.parametrize(("at_once", "room", "most"), [(3, 1.5, 1), (3, 2.5, 2), (3, inf, 3), (2, inf, 2)])
+def test_as_many_cells_at_once_as_the_device_and_its_memory_take(
+    at_once: int, room: float, most: int, kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [replace(TINY_CELL, seeds=(seed,)) for seed in range(4)]
+    log, (stack,) = Turns(), {stack_bytes(cell, 1) for cell in cells}
+    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", at_once)
+    monkeypatch.setattr(filling, "spare_bytes", lambda device: (room - len(log.at_work)) * stack)
+    fill_here(cells, kept, log)
+    assert log.most_at_work == most
+    assert Counter(log.done) == Counter(cells)
+
+
+def test_fill_with_a_map(kept: Store) -> None:
+    asked: list[Cell] = []
+
+    def watched(work: Callable[[Cell], bool], cells: Iterable[Cell]) -> Iterable[bool]:
+        asked.extend(cells)
+        return map(work, asked)
+
+    log = Log()
+    fill_with(watched, [NARROW, WIDE, NARROW], kept, log, device="cpu", data_root=None)
+    assert asked == [WIDE, NARROW]
+    assert log.done == [WIDE, NARROW]
+    assert all(kept.has(cell) for cell in (WIDE, NARROW))
+
+
+def test_fill_with_an_executor(kept: Store) -> None:
+    log = Log()
+    with ThreadPoolExecutor(2) as executor:
+        fill_with(executor.map, [NARROW, MIDDLE], kept, log, device="cpu", data_root=None)
+    assert set(log.done) == {NARROW, MIDDLE}
+    assert len(log.done) == 2
+
+
+def test_what_goes_wrong_is_raised(kept: Store, tmp_path: Path) -> None:
+    lacking = replace(UNTRAINED, dataset="mnist")
+    with pytest.raises(FileNotFoundError, match="mnist"):
+        fill(iter([lacking]), kept, Log(), device="cpu", data_root=str(tmp_path / "nowhere"))
+    with kept.held(lacking) as free:
+        assert free
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"width": 12},
+        {"seeds": (0, 1, 2)},
+        {"dataset": "mnist"},
+        {"protocol": Training(0.1, 64, (0, 2))},
+        {"protocol": Training(0.1, 64, (0, 1, 2))},
+        {"protocol": Training(0.1, 16, (0, 1))},
+        {"probe": replace(TINY_CELL.probe, most_pairs=14)},
+    ],
+)
+def test_cost_grows_with_the_work(more: dict) -> None:
+    assert cost(replace(TINY_CELL, **more)) > cost(TINY_CELL) > cost(UNTRAINED) > 0
+
+
+def test_a_violation_costs_its_measuring_alone() -> None:
+    violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
+    before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage alone
+    assert cost(violated) == pytest.approx(cost(before) + cost(UNTRAINED))
+    assert cost(UNTRAINED) > cost(before) > 0
+
+
+def test_a_cell_that_cannot_be_measured_stops_no_other(kept: Store, tmp_path: Path) -> None:
+    lacking, log = replace(UNTRAINED, dataset="mnist", width=7), Log()
+    with pytest.raises(FileNotFoundError, match="mnist") as caught:
+        fill([NARROW, lacking, WIDE], kept, log, device="cpu", data_root=str(tmp_path / "nowhere"))
+    assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]
+    assert log.done == [WIDE, NARROW]
+    assert log.plans[0][0] == lacking
+    with kept.held(lacking) as free:
+        assert free

@@ -1,0 +1,189 @@
+"""Bringing stores together."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wndcheck.experiment.cells import SCHEMA
+from wndcheck.store.measurements import FOLDER, Store, packed
+from wndcheck.store.merging import Merged, folder_of, merge
+from wndcheck.tests.store.test_measurements import assert_same
+from wndcheck.tests.tiny import TINY_CELL, random_measurement
+
+CELLS = [replace(TINY_CELL, width=width) for width in (4, 5, 6)]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Store:
+    return Store(tmp_path / "here", pytest.fail)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Store:
+    """Another store, with three cells."""
+    store = Store(tmp_path / "there", pytest.fail)
+    for seed, cell in enumerate(CELLS):
+        store.save(random_measurement(cell, seed))
+    return store
+
+
+def bytes_of(store: Store) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.root.rglob("*") if path.is_file()}
+
+
+def names(store: Store, *cells) -> list[str]:
+    return sorted(store.path(cell).name for cell in cells)
+
+
+@pytest.mark.parametrize("below", [".", FOLDER])
+def test_what_is_missing_is_copied_and_the_source_stays(here, there, below):
+    before = bytes_of(there)
+    assert merge(there.root.parent / below, here) == Merged(copied=names(here, *CELLS))
+    for seed, cell in enumerate(CELLS):
+        assert_same(here.load(cell), random_measurement(cell, seed))
+    assert bytes_of(there) == before
+    assert not list(here.root.glob(".*.part"))
+
+
+def test_what_is_there_stays(here, there):
+    here.save(random_measurement(CELLS[1], 9))
+    merged = merge(there.root, here)
+    assert merged == Merged(copied=names(here, CELLS[0], CELLS[2]), there=names(here, CELLS[1]))
+    assert_same(here.load(CELLS[1]), random_measurement(CELLS[1], 9))
+    assert merge(there.root, here) == Merged(there=names(here, *CELLS))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def renamed(path: Path) -> None:
+    """As another cell's, whose measurement it would become."""
+    np.savez_compressed(path, allow_pickle=False, **packed(random_measurement(CELLS[1])))
+
+
+def with_cell(path: Path, **fields: object) -> None:
+    arrays = packed(random_measurement(CELLS[0]))
+    arrays["cell"] = np.array(json.dumps(CELLS[0].to_dict() | fields))
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def of_other_data(path: Path) -> None:
+    with_cell(path, dataset="imagenet")
+
+
+def of_no_protocol(path: Path) -> None:
+    with_cell(path, protocol=None)
+
+
+def of_other_seeds(path: Path) -> None:
+    with_cell(path, seeds=[5, 6])
+
+
+def without_provenance(path: Path) -> None:
+    np.savez_compressed(
+        path, allow_pickle=False, **packed(random_measurement(CELLS[0])) | {"provenance": np.array("[]")}
+    )
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE = {
+    cut: "",
+    renamed: f"it holds cell {CELLS[1].key}, which its name does not say",
+    of_other_data: "unknown data set 'imagenet'",
+    of_no_protocol: "it holds no cell",
+    of_other_seeds: "which its name does not say",
+    without_provenance: "its provenance is [], expected named fields",
+    a_folder: "Is a directory",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_what_cannot_be_trusted_is_named_and_left_alone(here, there, damage):
+    path = there.path(CELLS[0])
+    damage(path)
+    before = bytes_of(there)
+    merged = merge(there.root, here)
+    assert merged.copied == names(here, CELLS[1], CELLS[2])
+    assert list(merged.damaged) == [path.name]
+    assert DAMAGE[damage] in merged.damaged[path.name]
+    assert not here.has(CELLS[0])
+    assert bytes_of(there) == before
+
+
+def test_a_cell_at_work_in_another_process_is_left_out(here, there):
+    with Store(here.root.parent).held(CELLS[1]) as mine:
+        assert mine
+        merged = merge(there.root, here)
+    assert merged == Merged(copied=names(here, CELLS[0], CELLS[2]), held=names(here, CELLS[1]))
+    assert merge(there.root, here).copied == names(here, CELLS[1])
+
+
+def test_the_checkpoints_of_what_is_copied_are_of_no_more_use(here, there):
+    folder = here.checkpoints.folder
+    folder.mkdir()
+    for cell in (CELLS[0], TINY_CELL):
+        (folder / f"{cell.key}-0-2.npz").touch()
+    other = replace(TINY_CELL, width=9)
+    (folder / f"{other.key}-0-2.npz").touch()
+    merge(there.root, here)
+    assert [path.name for path in folder.iterdir()] == [f"{other.key}-0-2.npz"]
+
+
+@pytest.mark.parametrize("spelled", ["here", "here/" + FOLDER, "here/../here", "link"])
+def test_a_store_is_not_merged_into_itself(here, tmp_path, spelled):
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    with pytest.raises(ValueError, match=r"is the store itself: name another one, or another --wnd-store"):
+        merge(tmp_path / spelled, here)
+
+
+@pytest.mark.parametrize(
+    ("folders", "named", "said"),
+    [
+        ([], ".", f"is no store: expected a folder {FOLDER} in it"),
+        (["cells", "v", "v3a"], ".", f"is no store: expected a folder {FOLDER} in it"),
+        ([], "nowhere", f"is no folder: name the root of a store, or {FOLDER} in it"),
+        ([f"v{SCHEMA - 1}"], ".", f"holds measurements of schema {SCHEMA - 1} alone, .* so measure those cells again"),
+        ([f"v{SCHEMA - 1}"], f"v{SCHEMA - 1}", f"schema {SCHEMA - 1} alone, and this wndcheck reads schema {SCHEMA}"),
+        ([f"v{SCHEMA + 7}"], ".", f"holds measurements of schema {SCHEMA + 7} alone, .* the newer wndcheck that made"),
+        (["v1", "v10"], ".", "holds measurements of schema 1, 10 alone"),
+    ],
+)
+def test_what_is_no_store_of_this_schema_is_an_error_in_words(here, tmp_path, folders, named, said):
+    source = tmp_path / "source"
+    source.mkdir()
+    for folder in folders:
+        (source / folder).mkdir()
+    with pytest.raises(ValueError, match=re.escape(str(source / named)) + f".*{said}"):
+        merge(source / named, here)
+
+
+def test_other_schemas_beside_this_one_do_not_matter(there):
+    (there.root.parent / f"v{SCHEMA + 1}").mkdir()
+    assert folder_of(there.root.parent) == there.root
+
+
+def test_a_store_may_be_named_like_the_folder_in_it(here, there, tmp_path, monkeypatch):
+    root = there.root.parent.rename(tmp_path / FOLDER)
+    assert folder_of(root) == root / FOLDER
+    monkeypatch.chdir(root / FOLDER)
+    assert merge(Path(), here) == Merged(copied=names(here, *CELLS))
+
+
+def test_a_damaged_file_is_healed(tmp_path, there):
+    said: list[str] = []
+    here = Store(tmp_path / "here", said.append)
+    here.path(CELLS[0]).write_bytes(b"PK half")
+    assert merge(there.root, here) == Merged(copied=names(here, *CELLS))
+    assert_same(here.load(CELLS[0]), random_measurement(CELLS[0], 0))
+    assert len(said) == 1

@@ -1,0 +1,146 @@
+"""Several processes that fill a store: interrupted, killed, orphaned."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wndcheck.experiment.cells import Cell, Training
+from wndcheck.store.measurements import Store
+from wndcheck.store.processes import TOLD, Task, how_it_ended, together, work
+from wndcheck.store.workers import THREAD_VARIABLES
+from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
+
+ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
+
+TOGETHER = """
+import os, sys
+from functools import partial
+from pathlib import Path
+from wndcheck.store.processes import together
+from wndcheck.tests.store.test_processes import ENDLESS, task
+os.setsid()  # a terminal's group of processes
+try:
+    together(task(Path(sys.argv[1]), ENDLESS), 2, partial(print, flush=True))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in THREAD_VARIABLES:
+        monkeypatch.setenv(variable, "1")
+
+
+def task(root: Path, cells: tuple[Cell, ...]) -> Task:
+    return Task(cells, root, root / "log", "cpu", str(root / "no-data"))
+
+
+def checkpoints(root: Path) -> list[Path]:
+    return list(Store(root).checkpoints.folder.glob("[!.]*.npz"))
+
+
+def is_free(root: Path, cell: Cell) -> bool:
+    with Store(root).held(cell) as mine:
+        return mine
+
+
+def test_an_interrupted_run_ends_in_order(tmp_path):
+    """One worker trains, and another waits for what is held here."""
+    with Store(tmp_path).held(ENDLESS[1]):
+        parent = start_python(TOGETHER, tmp_path)
+        wait_for(lambda: parent.poll() is not None or checkpoints(tmp_path))
+        assert not is_free(tmp_path, ENDLESS[0])
+        os.killpg(parent.pid, signal.SIGINT)
+        said, complaint = parent.communicate(timeout=30)
+    assert (parent.returncode, complaint) == (130, ""), said
+    assert is_free(tmp_path, ENDLESS[0])
+    assert len(checkpoints(tmp_path)) == 1
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_workers_end_with_the_process_above_them(tmp_path):
+    """They wait for cells that are held here, which takes no time to set up."""
+    store = Store(tmp_path)
+    with store.held(ENDLESS[0]), store.held(ENDLESS[1]):
+        parent = start_python(TOGETHER, tmp_path)
+        assert parent.stdout is not None
+        assert parent.stdout.readline().startswith("wndcheck: 2 cells to train and measure")
+        parent.kill()
+        said, complaint = parent.communicate(timeout=30)  # its pipes end when the last process that has them does
+    assert (said, complaint) == ("", "")
+
+
+@pytest.mark.usefixtures("one_thread_each")
+def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
+    """They wait for cells that are held here, and end when the store has these. Ctrl-C is not for them to hear."""
+    said: list[str] = []
+    store = Store(tmp_path)
+
+    def kill_one() -> None:
+        wait_for(lambda: said)
+        workers = multiprocessing.active_children()
+        try:
+            for worker in workers:
+                os.kill(worker.pid, signal.SIGINT)
+            workers[0].kill()
+            wait_for(lambda: len(said) > 1)
+            time.sleep(0.5)  # for what else they might say
+        finally:
+            for cell in ENDLESS:
+                store.save(random_measurement(cell))
+
+    killing = threading.Thread(target=kill_one, daemon=True)
+    with store.held(ENDLESS[0]), store.held(ENDLESS[1]):
+        killing.start()
+        (killed,) = together(task(tmp_path, ENDLESS), 2, said.append)
+    killing.join(60)
+    assert killed.endswith(
+        "was killed by SIGKILL (out of memory?); what it was measuring is left to the others, or to the same command "
+        "again"
+    )
+    assert said[1:] == [f"wndcheck: error: {killed}"]
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (replace(UNTRAINED, dataset="mnist"), r"^mnist is not in .*no-data\. [\s\S]*To fetch it, type: wndcheck fetch"),
+        (
+            replace(UNTRAINED, probe=replace(UNTRAINED.probe, images_per_class=5000)),
+            r"^a cell could not be measured\nTraceback [\s\S]*ValueError: .*5000",
+        ),
+    ],
+    ids=["missing data", "another error"],
+)
+def test_a_worker_that_fails_says_why_and_lets_go(tmp_path, cell, said):
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            work(task(tmp_path, (cell,)), 0, tmp_path / "events")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == TOLD
+    *_, last = map(json.loads, (tmp_path / "events").read_text(encoding="utf-8").splitlines())
+    assert last["event"] == "failed"
+    assert re.search(said, last["text"])
+    assert is_free(tmp_path, cell)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(-15, "worker 1 was killed by SIGTERM; "), (7, "worker 1 ended with status 7; ")]
+)
+def test_how_a_worker_ended(code, said):
+    assert how_it_ended(1, code).startswith(said)

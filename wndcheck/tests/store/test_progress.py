@@ -1,0 +1,103 @@
+"""The lines a run prints about its training: what, how far, how long."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from wndcheck.experiment.profiles import QUICK
+from wndcheck.store.progress import EventReporter, Lines, Watcher, append, spelled
+
+CELLS = [QUICK.trained("relu", 50, 0), QUICK.trained("relu", 100, 0)]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def lines(clock: Clock) -> tuple[Lines, list[str]]:
+    written: list[str] = []
+    return Lines(written.append, clock), written
+
+
+def test_time_left_follows_the_share_of_the_work_done():
+    clock = Clock()
+    told, written = lines(clock)
+    told.tell({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
+    clock.now += 20
+    told.tell({"event": "finished", "label": "a", "seconds": 20.0})
+    told.tell({"event": "working", "label": "b", "doing": "training", "share": 0.0})
+    clock.now += 20
+    told.tell({"event": "working", "label": "b", "doing": "training", "share": 0.5})
+    clock.now += 20
+    told.tell({"event": "finished", "label": "b", "seconds": 40.0})
+    assert written == [
+        "wndcheck: 2 cells to train and measure (a cell: one width, all its seeds)",
+        "wndcheck: [1/2] a: 20 s, about 1 min 0 s left",
+        "wndcheck: b: training, 50%, about 24 s left",
+        "wndcheck: [2/2] b: 40 s",
+    ]
+
+
+def test_what_an_earlier_run_did_is_left_out_of_the_time_left():
+    clock = Clock()
+    told, written = lines(clock)
+    told.planned({"a": 1.0})
+    told.working("a", "training", 0.8)  # from a checkpoint
+    clock.now += 20
+    told.working("a", "training", 0.85)  # a twentieth of the work in 20 s
+    assert written[-1] == "wndcheck: a: training, 85%, about 1 min 0 s left"
+
+
+def test_a_failure_of_several_workers_is_said_once():
+    told, written = lines(Clock())
+    reporters = [EventReporter(told.tell) for _ in range(3)]
+    for reporter, text in zip(reporters, ("no data", "no data", "no memory"), strict=True):
+        reporter.failed(text)
+    assert told.failures == ["no data", "no memory"]
+    assert written == ["wndcheck: error: no data", "wndcheck: error: no memory"]
+
+
+def test_a_cell_in_work_speaks_only_after_a_silence():
+    clock = Clock()
+    told, written = lines(clock)
+    told.planned({"a": 1.0})
+    for _ in range(30):
+        clock.now += 1
+        told.working("a", "training", 0.01)
+    assert len(written) == 1 + 3
+
+
+def test_cells_that_two_workers_plan_are_counted_once():
+    told, written = lines(Clock())
+    told.planned({"a": 1.0})
+    told.planned({"a": 1.0})
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (150, "2 min 30 s"), (11100, "3 h 5 min")])
+def test_spelled(seconds, text):
+    assert spelled(seconds) == text
+
+
+def test_events_of_two_workers_reach_the_controller_whole(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.touch()
+    told, written = lines(Clock())
+    watcher = Watcher(path, told)
+    watcher.start()
+    reporters = [EventReporter(append(path)) for _ in range(2)]
+    reporters[0].planned(CELLS)
+    threads = [threading.Thread(target=lambda r=r: [r.note("x" * 500) for _ in range(50)]) for r in reporters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    reporters[1].finished(CELLS[0], 3.0)
+    watcher.stop()
+    assert written.count("wndcheck: " + "x" * 500) == 100
+    assert written[-1].startswith(f"wndcheck: [1/2] {CELLS[0].label}: 3 s")

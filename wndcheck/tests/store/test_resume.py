@@ -1,0 +1,207 @@
+"""A measurement that is killed again and again ends with the bits of one that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wndcheck.experiment.cells import Cell, Training, Unsaid
+from wndcheck.experiment.records import Measurement
+from wndcheck.store import checkpoints
+from wndcheck.store.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.store.filling import fill
+from wndcheck.store.measurements import Store
+from wndcheck.tests.tiny import TINY_CELL, Log, finish, start_python
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked, which spares them the imports")
+KILLS = 20
+# Half a second or so of training, in six epochs of 79 steps.
+PROTOCOL = Training(0.05, 64, (0, 1, 3, 6))
+CELL = replace(TINY_CELL, activation="relu", seeds=(3, 1), protocol=PROTOCOL, unsaid=Unsaid(held_out=5000))
+
+
+class Told(Log):
+    """Tells the parent, through a pipe, what it is about to do: a letter each time."""
+
+    def __init__(self, pipe: int) -> None:
+        super().__init__()
+        self.pipe = pipe
+
+    def working(self, cell: Cell, doing: str, share: float) -> None:
+        os.write(self.pipe, doing[:1].encode())
+
+
+def forked(work: Callable[[], object]) -> int:
+    """The id of a copy of this process that does the work and ends, well or with its complaint."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        work()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def filled(root: Path, pipe: int) -> None:
+    checkpoints.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
+    fill([CELL], Store(root), Told(pipe), device="cpu", data_root=None)
+
+
+def unfinished(root: Path) -> list[str]:
+    """Names of half-written files, and of checkpoints."""
+    return sorted(path.name for path in root.rglob("*") if path.suffix == ".part" or path.parent.name == "checkpoints")
+
+
+def is_writing(root: Path) -> bool:
+    return any(root.rglob("*.part"))
+
+
+def attempt(root: Path, told: float = inf, seconds: float = 0, *, at_a_write: bool = False) -> tuple[str | None, int]:
+    """Start a process that fills the store and kill it once it has told so often, some seconds later.
+
+    With `at_a_write` it is killed at its first write after that. Returns what it was doing, training, measuring,
+    writing or starting, or None if it was done before; and how often it told.
+    """
+    mine, its = os.pipe()
+    child = forked(lambda: filled(root, its))
+    os.close(its)
+    heard = b""
+    with os.fdopen(mine, "rb", buffering=0) as pipe:
+        while len(heard) < told:
+            heard += (piece := pipe.read(1))
+            if not piece:
+                assert os.waitpid(child, 0)[1] == 0, "a process ended badly"
+                return None, len(heard)
+        time.sleep(seconds)
+        ended, status = 0, 0
+        while at_a_write and not ended and not is_writing(root):
+            ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+        heard += pipe.read(1000)
+    if status == 0:
+        return None, len(heard)
+    assert status == signal.SIGKILL
+    letter = b"w" if is_writing(root) else heard[-1:]
+    return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(heard)
+
+
+def complain(message: str) -> None:
+    raise AssertionError(message)
+
+
+def check(run: Path, peace: Measurement) -> list[int]:
+    """The epochs at which a measurement went on; AssertionError unless it is the undisturbed one, and all there is."""
+    found = Store(run, say=complain).load(CELL)
+    assert found is not None
+    assert found.arrays.keys() == peace.arrays.keys()
+    for name, array in peace.arrays.items():
+        assert found[name].tobytes() == array.tobytes(), f"other {name}: {found[name]}, expected {array}"
+    assert unfinished(run) == []
+    return found.provenance["resumed_at_epochs"]  # type: ignore[return-value]
+
+
+def suffer(folder: str, seed: str) -> None:
+    """Fill one store in peace, then others with processes killed at random moments, until all kills are spent.
+
+    Prints what the processes were doing when they were killed, and at which epochs each measurement went on.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    rng, root = random.Random(seed), Path(folder)
+    fill([replace(CELL, seeds=(1,))], Store(root / "first"), Log(), device="cpu", data_root=None)  # loads and compiles
+    _, whole = attempt(root / "peace")
+    peace = Store(root / "peace").load(CELL)
+    assert peace is not None
+    doing: list[str] = []
+    resumed = [check(root / "peace", peace)]
+    is_last = False
+    while not is_last:
+        run, is_last = root / f"run {len(resumed)}", len(doing) == KILLS
+        moment = inf if is_last else rng.randrange(whole // 2)
+        killed, _ = attempt(run, moment, rng.uniform(0, 0.02), at_a_write=rng.random() < 0.3)
+        if killed:
+            doing.append(killed)
+        else:
+            resumed.append(check(run, peace))
+    print(json.dumps({"doing": doing, "resumed": resumed}))
+
+
+def test_a_killed_measurement_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    code = "import sys; from wndcheck.tests.store.test_resume import suffer; suffer(*sys.argv[1:])"
+    told = json.loads(finish(start_python(code, tmp_path, 2)))
+    assert len(told["doing"]) == KILLS
+    assert {"training", "writing"} <= set(told["doing"]), told
+    assert told["resumed"][0] == []
+    assert any(epoch for epochs in told["resumed"] for epoch in epochs), told
+
+
+def numbered(number: int) -> Checkpoint:
+    """Ten megabytes, all of one number."""
+    nets = {f"weights.{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}
+    return Checkpoint(
+        nets, np.full((8, 1000), number, np.uint8), {"score": np.full(1000, float(number))}, {"number": number}
+    )
+
+
+def saved_for_ever(kept: Kept) -> None:
+    for number in count():
+        kept.save(numbered(number % 256))
+
+
+def interrupt_saves(folder: str, seed: str) -> None:
+    """Kill a process that saves a checkpoint again and again; prints how many of 12 kills left a half-written file."""
+    rng, halves = random.Random(seed), 0
+    kept = Checkpoints(Path(folder), complain).of(TINY_CELL, (0, 1))
+    for _ in range(12):
+        child = forked(lambda: saved_for_ever(kept))
+        while not kept.path.exists():
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        halves += is_writing(Path(folder))
+        found = kept.load()
+        assert found is not None
+        expected = numbered(found.notes["number"])
+        for arrays, others in ((found.nets, expected.nets), (found.seen, expected.seen)):
+            assert all((arrays[name] == others[name]).all() for name in others)
+        assert (found.order == expected.order).all()
+        assert list(Path(folder).iterdir()) == [kept.path]
+    print(halves)
+
+
+def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    code = "import sys; from wndcheck.tests.store.test_resume import interrupt_saves; interrupt_saves(*sys.argv[1:])"
+    assert 1 <= int(finish(start_python(code, tmp_path, 0))) <= 12
+
+
+def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends after the measurement is saved and before the checkpoint is discarded."""
+    cell = replace(TINY_CELL, unsaid=Unsaid(held_out=9000))
+    fill_here = partial(fill, [cell], Store(tmp_path), Log(), device="cpu", data_root=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "discard", lambda *_: complain("killed"))
+        with pytest.raises(AssertionError, match="killed"):
+            fill_here()
+    assert Store(tmp_path).has(cell)
+    assert unfinished(tmp_path) == [f"{cell.key}-0-2.npz"]
+    fill_here()
+    assert unfinished(tmp_path) == []

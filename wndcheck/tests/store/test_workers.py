@@ -1,0 +1,73 @@
+"""Which runs the plugin wakes for, and what their workers get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from wndcheck import devices
+from wndcheck.pytest_plugin import workers as of_runs
+from wndcheck.store import workers
+
+
+def config(folder: Path, *args: str, **more) -> SimpleNamespace:
+    return SimpleNamespace(args=list(args), invocation_params=SimpleNamespace(dir=folder), **more)
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Path:
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    (folder / "expectations.toml").touch()
+    (folder / "one.py").touch()
+    return folder
+
+
+@pytest.mark.parametrize("argument", ["claims", "claims/", "claims/one.py", "claims/one.py::test_a[1]", "."])
+def test_a_run_with_claims_is_recognised(claims, argument):
+    assert of_runs.claims_folder(config(claims.parent, argument)) == claims
+
+
+def test_a_run_without_claims_is_left_alone(claims):
+    assert of_runs.claims_folder(config(claims.parent, "tests")) is None
+
+
+@pytest.mark.parametrize(("argument", "whole"), [("claims", True), (".", True), ("claims/one.py", False)])
+def test_whole_folder(claims, argument, whole):
+    assert of_runs.is_whole(config(claims.parent, argument), claims) is whole
+
+
+def test_workers_get_one_thread_unless_told(monkeypatch, tmp_path):
+    environment = {"OMP_NUM_THREADS": "3"}
+    monkeypatch.setattr(workers.os, "environ", environment)
+    of_runs.pin_threads(config(tmp_path, option=SimpleNamespace(numprocesses=None)))
+    assert environment == {"OMP_NUM_THREADS": "3"}
+    of_runs.pin_threads(config(tmp_path, option=SimpleNamespace(numprocesses=2)))
+    assert environment == dict.fromkeys(workers.THREAD_VARIABLES, "1") | {"OMP_NUM_THREADS": "3"}
+
+
+def test_automatic_workers_on_the_cpu():
+    assert workers.automatic_workers("cpu") == devices.usable_cores()
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(devices, "visible_gpus", lambda: 2)
+    monkeypatch.setattr(devices, "resolve", lambda name: "cuda" if name == "auto" else name)
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_workers_share_out_the_visible_gpus():
+    assert workers.automatic_workers("auto") == 2
+    assert workers.automatic_workers("cuda:1") == 1
+    assert [workers.own_device("auto", i) for i in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert workers.own_device("cuda:1", 0) == "cuda:1"
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_run_without_workers_leaves_the_gpu_to_torch(tmp_path):
+    own = [of_runs.own_device(config(tmp_path, workerinput={"workerid": f"gw{i}"}), "auto") for i in range(2)]
+    assert own == ["cuda:0", "cuda:1"]
+    assert of_runs.own_device(config(tmp_path), "auto") == "cuda"

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import inf, nan, sqrt
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from wndcheck.verdicts.checks import Cause, Check, Claim, Finding, Verdict, decide, roll_up, verdict_on
+from wndcheck.verdicts.statistics import Region, at_least, at_most, mean_interval, within
+
+SUPPORTED, REFUTED, INCONCLUSIVE = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.INCONCLUSIVE
+BELOW = Check("a number", at_most(1))
+EIGHT = np.linspace(-0.1, 0.1, 8)  # a 99 % interval of ±.086 about what is added
+
+
+def rates(check: Check, mean: float, *, draws: int = 1500, n: int = 8) -> dict[Verdict, float]:
+    """How often each verdict falls on n normal values about a mean, standard deviation 1."""
+    rng = np.random.default_rng(3)
+    verdicts = [decide(check, rng.normal(mean, 1, n))[0] for _ in range(draws)]
+    return {verdict: verdicts.count(verdict) / draws for verdict in Verdict}
+
+
+def four_errors(rate: float, draws: int = 1500) -> float:
+    """Four standard errors of a share of independent draws."""
+    return 4 * sqrt(rate * (1 - rate) / draws)
+
+
+@pytest.mark.parametrize(
+    ("region", "border"), [(at_most(1), 1), (at_least(1), 1), (within(-9, 2), -9), (within(-9, 2), 2)]
+)
+@pytest.mark.parametrize("alpha", [0.02, 0.2])
+def test_both_wrong_verdicts_at_the_margin_keep_to_alpha(region: Region, border: float, alpha: float) -> None:
+    found = rates(Check("a number", region, alpha=alpha), border)
+    # At the border itself each of the two verdicts is wrong for some neighbour; a t interval errs alpha/2 to each side.
+    for verdict in (SUPPORTED, REFUTED):
+        assert abs(found[verdict] - alpha / 2) < four_errors(alpha / 2)
+    assert found[SUPPORTED] + found[REFUTED] <= alpha + four_errors(alpha)
+
+
+@pytest.mark.parametrize("inside", [0.5, 1.0, 2.0, 3.0])
+def test_power_inside_and_outside_is_that_of_the_t_test(inside: float) -> None:
+    n, alpha = 8, 0.01
+    power = float(stats.nct.cdf(-stats.t.ppf(1 - alpha / 2, n - 1), n - 1, -inside * sqrt(n)))
+    within_region, outside = rates(BELOW, 1 - inside), rates(BELOW, 1 + inside)
+    assert abs(within_region[SUPPORTED] - power) < four_errors(power) + 1e-3
+    assert abs(outside[REFUTED] - power) < four_errors(power) + 1e-3
+    assert within_region[REFUTED] <= alpha / 2
+    assert outside[SUPPORTED] <= alpha / 2
+    assert inside < 3 or power > 0.99  # three standard deviations are well inside
+
+
+@pytest.mark.parametrize(
+    ("region", "mean", "verdict"),
+    [
+        (at_most(1), 0.5, SUPPORTED),
+        (at_most(1), 1.0, INCONCLUSIVE),
+        (at_most(1), 1.5, REFUTED),
+        (at_least(1), 0.5, REFUTED),
+        (at_least(1), 1.5, SUPPORTED),
+        (within(-0.5, 2), -0.6, REFUTED),
+        (within(-0.5, 2), -0.3, SUPPORTED),
+        (within(-0.5, 2), 1.8, SUPPORTED),
+        (within(-0.5, 2), 2.05, INCONCLUSIVE),
+        (within(-0.5, 2), 2.2, REFUTED),
+        (within(-0.05, 0.05), 0.0, INCONCLUSIVE),  # the interval is wider than the region
+    ],
+)
+def test_decide_on_the_three_sides(region: Region, mean: float, verdict: Verdict) -> None:
+    found, cause, interval = decide(Check("a number", region), EIGHT + mean)
+    assert found is verdict
+    assert cause == (Cause.STRADDLES if verdict is INCONCLUSIVE else "")
+    assert interval == mean_interval(EIGHT + mean, 0.99)
+
+
+def test_alpha_sets_the_interval() -> None:
+    assert decide(replace(BELOW, alpha=0.1), EIGHT)[2] == mean_interval(EIGHT, 0.9)
+
+
+def test_values_without_spread_are_decided_and_the_border_belongs_to_the_region() -> None:
+    assert decide(BELOW, [1.0] * 4)[0] is SUPPORTED
+    assert decide(BELOW, [np.nextafter(1, 2)] * 4)[0] is REFUTED
+
+
+def test_contradiction_takes_more_than_leaving_the_region() -> None:
+    check = Check("a number", at_most(0), contradiction=at_least(1))
+    assert decide(check, EIGHT - 0.5)[0] is SUPPORTED
+    assert decide(check, EIGHT + 0.5)[0] is INCONCLUSIVE  # outside the region, yet not inside the contradiction
+    assert decide(check, EIGHT + 0.95)[0] is INCONCLUSIVE
+    assert decide(check, EIGHT + 1.5)[0] is REFUTED
+    bounded = Check("a number", at_least(3), contradiction=within(0, 1))
+    assert decide(bounded, EIGHT - 4)[0] is INCONCLUSIVE  # beyond the contradiction on its far side
+    assert decide(bounded, EIGHT + 0.5)[0] is REFUTED
+
+
+def test_an_interval_that_touches_the_border_is_not_outside() -> None:
+    check = Check("a number", at_most(0))
+    interval = mean_interval([0.0, 0.2, 0.1, 0.3], 0.99)
+    touching = replace(interval, low=0.0)
+    assert verdict_on(check, touching) is INCONCLUSIVE
+    assert verdict_on(check, replace(interval, low=1e-9)) is REFUTED
+    assert verdict_on(check, replace(interval, low=-1.0, high=0.0)) is SUPPORTED
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_fewer_than_four_values_decide_nothing(n: int) -> None:
+    verdict, cause, interval = decide(BELOW, [0.5] * n)
+    assert (verdict, cause) == (INCONCLUSIVE, f"too few nets: {n}, at least 4 are needed")
+    assert interval.n == n
+    assert (interval.low, interval.high) == ((-inf, inf) if n < 2 else (0.5, 0.5))
+    assert np.isnan(interval.estimate) == (n == 0)
+
+
+def test_four_values_decide() -> None:
+    assert decide(BELOW, [0.5] * 4)[0] is SUPPORTED
+
+
+def test_more_than_a_quarter_untrained_decides_nothing() -> None:
+    assert decide(BELOW, EIGHT, untrained=2, nets=8)[0] is SUPPORTED
+    assert decide(BELOW, EIGHT, untrained=3, nets=8)[:2] == (INCONCLUSIVE, "not trained: 3 of 8 nets")
+
+
+def test_more_than_a_quarter_without_measurement_decides_nothing() -> None:
+    values = np.full(8, 0.5)
+    values[:2] = nan
+    assert decide(BELOW, values)[0] is SUPPORTED
+    assert decide(BELOW, values)[2].n == 6
+    values[2] = inf
+    verdict, cause, _ = decide(BELOW, values)
+    assert verdict is INCONCLUSIVE
+    assert cause == f"{Cause.NOT_MEASURED} (3 of 8)"
+
+
+def test_untrained_nets_do_not_count_as_unmeasured() -> None:
+    values = np.full(8, 0.5)
+    values[:3] = nan
+    assert decide(BELOW, values, untrained=2, nets=8)[0] is SUPPORTED
+
+
+def test_no_value_at_all_is_inconclusive_and_warns_not() -> None:
+    verdict, cause, interval = decide(BELOW, [nan] * 8)
+    assert verdict is INCONCLUSIVE
+    assert cause.startswith(Cause.NOT_MEASURED)
+    assert np.isnan(interval.estimate)
+    assert interval.n == 0
+
+
+def test_a_level_is_decided_only_where_the_profile_reaches_it() -> None:
+    level = replace(BELOW, level=True)
+    verdict, cause, interval = decide(level, EIGHT, decides_levels=False)
+    assert verdict is INCONCLUSIVE
+    assert cause.startswith(Cause.PROFILE)
+    assert "--wnd-profile=full" in cause
+    assert interval.n == 8  # the number is still told
+    assert decide(level, EIGHT)[0] is SUPPORTED
+    assert decide(BELOW, EIGHT, decides_levels=False)[0] is SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected", "cause"),
+    [
+        ([SUPPORTED], SUPPORTED, ""),
+        ([SUPPORTED] * 3, SUPPORTED, ""),
+        ([SUPPORTED, REFUTED], REFUTED, ""),
+        ([INCONCLUSIVE, REFUTED, SUPPORTED], REFUTED, ""),
+        ([SUPPORTED, INCONCLUSIVE], INCONCLUSIVE, "1 of 2 primary checks undecided"),
+        ([INCONCLUSIVE] * 2, INCONCLUSIVE, "2 of 2 primary checks undecided"),
+        ([], INCONCLUSIVE, Cause.NO_CHECK),
+        (["supported", "supported"], SUPPORTED, ""),
+        (["refuted"], REFUTED, ""),
+    ],
+)
+def test_roll_up(verdicts: list[str], expected: Verdict, cause: str) -> None:
+    assert roll_up(verdicts) == (expected, cause)
+    assert roll_up(iter(reversed(verdicts))) == (expected, cause)
+    assert roll_up(verdicts, controls_hold=False) == (INCONCLUSIVE, Cause.CONTROL)
+
+
+@pytest.mark.parametrize("alpha", [0, 1, -0.1, nan])
+def test_check_refuses_an_impossible_alpha(alpha: float) -> None:
+    with pytest.raises(ValueError, match=r"alpha .*: expected a number between 0 and 1"):
+        Check("a number", at_most(1), alpha=alpha)
+
+
+def test_check_refuses_a_contradiction_that_overlaps_the_region() -> None:
+    with pytest.raises(ValueError, match=r"contradiction ≥ 0\.5 overlaps the claim's region ≤ 1"):
+        Check("a number", at_most(1), contradiction=at_least(0.5))
+    assert Check("a number", at_most(1), contradiction=at_least(1)).contradiction == at_least(1)
+
+
+def test_a_claim_needs_no_cells() -> None:
+    from wndcheck.experiment.profiles import QUICK
+
+    assert Claim("h", "§3", "entropies do not fall").cells(QUICK, 0) == ()
+
+
+def test_finding_round_trips_through_json() -> None:
+    finding = Finding(
+        claim="h",
+        check="ΔH",
+        parameters={"activation": "relu", "layer": 2},
+        estimand="mean of ΔH",
+        unit="nats",
+        replicate="nets",
+        region=(-inf, 0.1),
+        confidence=0.99,
+        estimate=0.05,
+        low=-inf,
+        high=inf,
+        n=1,
+        untrained=0,
+        primary=True,
+        verdict=INCONCLUSIVE,
+        cause=Cause.TOO_FEW,
+        values=[0.05],
+    )
+    back = Finding.from_dict(json.loads(json.dumps(finding.to_dict())))
+    assert back == finding
+    assert back.region == (-inf, 0.1)
+    assert back.margin == "≤ 0.1"

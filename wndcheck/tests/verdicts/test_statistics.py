@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from math import inf, nan, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from wndcheck.verdicts.statistics import (
+    Interval,
+    Region,
+    at_least,
+    at_most,
+    mean_interval,
+    rank_correlations,
+    ranks,
+    slope_per_doubling,
+    within,
+)
+
+WIDTHS = (5, 10, 20, 50, 100)
+moderate = st.floats(-100, 100, allow_subnormal=False)
+
+
+def interval(low: float, high: float) -> Interval:
+    return Interval((low + high) / 2, low, high, 8, 0.99)
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 16])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_mean_interval_is_students(n: int, confidence: float) -> None:
+    values = np.random.default_rng(n).normal(3, 2, n)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    found = mean_interval(values, confidence)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
+    assert found.estimate == pytest.approx(values.mean())
+    assert (found.n, found.confidence) == (n, confidence)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_mean_interval_covers_the_mean_as_often_as_it_says(confidence: float) -> None:
+    draws, n = 2000, 8
+    rng = np.random.default_rng(7)
+    intervals = [mean_interval(rng.normal(1, 2, n), confidence) for _ in range(draws)]
+    coverage = np.mean([found.low <= 1 <= found.high for found in intervals])
+    # Four standard errors of a share of 2000 independent draws.
+    assert abs(coverage - confidence) < 4 * sqrt(confidence * (1 - confidence) / draws)
+
+
+def test_mean_interval_without_spread_is_a_point() -> None:
+    found = mean_interval([0.25] * 5, 0.99)
+    assert (found.low, found.estimate, found.high) == (0.25, 0.25, 0.25)
+
+
+def test_mean_interval_of_one_value_is_unbounded() -> None:
+    assert mean_interval([0.25], 0.99) == Interval(0.25, -inf, inf, 1, 0.99)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, nan], [1.0, inf], [[1.0, 2.0]], 1.0])
+def test_mean_interval_refuses_what_is_not_a_row_of_numbers(values: list) -> None:
+    with pytest.raises(ValueError, match="expected a row of finite values, one a net; got shape"):
+        mean_interval(values, 0.99)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -0.5, 99, nan])
+def test_mean_interval_refuses_an_impossible_confidence(confidence: float) -> None:
+    with pytest.raises(ValueError, match=r"confidence .*: expected a number between 0 and 1"):
+        mean_interval([1.0, 2.0], confidence)
+
+
+@settings(deadline=None)
+@given(arrays(float, st.integers(2, 8), elements=moderate), moderate, st.floats(0.01, 10))
+def test_mean_interval_moves_and_scales_with_its_values(values: np.ndarray, shift: float, scale: float) -> None:
+    plain, moved = mean_interval(values, 0.99), mean_interval(shift + scale * values, 0.99)
+    expected = [shift + scale * x for x in (plain.low, plain.estimate, plain.high)]
+    assert (moved.low, moved.estimate, moved.high) == pytest.approx(expected, rel=1e-9, abs=1e-6)
+    mirrored = mean_interval(-values, 0.99)
+    assert (mirrored.low, mirrored.high) == pytest.approx((-plain.high, -plain.low), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("region", "low", "high", "contains", "excludes"),
+    [
+        (at_most(1), 0, 0.9, True, False),
+        (at_most(1), 0, 1, True, False),
+        (at_most(1), 0.9, 1.1, False, False),
+        (at_most(1), 1, 2, False, False),  # touches the border
+        (at_most(1), 1.1, 2, False, True),
+        (at_most(1), -inf, inf, False, False),
+        (at_least(1), 1.1, 2, True, False),
+        (at_least(1), 0.9, 1.1, False, False),
+        (at_least(1), 0, 1, False, False),  # touches the border
+        (at_least(1), 0, 0.9, False, True),
+        (within(-1, 2), -0.9, 1.9, True, False),
+        (within(-1, 2), -1.1, 1.9, False, False),
+        (within(-1, 2), -0.9, 2.1, False, False),
+        (within(-1, 2), -3, 3, False, False),
+        (within(-1, 2), -3, -1.1, False, True),
+        (within(-1, 2), 2.1, 3, False, True),
+        (within(-1, 2), 2, 3, False, False),  # touches the border
+    ],
+)
+def test_region_contains_and_excludes(region: Region, low: float, high: float, contains: bool, excludes: bool) -> None:
+    assert region.contains(interval(low, high)) is contains
+    assert region.excludes(interval(low, high)) is excludes
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(2, 1), (-inf, inf), (nan, 1), (1, nan), (inf, inf), (-inf, -inf), (inf, -inf)]
+)
+def test_region_refuses_borders_that_bound_nothing(low: float, high: float) -> None:
+    with pytest.raises(ValueError, match=r"region from .*: expected low <= high, at least one of them finite"):
+        Region(low, high)
+
+
+def test_distance_inside_is_to_the_nearest_border() -> None:
+    assert within(-1, 2).distance_inside(1.5) == 0.5
+    assert within(-1, 2).distance_inside(-0.75) == 0.25
+    assert within(-1, 2).distance_inside(5) == -3
+    assert at_most(1).distance_inside(-4) == 5
+    assert at_least(1).distance_inside(-4) == -5
+
+
+def test_region_reads_as_in_the_paper() -> None:
+    assert [str(r) for r in (at_most(0.1), at_least(2), within(-0.5, 1))] == ["≤ 0.1", "≥ 2", "-0.5 … 1"]
+
+
+def test_slope_of_exact_lines() -> None:
+    slopes = np.array([0.0, 1.0, -0.25])
+    values = 3 + np.log2(WIDTHS)[:, None] * slopes
+    np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), slopes, atol=1e-12)
+
+
+def test_slope_is_the_least_squares_one() -> None:
+    values = np.random.default_rng(0).standard_normal((len(WIDTHS), 4))
+    expected = [stats.linregress(np.log2(WIDTHS), column).slope for column in values.T]
+    np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("missing", [nan, inf])
+def test_slope_of_a_seed_that_lacks_a_width_is_none(missing: float) -> None:
+    values = np.stack([2.0 * np.log2(WIDTHS)] * 3, axis=1)
+    values[0, 1] = missing
+    np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), [2, nan, 2], atol=1e-12)
+
+
+def test_slope_needs_three_widths() -> None:
+    assert np.isnan(slope_per_doubling(WIDTHS[:2], np.ones((2, 4)))).all()
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 3), (3, 5), (5, 3, 2)])
+def test_slope_refuses_values_that_do_not_fit_the_widths(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"values of shape .*: expected \(5 widths, seeds\)"):
+        slope_per_doubling(WIDTHS, np.zeros(shape))
+
+
+@settings(deadline=None)
+@given(
+    arrays(float, (len(WIDTHS), 3), elements=moderate),
+    st.permutations(range(len(WIDTHS))),
+    moderate,
+    st.floats(-10, 10, allow_subnormal=False),
+    st.floats(0.5, 20),
+)
+def test_slope_invariances(values: np.ndarray, order: list[int], shift: float, scale: float, wider: float) -> None:
+    slopes = slope_per_doubling(WIDTHS, values)
+    widths = np.array(WIDTHS, dtype=float)
+    np.testing.assert_allclose(slope_per_doubling(widths[order], values[order]), slopes, atol=1e-9)
+    np.testing.assert_allclose(slope_per_doubling(widths, values + shift), slopes, atol=1e-9)
+    np.testing.assert_allclose(slope_per_doubling(widths, values * scale), slopes * scale, atol=1e-9)
+    np.testing.assert_allclose(slope_per_doubling(widths * wider, values), slopes, atol=1e-9)
+    np.testing.assert_array_equal(slope_per_doubling(widths, values[:, ::-1]), slopes[::-1])
+
+
+@given(arrays(float, st.integers(1, 12), elements=st.integers(-3, 3).map(float)))
+def test_ranks_are_those_of_scipy_ties_and_all(values: np.ndarray) -> None:
+    assert ranks(values).tolist() == stats.rankdata(values).tolist()
+
+
+def test_rank_correlations_are_spearmans() -> None:
+    x, y = np.random.default_rng(0).integers(0, 4, (2, 9, 5)).astype(float)
+    y[7, 4] = nan
+    expected = [stats.spearmanr(x[:, seed], y[:, seed])[0] for seed in range(4)]
+    assert rank_correlations(x, y) == pytest.approx([*expected, nan], nan_ok=True)
+
+
+def test_rank_correlations_of_one_value_alone_or_of_two_widths_are_none() -> None:
+    assert np.isnan(rank_correlations(np.ones((4, 2)), np.arange(8.0).reshape(4, 2))).all()
+    assert np.isnan(rank_correlations(np.arange(4.0).reshape(2, 2), np.arange(4.0).reshape(2, 2))).all()

@@ -1,0 +1,40 @@
+"""Rules that several claims share, with the margins fixed in one place. The threshold is the paper's (§4)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from wndcheck.experiment.grids import Grid
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.statistics import at_most
+
+INDEPENDENT = at_most(0.01)  # §4: "we may roughly view 0.01 as a threshold for independence"
+NEAR_INDEPENDENT = at_most(0.054)  # "in the vicinity of this threshold": the null's mean plus its standard deviation
+
+
+class WeakDependence(NamedTuple):
+    """What makes a layer weakly dependent: its score falls with the width, and ends near the threshold."""
+
+    trend: Check
+    literal: Check
+    vicinity: Check
+
+
+def weak_dependence(of: str = "") -> WeakDependence:
+    """The three checks; `of` says of what, after the symbol of the score."""
+    return WeakDependence(
+        Check(f"slope of ι_c{of} per doubling of N", at_most(0)),
+        Check(f"ι_c{of} at the widest", INDEPENDENT, level=True),
+        Check(f"ι{of} at the widest", NEAR_INDEPENDENT, level=True),
+    )
+
+
+ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
+ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
+
+
+def entropy_moved(grid: Grid, layer: int) -> np.ndarray:
+    """|ΔH| of a layer's mean neuron entropy, (widths, S), nats."""
+    return np.abs(grid.of("entropy_change", layer))
