@@ -67,7 +67,7 @@ def base_seed(_claims_run) -> int:
 
 @pytest.fixture
 def nets(_claims_run):
-    """The measured nets of the run (`wndcheck.pytest_plugin.nets.Nets`); the first use fills the store."""
+    """The measured nets of the run (`wndcheck.pytest_plugin.measured.Nets`); the first use fills the store."""
     return _claims_run.nets()
 
 

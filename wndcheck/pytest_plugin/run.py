@@ -19,8 +19,8 @@ from wndcheck.pytest_plugin import workers
 from wndcheck.pytest_plugin.items import check_name, claim_of, control_of
 from wndcheck.pytest_plugin.judging import Judge, settled
 from wndcheck.pytest_plugin.ledger import CLAIM, FINDING, Ledger, recorded
+from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.pytest_plugin.messages import EVENTS, Messages
-from wndcheck.pytest_plugin.nets import Nets
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
 from wndcheck.store.workers import automatic_workers

@@ -25,7 +25,7 @@ from wndcheck.experiment.measurement.places import Place
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.ledger import ClaimEntry
-from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.pytest_plugin.run import NAME
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made

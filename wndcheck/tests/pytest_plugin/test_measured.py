@@ -12,8 +12,8 @@ import pytest
 from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import FULL, QUICK, Profile
-from wndcheck.pytest_plugin import nets as measured
-from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.pytest_plugin import measured
+from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
 
