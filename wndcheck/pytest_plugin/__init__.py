@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "claim(claim): the claim of the paper that a module's checks decide")
-    config.addinivalue_line("markers", "control(must_be): a check with a known answer, which its claim stands on")
+    config.addinivalue_line("markers", "check(checks, by): the check that a test decides")
+    config.addinivalue_line("markers", "control(checks, by, must_be): a check with a known answer, which it must reach")
     from wndcheck.pytest_plugin.workers import claims_folder
 
     if folder := claims_folder(config):
@@ -73,9 +73,9 @@ def nets(_claims_run):
 
 @pytest.fixture
 def decide(request: pytest.FixtureRequest, _claims_run):
-    """decide(check, values, grid=None): give the check its verdict and the test its outcome. Once a test.
+    """decide(values, grid=None): give the test's check its verdict and the test its outcome. Once a test.
 
-    `values` holds one number a replicate; `grid` the nets behind them, for the share that did not train.
+    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train.
     """
     return _claims_run.judge.decider(request.node)
 

@@ -1,98 +1,142 @@
-"""From a test's values to its finding: the verdict, what was expected of it, and the outcome the two give the test."""
+"""From a test's values to its finding: the verdict, what was expected of it, and the outcome of the test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import Profile
-from wndcheck.pytest_plugin.items import check_name, claim_of, control_of, parameters_of
-from wndcheck.pytest_plugin.ledger import FINDING, recorded
-from wndcheck.pytest_plugin.outcomes import Decided, Inconclusive, Refuted, message, one_line, outcome
+from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
+from wndcheck.pytest_plugin.results import FINDING, recorded
+from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.checks import Check, Finding, decide
+from wndcheck.verdicts.checks import Verdict, decide
+from wndcheck.verdicts.run import Finding, Outcome, encode_finding
+
+
+class Decided(pytest.skip.Exception):
+    """Ends a check that neither passes nor fails: pytest writes a line for it, not a traceback, which takes longer."""
+
+
+class Inconclusive(Decided):
+    """Raised by a check without a verdict; shown as an outcome of its own."""
+
+
+class Refuted(Decided):
+    """Raised by a check whose refutation is expected, or only reported; shown as xfailed."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What a run decides checks by; `repeated_with` are its options and those that need not be typed."""
+    """What a run decides checks by; `options` maps its options to (value, default), for the command that repeats."""
 
     profile: Profile
     mode: str
     expectations: list[expectations.Expectation]
-    repeated_with: Mapping[str, tuple[Any, Any]]
+    options: Mapping[str, tuple[Any, Any]]
 
     def decider(self, item: pytest.Item) -> Callable[..., None]:
         """The `decide` fixture of one test."""
 
-        def decide_once(check: Check, values: Any, grid: Grid | None = None) -> None:
+        def decide_once(values: Any, grid: Grid | None = None) -> None:
             __tracebackhide__ = True
             if recorded(item.user_properties, FINDING):
                 raise RuntimeError(f"{item.nodeid} decides twice: a test is one check, so split it")
-            finding = self.judged(item, check, np.asarray(values, dtype=float), grid)
-            item.user_properties.append((FINDING, finding.to_dict()))
-            if finding.outcome == "inconclusive":
-                raise Inconclusive(one_line(finding))
-            if finding.outcome == "xfailed":
-                raise Refuted(finding.reason or one_line(finding))
-            if finding.outcome == "failed":
-                pytest.fail(message(finding, self.repeat(item)), pytrace=False)
+            finding = self.finding(item, np.asarray(values, dtype=float), grid)
+            item.user_properties.append((FINDING, encode_finding(finding)))
+            if finding.outcome is Outcome.INCONCLUSIVE:
+                raise Inconclusive(describe_finding(finding))
+            if finding.outcome is Outcome.XFAILED:
+                raise Refuted(finding.reason or describe_finding(finding))
+            if finding.outcome is Outcome.FAILED:
+                pytest.fail(failure_message(finding, self.repeat_command(item)), pytrace=False)
 
         return decide_once
 
-    def judged(self, item: pytest.Item, check: Check, values: np.ndarray, grid: Grid | None) -> Finding:
+    def finding(self, item: pytest.Item, values: np.ndarray, grid: Grid | None) -> Finding:
         """The check's finding, with the verdict expected of it and the outcome the two give."""
-        claim = claim_of(item)
-        if claim is None:
-            raise RuntimeError(f"{item.nodeid} has no claim: add pytestmark = pytest.mark.claim(CLAIM) to its module")
+        if claim_of(item) is None:
+            raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
+        check, must_be = check_of(item), must_be_of(item)
         if grid and values.shape != (replicates := grid.trained.shape[1:]):
             raise RuntimeError(
                 f"{item.nodeid} gives decide values of shape {values.shape}, expected {replicates}: one a "
                 f"{check.replicate.removesuffix('s')}, whatever they are averages of"
             )
         untrained = grid.untrained if grid else {}
-        verdict, cause, interval = decide(
-            check, values, decides_levels=self.profile.decides_levels or bool(control_of(item)), **untrained
-        )
-        expected, reason = expectations.expected(self.expectations, claim.id, check_name(item))
+        decides_levels = self.profile.decides_levels or must_be is not None
+        verdict, cause, interval = decide(check, values, decides_levels=decides_levels, **untrained)
+        expected, reason = expectations.expected(self.expectations, claim_id(item), check_name(item))
         finding = Finding(
-            claim=claim.id,
-            check=check_name(item),
-            parameters=parameters_of(item),
-            estimand=check.estimand,
-            unit=check.unit,
-            replicate=check.replicate,
-            region=(check.region.low, check.region.high),
-            confidence=interval.confidence,
-            estimate=interval.estimate,
-            low=interval.low,
-            high=interval.high,
-            n=interval.n,
+            claim=claim_id(item),
+            name=check_name(item),
+            check=check,
+            interval=interval,
+            verdict=verdict,
+            cause=cause,
+            values=tuple(map(float, values)),
             untrained=untrained.get("untrained", 0),
-            primary=check.primary,
-            verdict=str(verdict),
-            cause=str(cause),
-            values=[float(value) for value in values],
-            control=control_of(item),
-            expected=tuple(map(str, expected)),
+            parameters=parameters_of(item),
+            must_be=must_be,
+            expected=expected,
             reason=reason,
             test=item.nodeid,
         )
-        return replace(finding, outcome=outcome(finding, self.mode, self.profile.name))
+        return msgspec.structs.replace(finding, outcome=outcome_of(finding, self.mode, self.profile.name))
 
-    def repeat(self, item: pytest.Item) -> str:
+    def repeat_command(self, item: pytest.Item) -> str:
         """The command that repeats one check."""
-        changed = (f" {name}={value}" for name, (value, usual) in self.repeated_with.items() if value != usual)
+        changed = (f" {name}={value}" for name, (value, default) in self.options.items() if value != default)
         return f"pytest '{item.nodeid}'{''.join(changed)}"
 
 
-def settled(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
-    """The report of a check's call: of one decided without pass or failure its line; without a decision, a failure."""
+def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:
+    """An expected verdict passes, an expected refutation is xfailed, an unexpected verdict fails in verify mode."""
+    if finding.must_be:
+        return Outcome.FAILED if finding.failed and mode == "verify" else Outcome.PASSED
+    as_expected = finding.verdict in finding.expected
+    if finding.verdict is Verdict.INCONCLUSIVE:
+        return Outcome.INCONCLUSIVE if as_expected or mode == "report" or profile == "quick" else Outcome.FAILED
+    if not as_expected and mode == "verify":
+        return Outcome.FAILED
+    return Outcome.PASSED if finding.verdict is Verdict.SUPPORTED else Outcome.XFAILED
+
+
+def failure_message(finding: Finding, repeat: str) -> str:
+    """What a failing check prints."""
+    check, interval = finding.check, finding.interval
+    wanted = (
+        f"this control must be {finding.must_be}: the claim's verdict cannot be trusted"
+        if finding.must_be
+        else f"expectations.toml expects {' or '.join(finding.expected)}"
+        + (f" ({finding.reason})" if finding.reason else "")
+    )
+    untrained = f", {finding.untrained} more did not train" if finding.untrained else ""
+    numbers = f"{interval.estimate:.5g} [{interval.low:.5g}, {interval.high:.5g}] {check.unit}".rstrip()
+    lines = {
+        "claim": finding.claim,
+        "check": finding.name,
+        "estimand": check.estimand,
+        "interval": f"{numbers}, {interval.confidence:.0%} confidence",
+        "margin": str(check.region),
+        check.replicate: f"{interval.n}{untrained}",
+        "verdict": finding.verdict + (f": {describe_cause(finding.cause)}" if finding.cause else ""),
+        "expected": wanted,
+        "repeat": repeat,
+    }
+    return f"{finding.verdict.upper()}, which was not expected\n" + "\n".join(
+        f"  {name + ':':<13}{text}" for name, text in lines.items()
+    )
+
+
+def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
+    """The report of a check's call, with the line of one that neither passed nor failed; without a decision, failed."""
     ending = call.excinfo.value if call.excinfo is not None else None
     if isinstance(ending, Decided):
         path, line, _ = item.location
@@ -101,5 +145,5 @@ def settled(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo)
             report.wasxfail = str(ending)
     elif report.passed and not recorded(item.user_properties, FINDING):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(check, values) once"
+        report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(values) once"
     return report

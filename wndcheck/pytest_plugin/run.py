@@ -8,27 +8,25 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from wndcheck.devices import resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.families import cells_of
 from wndcheck.pytest_plugin import workers
-from wndcheck.pytest_plugin.items import check_name, claim_of, control_of
-from wndcheck.pytest_plugin.judging import Judge, settled
-from wndcheck.pytest_plugin.ledger import CLAIM, FINDING, Ledger, recorded
+from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of
+from wndcheck.pytest_plugin.judging import Judge, with_outcome
 from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.pytest_plugin.messages import EVENTS, Messages
+from wndcheck.pytest_plugin.results import FINDING, Results, record_claim, recorded
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
 from wndcheck.store.workers import automatic_workers
 from wndcheck.verdicts import expectations
+from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run, decode_finding
 from wndcheck.versions import environment, versions
-
-if TYPE_CHECKING:
-    from wndcheck.report import Measured
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
@@ -60,12 +58,12 @@ class ClaimsRun:
         self.device: str = option.wnd_device
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.began = time.monotonic()
         self.collected = 0
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
-        self.ledger = Ledger(self.selection)
+        self.results = Results(self.selection)
         if folder != config.rootpath and config.rootpath not in folder.parents:
             raise ValueError(
                 f"pytest's rootdir is {config.rootpath}, which the claims in {folder} do not lie below: write options "
@@ -101,27 +99,25 @@ class ClaimsRun:
 
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        names = [(claim.id, check_name(item)) for item in items if (claim := claim_of(item)) and not control_of(item)]
+        checks = [item for item in items if claim_of(item) and not must_be_of(item)]
+        names = [(claim_id(item), check_name(item)) for item in checks]
         by_node_id = any("::" in str(argument) for argument in self.config.args)
         if names and not by_node_id:  # which collects that test alone
             whole = workers.is_whole(self.config, self.folder)
-            self.problems += expectations.unmatched(self.expectations, names, whole)
+            unmatched = expectations.unmatched(self.expectations, names, whole)
+            self.problems += [Problem(ProblemKind.EXPECTATION, text) for text in unmatched]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        claims = {claim.id: claim for item in session.items if (claim := claim_of(item))}
+        claims = {claim_id(item): claim for item in session.items if (claim := claim_of(item))}
         self.collected = sum(claim_of(item) is not None for item in session.items)
-        self.needed = tuple(
-            dict.fromkeys(cell for claim in claims.values() for cell in claim.cells(self.profile, self.base_seed))
-        )
+        names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
+        self.needed = cells_of(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if claim := claim_of(item):
-            texts = {"id": claim.id, "paper": claim.paper, "statement": claim.statement}
-            about = getattr(getattr(item, "module", None), "__doc__", None) or ""
-            item.user_properties.append((CLAIM, texts | {"about": about, "figures": list(claim.figures)}))
+        record_claim(item)
 
     def nets(self) -> Nets:
         return self._nets
@@ -156,17 +152,17 @@ class ClaimsRun:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
         report = yield
-        return settled(report, item, call) if call.when == "call" and claim_of(item) else report
+        return with_outcome(report, item, call) if call.when == "call" and claim_of(item) else report
 
     # --- the controller ---------------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not workers.is_worker(self.config):
-            self.ledger.enter(report)
+            self.results.add(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport):
         finding = recorded(getattr(report, "user_properties", ()), FINDING)  # a report of collection has none
-        if report.when == "call" and finding.get("outcome") == "inconclusive":
+        if report.when == "call" and finding and decode_finding(finding).outcome is Outcome.INCONCLUSIVE:
             return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
         return None
 
@@ -174,74 +170,79 @@ class ClaimsRun:
     def pytest_testnodedown(self, node, error) -> None:
         sent = getattr(node, "workeroutput", {})
         self.collected = max(self.collected, sent.get(COLLECTED, 0))
-        self.problems += [problem for problem in sent.get(PROBLEMS, []) if problem not in self.problems]
+        told = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
+        self.problems += [problem for problem in told if problem not in self.problems]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if workers.is_worker(self.config):
-            self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: self.problems}  # type: ignore[attr-defined]
+            problems = [(str(problem.kind), problem.text) for problem in self.problems]
+            self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: problems}  # type: ignore[attr-defined]
             return
         self.messages.stop()
         if self.config.option.collectonly:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
-        if missing := self.collected - len(self.ledger.reported):
+        if missing := self.collected - len(self.results.reported):
             why = "the run was stopped: " if stopped_early else ""
-            self.problems.append(f"{why}{missing} of {self.collected} checks were never reported")
+            text = f"{why}{missing} of {self.collected} checks were never reported"
+            self.problems.append(Problem(ProblemKind.UNREPORTED, text))
         is_whole = not (self.selection or stopped_early)
-        if self.ledger.claims and (self.config.option.wnd_report or is_whole):
-            self.write_report()
-        if self.ledger.claims:
+        if self.results.texts:
+            if self.config.option.wnd_report or is_whole:
+                self.write_report()
             self.append_step_summary()
         if self.problems and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def write_report(self) -> None:
-        from wndcheck.report import gathered, write_report
+        from wndcheck.report.measured import gathered
+        from wndcheck.report.writing import write_report
 
         folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
         try:
             measured = gathered(self.profile, self.base_seed, Store(self.config.option.wnd_store).load)
-            self.written = write_report(folder, self.document() | {"seconds": self.seconds(measured)}, measured)
+            seconds = {"run": time.monotonic() - self.began, "nets": measured.seconds}
+            self.written = write_report(folder, self.run(seconds), measured)
         except OSError as error:
-            self.problems.append(f"the report could not be written to {folder} ({error}): name another --wnd-report")
+            text = f"the report could not be written to {folder} ({error}): name another --wnd-report"
+            self.problems.append(Problem(ProblemKind.REPORT, text))
 
     def append_step_summary(self) -> None:
-        from wndcheck.report.step_summary import append
-        from wndcheck.report.summary import verdict_table
+        from wndcheck.report.step_summary import append_run
 
-        document = self.document()
-        title = f"wndcheck: profile {self.profile.name}, base seed {self.base_seed}"
         try:
-            append(title, verdict_table(document["claims"], linked=False))
+            append_run(self.run())
         except OSError as error:
-            self.problems.append(f"the table could not be added to $GITHUB_STEP_SUMMARY ({error}): unset it")
+            text = f"the table could not be added to $GITHUB_STEP_SUMMARY ({error}): unset it"
+            self.problems.append(Problem(ProblemKind.REPORT, text))
 
-    def seconds(self, measured: Measured) -> dict[str, float]:
-        """What the run took, and what its nets took, whenever they were measured."""
-        return {"run": time.monotonic() - self.began, "nets": measured.seconds}
-
-    def document(self) -> dict:
-        """The run as verdicts.json holds it."""
-        return {
-            "schema": 1,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "profile": self.profile.name,
-            "base_seed": self.base_seed,
-            "net_seeds": list(net_seeds(self.base_seed, self.profile.nets)),
-            "mode": self.mode,
-            "selection": self.selection,
-            "environment": environment(self.device_name, self.config.rootpath, *PACKAGES),
-            "problems": self.problems,
-            "claims": [entry.to_dict() for entry in self.ledger.in_order],
-        }
+    def run(self, seconds: dict[str, float] | None = None) -> Run:
+        """The run as verdicts.json holds it; `seconds` is what the run and its nets took."""
+        return Run(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            profile=self.profile.name,
+            base_seed=self.base_seed,
+            net_seeds=net_seeds(self.base_seed, self.profile.nets),
+            mode=self.mode,
+            selection=self.selection,
+            environment=environment(self.device_name, self.config.rootpath, *PACKAGES),
+            problems=tuple(self.problems),
+            seconds=seconds or {},
+            claims=self.results.claims,
+        )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if workers.is_worker(self.config) or not self.ledger.claims:
+        if workers.is_worker(self.config) or not self.results.texts:
             return
-        from wndcheck.pytest_plugin.table import print_table
+        from wndcheck.pytest_plugin.terminal import print_table
 
-        print_table(terminalreporter, self.ledger, self.profile)
+        print_table(terminalreporter, self.run())
+        if not self.profile.decides_levels:
+            terminalreporter.write_line(
+                f"The {self.profile.name} profile decides closed forms, trends and orderings; what the paper says of "
+                "its widest nets needs --wnd-profile=full."
+            )
         if self.selection:
             terminalreporter.write_line(
                 "wndcheck: a selection of checks: verdicts rest on these alone, other checks and controls did not run"
@@ -250,4 +251,4 @@ class ClaimsRun:
         for path in sorted({path.parent for path in self.written}):
             terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
         for problem in self.problems:
-            terminalreporter.write_line(f"wndcheck: ERROR: {problem}", red=True)
+            terminalreporter.write_line(f"wndcheck: ERROR: {problem.text}", red=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from wndcheck.verdicts.run import Run
+
 VARIABLE = "GITHUB_STEP_SUMMARY"
 LARGEST = 1_000_000  # bytes; a little beyond, a step's page is refused as a whole
 
@@ -24,3 +26,9 @@ def append(title: str, markdown: str) -> bool:
     with file.open("a", encoding="utf-8", errors="backslashreplace") as page:
         page.write(text)
     return True
+
+
+def append_run(run: Run) -> bool:
+    """Add the verdicts of a run."""
+    rows = "\n".join(f"- {claim.id}: {claim.verdict}" for claim in run.claims)
+    return append(f"wndcheck: profile {run.profile}, base seed {run.base_seed}", rows)

@@ -22,6 +22,10 @@ class Interval:
     n: int
     confidence: float
 
+    def __post_init__(self) -> None:
+        if self.n < 0 or not 0 < self.confidence < 1:
+            raise ValueError(f"n {self.n}, confidence {self.confidence}: expected n >= 0, 0 < confidence < 1")
+
 
 @dataclass(frozen=True)
 class Region:
@@ -44,9 +48,13 @@ class Region:
         """Does the whole interval lie outside, on one side? Touching the border is not outside."""
         return interval.high < self.low or interval.low > self.high
 
-    def distance_inside(self, value: float) -> float:
-        """How far a value lies inside the nearest border; negative outside."""
-        return min(value - self.low, self.high - value)
+    def distance_inside(self, interval: Interval) -> float:
+        """From the end of the interval that is nearest to a border to that border; negative outside."""
+        return min(interval.low - self.low, self.high - interval.high)
+
+    def distance_outside(self, interval: Interval) -> float:
+        """From the region to the nearest end of the interval; negative where they overlap."""
+        return max(self.low - interval.high, interval.low - self.high)
 
     def __str__(self) -> str:
         if self.low == -inf:

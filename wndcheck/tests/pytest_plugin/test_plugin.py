@@ -8,25 +8,27 @@ import pytest
 
 # Stay loaded: a run inside this process puts sys.modules back afterwards, and compiled modules load only once.
 import wndcheck.pytest_plugin.run
-import wndcheck.pytest_plugin.table
+import wndcheck.pytest_plugin.terminal
 import wndcheck.report.figures  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
 CLAIM = """
 import pytest
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_most, within
-from wndcheck.verdicts.checks import Check, Claim
 
-pytestmark = pytest.mark.claim(Claim("{id}", "§4", "The number is small"))
+CLAIM = Claim("§4", "The number is small")
 SMALL = Check("the number", at_most(0.01))
 """
 SUPPORTED, REFUTED, STRADDLING = "[0.001, 0.002] * 4", "[0.101, 0.102] * 4", "[0.001, 0.02] * 4"
 
 
 def check(values: str, name: str = "size", must_be: str = "") -> str:
-    control = f'@pytest.mark.control(must_be="{must_be}")\n' if must_be else ""
-    return f"\n{control}def test_{name}(decide):\n    decide(SMALL, {values})\n"
+    declared = f'@control(SMALL, must_be="{must_be}")' if must_be else "@check(SMALL)"
+    return f"\n{declared}\ndef test_{name}(decide):\n    decide({values})\n"
 
 
 def entry(verdict: str, checks: str = "size", claim: str = "tiny", profile: str = "quick") -> str:
@@ -49,7 +51,7 @@ def claims(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
         (folder / "expectations.toml").write_text(expectations)
         for name, body in bodies.items():
             control = "" if "control" in body else check(REFUTED, "planted", must_be="refuted")
-            (folder / f"{name}.py").write_text(CLAIM.format(id=name) + body + control)
+            (folder / f"{name}.py").write_text(CLAIM + body + control)
 
     return write
 

@@ -1,0 +1,85 @@
+"""What a claim's file declares of its tests, and what pytest reads back: claim, check, control, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from wndcheck.experiment import profiles
+from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
+from wndcheck.verdicts.checks import Check, Verdict
+from wndcheck.verdicts.claims import Claim
+
+Checks = Check | Mapping[Any, Check]
+
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
+
+
+def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:
+    """Declare the check that a test decides; with `by`, one for each value of that parameter of the test."""
+    return pytest.mark.check(checks, by)
+
+
+def control(checks: Checks, by: str = "", *, must_be: str) -> pytest.MarkDecorator:
+    """Declare a control: a check with a known answer, on which its claim's verdict depends."""
+    return pytest.mark.control(checks, by, must_be=Verdict(must_be))
+
+
+def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[int]]) -> None:
+    """Give a test that asks for `name` the values that the run's profile has for it; for `pytest_generate_tests`."""
+    if name in metafunc.fixturenames:
+        metafunc.parametrize(name, values(profiles.named(metafunc.config.option.wnd_profile)))
+
+
+def over_widths(metafunc: pytest.Metafunc, least: int) -> None:
+    """Every `width` of the profile from `least` up."""
+    over(metafunc, "width", lambda profile: [width for width in profile.widths if width >= least])
+
+
+# --- of a collected test ----------------------------------------------------------------------------------------------
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    """The `CLAIM` of the test's module; None where it has none."""
+    claim = getattr(getattr(item, "module", None), "CLAIM", None)
+    return claim if isinstance(claim, Claim) else None
+
+
+def claim_id(item: pytest.Item) -> str:
+    """The stem of the test's file."""
+    return item.path.stem
+
+
+def check_of(item: pytest.Item) -> Check:
+    """The check that a test, or a control, has declared. UsageError, with what to write, where it has none."""
+    marker = item.get_closest_marker("control") or item.get_closest_marker("check")
+    if marker is None:
+        raise pytest.UsageError(f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...)")
+    checks, by = marker.args
+    if not by:
+        return checks
+    if (value := parameters_of(item, plain=False).get(by)) not in checks:
+        raise pytest.UsageError(f"{item.nodeid}: {by} = {value!r} has no check: expected one of {list(checks)}")
+    return checks[value]
+
+
+def must_be_of(item: pytest.Item) -> Verdict | None:
+    """The verdict a control must reach; None for a check."""
+    marker = item.get_closest_marker("control")
+    return marker.kwargs["must_be"] if marker else None
+
+
+def check_name(item: pytest.Item) -> str:
+    """The test's name without "test_": ``trend[relu-1]``."""
+    return item.name.removeprefix("test_")
+
+
+def parameters_of(item: pytest.Item, *, plain: bool = True) -> dict[str, Any]:
+    """The test's parameters, as plain types that may cross to the controller unless said otherwise."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    if not plain:
+        return parameters
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in parameters.items()}

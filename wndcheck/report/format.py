@@ -1,0 +1,264 @@
+"""Numbers, causes and findings as text: the one place where the report, the terminal and the command line take them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import UTC, datetime
+from math import ceil, inf, isfinite, isnan, log10
+from typing import TypeVar
+
+from wndcheck.verdicts.checks import FEWEST, Cause, CauseKind, Verdict
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
+from wndcheck.verdicts.statistics import Interval
+
+T = TypeVar("T")
+MISSING = "–"  # in place of a number that is not known
+SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not run": "–", "error": "!"}
+OPENINGS = {
+    ClaimVerdict.SUPPORTED: "Holds",
+    ClaimVerdict.REFUTED: "Does not hold",
+    ClaimVerdict.INCONCLUSIVE: "Not decided",
+    ClaimVerdict.NOT_RUN: "Not run",
+    ClaimVerdict.ERROR: "No verdict",
+}
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def format_interval(interval: Interval) -> str:
+    """``0.073 [0.069, 0.078]``: three decimals, or more where the interval is narrower; scientific when tiny.
+
+    The estimate alone where the ends are NaN.
+    """
+    if not isfinite(interval.estimate):
+        return "no estimate"
+    if isnan(interval.low):
+        return format(interval.estimate, number_format([interval.estimate], inf))
+    numbers = [interval.estimate, interval.low, interval.high]
+    style = number_format(numbers, (interval.high - interval.low) / 2)
+    shown = [format(x, style) if isfinite(x) else "∞" if x > 0 else "-∞" for x in numbers]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def number_format(numbers: Sequence[float], half_width: float) -> str:
+    """The format for numbers that stand together and are known to within `half_width`."""
+    largest = max(abs(x) for x in numbers if isfinite(x))
+    if 0 < largest < 1e-3:
+        return ".1e"
+    if largest >= 1e5:
+        return ".4g"
+    decimals = ceil(-log10(half_width)) if 0 < half_width < 1 else 3
+    return f"z.{min(max(decimals, 3), 5)}f"
+
+
+def format_number(x: float, digits: int = 4) -> str:
+    """A number with that many decimals; a dash where it is not finite."""
+    return f"{x:.{digits}f}" if isfinite(x) else MISSING
+
+
+def two_digits(x: float) -> str:
+    """Two significant digits, without a leading zero: ``.052``."""
+    if not isfinite(x):
+        return "∞" if x > 0 else "-∞"
+    return without_leading_zeros(f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}")
+
+
+def three_digits(x: float) -> str:
+    """Three significant digits; a dash for NaN."""
+    return MISSING if isnan(x) else f"{x:.3g}" if x else "0"
+
+
+def percent(rate: float) -> str:
+    """``0.5 %``; a rate that is nearly, but not quite, 0 or 1 says so."""
+    if isnan(rate):
+        return MISSING
+    if 0 < rate < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 < rate < 1:
+        return "> 99.9 %"
+    return f"{100 * rate:.3g} %"
+
+
+def without_leading_zeros(text: str) -> str:
+    """``≤ .01`` of ``≤ 0.01``."""
+    return re.sub(r"(?<!\d)0\.(?=\d)", ".", text)
+
+
+def format_seeds(seeds: Sequence[int]) -> str:
+    """``0, 3 and 17``; ``0 to 19`` where more than three follow one another."""
+    if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    texts = list(map(str, seeds))
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+
+
+def format_minute(created: str) -> str:
+    """``2026-11-24 01:08 UTC``; a date that is written otherwise stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return created
+
+
+def join_few(names: Iterable[str], most: int = 5) -> str:
+    """Names with commas, the first few of many."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Items with one key together, in the order in which each key is first met."""
+    groups: dict[Hashable, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+# --- causes -----------------------------------------------------------------------------------------------------------
+
+
+def describe_cause(cause: Cause | None) -> str:
+    """Why a check or a claim has its verdict; empty without a cause."""
+    if cause is None:
+        return ""
+    n = cause.count
+    match cause.kind:
+        case CauseKind.STRADDLES:
+            return "the interval includes the margin"
+        case CauseKind.TOO_FEW:
+            return f"{n} replicates have a value, at least {FEWEST} are needed"
+        case CauseKind.NOT_TRAINED:
+            return f"{n} of {cause.total} nets did not train"
+        case CauseKind.NOT_MEASURED:
+            return f"{n} of {cause.total} values are missing: neurons constant, tied or a point mass, or nets diverged"
+        case CauseKind.PROFILE:
+            return "it is about the paper's widest nets, which --wnd-profile=full trains"
+        case CauseKind.REFUTED_CHECKS:
+            return f"{count_of(len(cause.names), 'check')} refuted: {join_few(cause.names)}"
+        case CauseKind.UNDECIDED_CHECKS:
+            parts = [describe_part(kind, count) for kind, count in (cause.parts or {}).items()]
+            return f"{n} of {count_of(cause.total, 'check')} undecided: {', '.join(parts)}"
+        case CauseKind.FAILED_CONTROLS:
+            return f"{count_of(len(cause.names), 'control')} failed: {join_few(cause.names)}"
+        case CauseKind.NO_CONTROL:
+            return "it has no control"
+        case CauseKind.NO_PRIMARY_CHECK:
+            return "no primary check gave a verdict"
+        case CauseKind.INCOMPLETE:
+            return f"{count_of(n, 'check')} or controls were not run"
+        case CauseKind.NOT_RUN:
+            return first_and_last_line(cause.names[0]) if cause.names else ""
+        case CauseKind.ERRORS:
+            return f"{count_of(n, 'test')} ended in an error"
+
+
+def describe_part(kind: CauseKind, count: int) -> str:
+    """``8 need the full profile``."""
+    verb = "" if count > 1 else "s"
+    words = {
+        CauseKind.STRADDLES: f"{count} with the margin inside the interval",
+        CauseKind.TOO_FEW: f"{count} with too few replicates",
+        CauseKind.NOT_TRAINED: f"{count} whose nets did not train",
+        CauseKind.NOT_MEASURED: f"{count} without a measurement",
+        CauseKind.PROFILE: f"{count} need{verb} the full profile",
+    }
+    return words.get(kind, f"{count} {kind}")
+
+
+def short_cause(kind: CauseKind) -> str:
+    """In two words, for a narrow column: ``not trained``."""
+    return kind.value.replace("_", " ")
+
+
+def count_of(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
+def first_and_last_line(reason: str) -> str:
+    """Why something was not run: the first line and, where there are more, the last, which says what to type."""
+    first, *others = reason.splitlines()
+    return f"{first.partition(' Not found:')[0]} {others[-1]}" if others else first
+
+
+# --- findings ---------------------------------------------------------------------------------------------------------
+
+
+def format_estimate(finding: Finding) -> str:
+    """``0.073 [0.069, 0.078] nats``."""
+    return f"{format_interval(finding.interval)} {finding.check.unit}".strip()
+
+
+def format_margin(finding: Finding) -> str:
+    """``≤ .01 nats``."""
+    return f"{without_leading_zeros(str(finding.check.region))} {finding.check.unit}".strip()
+
+
+def format_replicates(finding: Finding) -> str:
+    """``8 nets (2 untrained)``."""
+    untrained = f" ({finding.untrained} untrained)" if finding.untrained else ""
+    return f"{finding.interval.n} {finding.check.replicate}{untrained}"
+
+
+def describe_finding(finding: Finding) -> str:
+    """The finding in a line: verdict, cause, estimate, interval, margin, replicates."""
+    check, interval = finding.check, finding.interval
+    cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
+    numbers = f"{interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".strip()
+    return (
+        f"{finding.verdict}{cause}: {check.estimand} = {numbers}, claimed {check.region}, "
+        f"{interval.n} {check.replicate}"
+    )
+
+
+def describe_range(findings: Sequence[Finding]) -> str:
+    """``|ΔH| is between .1 and .2 nats``: the range of the estimates of findings with one estimand."""
+    check = findings[0].check
+    ends = range_of(finding.interval.estimate for finding in findings)
+    if not ends:
+        return f"{check.estimand} has no estimate"
+    where = f"is between {ends[0]} and {ends[1]}" if len(ends) == 2 else f"is {ends[0]}"
+    return f"{check.estimand}{',' * (',' in check.estimand)} {where} {check.unit}".rstrip()
+
+
+def range_of(numbers: Iterable[float]) -> list[str]:
+    """The least and the greatest as text, or the one that both are; none without a finite number."""
+    known = [x for x in numbers if isfinite(x)]
+    return list(dict.fromkeys(two_digits(x) for x in (min(known), max(known)))) if known else []
+
+
+def against_claim(findings: Sequence[Finding]) -> str:
+    """``|ΔH| is between .1 and .2 nats, where ≤ .1 is claimed``."""
+    margin = without_leading_zeros(str(findings[0].check.region))
+    return f"{describe_range(findings)}, where {margin} is claimed"
+
+
+def found_instead(findings: Iterable[Finding]) -> str:
+    """What the refuted ones of a claim's primary checks found in place of what is claimed."""
+    refuted = [finding for finding in findings if finding.verdict is Verdict.REFUTED]
+    groups = group_by(refuted, lambda f: (f.check.estimand, f.check.region, f.check.unit))
+    return "; ".join(map(against_claim, groups))
+
+
+def describe_claim(claim: ClaimResult) -> str:
+    """``Holds: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``; if refuted, what was found instead."""
+    opening, cause = OPENINGS[claim.verdict], describe_cause(claim.cause)
+    if claim.verdict is ClaimVerdict.REFUTED:
+        return f"{opening}: {found_instead(claim.primary)}."
+    if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):
+        return f"{opening}: {cause.removeprefix('not run: ')}."
+    decisive = claim.decisive
+    why = f": {cause}" if cause else ""
+    evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}" if decisive else ""
+    if claim.verdict is ClaimVerdict.INCONCLUSIVE:
+        return f"{opening}{why}{f' ({evidence})' if evidence else ''}."
+    return f"{opening}: {evidence}."
+
+
+def repeat_command(claim: ClaimResult, profile: str, base_seed: int) -> str:
+    """The pytest command for the claim's tests, each with all its parameters, and the options that are not default."""
+    ids = [each.test for each in (*claim.findings, *claim.errors, *claim.not_run)]
+    tests = dict.fromkeys(test.partition("[")[0] for test in ids if test)
+    options = [f"--wnd-profile={profile}"] if profile != "quick" else []
+    options += [f"--wnd-seed={base_seed}"] if base_seed else []
+    return " ".join(["pytest", *(f'"{test}"' for test in tests), *options]) if tests else ""

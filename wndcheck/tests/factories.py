@@ -1,0 +1,83 @@
+"""Findings, claims and runs with made-up values, decided by the rule and written as the plugin writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wndcheck.verdicts.checks import Check, Verdict, decide
+from wndcheck.verdicts.run import FILE, ClaimResult, Finding, Run, Unfinished, encode, judged
+from wndcheck.verdicts.statistics import at_most
+
+SMALL = Check("the number", at_most(0.01))
+HOLDS, FAILS, STRADDLES = [0.001, 0.002] * 4, [0.101, 0.102] * 4, [0.001, 0.02] * 4  # of SMALL
+
+
+def make_finding(
+    name: str = "size",
+    values: Sequence[float] | np.ndarray = HOLDS,
+    check: Check = SMALL,
+    *,
+    claim: str = "tiny",
+    must_be: str | None = None,
+    decides_levels: bool = True,
+    **fields: Any,
+) -> Finding:
+    """The finding that the plugin makes of values; further fields as `Finding` has them."""
+    verdict, cause, interval = decide(check, values, decides_levels=decides_levels)
+    made = {
+        "claim": claim,
+        "name": name,
+        "check": check,
+        "interval": interval,
+        "verdict": verdict,
+        "cause": cause,
+        "values": tuple(map(float, values)),
+        "must_be": must_be and Verdict(must_be),
+        "test": f"claims/{claim}.py::test_{name}",
+    }
+    return Finding(**made | fields)
+
+
+def make_claim(
+    id: str = "tiny",
+    *findings: Finding,
+    errors: Sequence[str] = (),
+    not_run: Sequence[str] = (),
+    is_selection: bool = True,  # few of them have a control
+    **fields: Any,
+) -> ClaimResult:
+    """A claim of a run; checks that ended in an error, or were not run, by name."""
+    texts = {"paper": "§4", "statement": f"The statement of {id}"}
+    return judged(
+        id=id,
+        findings=findings,
+        errors=[Unfinished(f"claims/{id}.py::test_{name}", "it broke") for name in errors],
+        not_run=[Unfinished(f"claims/{id}.py::test_{name}", "no data") for name in not_run],
+        is_selection=is_selection,
+        **texts | fields,
+    )
+
+
+def make_run(*claims: ClaimResult, base_seed: int = 0, **fields: Any) -> Run:
+    made: dict[str, Any] = {
+        "created": "2026-11-23T12:00:00+00:00",
+        "profile": "quick",
+        "base_seed": base_seed,
+        "net_seeds": (base_seed * 10_000,),
+        "mode": "report",
+        "selection": False,
+        "environment": {"python": "3.11.7", "device": "cpu", "wndcheck": "0.1.0"},
+        "claims": claims,
+    }
+    return Run(**made | fields)
+
+
+def write_run(folder: Path, run: Run) -> Path:
+    """Write verdicts.json into a folder, which is made; the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_bytes(encode(run))
+    return folder

@@ -1,0 +1,345 @@
+"""A run of the claims: what every check found. verdicts.json is this model as JSON, and the report is a view of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from math import inf, isfinite, nan
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.claims import roll_up
+from wndcheck.verdicts.statistics import Interval
+
+FILE = "verdicts.json"
+SCHEMA = 2
+
+
+class RunError(ValueError):
+    """A run cannot be used; the message says why and what to type instead."""
+
+
+class ClaimVerdict(StrEnum):
+    """What a claim came to; the last two are not verdicts of the rule."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not run"
+    ERROR = "error"
+
+
+class Outcome(StrEnum):
+    """Of a test in pytest's words; xfailed is a refutation that is expected, or only reported."""
+
+    PASSED = "passed"
+    XFAILED = "xfailed"
+    INCONCLUSIVE = "inconclusive"
+    FAILED = "failed"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """A decided check, or a control, with its evidence.
+
+    `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number a replicate, NaN where
+    there is none. `must_be` is the verdict that a control must reach, None for a check. `expected` holds the verdicts
+    that expectations.toml expects, the usual one first, and `reason` why.
+    """
+
+    claim: str
+    name: str
+    check: Check
+    interval: Interval
+    verdict: Verdict
+    cause: Cause | None = None
+    values: tuple[float, ...] = ()
+    untrained: int = 0
+    parameters: dict[str, int | float | str] = {}
+    must_be: Verdict | None = None
+    expected: tuple[Verdict, ...] = (Verdict.SUPPORTED,)
+    reason: str = ""
+    outcome: Outcome = Outcome.PASSED
+    test: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict is not Verdict.INCONCLUSIVE and not isfinite(self.interval.estimate):
+            raise ValueError(f"the estimate is missing, expected a number where the verdict is {self.verdict}")
+
+    @property
+    def function(self) -> str:
+        """``trend`` of ``trend[relu-1]``."""
+        return self.name.partition("[")[0]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.claim, self.name
+
+    @property
+    def failed(self) -> bool:
+        """Is it a control that did not come out as it must?"""
+        return self.must_be is not None and self.verdict is not self.must_be
+
+    def is_cause(self, kind: CauseKind) -> bool:
+        return self.cause is not None and self.cause.kind is kind
+
+
+class Unfinished(Struct, frozen=True):
+    """A test without a verdict: not run, or ended in an error; `reason` is the skip's reason or the error's message."""
+
+    test: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """``trend[relu-1]`` of ``claims/x.py::test_trend[relu-1]``."""
+        return self.test.partition("::")[2].removeprefix("test_")
+
+
+class ClaimResult(Struct, frozen=True, kw_only=True):
+    """What a run found about one claim; `about` is the docstring of its file."""
+
+    id: str
+    paper: str
+    statement: str
+    verdict: ClaimVerdict
+    cause: Cause | None
+    expected: Verdict | None  # what the expected verdicts of its primary checks come to; None without one
+    about: str = ""
+    figures: tuple[str, ...] = ()
+    checks: tuple[Finding, ...] = ()
+    controls: tuple[Finding, ...] = ()
+    errors: tuple[Unfinished, ...] = ()
+    not_run: tuple[Unfinished, ...] = ()
+
+    def __post_init__(self) -> None:
+        for finding in self.findings:
+            if finding.claim != self.id:
+                raise ValueError(f"{finding.name} is a check of {finding.claim!r}, expected {self.id!r}")
+        refuse_duplicates("check", (finding.name for finding in self.findings))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.checks + self.controls
+
+    @property
+    def primary(self) -> list[Finding]:
+        return [finding for finding in self.checks if finding.check.primary]
+
+    @property
+    def decisive(self) -> Finding | None:
+        """The primary check that the verdict rests on; None without one.
+
+        The refuted one furthest outside its region if any is refuted; else the first inconclusive one; else the
+        supported one closest to its margin. Distances are those of the interval, not of the estimate.
+        """
+        refuted = [finding for finding in self.primary if finding.verdict is Verdict.REFUTED]
+        undecided = [finding for finding in self.primary if finding.verdict is Verdict.INCONCLUSIVE]
+        if refuted:
+            return max(refuted, key=lambda f: f.check.region.distance_outside(f.interval))
+        return (
+            undecided[0]
+            if undecided
+            else min(self.primary, key=lambda f: f.check.region.distance_inside(f.interval), default=None)
+        )
+
+
+class ProblemKind(StrEnum):
+    EXPECTATION = "expectation"  # an entry of expectations.toml that matches no check
+    UNREPORTED = "unreported"  # checks that were collected and never reported
+    REPORT = "report"  # a file of the report could not be written
+
+
+class Problem(Struct, frozen=True):
+    kind: ProblemKind
+    text: str
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One run of the claims. `created` is an ISO 8601 time; `seconds` what the run, and its nets, took."""
+
+    schema: Literal[2] = SCHEMA
+    created: str
+    profile: str
+    base_seed: int
+    net_seeds: tuple[int, ...] = ()
+    mode: Literal["verify", "report"]
+    selection: bool
+    environment: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+    seconds: dict[str, float] = {}
+    claims: tuple[ClaimResult, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.base_seed < 0:
+            raise ValueError(f"base_seed is {self.base_seed}, expected 0 or more")
+        datetime.fromisoformat(self.created)
+        refuse_duplicates("claim", (claim.id for claim in self.claims))
+
+    @property
+    def checks(self) -> dict[tuple[str, str], Finding]:
+        """By claim and name, in the run's order."""
+        return {finding.key: finding for claim in self.claims for finding in claim.checks}
+
+    @property
+    def findings(self) -> dict[tuple[str, str], Finding]:
+        """Checks and controls, by claim and name."""
+        return {finding.key: finding for claim in self.claims for finding in claim.findings}
+
+    @property
+    def counts(self) -> dict[ClaimVerdict, int]:
+        """How many claims have each verdict, in the order of `ClaimVerdict`, those that none has left out."""
+        found = Counter(claim.verdict for claim in self.claims)
+        return {verdict: found[verdict] for verdict in ClaimVerdict if found[verdict]}
+
+    @property
+    def version(self) -> str:
+        """Of wndcheck; empty where it is not recorded."""
+        return self.environment.get("wndcheck", "")
+
+
+def refuse_duplicates(what: str, names: Iterable[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{what} {twice[0]!r} is there twice, expected once")
+
+
+# --- a claim's verdict ------------------------------------------------------------------------------------------------
+
+
+def judged(
+    *,
+    id: str,
+    paper: str,
+    statement: str,
+    findings: Sequence[Finding] = (),
+    errors: Sequence[Unfinished] = (),
+    not_run: Sequence[Unfinished] = (),
+    is_selection: bool = False,
+    about: str = "",
+    figures: tuple[str, ...] = (),
+) -> ClaimResult:
+    """Return the claim with its verdict, its checks and controls sorted by name (width 50 before 200).
+
+    In a selection of tests controls may be missing.
+    """
+    ordered = sorted(findings, key=lambda finding: natural_order(finding.test))
+    checks = tuple(finding for finding in ordered if finding.must_be is None)
+    controls = tuple(finding for finding in ordered if finding.must_be is not None)
+    primary = [finding for finding in checks if finding.check.primary]
+    verdict, cause = claim_verdict(primary, controls, errors, not_run, is_selection)
+    return ClaimResult(
+        id=id,
+        paper=paper,
+        statement=statement,
+        verdict=verdict,
+        cause=cause,
+        expected=roll_up(finding.expected[0] for finding in primary) if primary else None,
+        about=about,
+        figures=figures,
+        checks=checks,
+        controls=controls,
+        errors=tuple(errors),
+        not_run=tuple(not_run),
+    )
+
+
+def claim_verdict(
+    primary: Sequence[Finding],
+    controls: Sequence[Finding],
+    errors: Sequence[Unfinished],
+    not_run: Sequence[Unfinished],
+    is_selection: bool,
+) -> tuple[ClaimVerdict, Cause | None]:
+    """The verdict of a claim's findings, and why."""
+    if errors:
+        return ClaimVerdict.ERROR, Cause(CauseKind.ERRORS, len(errors))
+    if not primary and not_run:
+        return ClaimVerdict.NOT_RUN, Cause(CauseKind.NOT_RUN, names=(not_run[0].reason,))
+    failed = tuple(control.name for control in controls if control.failed)
+    undecided = Counter(f.cause.kind for f in primary if f.verdict is Verdict.INCONCLUSIVE and f.cause)
+    refuted = tuple(finding.name for finding in primary if finding.verdict is Verdict.REFUTED)
+    verdict = roll_up((finding.verdict for finding in primary), controls_hold=not failed)
+    if not_run:
+        cause = Cause(CauseKind.INCOMPLETE, len(not_run))
+    elif primary and not (controls or is_selection):
+        cause = Cause(CauseKind.NO_CONTROL)
+    elif failed:
+        cause = Cause(CauseKind.FAILED_CONTROLS, names=failed)
+    elif not primary:
+        cause = Cause(CauseKind.NO_PRIMARY_CHECK)
+    elif verdict is Verdict.INCONCLUSIVE:
+        parts = dict(undecided.most_common())
+        cause = Cause(CauseKind.UNDECIDED_CHECKS, undecided.total(), len(primary), parts=parts)
+    else:
+        return ClaimVerdict(verdict), Cause(CauseKind.REFUTED_CHECKS, names=refuted) if refuted else None
+    return ClaimVerdict.INCONCLUSIVE, cause
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """A sorting key in which numbers count as such: ``width[50]`` before ``width[200]``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+
+
+# --- verdicts.json ----------------------------------------------------------------------------------------------------
+
+
+def encode(value: object, *, indent: int = 1) -> bytes:
+    """JSON of a run or of a part of it; NaN and infinities, which JSON does not have, are null."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=indent) + b"\n"
+
+
+def encode_finding(finding: Finding) -> str:
+    """A finding as one line of JSON, as it crosses from a worker to the controller."""
+    return msgspec.json.encode(finding).decode()
+
+
+def decode_finding(text: str) -> Finding:
+    return msgspec.convert(with_numbers(msgspec.json.decode(text)), Finding)
+
+
+def decode(content: bytes) -> Run:
+    """Parse verdicts.json. ValueError, which names the field, what it is and what was expected."""
+    document = msgspec.json.decode(content)
+    if isinstance(document, dict) and document.get("schema") != SCHEMA:
+        raise ValueError(f"schema is {document.get('schema', 'missing')!r}, expected {SCHEMA}, of this version")
+    return msgspec.convert(with_numbers(document), Run)
+
+
+def with_numbers(value: Any) -> Any:
+    """The decoded JSON with the numbers that null stands for: open ends, and estimates and values that are missing."""
+    if isinstance(value, list):
+        return [with_numbers(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    missing = {"low": -inf, "high": inf, "estimate": nan}
+    filled = {key: missing[key] if item is None and key in missing else item for key, item in value.items()}
+    for key in ("values", "seconds"):
+        if isinstance(items := filled.get(key), list):
+            filled[key] = [nan if item is None else item for item in items]
+        elif isinstance(items, dict):
+            filled[key] = {name: nan if item is None else item for name, item in items.items()}
+    return {key: with_numbers(item) for key, item in filled.items()}
+
+
+def read_run(path: Path) -> Run:
+    """Read a run's verdicts.json, or that in a folder. RunError if there is none, or it is not one."""
+    path = path if path.suffix == ".json" else path / FILE
+    again = f"`pytest claims/ -n auto --wnd-report={shlex.quote(str(path.parent))}`"
+    try:
+        return decode(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(
+            f"{path.parent} has no {path.name}: name the folder of a report; `pytest claims/ -n auto` writes "
+            "reports/latest"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}): name the folder of a report") from None
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise RunError(f"{path} is not a run's {FILE} ({error}): run it again with {again}") from error
