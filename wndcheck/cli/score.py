@@ -192,7 +192,7 @@ def show(found: NetworkVerdict) -> None:
     from wndcheck.inspect.results import HEADINGS, cells
 
     *head, pairs = HEADINGS
-    rows = [
+    rows: list[dict[str, str]] = [
         dict(zip((*head, pairs, "verdict"), (*cells(layer.score), str(layer.verdict)), strict=True))
         for layer in found.layers.values()
         if layer.score

@@ -33,11 +33,8 @@ def needs(name: str) -> pytest.MarkDecorator:
 
 def specified(name: str, dataset: Dataset) -> Specification:
     """Return the specification that exactly these arrays meet."""
-    train, validation = (
-        tuple(np.bincount(labels, minlength=10).tolist())
-        for labels in (dataset.train_labels, dataset.validation_labels)
-    )
-    return Specification(name, dataset.train_images.shape[1:], train, validation, digest(dataset))
+    counts = [tuple(np.bincount(labels, minlength=10).tolist()) for labels in dataset[1::2]]
+    return Specification(name, dataset.train_images.shape[1:], *counts, digest(dataset))
 
 
 def batches(dataset: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -54,9 +51,8 @@ def write_binary(root: Path, dataset: Dataset = TINY_CIFAR) -> list[Path]:
     paths = CIFAR10_BINARY.paths(root)
     paths[0].parent.mkdir(parents=True)
     for path, (labels, planes) in zip(paths, batches(dataset), strict=True):
-        path.write_bytes(
-            b"".join(bytes([label]) + plane.tobytes() for label, plane in zip(labels, planes, strict=True))
-        )
+        records = zip(labels, planes, strict=True)
+        path.write_bytes(b"".join(bytes([label]) + plane.tobytes() for label, plane in records))
     return paths
 
 

