@@ -85,7 +85,7 @@ def print_table(
         if title:
             console.print(Text(f"\n{title}", style="bold"))
         console.print(shown)
-    lines = printed.get().splitlines()
+    lines = printed.get().removesuffix("\n").split("\n")
     click.echo("\n".join(line.rstrip() if plain else line for line in lines))
     return console.width
 
