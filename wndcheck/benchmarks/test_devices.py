@@ -14,7 +14,7 @@ import pytest
 from wndcheck.devices import visible_gpus
 from wndcheck.estimators import pairwise_mi
 from wndcheck.estimators.kernels import cpu
-from wndcheck.estimators.samples import all_pairs
+from wndcheck.estimators.validation import all_pairs
 
 from .layers import layer, rows
 

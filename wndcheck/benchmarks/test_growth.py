@@ -8,7 +8,7 @@ from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
 from wndcheck.estimators.kernels import cpu
-from wndcheck.estimators.samples import all_pairs
+from wndcheck.estimators.validation import all_pairs
 
 from .layers import LAWS, layer, rows
 

@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.samples import all_pairs
+from wndcheck.estimators.validation import all_pairs
 
 from .layers import layer, oracle
 from .peers import PEERS, Peer

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wndcheck.estimators.samples import check_integer
+from wndcheck.estimators.validation import check_integer
 
 
 class Batch(NamedTuple):

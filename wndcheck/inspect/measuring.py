@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.resampling import disjoint_parts, standard_error
-from wndcheck.estimators.samples import check_choice, check_integer, check_number
+from wndcheck.estimators.validation import check_choice, check_integer, check_number
 from wndcheck.inspect.results import DependentPair, LayerScore
 from wndcheck.seeds import derived_seed
 

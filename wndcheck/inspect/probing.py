@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wndcheck.estimators.samples import check_choice, check_integer
+from wndcheck.estimators.validation import check_choice, check_integer
 from wndcheck.inspect import quiet
 from wndcheck.inspect.activations import Activations
 from wndcheck.inspect.hooks import POST, PRE, Listener, Take, listening

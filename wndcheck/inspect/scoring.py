@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wndcheck.estimators.samples import check_integer, real_samples
+from wndcheck.estimators.validation import check_integer, real_samples
 from wndcheck.inspect.activations import Activations
 from wndcheck.inspect.measuring import FEWEST_ROWS, Scoring, layer_score
 from wndcheck.inspect.results import LayerScore, NetworkScore

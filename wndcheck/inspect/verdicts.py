@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from wndcheck.estimators.samples import check_number
+from wndcheck.estimators.validation import check_number
 from wndcheck.inspect.results import LayerScore, NetworkScore, number, plain
 from wndcheck.verdicts.checks import MOST_UNTRAINED, Check, Verdict, roll_up, verdict_on
 from wndcheck.verdicts.rules import INDEPENDENT

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.estimators.kernels import cpu, mean_digammas, mean_log_distances, reference, vectors
-from wndcheck.tests.estimators.neighbourhoods import PAIRS, SAMPLES, oracle, oracle_counts, oracle_digammas, rows
+from wndcheck.estimators.kernels import cpu, cpu_vectors, mean_digammas, mean_log_distances, reference
+from wndcheck.tests.estimators.kernel_samples import PAIRS, SAMPLES, oracle, oracle_counts, oracle_digammas, rows
 
 
 def by_sorting_everything(points: np.ndarray, k: int) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_a_kernel_refuses_an_array_with_gaps():
 
     @numba.njit
     def first(array):
-        vectors.store(array, 0, vectors.load(array, 0))
+        cpu_vectors.store(array, 0, cpu_vectors.load(array, 0))
 
     with pytest.raises(numba.TypingError, match="expected a contiguous array"):
         first(strided)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from wndcheck.estimators.kernels import devices, eager
+from wndcheck.estimators.kernels import eager, torch_common
 
-from .neighbourhoods import PAIRS, SAMPLES, oracle, oracle_counts, oracle_digammas, rows
+from .kernel_samples import PAIRS, SAMPLES, oracle, oracle_counts, oracle_digammas, rows
 
 ESTIMATORS = ("ksg1", "ksg2")
 KINDS = sorted(SAMPLES)
@@ -62,7 +62,9 @@ def test_means_of_torch_alone_are_those_of_the_oracle(kind):
 def test_torch_alone_is_the_same_in_many_chunks(monkeypatch):
     z = rows("normal", 200, 6)
     whole = eager.marginal_counts(z, PAIRS, k=3, estimator="ksg2", device="cpu")
-    monkeypatch.setattr(devices, "_samples_at_once", lambda device, bytes_a_sample: 450)  # two pairs and a quarter
+    monkeypatch.setattr(
+        torch_common, "_samples_at_once", lambda device, bytes_per_sample: 450
+    )  # 2¼ pairs
     np.testing.assert_array_equal(eager.kth_distances(z, PAIRS, k=3, device="cpu"), oracle(z, PAIRS, 3))
     np.testing.assert_array_equal(eager.marginal_counts(z, PAIRS, k=3, estimator="ksg2", device="cpu"), whole)
 
@@ -94,26 +96,26 @@ def test_pairs_shared_out_come_back_in_their_order(names):
     def counts(pairs: np.ndarray, device: str) -> np.ndarray:
         return eager.marginal_counts(z, pairs, k=3, estimator="ksg1", device=device)
 
-    np.testing.assert_array_equal(devices.shared_out(distances, PAIRS, names, axis=0), oracle(z, PAIRS, 3))
-    shared = devices.shared_out(counts, PAIRS, names, axis=1)
+    np.testing.assert_array_equal(torch_common.distribute(distances, PAIRS, names, axis=0), oracle(z, PAIRS, 3))
+    shared = torch_common.distribute(counts, PAIRS, names, axis=1)
     np.testing.assert_array_equal(shared, oracle_counts(z, PAIRS, 3, "ksg1"))
 
 
 def test_a_failure_on_one_device_is_not_lost():
     z = rows("normal", 20, 9)
     with pytest.raises(ValueError, match="device='abacus' cannot be used here"):
-        devices.shared_out(
+        torch_common.distribute(
             lambda pairs, device: eager.kth_distances(z, pairs, k=1, device=device), PAIRS, ["cpu", "abacus"], axis=0
         )
 
 
 def test_cuda_means_every_gpu_that_has_enough_to_do(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    many = 3 * devices.LEAST_SHARE
-    assert devices._devices("cuda", many) == ["cuda:0", "cuda:1", "cuda:2"]
-    assert devices._devices("cuda", many - 1) == ["cuda:0", "cuda:1"]
-    assert devices._devices("cuda", 1) == ["cuda:0"]
-    assert devices._devices("cuda:1", many) == ["cuda:1"]
+    many = 3 * torch_common.LEAST_SHARE
+    assert torch_common._devices("cuda", many) == ["cuda:0", "cuda:1", "cuda:2"]
+    assert torch_common._devices("cuda", many - 1) == ["cuda:0", "cuda:1"]
+    assert torch_common._devices("cuda", 1) == ["cuda:0"]
+    assert torch_common._devices("cuda:1", many) == ["cuda:1"]
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "abacus"])
@@ -127,9 +129,9 @@ def test_a_device_that_is_not_there_is_an_error(device, cuda):
 @pytest.mark.parametrize("m", [1, 2, 3, 7, 64, 1000])
 def test_row_means_depend_on_the_row_alone(m):
     terms = np.random.default_rng(m).standard_normal((5, m)) * 1e3
-    means = devices.row_means(torch.tensor(terms)).numpy()
+    means = torch_common.row_means(torch.tensor(terms)).numpy()
     np.testing.assert_allclose(means, [math.fsum(row) / m for row in terms], rtol=0, atol=1e-12)
-    alone = [devices.row_means(torch.tensor(terms[[row]])).item() for row in range(5)]
+    alone = [torch_common.row_means(torch.tensor(terms[[row]])).item() for row in range(5)]
     np.testing.assert_array_equal(alone, means)
 
 

@@ -1,4 +1,4 @@
-"""Pairs of neurons on torch devices: sorted rows, chunks that fit the memory, several GPUs, means in a fixed order."""
+"""What `cuda` and `eager` share: sorted rows, chunks that fit into memory, several GPUs, means in a fixed order."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-FAR = 1e30  # sentinel beyond the ends of a sorted row: further than every sample, and a float32 difference from them
-TURNS: defaultdict[str, Lock] = defaultdict(Lock)  # threads that share a device take turns: each may fill its memory
-LEAST_SHARE = 4096  # pairs below which another GPU is not worth waking
+FAR = 1e30  # sentinel beyond the ends of a sorted row: farther than every sample, with finite float32 differences
+DEVICE_LOCKS: defaultdict[str, Lock] = defaultdict(Lock)  # one thread at a time per device: each may fill its memory
+LEAST_SHARE = 4096  # fewest pairs worth using another GPU for
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Neurons on one device: values, ascending and the order that sorts each of them, all (n_neurons, n_samples)."""
+    """Neurons on one device: values, sorted values and the sorting permutation, each (n_neurons, n_samples)."""
 
     values: Tensor
     ascending: Tensor
     order: Tensor  # int64; ties keep the order of the samples
 
 
-def mapped(
+def map_pairs(
     work: Callable[[Layer, Tensor], Tensor],
     z: NDArray[np.float32],
     pairs: NDArray[np.int64],
     *,
     device: str,
-    bytes_a_sample: int,
+    bytes_per_sample: int,
     axis: int = 0,
 ) -> NDArray:
-    """work(layer, pairs) of all pairs, put together along the axis that the pairs have in its result.
+    """Apply work(layer, pairs) to all pairs in chunks; results are concatenated along their axis of pairs.
 
-    device: a torch device, or "cuda" for all visible GPUs. bytes_a_sample: what work holds at once, a sample and pair.
-    ValueError if the device cannot be used.
+    device: a torch device, or "cuda" for all visible GPUs. bytes_per_sample: memory that work needs for each sample of
+    each pair. ValueError if the device cannot be used.
     """
 
-    def share(part: NDArray[np.int64], name: str) -> NDArray:
-        with TURNS[name]:
+    def on_device(part: NDArray[np.int64], name: str) -> NDArray:
+        with DEVICE_LOCKS[name]:
             return in_chunks(part, name)
 
     def in_chunks(part: NDArray[np.int64], name: str) -> NDArray:
         layer = _sorted_rows(_moved(z, name))
         with torch.cuda.device(layer.values.device) if layer.values.is_cuda else nullcontext():
-            at_once = _samples_at_once(layer.values.device, bytes_a_sample)
+            at_once = _samples_at_once(layer.values.device, bytes_per_sample)
             chunks = _moved(part, name).split(max(1, at_once // z.shape[1]))
             return np.concatenate([work(layer, chunk).cpu().numpy() for chunk in chunks], axis=axis)
 
-    return shared_out(share, pairs, _devices(device, len(pairs)), axis=axis)
+    return distribute(on_device, pairs, _devices(device, len(pairs)), axis=axis)
 
 
-def shared_out(
-    share: Callable[[NDArray[np.int64], str], NDArray], pairs: NDArray[np.int64], devices: Sequence[str], *, axis: int
+def distribute(
+    work: Callable[[NDArray[np.int64], str], NDArray], pairs: NDArray[np.int64], devices: Sequence[str], *, axis: int
 ) -> NDArray:
-    """share(part, device) for a part of the pairs a device, in a thread each, joined in the order of the pairs."""
+    """Apply work(pairs, device) to an equal share of the pairs on each device, one thread each; keeps their order."""
     if len(devices) == 1:
-        return share(pairs, devices[0])
+        return work(pairs, devices[0])
     with ThreadPoolExecutor(len(devices)) as pool:
-        return np.concatenate(list(pool.map(share, np.array_split(pairs, len(devices)), devices)), axis=axis)
+        return np.concatenate(list(pool.map(work, np.array_split(pairs, len(devices)), devices)), axis=axis)
 
 
 def mean_logs(distances: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def mean_digammas(counts: Tensor, estimator: str) -> Tensor:
 
 
 def row_means(terms: Tensor) -> Tensor:
-    """Means of the rows (P, M), which it overwrites; M alone decides the order of the additions."""
+    """Means of the rows (P, M), computed in place. The order of the additions depends on M alone."""
     m = width = terms.shape[1]
     while width > 1:
         half = (width + 1) // 2
@@ -112,9 +112,9 @@ def _sorted_rows(values: Tensor) -> Layer:
     return Layer(values, ascending, order)
 
 
-def _samples_at_once(device: torch.device, bytes_a_sample: int) -> int:
+def _samples_at_once(device: torch.device, bytes_per_sample: int) -> int:
     if device.type != "cuda":
         return 2**19
     free, _ = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min(2**25, (free + unused) // 2 // bytes_a_sample)
+    return min(2**25, (free + unused) // 2 // bytes_per_sample)

@@ -1,7 +1,7 @@
-"""Vectors of float32 for numba: a type and its few operations, emitted as LLVM vector instructions.
+"""float32 vectors for numba: a type and a few operations, emitted as LLVM vector instructions.
 
-A loop over minima and maxima stays scalar branches in numba. LLVM maps these operations to whatever vectors the machine
-has, on any CPU numba supports. Indices are taken as they are: not negative, never out of bounds.
+numba compiles a loop over minima and maxima to scalar branches. LLVM maps these operations to the vector instructions
+of any CPU that numba supports. Indices are not checked: they must be non-negative and within bounds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import models, register_model
 
-intrinsic = cast(Callable[[Callable], Callable[..., Any]], numba_intrinsic)  # it hides the typing context
+intrinsic = cast(Callable[[Callable], Callable[..., Any]], numba_intrinsic)  # callers pass no typing context
 
 LANES = 8
 LAYOUT = ir.VectorType(ir.FloatType(), LANES)
@@ -136,7 +136,7 @@ def repeated(typing_context, vector, length):
 
 @intrinsic
 def insert(typing_context, ascending, vector):
-    """The tuple of vectors, ascending in every lane, with the vector put in its place and the largest left out."""
+    """Insert a vector into a tuple of vectors sorted in every lane, and drop the largest."""
 
     def build(context, b, signature, arguments):
         kept, value = [], arguments[1]
@@ -168,4 +168,4 @@ def _less(b, a, other):
 def _call(b, name, *operands):
     kind = ir.FunctionType(LAYOUT, [LAYOUT] * len(operands))
     function = cgutils.get_or_insert_function(b.module, kind, f"llvm.{name}.v{LANES}f32")
-    return b.call(function, operands, fastmath=("nnan", "nsz"))  # no operand is NaN: one instruction
+    return b.call(function, operands, fastmath=("nnan", "nsz"))  # no operand is NaN: a single instruction

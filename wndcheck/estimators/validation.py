@@ -1,4 +1,4 @@
-"""What an estimator may be given: arrays, tensors and frames made one kind, and the checks they must pass."""
+"""Validation of the estimators' arguments, and conversion of arrays, tensors and data frames to float64 samples."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-ROUNDING = {"bfloat16": 2.0**-7}  # of dtypes that numpy has no name for
+ROUNDING = {"bfloat16": 2.0**-7}  # relative rounding error of dtypes that numpy lacks
 
 
 class Samples(NamedTuple):
-    """Real numbers, in float64, and what they were given as."""
+    """Real numbers in float64, with the names and the dtype they came with."""
 
     values: NDArray[np.float64]  # (n_samples,) or (n_samples, n_columns)
-    labels: tuple[Hashable, ...]  # names of the columns of a frame, else their numbers
+    labels: tuple[Hashable, ...]  # column names of a data frame, otherwise column indices
     dtype: str
-    resolution: float | NDArray[np.float64]  # relative rounding error of dtype, at least that of float64
+    resolution: float | NDArray[np.float64]  # relative rounding error of the dtype, at least that of float64
 
     @property
     def columns(self) -> NDArray[np.float64]:
-        """(n_samples, n_columns), one column for a single sample."""
+        """The values as (n_samples, n_columns), one column for a one-dimensional sample."""
         return self.values if self.values.ndim == 2 else self.values[:, None]
 
 
 def real_samples(x: Any, name: str, *, ndim: tuple[int, ...]) -> Samples:
-    """x, array-like, a pandas object or a torch tensor, as `Samples`.
+    """Convert x, an array-like, a pandas object or a torch tensor, to `Samples`.
 
     TypeError unless it holds real numbers, ValueError on a wrong ndim, NaN or infinity.
     """
@@ -62,7 +62,7 @@ def check_integer(value: int, name: str, *, least: int) -> None:
 
 
 def check_k(k: int, n_samples: int) -> None:
-    """A k-th neighbour other than itself must exist for every sample."""
+    """TypeError or ValueError unless every sample has a k-th neighbour other than itself."""
     check_integer(k, "k", least=1)
     if k >= n_samples:
         raise ValueError(f"k={k} with {n_samples} samples: expected more samples than k")
@@ -83,20 +83,20 @@ def check_number(value: float, name: str, *, least: float, most: float) -> None:
 
 
 def check_base(base: float | None) -> None:
-    """A logarithm's base is above 1; None stands for nats."""
+    """TypeError or ValueError unless base is a number above 1, or None for nats."""
     if base is not None:
         check_number(base, "base", least=1 + 1e-9, most=np.finfo(np.float64).max)
 
 
 def all_pairs(n: int) -> NDArray[np.int64]:
-    """(n (n − 1) / 2, 2), i < j. ValueError if there is none."""
+    """All pairs i < j of n columns, (n (n − 1) / 2, 2). ValueError for fewer than two columns."""
     if n < 2:
         raise ValueError(f"X has {n} columns: expected at least two neurons to pair")
     return np.stack(np.triu_indices(n, 1), axis=1).astype(np.int64)
 
 
 def chosen_pairs(pairs: Any, n: int) -> NDArray[np.int64]:
-    """pairs with i < j in each. ValueError unless they are (P, 2) different columns out of n."""
+    """pairs as int64 with i < j in each. ValueError unless they are (P, 2) distinct columns of n."""
     chosen = np.asarray(pairs)
     if chosen.dtype.kind not in "iu" or chosen.ndim != 2 or chosen.shape[1] != 2 or len(chosen) == 0:
         raise ValueError(f"pairs has shape {chosen.shape} and dtype {chosen.dtype}: expected (P, 2) column indices")
@@ -108,7 +108,7 @@ def chosen_pairs(pairs: Any, n: int) -> NDArray[np.int64]:
 
 
 def _as_array(x: Any) -> tuple[NDArray, str]:
-    if hasattr(x, "detach"):  # a torch tensor, which torch alone may move and detach
+    if hasattr(x, "detach"):  # a torch tensor
         tensor = x.detach().cpu()
         dtype = str(tensor.dtype).removeprefix("torch.")
         return (tensor.float() if dtype in ROUNDING else tensor).numpy(), dtype

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wndcheck.benchmarks.closed_forms import normal_pair
 from wndcheck.estimators import knn_entropy, mutual_information, pairwise_mi
-from wndcheck.estimators.kernels import devices
+from wndcheck.estimators.kernels import torch_common
 from wndcheck.experiment.simulations import gaussian_information
 
 M = 1000
@@ -129,8 +129,8 @@ def test_a_torch_device_goes_through_the_torch_sweep(monkeypatch, estimator):
     """On any machine: the request for CUDA is answered by torch on the CPU."""
     X = np.random.default_rng(23).standard_normal((200, 5))
     X[:, 2] = 0
-    moved = devices._moved
-    monkeypatch.setattr(devices, "_moved", lambda array, device: moved(array, "cpu"))
+    moved = torch_common._moved
+    monkeypatch.setattr(torch_common, "_moved", lambda array, device: moved(array, "cpu"))
     cpu, other = (
         pairwise_mi(X, estimator=estimator, null="shuffle", n_shuffles=2, device=device) for device in ("auto", "cuda")
     )

@@ -1,10 +1,10 @@
-"""Neighbours of one pair of neurons on a CPU: strips along one neuron, blocks of queries along the other.
+"""Nearest neighbours for one pair of neurons on a CPU: strips along one neuron, blocks of queries along the other.
 
-The samples fall into strips of equal count along y, and lie sorted by x within each. A block of neighbouring queries in
-a strip, one a lane, meets the samples of its own strip outwards from itself, then those of the strips above and below,
-until no lane can improve: what comes later is further away along one axis alone. So the result is exact, bit for bit
-that of a k-d tree, and a query meets some thirty samples however many there are. The first few samples on
-either side are met without asking, since a branch that cannot be predicted costs more than they do.
+The samples are divided into strips of equal count along y, and sorted by x within each strip. A block of neighbouring
+queries in a strip, one per vector lane, visits the samples of its own strip outwards, then those of the strips above
+and below, until no lane can improve because all remaining samples are farther away along one axis alone. The result is
+exact, bit for bit that of a k-d tree, and a query visits about thirty samples, whatever their number. The first few
+samples on each side are visited unconditionally, since a mispredicted branch costs more than they do.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .vectors import LANES, any_less, element, gap, insert, larger, load, minus, repeated, smaller, spread, store
-from .vectors import where_less as inside
+from .cpu_vectors import LANES, any_less, element, gap, insert, larger, load, minus, repeated, smaller, spread, store
+from .cpu_vectors import where_less as inside
 
-FAR = np.float32(1e30)  # a sentinel's place on either side of a strip; samples are below 1e29 in size
-NOBODY = np.float32(5e29)  # place of a lane without a query, too far from samples and sentinels
-UNKNOWN = np.float32(3e29)  # beyond every distance between samples, below every other
-PAD = 16  # sentinels on either side of a strip
-OWN, BESIDE = 4, 6  # samples met unasked on either side, in the own strip and in the others
-STEP = 4  # samples met between two questions
+FAR = np.float32(1e30)  # coordinate of the sentinels on both sides of a strip; samples are below 1e29 in magnitude
+NOBODY = np.float32(5e29)  # coordinate of a lane without a query, far from samples and sentinels
+UNKNOWN = np.float32(3e29)  # above every distance between samples, below every other distance
+PAD = 16  # sentinels on each side of a strip
+OWN, BESIDE = 4, 6  # samples visited unconditionally on each side, in the own strip and in the others
+STEP = 4  # samples visited between two checks
 MARK = 16  # ranks along x between two marks
 
 
 class Strips(NamedTuple):
-    """One pair's samples in strips, reused from pair to pair. L places, S strips."""
+    """The samples of one pair in strips, reused from pair to pair. L places, S strips."""
 
     x: NDArray[np.float32]  # (L,)
     y: NDArray[np.float32]  # (L,)
-    rank: NDArray[np.uint32]  # (L,), a sample's rank along x
-    first: NDArray[np.int64]  # (S,), place of a strip's first sample
-    last: NDArray[np.int64]  # (S,), one beyond its last
-    marks: NDArray[np.uint32]  # (M // MARK + 1, S), the place reached in every strip at every MARK-th rank
+    rank: NDArray[np.uint32]  # (L,), rank of the sample along x
+    first: NDArray[np.int64]  # (S,), place of the first sample of each strip
+    last: NDArray[np.int64]  # (S,), one past its last sample
+    marks: NDArray[np.uint32]  # (M // MARK + 1, S), place reached in each strip at every MARK-th rank
 
 
 def strip_count(m: int, k: int) -> int:
-    """Strips about as wide as the k-th neighbour is far, and none narrower than a block of queries."""
+    """Number of strips: about as wide as the k-th distance, and with at least a block of queries each."""
     return max(1, min(round(0.9 * (m / (k + 1)) ** 0.5), m // LANES))
 
 
 def empty_strips(m: int, count: int) -> Strips:
-    """Room for m samples in `count` strips, sentinels in place."""
+    """Buffers for m samples in `count` strips, with the sentinels set."""
     width = -(-m // count) + 2 * PAD
     x = np.full(count * width + LANES, FAR)
     for start in range(0, len(x), width):
@@ -56,7 +56,7 @@ def empty_strips(m: int, count: int) -> Strips:
 
 @njit(nogil=True)
 def arrange(strips, x_ascending, by_x, y, strip_of):
-    """Fill the strips with a pair: x in ascending order, the samples in that order, y and its strips by sample."""
+    """Fill the strips with a pair: sorted x, its sorting permutation, y and the strip of each sample."""
     x, y_by_place, ranks, first, place, marks = strips
     for strip in range(len(first)):
         place[strip] = first[strip]
@@ -72,10 +72,10 @@ def arrange(strips, x_ascending, by_x, y, strip_of):
 
 
 def _walker(update, reach):
-    """A walk over the samples near a block of queries.
+    """Compile a walk over the samples near a block of queries.
 
-    update(state, dx, dy) takes in one sample a lane; a sample matters while it is nearer than reach(state) along both
-    axes.
+    update(state, dx, dy) includes one sample per lane; a sample can matter only if it is nearer than reach(state) along
+    both axes.
     """
 
     @njit(nogil=True, forceinline=True)
@@ -145,7 +145,7 @@ _meet_box, _walk_box = _walker(_extend, _beyond)
 
 @njit(nogil=True, forceinline=True)
 def _block(x, y, rank, first, last, start):
-    """Place, coordinates and mark of the queries from start on; the last of a strip overlap those before them."""
+    """Place, coordinates and mark of the block of queries at start; a strip's last block overlaps the previous one."""
     at = max(first, min(start, last - LANES))
     mark = rank[min(at + LANES // 2, last - 1)] // MARK
     return at, smaller(load(x, at), spread(NOBODY)), load(y, at), mark
@@ -153,9 +153,9 @@ def _block(x, y, rank, first, last, start):
 
 @njit(nogil=True)
 def kth_of_strips(strips, low, high, length, distances):
-    """Distance of every query to its k-th neighbour, by place.
+    """Distance of each query to its k-th neighbour, by place.
 
-    low, high: (S,), the strips' ends along y. length: a tuple of k + 1 of anything: its type carries k.
+    low, high: (S,), the ends of the strips along y. length: any tuple of k + 1 elements; its type carries k.
     """
     x, y, rank, first, last, marks = strips
     for own in range(len(low)):
@@ -170,7 +170,7 @@ def kth_of_strips(strips, low, high, length, distances):
 
 @njit(nogil=True)
 def boxes_of_strips(strips, low, high, beyond, furthest_x, furthest_y):
-    """Largest |dx| and |dy| among the samples nearer than `beyond`, for every query; all by place."""
+    """Largest |dx| and |dy| among the samples nearer than `beyond`, for each query; all by place."""
     x, y, rank, first, last, marks = strips
     for own in range(len(low)):
         for start in range(first[own], last[own], LANES):

@@ -1,9 +1,9 @@
-"""Samples near a query along one axis, on a CPU: an exact search of a sorted row, eight samples at a step.
+"""Number of samples near a query along one axis, on a CPU: an exact search of a sorted row, eight samples per step.
 
-A row of M samples has every 8th and every 64th of them laid out beside it. Mostly the end of what is near lies among
-the 64 samples on that side of the query, and one vector of 8ths and one of samples find it; else a search begins with
-the 64ths. A sample is near if its difference, as float32 rounds it, is below the reach:
-differences are monotone along a sorted row, so the count is that of comparing all of them.
+For each row of M samples, every 8th and every 64th sample are stored separately. In most cases the last near sample is
+among the 64 samples on that side of the query, and is found with one vector of 8ths and one of samples; otherwise the
+search starts with the 64ths. A sample is near if its difference, rounded to float32, is below the reach. Differences
+are monotone along a sorted row, so the count equals that of comparing all of them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .strips import FAR
-from .vectors import LANES, count_less, element, load, minus, spread
+from .cpu_strips import FAR
+from .cpu_vectors import LANES, count_less, element, load, minus, spread
 
 
 class Ladder(NamedTuple):
-    """Rows in ascending order with sentinels behind them, and every 8th and 64th of their samples."""
+    """Rows in ascending order, padded with sentinels, and every 8th and 64th of their samples."""
 
-    samples: NDArray[np.float32]  # (N, 64 n), n the least with more than M places
+    samples: NDArray[np.float32]  # (N, 64 n), n the smallest with 64 n > M
     eighths: NDArray[np.float32]  # (N, 8 n + 8)
-    top: NDArray[np.float32]  # (N, n), filled up to whole vectors
+    top: NDArray[np.float32]  # (N, n), padded to whole vectors
 
 
 def ladder(ascending: NDArray[np.float32]) -> Ladder:
-    """ascending: (N, M)."""
+    """The ladder of sorted rows (N, M)."""
     rows, m = ascending.shape
 
     def filled(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
@@ -45,7 +45,7 @@ def ladder(ascending: NDArray[np.float32]) -> Ladder:
 
 
 def _searcher(count):
-    """Number of samples at the start of a row that count(vector, query, reach) takes, the last of which bounds them."""
+    """Compile a search for the number of samples at the start of a row that count(vector, query, reach) accepts."""
 
     @njit(nogil=True, forceinline=True)
     def search(samples, eighths, top, query, reach):
@@ -74,7 +74,7 @@ _search_left = _searcher(_beyond_the_left_end)
 
 @njit(nogil=True)
 def count_near(samples, eighths, top, by_value, reaches, counts):
-    """Other samples of the row nearer to each one than its reach; by_value: the samples in ascending order."""
+    """Count the other samples of the row nearer to each sample than its reach; by_value is the sorting permutation."""
     for rank in range(len(by_value)):
         query, reach = element(samples, rank), spread(reaches[by_value[rank]])
         group = rank // LANES
