@@ -83,7 +83,7 @@ def score(
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
     """
-    from wndcheck.inspect.verdicts import THRESHOLD, weakly_dependent
+    from wndcheck.inspect.weak_dependence import THRESHOLD, weakly_dependent
 
     try:
         found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
@@ -157,14 +157,14 @@ def scores(
 
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
-    from wndcheck.inspect.loading import inputs, network, with_state
+    from wndcheck.inspect.model_files import load_inputs, load_network, load_weights
 
     place = resolve(device)
-    x = inputs(data, allow_pickle=allow_pickle)
+    x = load_inputs(data, allow_pickle=allow_pickle)
     torch.manual_seed(seed)  # of the weights that a factory draws
-    net = network(model)
+    net = load_network(model)
     if state_dict:
-        with_state(net, state_dict, allow_pickle=allow_pickle)
+        load_weights(net, state_dict, allow_pickle=allow_pickle)
     else:
         say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
@@ -187,14 +187,14 @@ def scores(
 
 def show(found: NetworkVerdict) -> None:
     """Print a line a layer; on a narrow terminal, the columns that the verdict is about."""
-    from wndcheck.inspect.results import HEADINGS, cells
+    from wndcheck.inspect.results import HEADINGS, table_row
 
     head = (*HEADINGS[:-1], "verdict", HEADINGS[-1])
     rows: list[dict[str, str]] = [
         dict(zip(head, (*numbers, str(layer.verdict), pairs), strict=True))
         for layer in found.layers.values()
         if layer.score
-        for *numbers, pairs in [cells(layer.score)]
+        for *numbers, pairs in [table_row(layer.score)]
     ]
     left_out = () if width() >= WIDE else DETAIL if width() >= NARROW else (*DETAIL, "neurons", "ι", "dependent")
     shown = [name for name in head if name not in left_out]

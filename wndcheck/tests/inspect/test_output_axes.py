@@ -1,15 +1,17 @@
+"""The axes of a layer's output, and the drawing of positions."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from wndcheck.inspect.layers import CHANNELS, LAST, UNKNOWN
-from wndcheck.inspect.sampling import axes, drawn
+from wndcheck.inspect.network_layers import CHANNELS, LAST, UNKNOWN
+from wndcheck.inspect.output_axes import draw_positions, find_axes
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_draws_are_uniform_without_repetition(count: int) -> None:
-    places = drawn(np.random.default_rng(0), 4000, 5, count)
+def test_positions_are_drawn_uniformly_without_replacement(count: int) -> None:
+    places = draw_positions(np.random.default_rng(0), 4000, 5, count)
     assert places.min() >= 0
     assert places.max() < 5
     assert all(len(set(row)) == count for row in places.tolist())
@@ -27,8 +29,8 @@ def test_draws_are_uniform_without_repetition(count: int) -> None:
         ((2, 2, 2), (3, 2, 2), LAST, (0, 2, 2)),
     ],
 )
-def test_axes_are_told_from_two_batches(small: tuple, large: tuple, layout: str, expected: tuple) -> None:
-    assert axes((small, large), layout, None) == expected
+def test_axes_are_found_from_two_batch_sizes(small: tuple, large: tuple, layout: str, expected: tuple) -> None:
+    assert find_axes((small, large), layout, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,11 +40,11 @@ def test_axes_are_told_from_two_batches(small: tuple, large: tuple, layout: str,
         ((2,), (3,), "it has no axis of neurons"),
         ((2, 2), (3, 3), "its samples do not have an axis of their own"),
         ((4, 5), (4, 5), "its samples do not have an axis of their own"),
-        ((2, 5), (3, 5, 1), "expected as many axes"),
-        ((2, 5, 4), (3, 5, 4), "which axis holds the neurons cannot be told"),
+        ((2, 5), (3, 5, 1), "expected the same number of axes"),
+        ((2, 5, 4), (3, 5, 4), "which axis holds the neurons is unknown"),
     ],
 )
-def test_what_has_no_axes_is_said(small: tuple, large: tuple, message: str) -> None:
-    told = axes((small, large), UNKNOWN, None)
-    assert isinstance(told, str)
-    assert message in told
+def test_unknown_axes_are_explained(small: tuple, large: tuple, message: str) -> None:
+    outcome = find_axes((small, large), UNKNOWN, None)
+    assert isinstance(outcome, str)
+    assert message in outcome

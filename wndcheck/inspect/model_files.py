@@ -1,4 +1,4 @@
-"""A network and its inputs from files and names; nothing is unpickled unasked."""
+"""Load a network, its weights and its inputs from files; pickles are read only on request."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
-REFUSED = "a pickle can run any code when it is read: give --allow-pickle if you trust it"
+PICKLE_RISK = "a pickle can run any code when it is read: give --allow-pickle if you trust it"
 
 
-def network(target: str) -> Any:
-    """The torch.nn.Module that ``module:factory`` or ``file.py:factory`` names, or that calling it gives.
+def load_network(target: str) -> Any:
+    """The torch.nn.Module named by ``module:factory`` or ``file.py:factory``, or returned by calling what is named.
 
-    Modules are found from the current folder too. ValueError if there is none, with what there is.
+    Modules are also searched for in the current folder. ValueError if there is none, with the names that exist.
     """
     import torch
 
     where, colon, name = target.rpartition(":")
     if not (colon and where and name):
         raise ValueError(f"model {target!r}: expected module:factory or file.py:factory, such as model.py:make_net")
-    module = _module(where)
+    module = _import_module(where)
     try:
-        found: Any = module
+        value: Any = module
         for part in name.split("."):
-            found = getattr(found, part)
+            value = getattr(value, part)
     except AttributeError:
-        names = [n for n, value in vars(module).items() if not n.startswith("_") and _makes_networks(value, module)]
-        there = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
-        raise ValueError(f"model {target!r}: {where} has no {name!r}; {there}") from None
-    if isinstance(found, torch.nn.Module):
-        return found
+        names = [n for n, v in vars(module).items() if not n.startswith("_") and _may_make_network(v, module)]
+        available = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
+        raise ValueError(f"model {target!r}: {where} has no {name!r}; {available}") from None
+    if isinstance(value, torch.nn.Module):
+        return value
     try:
-        made = found()
+        made = value()
     except (Exception, SystemExit) as error:
         raise ValueError(f"model {target!r}: calling it failed ({type(error).__name__}: {error})") from error
     if not isinstance(made, torch.nn.Module):
-        raise ValueError(f"model {target!r}: it gives a {type(made).__name__}, expected a torch.nn.Module")
+        raise ValueError(f"model {target!r}: it returns a {type(made).__name__}, expected a torch.nn.Module")
     return made
 
 
-def with_state(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
-    """Load a state dict into a network. ValueError if it is a pickle and may not be, or does not fit."""
-    state = tensors(path, allow_pickle=allow_pickle)
+def load_weights(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
+    """Load a state dict into a network. ValueError for a pickle without allow_pickle, or one that does not fit."""
+    state = load_tensors(path, allow_pickle=allow_pickle)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"the state dict {path} does not fit the model: {error}") from None
 
 
-def tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
-    """The tensors of a .safetensors file or, if they are allowed, of a pickle of torch.save."""
-    _check_there(path, "--state-dict")
+def load_tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
+    """The tensors of a .safetensors file or, with allow_pickle, of a pickle written by torch.save."""
+    _check_exists(path, "--state-dict")
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -66,11 +66,11 @@ def tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise ValueError(f"{path} is no safetensors file ({error})") from None
+            raise ValueError(f"{path} is not a safetensors file ({error})") from None
     if path.suffix not in PICKLES:
         raise ValueError(f"{path}: expected a .safetensors file (safetensors.torch.save_file(model.state_dict(), ...))")
     if not allow_pickle:
-        raise ValueError(f"{path} is a pickle: save it as .safetensors instead, for {REFUSED}")
+        raise ValueError(f"{path} is a pickle: save it as .safetensors instead, for {PICKLE_RISK}")
     import torch
 
     try:
@@ -84,15 +84,15 @@ def tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
     return dict(state)
 
 
-def inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str, Any]:
+def load_inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str, Any]:
     """The samples of a .npy file, or the named arguments of a .npz or .safetensors file."""
-    _check_there(path, "--data")
+    _check_exists(path, "--data")
     if path.suffix == ".safetensors":
-        return alone(tensors(path))
+        return _unwrap_single(load_tensors(path))
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"{path}: expected samples in a .npy file (numpy.save), or arguments by name in a .npz file")
-    if not is_numpy(path):
-        raise ValueError(f"{path} is no {path.suffix} file: save the inputs with numpy.save, samples first")
+    if not _is_numpy_file(path):
+        raise ValueError(f"{path} is not a {path.suffix} file: save the inputs with numpy.save, samples first")
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=allow_pickle)
@@ -101,25 +101,25 @@ def inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str
         if "pickle" not in str(error).lower():
             raise ValueError(f"{path} cannot be read ({error})") from None
         raise ValueError(
-            f"{path} holds Python objects or is no array: save plain numbers instead, for {REFUSED}"
+            f"{path} holds Python objects or is not an array: save plain numbers instead, for {PICKLE_RISK}"
         ) from None
     except Exception as error:
         raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
-    return alone(arrays) if isinstance(arrays, dict) else arrays
+    return _unwrap_single(arrays) if isinstance(arrays, dict) else arrays
 
 
-def alone(arguments: dict[str, Any]) -> Any:
-    """A single argument goes in by position, whatever its name."""
+def _unwrap_single(arguments: dict[str, Any]) -> Any:
+    """A single argument is passed by position, whatever its name."""
     return next(iter(arguments.values())) if len(arguments) == 1 else arguments
 
 
-def is_numpy(path: Path) -> bool:
-    """Does the file begin as .npy and .npz files do?"""
+def _is_numpy_file(path: Path) -> bool:
+    """Whether the file starts like a .npy or .npz file."""
     with path.open("rb") as file:
         return file.read(6).startswith((b"\x93NUMPY", b"PK"))
 
 
-def _module(where: str) -> ModuleType:
+def _import_module(where: str) -> ModuleType:
     path = Path(where)
     try:
         if path.suffix == ".py":
@@ -147,10 +147,10 @@ def _module(where: str) -> ModuleType:
             sys.path.pop(0)
 
 
-def _makes_networks(value: Any, module: ModuleType) -> bool:
+def _may_make_network(value: Any, module: ModuleType) -> bool:
     return hasattr(value, "state_dict") or (callable(value) and getattr(value, "__module__", "") == module.__name__)
 
 
-def _check_there(path: Path, option: str) -> None:
+def _check_exists(path: Path, option: str) -> None:
     if not path.is_file():
         raise ValueError(f"{path} is not there: give the file's path with {option}")

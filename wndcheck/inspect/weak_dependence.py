@@ -1,4 +1,4 @@
-"""Whether the layers of one network are weakly dependent: the three-way rule on an interval over inputs."""
+"""Verdicts on whether the layers of one network are weakly dependent, from intervals over inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THRESHOLD = INDEPENDENT.high  # nats
 
 @dataclass(frozen=True)
 class LayerVerdict:
-    """supported, refuted or inconclusive, and for the last why; score is None for a layer that could not be scored."""
+    """Verdict on one layer, with the cause if inconclusive; score is None for a layer that could not be scored."""
 
     layer: str
     verdict: Verdict
@@ -30,20 +30,20 @@ class LayerVerdict:
         if self.score is None:
             return f"{self.layer}: {self.verdict}: {self.cause}"
         at = self.interval
-        said = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
+        found = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
         worst = ", ".join(
             f"{i}–{j} ({p.corrected:.2f}, q = {p.q:.2g})" for p in self.score.pairs[:5] for i, j in [p.neurons]
         )
         why = f"{self.cause}: " if self.cause else ""
-        return f"{self.layer}: {self.verdict}: {why}{said}; most dependent pairs {worst or '–'}"
+        return f"{self.layer}: {self.verdict}: {why}{found}; most dependent pairs {worst or '–'}"
 
 
 @dataclass(frozen=True)
 class NetworkVerdict:
-    """One network's layers, each with its verdict.
+    """Verdicts on the layers of one network.
 
-    The replicate is a disjoint part of the inputs: an interval says how ι_c would scatter over other inputs of the same
-    kind, for this one network, and nothing of the same network trained from another seed.
+    The replicates are disjoint parts of the inputs: an interval covers the variation of ι_c over other inputs of the
+    same kind, for this one network, not over networks trained from other seeds.
     """
 
     margin: float
@@ -53,26 +53,26 @@ class NetworkVerdict:
 
     @property
     def verdict(self) -> Verdict:
-        """refuted if a layer's is, supported if all are, else inconclusive."""
+        """refuted if that of a layer is, supported if those of all layers are, otherwise inconclusive."""
         return roll_up([layer.verdict for layer in self.layers.values()])[0]
 
     def __getitem__(self, layer: str) -> LayerVerdict:
         return self.layers[layer]
 
     def of(self, verdict: str) -> list[str]:
-        """The layers with a verdict."""
+        """Names of the layers with this verdict."""
         return [name for name, layer in self.layers.items() if layer.verdict == verdict]
 
     @property
     def remarks(self) -> list[str]:
-        """What to know beside the numbers, a line each: of the scores, and why layers are inconclusive."""
+        """Remarks on the scores, and why layers are inconclusive, one line each."""
         causes = [
-            f"{name}: inconclusive, {each.cause}" for name, each in self.layers.items() if each.score and each.cause
+            f"{name}: inconclusive, {layer.cause}" for name, layer in self.layers.items() if layer.score and layer.cause
         ]
         return [*(self.scores.remarks if self.scores else ()), *causes]
 
     def to_dict(self) -> dict[str, Any]:
-        """The scores with the margin and every layer's verdict and interval, in plain types, ready for JSON."""
+        """The scores, the margin, and each layer's verdict and interval, in plain types, ready for JSON."""
         verdicts = {
             name: {
                 "verdict": str(layer.verdict),
@@ -95,26 +95,27 @@ def weakly_dependent(
     margin: float = THRESHOLD,
     confidence: float = 0.99,
     *,
-    beside: Collection[str] = (),
+    exclude: Collection[str] = (),
 ) -> NetworkVerdict:
-    """Which layers' corrected score ι_c is at most `margin` nats.
+    """Decide for each layer whether its corrected score ι_c is at most `margin` nats.
 
-    supported: the whole interval over inputs is; refuted: it lies above; inconclusive: it straddles the margin, there
-    is none, or more than a quarter of the neurons have no estimate. Layers that were left out are inconclusive; those
-    of `beside` are no part of the question. ValueError for an option out of its range.
+    supported: the whole interval over inputs is at most the margin; refuted: the whole interval is above it;
+    inconclusive: the interval straddles the margin, there is no interval, or more than a quarter of the neurons have no
+    estimate. Layers that were left out of the scores are inconclusive; those in `exclude` get no verdict. ValueError
+    for a margin or confidence out of range.
     """
     check_number(margin, "margin", least=0, most=100)
     check_number(confidence, "confidence", least=0.5, most=1 - 1e-9)
     check = Check("ι_c", at_most(margin), alpha=1 - confidence, replicate="parts of the inputs")
-    layers = {name: _decided(check, layer, confidence) for name, layer in scores.layers.items()}
+    layers = {name: _decide(check, layer, confidence) for name, layer in scores.layers.items()}
     for name, why in scores.left_out.items():
         unknown = Interval(float("nan"), -float("inf"), float("inf"), 0, confidence)
         layers[name] = LayerVerdict(name, Verdict.INCONCLUSIVE, unknown, cause=f"not measured, {why}")
-    kept = {name: layer for name, layer in layers.items() if name not in beside}
+    kept = {name: layer for name, layer in layers.items() if name not in exclude}
     return NetworkVerdict(margin, confidence, kept, scores)
 
 
-def _decided(check: Check, layer: LayerScore, confidence: float) -> LayerVerdict:
+def _decide(check: Check, layer: LayerScore, confidence: float) -> LayerVerdict:
     interval = layer.interval(confidence)
     if len(layer.flags) > MOST_UNTRAINED * layer.neurons or not isfinite(interval.estimate):
         cause = (

@@ -1,4 +1,4 @@
-"""The verdict on one network, and the fixture that asserts it."""
+"""Verdicts on one network, and the fixture `weak_dependence`."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_the_interval_decides(corrected: float, se: float, margin: float, confid
     assert str(found).startswith(f"weak dependence, ι_c ≤ {margin:g} nats at {100 * confidence:g} %: {verdict}")
 
 
-def test_layers_add_up_and_what_was_not_measured_counts() -> None:
+def test_the_networks_verdict_includes_layers_that_were_not_measured() -> None:
     good, bad = layer(0.0, 0.001), layer(0.1, 0.001)
     assert weakly_dependent(NetworkScore({"a": good, "b": bad})).verdict == "refuted"
     assert weakly_dependent(NetworkScore({"a": good, "b": bad})).of("refuted") == ["b"]
     found = weakly_dependent(NetworkScore({"a": good}, {"b": "a forward pass does not reach it"}))
     assert found.verdict == "inconclusive"
     assert "b: inconclusive: not measured, a forward pass does not reach it" in str(found)
-    assert weakly_dependent(NetworkScore({"a": good, "b": bad}), beside=["b"]).verdict == "supported"
+    assert weakly_dependent(NetworkScore({"a": good, "b": bad}), exclude=["b"]).verdict == "supported"
 
 
-def test_too_many_neurons_without_an_estimate_leave_no_verdict() -> None:
+def test_too_many_neurons_without_an_estimate_are_inconclusive() -> None:
     some = layer(0.0, 0.001, flags=dict.fromkeys(range(3), "constant"))
     found = weakly_dependent(NetworkScore({"fc": some}))
     assert "3 of 8 neurons have no estimate (constant)" in str(found)
@@ -59,7 +59,7 @@ def test_too_many_neurons_without_an_estimate_leave_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("margin", -1), ("confidence", 0.2), ("confidence", 1)])
-def test_options_out_of_range_are_said(name: str, value: float) -> None:
+def test_options_out_of_range_raise(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name}={value}: expected a number from"):
         weakly_dependent(NetworkScore({}), **{name: value})
 
@@ -91,7 +91,7 @@ def test_strong(weak_dependence):
 def test_undecided(weak_dependence):
     weak_dependence(make(4, False), X, margin=0.0)
 
-def test_the_last_layer_is_no_part_of_it_where_it_cannot_be_scored_either(weak_dependence):
+def test_the_last_layer_is_excluded_even_if_it_cannot_be_scored(weak_dependence):
     net = make(4, False)
     assert list(weak_dependence(net, X, margin=0.03, when="post").layers) == ["0"]
     net[2] = torch.nn.Linear(4, 1)
@@ -106,7 +106,7 @@ def test_named_last_layer(weak_dependence):
 """
 
 
-def test_the_fixture_asserts_in_any_project(pytester: pytest.Pytester) -> None:
+def test_the_fixture_in_a_project_of_its_own(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_net=PROJECT)
     result = pytester.runpytest_subprocess("-p", "no:xdist")  # compiled modules load only once a process
     outcomes = result.parseoutcomes()
@@ -114,10 +114,10 @@ def test_the_fixture_asserts_in_any_project(pytester: pytest.Pytester) -> None:
     assert "not weakly dependent (ι_c above 0.03 nats): 0" in text
     assert "most dependent pairs 1–3 (" in text
     assert "not decided at 0 nats: 0; give more inputs" in text
-    assert "weak.py" not in text, "the traceback ends in the user's own test"
+    assert "weak_dependence.py" not in text, "the traceback ends in the user's own test"
     assert outcomes == {"passed": 4, "failed": 2}
 
 
-def test_scores_of_nothing_are_no_support() -> None:
+def test_a_network_without_scores_is_inconclusive() -> None:
     assert weakly_dependent(NetworkScore({})).verdict == "inconclusive"
     assert np.isnan(weakly_dependent(NetworkScore({}, {"a": "?"}))["a"].interval.estimate)

@@ -1,4 +1,4 @@
-"""The fixture `weak_dependence`, loaded by the tests that use it."""
+"""The fixture `weak_dependence`; imported only when a test uses it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wndcheck.inspect import NetworkVerdict, dependence_score, weakly_dependent
-from wndcheck.inspect.verdicts import THRESHOLD
+from wndcheck.inspect.weak_dependence import THRESHOLD
 from wndcheck.verdicts.checks import Verdict
 
 
@@ -25,41 +25,41 @@ def assert_weak_dependence(
     Parameters
     ----------
     model, x, layers, options
-        As `wndcheck.dependence_score` takes them. By default all layers but the one reached last: the last layer stays
-        dependent (§4).
+        As for `wndcheck.dependence_score`. By default all layers except the one reached last, which stays dependent
+        (§4).
     margin : float
-        Nats that ι_c may reach.
+        Largest ι_c of a weakly dependent layer, in nats.
     confidence : float
-        Of the interval over inputs, for this one network.
+        Confidence of the interval over inputs, for this one network.
     allow_inconclusive : bool
-        Only a refuted layer fails the test; otherwise one that cannot be decided fails it too.
+        If True, only refuted layers fail the test; otherwise inconclusive layers fail it, too.
 
     Raises
     ------
     AssertionError
-        With the layers and their most dependent pairs.
+        With the failing layers and their most dependent pairs.
     TypeError, ValueError
         As `dependence_score`.
     """
     __tracebackhide__ = True
     scores = dependence_score(model, x, layers, **options)
-    # Where nothing but the last layer could be scored, it is what the test asks about.
-    beside = {scores.meta["last_layer"]} if layers is None else set()
-    found = weakly_dependent(scores, margin, confidence, beside=beside if set(scores) - beside else ())
+    # The last layer is excluded unless it is named, or is the only one that could be scored.
+    exclude = {scores.meta["last_layer"]} if layers is None else set()
+    found = weakly_dependent(scores, margin, confidence, exclude=exclude if set(scores) - exclude else ())
     refuted, undecided = found.of(Verdict.REFUTED), found.of(Verdict.INCONCLUSIVE)
     if refuted or (undecided and not allow_inconclusive):
-        raise AssertionError(message(found, refuted, undecided))
+        raise AssertionError(failure_message(found, refuted, undecided))
     return found
 
 
-def message(found: NetworkVerdict, refuted: list[str], undecided: list[str]) -> str:
-    """What failed, with the evidence, and what to do about it."""
-    said = []
+def failure_message(found: NetworkVerdict, refuted: list[str], undecided: list[str]) -> str:
+    """Which layers failed, what can be done, and the evidence."""
+    lines = []
     if refuted:
-        said.append(f"not weakly dependent (ι_c above {found.margin:g} nats): {', '.join(refuted)}")
+        lines.append(f"not weakly dependent (ι_c above {found.margin:g} nats): {', '.join(refuted)}")
     if undecided:
-        said.append(
+        lines.append(
             f"not decided at {found.margin:g} nats: {', '.join(undecided)}; give more inputs (max_samples=...), "
             "another margin, other layers, or allow_inconclusive=True"
         )
-    return "\n".join([*said, *(f"  {found[name]}" for name in (*refuted, *undecided))])
+    return "\n".join([*lines, *(f"  {found[name]}" for name in (*refuted, *undecided))])
