@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from wndcheck.devices import prepared, visible_gpus
+from wndcheck.devices import prepare, visible_gpus
 from wndcheck.experiment.cells import Training
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.execution import GraphedSteps, Steps, steps_on
@@ -88,7 +88,7 @@ MLPS = [
 @pytest.mark.parametrize(("device", "width", "method", "count"), MLPS)
 def test_eight_perceptrons(benchmark, device, width, method, count):
     benchmark.group = f"an epoch of 8 perceptrons of N = {width} on {device}, {count} images, batches of {BATCH}"
-    x, labels = images(count, 784, str(prepared(device)))
+    x, labels = images(count, 784, str(prepare(device)))
     seeds = tuple(range(8))
 
     def fresh(images: int = count) -> tuple[Steps, tuple[int, ...]]:
@@ -111,7 +111,7 @@ def test_eight_perceptrons(benchmark, device, width, method, count):
 def test_four_convnets(benchmark, device, method):
     count = 96 if device == "cpu" else 5000
     benchmark.group = f"an epoch of 4 convnets of N = 50 on {device}, {count} images, batches of {BATCH}"
-    x, labels = images(count, 3072, str(prepared(device)))
+    x, labels = images(count, 3072, str(prepare(device)))
     stacks = [(0, 1, 2, 3)] if method == "stacked" else [(0,), (1,), (2,), (3,)]
 
     def fresh():
