@@ -1,4 +1,4 @@
-"""What a result holds: the matrix, its mean, names, identical neurons, and how it was made."""
+"""PairwiseInformation: the matrix and its mean, names, identical neurons, and meta."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from scipy.special import digamma
 
 from wndcheck.estimators import mutual_information, pairwise_mi
+from wndcheck.tests.estimators.samples import each_estimator
 
 M = 1000
-estimators = pytest.mark.parametrize("estimator", ["3h", "ksg1", "ksg2"])
 
 
-@estimators
+@each_estimator
 def test_result_is_a_symmetric_matrix_with_its_mean_as_score(estimator):
     X = np.random.default_rng(10).standard_normal((100, 4))
     information = pairwise_mi(X, estimator=estimator)
@@ -30,7 +30,7 @@ def test_result_is_a_symmetric_matrix_with_its_mean_as_score(estimator):
     assert information.identical.shape == (0, 2)
 
 
-def test_what_was_not_asked_for_is_none():
+def test_what_was_not_requested_is_none():
     information = pairwise_mi(np.random.default_rng(11).standard_normal((50, 3)))
     assert information.null_mi is information.subsample_mi is None
     assert information.corrected_score is information.pair_corrected is information.pair_se is None
@@ -39,7 +39,7 @@ def test_what_was_not_asked_for_is_none():
         information.pairs = None  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_chosen_pairs_are_those_of_all_pairs():
+def test_chosen_pairs_have_the_estimates_of_all_pairs():
     X = np.random.default_rng(12).standard_normal((200, 8))
     everything, chosen = (
         pairwise_mi(X, null="shuffle", n_shuffles=2, n_subsamples=4, pairs=pairs) for pairs in (None, [(6, 1), (2, 5)])
@@ -53,7 +53,7 @@ def test_chosen_pairs_are_those_of_all_pairs():
     assert np.isfinite(chosen.mi).sum() == 4
 
 
-def test_meta_says_how_and_is_plain_python():
+def test_meta_holds_the_options_in_plain_python():
     X = np.random.default_rng(13).standard_normal((50, 3)).astype(np.float32)
     numbers: dict[str, Any] = {"k": np.int64(5), "jitter": np.float32(0.0625), "base": np.float64(2)}
     options = {"estimator": "ksg2", "null": "shuffle", "n_shuffles": 2, "n_subsamples": 5, "random_state": 5}
@@ -80,7 +80,7 @@ def test_meta_says_how_and_is_plain_python():
     assert (plain["n_shuffles"], plain["n_subsamples"], plain["base"], plain["jitter"]) == (0, 0, None, None)
 
 
-def test_frame_has_the_neurons_names():
+def test_data_frame_has_the_neurons_names():
     X = np.random.default_rng(14).standard_normal((50, 3))
     information = pairwise_mi(pd.DataFrame(X, columns=["a", "b", "c"]), pairs=[(0, 2)])
     frame = information.to_frame()
@@ -101,7 +101,7 @@ def test_results_compare_and_hash_by_identity():
 
 
 def copies(m: int = M) -> np.ndarray:
-    """A neuron, an independent one, and five that are the first up to shift, scale and sign."""
+    """A neuron, an independent one, and five that equal the first up to shift, scale and sign."""
     x, y = np.random.default_rng(16).standard_normal((2, m))
     return np.stack([x, y, x, -x, 3 * x + 7, -0.1 * x + 1, 1e6 * x], axis=1)
 
@@ -110,35 +110,35 @@ COPIES = [0, 2, 3, 4, 5, 6]
 PAIRS_OF_COPIES = [[i, j] for i in COPIES for j in COPIES if i < j]
 
 
-@estimators
-@pytest.mark.parametrize("m", [M, M - 1])  # of an even number of samples no sample is the median
+@each_estimator
+@pytest.mark.parametrize("m", [M, M - 1])  # an even number of samples has no sample at its median
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_neurons_that_are_one_up_to_shift_scale_and_sign_are_identical(dtype, k, m, estimator):
+def test_neurons_equal_up_to_shift_scale_and_sign_are_identical(dtype, k, m, estimator):
     assert pairwise_mi(copies(m).astype(dtype), estimator=estimator, k=k).identical.tolist() == PAIRS_OF_COPIES
 
 
-@estimators
-def test_the_vanilla_estimate_finds_them_too(estimator):
+@each_estimator
+def test_the_vanilla_estimate_finds_identical_neurons(estimator):
     X = copies()[:, :5]
     expected = [pair for pair in PAIRS_OF_COPIES if max(pair) < 5]
     assert pairwise_mi(X, standardize=False, estimator=estimator).identical.tolist() == expected
 
 
-@pytest.mark.parametrize(("estimator", "less"), [("3h", 0), ("ksg1", 0), ("ksg2", 1)])
+@pytest.mark.parametrize(("estimator", "deduction"), [("3h", 0), ("ksg1", 0), ("ksg2", 1)])
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_a_copy_gives_the_largest_value_there_is(estimator, less, k):
-    """Every joint distance is the marginal one: ψ(M) − ψ(k), an artefact that grows like log M; 1 / k less for KSG2.
+def test_a_copy_gives_the_largest_possible_value(estimator, deduction, k):
+    """Every joint distance is the marginal one: ψ(M) − ψ(k), an artefact that grows like log M; minus 1 / k for KSG2.
 
     To 2e-4: for k = 1 the least distance is of the size of single precision.
     """
     x = np.random.default_rng(20).standard_normal(M - 1)
     information = pairwise_mi(np.stack([x, x, -x], axis=1), estimator=estimator, k=k)
-    np.testing.assert_allclose(information.pair_mi, digamma(M - 1) - digamma(k) - less / k, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(information.pair_mi, digamma(M - 1) - digamma(k) - deduction / k, rtol=0, atol=2e-4)
 
 
-@estimators
-def test_neurons_that_are_alike_are_not_identical(estimator):
+@each_estimator
+def test_similar_neurons_are_not_identical(estimator):
     """ρ = .9999, with noise above what rounding leaves, and monotone functions of each other."""
     x, y = np.random.default_rng(18).standard_normal((2, M))
     X = np.stack([x, 0.9999 * x + math.sqrt(1 - 0.9999**2) * y, np.exp(x), x**3], axis=1)
@@ -147,7 +147,7 @@ def test_neurons_that_are_alike_are_not_identical(estimator):
     assert information.identical.tolist() == []
 
 
-def test_only_pairs_that_were_asked_for_are_looked_at():
+def test_identical_pairs_are_among_the_requested_pairs():
     information = pairwise_mi(copies(), pairs=[(1, 2), (4, 2), (0, 1)], base=2)
     assert information.identical.tolist() == [[2, 4]]
 
@@ -159,7 +159,7 @@ def test_flagged_copies_are_not_identical():
     assert information.identical.tolist() == []
 
 
-def test_a_false_discovery_rate_is_a_share():
+def test_a_false_discovery_rate_above_1_is_refused():
     information = pairwise_mi(np.random.default_rng(30).standard_normal((50, 3)), null="shuffle", n_shuffles=2)
     with pytest.raises(ValueError, match=r"rate=5: expected a number from 0 to 1"):
         information.dependent(5)

@@ -1,4 +1,4 @@
-"""Blocks of variables against all distances, the one-column estimators and the Gaussian closed form."""
+"""Blocks of variables compared with brute force, with the one-column estimators and with the Gaussian closed form."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from scipy.special import digamma
 
 from wndcheck.estimators import mutual_information
 from wndcheck.estimators.blocks import block_information
-
-ESTIMATORS = ("3h", "ksg1", "ksg2")
-estimators = pytest.mark.parametrize("estimator", ESTIMATORS)
+from wndcheck.tests.estimators.samples import ESTIMATORS, each_estimator
 
 COVARIANCE = np.array([[1, 0.3, 0.6], [0.3, 1, 0.5], [0.6, 0.5, 1]])
 
@@ -23,28 +21,28 @@ def normal_block(m: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((m, 3)) @ np.linalg.cholesky(COVARIANCE).T
 
 
-def apart(points: np.ndarray) -> np.ndarray:
-    """Distances (M, M) in the max-norm, infinite of a point and itself."""
+def distances_between(points: np.ndarray) -> np.ndarray:
+    """Distances (M, M) in the max-norm, infinite between a point and itself."""
     distances = np.abs(points[:, None] - points).max(axis=2)
     np.fill_diagonal(distances, np.inf)
     return distances
 
 
 def brute_force(x: np.ndarray, y: np.ndarray, k: int, estimator: str) -> float:
-    """Eq. A.1, and equations 8 and 9 of Kraskov et al. (2004), from all distances."""
+    """Eq. A.1, and equations 8 and 9 of Kraskov et al. (2004), from all pairwise distances."""
     m, joint = len(x), np.hstack([x, y])
     if estimator == "3h":
         signed = ((x, 1), (y, 1), (joint, -1))
         logs = [
-            sign * points.shape[1] * np.log(2 * np.sort(apart(points), axis=1)[:, k - 1]).mean()
+            sign * points.shape[1] * np.log(2 * np.sort(distances_between(points), axis=1)[:, k - 1]).mean()
             for points, sign in signed
         ]
         return digamma(m) - digamma(k) + sum(logs)
-    nearest = np.argsort(apart(joint), axis=1)[:, :k]
+    nearest = np.argsort(distances_between(joint), axis=1)[:, :k]
     means = []
-    for distances in (apart(x), apart(y)):
+    for distances in (distances_between(x), distances_between(y)):
         if estimator == "ksg1":
-            reach = np.take_along_axis(apart(joint), nearest[:, [-1]], axis=1)
+            reach = np.take_along_axis(distances_between(joint), nearest[:, [-1]], axis=1)
             means.append(digamma((distances < reach).sum(axis=1) + 1).mean())
         else:
             furthest = np.take_along_axis(distances, nearest, axis=1).max(axis=1, keepdims=True)
@@ -61,7 +59,7 @@ def brute_force(x: np.ndarray, y: np.ndarray, k: int, estimator: str) -> float:
     st.integers(10, 120),
     st.integers(0, 2**32 - 1),
 )
-def test_blocks_of_any_dimension_equal_all_distances(estimator, d_x, d_y, k, m, seed):
+def test_blocks_of_any_dimension_equal_brute_force(estimator, d_x, d_y, k, m, seed):
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((m, d_x)), rng.standard_exponential((m, d_y))
     y[:, 0] += x[:, 0]
@@ -72,17 +70,17 @@ def test_blocks_of_any_dimension_equal_all_distances(estimator, d_x, d_y, k, m, 
         assert vanilla == pytest.approx(expected, abs=1e-11)
 
 
-@estimators
-def test_blocks_may_be_exchanged_and_their_columns_reordered(estimator):
+@each_estimator
+def test_invariant_to_the_order_of_blocks_columns_and_samples(estimator):
     z = normal_block(300, 0)
     there = mutual_information(z[:, :2], z[:, 2:], estimator=estimator)
     for x, y in ((z[:, 2], z[:, :2]), (z[:, 1::-1], z[:, [2]]), (z[::-1, :2], z[::-1, 2])):
         assert mutual_information(x, y, estimator=estimator) == pytest.approx(there, abs=1e-12)
 
 
-@estimators
-def test_scale_sign_and_shift_of_a_column_do_not_matter(estimator):
-    """But for the vanilla estimate they do."""
+@each_estimator
+def test_invariant_to_scale_sign_and_shift_of_a_column(estimator):
+    """But the vanilla estimate is not."""
     z = normal_block(300, 1)
     moved = z * [1e-3, -20, 5] + [1, 0, 1e3]
     expected = mutual_information(z[:, :2], z[:, 2], estimator=estimator)
@@ -102,7 +100,7 @@ def test_mean_is_near_the_gaussian_closed_form(estimator, bias):
     assert standard_error < 0.01
 
 
-@estimators
+@each_estimator
 def test_one_column_is_a_single_sample(estimator):
     x, y = normal_block(200, 2)[:, :2].T
     expected = mutual_information(x, y, estimator=estimator)
@@ -110,9 +108,9 @@ def test_one_column_is_a_single_sample(estimator):
         assert mutual_information(first, second, estimator=estimator) == expected
 
 
-@estimators
+@each_estimator
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_one_column_each_by_trees_is_the_estimate_of_the_kernels(estimator, k):
+def test_trees_and_kernels_agree_for_one_column_each(estimator, k):
     """To 2e-6 for 3H; a count that single precision changes by one moves KSG by 1 / (k M) at most."""
     z = normal_block(1000, 3)[:, 1:]
     x, y = ((z - z.mean(axis=0)) / z.std(axis=0, ddof=1)).T
@@ -121,7 +119,7 @@ def test_one_column_each_by_trees_is_the_estimate_of_the_kernels(estimator, k):
     assert trees == pytest.approx(kernels, abs=5e-6 if estimator == "3h" else 3e-3)
 
 
-@estimators
+@each_estimator
 def test_jitter_is_seeded_and_changes_little(estimator):
     z = normal_block(500, 4)
     clean, first, again, other = (
@@ -133,8 +131,8 @@ def test_jitter_is_seeded_and_changes_little(estimator):
     assert abs(first - clean) < 0.02
 
 
-def test_jitter_is_in_units_of_a_columns_scores():
-    """Whether or not the estimate is: a thousandth of a standard deviation leaves small numbers as they are."""
+def test_jitter_is_in_units_of_the_z_scores():
+    """Also for the vanilla estimate: a thousandth of a standard deviation hardly changes small numbers."""
     z = 1e-3 * normal_block(500, 5)
     clean, jittered = (
         mutual_information(z[:, :2], z[:, 2], estimator="ksg1", standardize=False, jitter=jitter)
@@ -143,14 +141,14 @@ def test_jitter_is_in_units_of_a_columns_scores():
     assert abs(jittered - clean) < 0.02
 
 
-@estimators
+@each_estimator
 def test_base_is_that_of_the_logarithm(estimator):
     z = normal_block(100, 6)
     nats, bits = (mutual_information(z[:, :2], z[:, 2], estimator=estimator, base=base) for base in (None, 2))
     assert nats == pytest.approx(bits * math.log(2), abs=1e-13)
 
 
-@estimators
+@each_estimator
 @pytest.mark.parametrize("jitter", [None, 1e-3])
 def test_a_point_mass_in_a_block_is_refused(estimator, jitter):
     """As for a single sample: 3H whatever the jitter, KSG without jitter."""
@@ -164,7 +162,7 @@ def test_a_point_mass_in_a_block_is_refused(estimator, jitter):
         mutual_information(block, z[:, 2], estimator=estimator, jitter=jitter)
 
 
-@estimators
+@each_estimator
 @pytest.mark.parametrize("standardize", [True, False])
 def test_a_constant_column_is_refused(estimator, standardize):
     z = normal_block(100, 8)
@@ -173,16 +171,16 @@ def test_a_constant_column_is_refused(estimator, standardize):
         mutual_information(z[:, 2], block, estimator=estimator, standardize=standardize)
 
 
-@estimators
+@each_estimator
 def test_rounded_columns_are_refused(estimator):
     z = np.round(60 * normal_block(500, 9), 1)
     with pytest.raises(ValueError, match=r"column 0 of x has no .* estimate \(.*tied: .*\): give jitter="):
         mutual_information(z[:, :2], z[:, 2], estimator=estimator)
 
 
-@estimators
-def test_repeated_samples_have_no_distance(estimator):
-    """Named by the trees themselves, which see what no column shows."""
+@each_estimator
+def test_repeated_samples_are_refused(estimator):
+    """Samples repeated in all columns of a block are detected in the tree."""
     z = normal_block(20, 10)
     z[:4] = z[0]
     with pytest.raises(ValueError, match=r"the distance to neighbour k=3 is 0 for 4 of 20 samples: repeated samples"):
@@ -198,7 +196,7 @@ def test_repeated_samples_have_no_distance(estimator):
         ({"jitter": 1.0}, r"jitter=1\.0: expected a number from 1e-06 to 0\.1"),
     ],
 )
-def test_bad_options_are_refused_in_words(options, message):
+def test_bad_options_are_refused(options, message):
     z = normal_block(30, 11)
     with pytest.raises(ValueError, match=message):
         mutual_information(z[:, :2], z[:, 2], **options)
@@ -217,6 +215,6 @@ def test_bad_options_are_refused_in_words(options, message):
         (np.zeros((10, 2)), np.full((10, 2), np.inf), r"column 0 of y holds inf at sample 0: expected finite numbers"),
     ],
 )
-def test_bad_blocks_are_refused_in_words(x, y, message):
+def test_bad_blocks_are_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         mutual_information(x, y)

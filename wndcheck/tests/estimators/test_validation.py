@@ -1,4 +1,4 @@
-"""What an estimator may be given: arrays, tensors and frames are one; and the unit it answers in."""
+"""Arrays, tensors and data frames as samples, what is not a sample, and the base of the logarithm."""
 
 from __future__ import annotations
 
@@ -10,20 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from wndcheck.estimators import knn_entropy, mutual_information, pairwise_mi
-
-estimators = pytest.mark.parametrize("estimator", ["3h", "ksg1", "ksg2"])
-
-
-def normal_layer(seed: int, n: int = 3, m: int = 100) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((m, n))
-
+from wndcheck.estimators import knn_entropy, mutual_information, normalize_mi, pairwise_mi
+from wndcheck.tests.estimators.samples import each_estimator, normal_layer
 
 # Frames
 
 
-def test_a_frame_is_its_values_with_names():
-    X = normal_layer(0)
+def test_a_data_frame_gives_the_estimates_of_its_values():
+    X = normal_layer(0, m=100)
     frame = pd.DataFrame(X, columns=["a", "b", "c"], index=[f"image {i}" for i in range(100)])
     information = pairwise_mi(frame, null="shuffle", n_shuffles=2)
     np.testing.assert_array_equal(information.mi, pairwise_mi(X).mi)
@@ -34,15 +28,15 @@ def test_a_frame_is_its_values_with_names():
     assert mutual_information(frame[["a", "b"]], frame["c"]) == mutual_information(X[:, :2], X[:, 2])
 
 
-def test_flags_are_by_name():
-    X = normal_layer(1)
+def test_flags_have_the_column_names():
+    X = normal_layer(1, m=100)
     X[:, 1] = 7
     frame = pd.DataFrame(X, columns=["a", ("unit", 1), 9])
     assert pairwise_mi(frame).flags == {("unit", 1): "constant"}
 
 
-def test_every_flag_is_kept_where_names_repeat():
-    X = normal_layer(2)
+def test_repeated_column_names_are_refused():
+    X = normal_layer(2, m=100)
     X[:, 0], X[:, 1] = 7, np.maximum(X[:, 1], 0)
     with pytest.raises(ValueError, match=r"column name 'a' of X is given to 2 columns: expected names that differ"):
         pairwise_mi(pd.DataFrame(X, columns=["a", "a", "b"]))
@@ -50,7 +44,7 @@ def test_every_flag_is_kept_where_names_repeat():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_errors_name_the_column(value):
-    frame = pd.DataFrame(normal_layer(3), columns=["a", "b", "c"])
+    frame = pd.DataFrame(normal_layer(3, m=100), columns=["a", "b", "c"])
     frame.loc[17, "b"] = value
     with pytest.raises(ValueError, match=rf"column b of X holds {value} at sample 17: expected finite numbers"):
         pairwise_mi(frame)
@@ -63,7 +57,7 @@ def test_errors_name_the_column(value):
         mutual_information(frame["a"], frame[["c", "b"]])
 
 
-def test_a_series_has_no_column_to_name():
+def test_errors_for_a_series_name_no_column():
     with pytest.raises(ValueError, match=r"^x holds nan at sample 1: expected finite numbers"):
         mutual_information(pd.Series([1.0, np.nan, 2.0, 3.0, 4.0]), np.arange(5))
 
@@ -72,8 +66,8 @@ def test_a_series_has_no_column_to_name():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_tensor_is_its_array(dtype):
-    tensor = torch.tensor(normal_layer(4), dtype=dtype)
+def test_a_tensor_gives_the_estimates_of_its_array(dtype):
+    tensor = torch.tensor(normal_layer(4, m=100), dtype=dtype)
     expected = pairwise_mi(tensor.numpy())
     for X in (tensor, tensor.clone().requires_grad_(), tensor.T.contiguous().T):
         information = pairwise_mi(X)
@@ -84,8 +78,8 @@ def test_a_tensor_is_its_array(dtype):
     assert mutual_information(tensor[:, 0], tensor[:, 1]) == expected.mi[0, 1]
 
 
-def test_a_tensor_is_left_as_it_was():
-    tensor = torch.tensor(normal_layer(5), requires_grad=True)
+def test_a_tensor_is_unchanged():
+    tensor = torch.tensor(normal_layer(5, m=100), requires_grad=True)
     before = tensor.detach().clone()
     pairwise_mi(tensor, jitter=1e-3, null="shuffle")
     assert tensor.requires_grad
@@ -93,7 +87,7 @@ def test_a_tensor_is_left_as_it_was():
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float16, torch.bfloat16])
-def test_coarse_tensors_keep_their_values(dtype):
+def test_integer_and_half_precision_tensors_keep_their_values(dtype):
     """Whole numbers up to 200 are exact in all of these."""
     rng = np.random.default_rng(6)
     X = np.stack([rng.permutation(200) for _ in range(3)], axis=1)
@@ -103,7 +97,7 @@ def test_coarse_tensors_keep_their_values(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float32, np.longdouble])
-def test_numbers_of_any_size_are_taken(dtype):
+def test_any_real_dtype_is_accepted(dtype):
     X = np.stack([np.random.default_rng(seed).permutation(120) for seed in range(2)], axis=1)
     np.testing.assert_array_equal(pairwise_mi(X.astype(dtype)).pair_mi, pairwise_mi(X).pair_mi)
 
@@ -111,21 +105,23 @@ def test_numbers_of_any_size_are_taken(dtype):
 # What is not a sample
 
 
-@pytest.mark.parametrize("dtype", [bool, complex, object, "U8"])
-def test_other_than_real_numbers_are_refused(dtype):
+@pytest.mark.parametrize("dtype", [bool, complex, object, "U8", "M8[s]"])
+def test_dtypes_that_are_not_real_are_refused(dtype):
     with pytest.raises(TypeError, match=r"X has dtype .*: expected integers or floating-point numbers"):
         pairwise_mi(np.zeros((10, 2), dtype))
     with pytest.raises(TypeError, match=r"y has dtype"):
         mutual_information(np.arange(10.0), np.zeros(10, dtype))
+    with pytest.raises(TypeError, match=r"x has dtype"):
+        knn_entropy(np.zeros(10, dtype))
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.complex64])
-def test_other_tensors_are_refused(dtype):
+def test_tensors_that_are_not_real_are_refused(dtype):
     with pytest.raises(TypeError, match=r"X has dtype .*: expected integers or floating-point numbers"):
         pairwise_mi(torch.zeros((10, 2), dtype=dtype))
 
 
-def test_a_frame_with_words_is_refused():
+def test_a_data_frame_with_strings_is_refused():
     frame = pd.DataFrame({"a": np.arange(10.0), "b": ["word"] * 10})
     with pytest.raises(TypeError, match=r"X has dtype object: expected integers or floating-point numbers"):
         pairwise_mi(frame)
@@ -141,18 +137,18 @@ def test_a_frame_with_words_is_refused():
         (np.where(np.arange(30) == 17, np.nan, 1.0).reshape(10, 3), r"column 2 of X holds nan at sample 5"),
     ],
 )
-def test_bad_layers_are_refused_in_words(X, message):
+def test_bad_layers_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
         pairwise_mi(X)
 
 
-# The unit
+# Base of the logarithm
 
 
-@estimators
+@each_estimator
 @pytest.mark.parametrize("base", [2, 10.0, np.float32(1.5)])
-def test_base_scales_everything(base, estimator):
-    X = normal_layer(7)
+def test_base_scales_all_information(base, estimator):
+    X = normal_layer(7, m=100)
     options: dict[str, Any] = {"estimator": estimator, "null": "shuffle", "n_shuffles": 2, "n_subsamples": 3}
     nats, other = pairwise_mi(X, **options), pairwise_mi(X, base=base, **options)
     for name in ("pair_mi", "entropy", "null_mi", "subsample_mi", "mi", "pair_corrected", "pair_se"):
@@ -171,6 +167,7 @@ def test_base_scales_everything(base, estimator):
     [
         (1, ValueError, r"base=1: expected a number from 1 to"),
         (0.5, ValueError, r"base=0\.5: expected a number"),
+        (0, ValueError, r"base=0: expected a number"),
         (-2, ValueError, r"base=-2: expected a number"),
         (math.nan, ValueError, r"base=nan: expected a number"),
         (math.inf, ValueError, r"base=inf: expected a number"),
@@ -178,14 +175,17 @@ def test_base_scales_everything(base, estimator):
         ("e", TypeError, r"base='e': expected a number"),
     ],
 )
-def test_bad_bases_are_refused_in_words(base, error, message):
-    X = normal_layer(8)
-    for asked in (pairwise_mi, knn_entropy, lambda X, base: mutual_information(X[:, 0], X[:, 1], base=base)):
+def test_bad_bases_are_refused(base, error, message):
+    X = normal_layer(8, m=100)
+    for function in (pairwise_mi, knn_entropy, normalize_mi):
         with pytest.raises(error, match=message):
-            asked(X, base=base)
+            function(X, base=base)
+    for blocks in ((X[:, 0], X[:, 1]), (X[:, :2], X[:, 2])):
+        with pytest.raises(error, match=message):
+            mutual_information(*blocks, base=base)
 
 
-def test_hidden_values_of_a_masked_array_are_not_counted():
+def test_masked_values_are_refused():
     x = np.random.default_rng(43).standard_normal(50)
     with pytest.raises(TypeError, match=r"masked array hides values .*compressed"):
         knn_entropy(np.ma.masked_where(x > 1, x))
@@ -193,13 +193,13 @@ def test_hidden_values_of_a_masked_array_are_not_counted():
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.uint64])
-def test_any_integer_serves_as_k(kind):
+def test_any_integer_type_is_accepted_as_k(kind):
     X = np.random.default_rng(44).standard_normal((300, 2))
     assert pairwise_mi(X, k=kind(3)).pair_mi[0] == pairwise_mi(X).pair_mi[0]
     assert knn_entropy(X, k=kind(3)) == knn_entropy(X)
 
 
-def test_a_torch_device_serves_as_one():
+def test_a_torch_device_object_is_accepted():
     X = np.random.default_rng(45).standard_normal((50, 2))
     device: Any = torch.device("cpu")
     assert pairwise_mi(X, device=device).pair_mi[0] == pairwise_mi(X).pair_mi[0]
