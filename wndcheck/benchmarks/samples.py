@@ -1,4 +1,4 @@
-"""Layers of independent neurons for the benchmarks, and what the oracle says of a pair of them."""
+"""Layers of independent neurons for the benchmarks, and a reference estimate for a pair of them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from scipy.special import digamma
 from wndcheck.estimators import knn_entropy
 from wndcheck.estimators.kernels import reference
 
-LAWS = {
+DISTRIBUTIONS = {
     "normal": np.random.Generator.standard_normal,
     "uniform": np.random.Generator.random,
     "student t, 3": lambda rng, shape: rng.standard_t(3, shape),
 }
 
 
-def layer(neurons: int, *, m: int = 1000, law: str = "normal") -> NDArray[np.float64]:
-    """z-scores (m, neurons), so that a peer that does not standardise estimates the same as one that does."""
-    X = LAWS[law](np.random.default_rng(0), (m, neurons))
+def layer(neurons: int, *, m: int = 1000, distribution: str = "normal") -> NDArray[np.float64]:
+    """z-scores (m, neurons), so that packages with and without standardization estimate the same."""
+    X = DISTRIBUTIONS[distribution](np.random.default_rng(0), (m, neurons))
     return (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
 
 
 def rows(X: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What the kernels take, (neurons, m)."""
+    """The samples as the kernels take them, (neurons, m)."""
     return np.ascontiguousarray(X.T, np.float32)
 
 
-def oracle(X: NDArray[np.float64], *, k: int, estimator: str) -> float:
-    """Mutual information of the first two neurons by a k-d tree and by all differences, in nats."""
+def reference_information(X: NDArray[np.float64], *, k: int, estimator: str) -> float:
+    """Mutual information of the first two neurons by a k-d tree and all differences, in nats."""
     x, y = X[:, 0], X[:, 1]
     if estimator == "3h":
         return knn_entropy(x, k=k) + knn_entropy(y, k=k) - knn_entropy(X[:, :2], k=k)

@@ -1,4 +1,4 @@
-"""What the estimators cost beside one another: all pairs of one layer, one thread."""
+"""Speed of the estimators and their options compared: all pairs of one layer, one thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from wndcheck.estimators import knn_entropy, pairwise_mi
 
-from .layers import layer, oracle
+from .samples import layer, reference_information
 
 NEURONS = 100
 VARIANTS = {
@@ -27,18 +27,18 @@ def test_all_pairs(benchmark, variant):
     pairwise_mi(X[:, :2], n_jobs=1, **options)
     information = benchmark.pedantic(pairwise_mi, args=(X,), kwargs={"n_jobs": 1, **options}, rounds=5)
     estimator = options["estimator"]
-    # Rounding to float32 turns a few strict comparisons of KSG round.
+    # Rounding to float32 flips a few strict comparisons of KSG.
     tolerance = 1e-5 if estimator == "3h" else 1e-3
-    assert information.pair_mi[0] == pytest.approx(oracle(X, k=3, estimator=estimator), abs=tolerance)
-    # The mean over a layer of independent neurons: of 3H some 0.012, its sd 2 · 0.024 / √N = 0.005.
+    assert information.pair_mi[0] == pytest.approx(reference_information(X, k=3, estimator=estimator), abs=tolerance)
+    # Mean over a layer of independent neurons: about 0.012 for 3H, with sd 2 · 0.024 / √N = 0.005.
     assert information.score == pytest.approx(0.012 if estimator == "3h" else 0, abs=0.02)
     if "null" in options:
         assert information.corrected_score == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
-def test_entropy_of_one_sample(benchmark, d):
+def test_entropy_by_dimension(benchmark, d):
     benchmark.group = "entropy of 1000 samples by dimension"
     entropy = benchmark(knn_entropy, np.random.default_rng(0).standard_normal((1000, d)))
-    # ½ log 2πe a dimension; the estimate's sd is 0.033 √d, its bias in 5 dimensions some 0.1.
+    # ½ log 2πe per dimension; the sd of the estimate is 0.033 √d, its bias in 5 dimensions about 0.1.
     assert entropy == pytest.approx(d * 1.41894, abs=0.3)

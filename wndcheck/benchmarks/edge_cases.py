@@ -1,6 +1,6 @@
-"""What the estimators, ours and the peers', say where samples have no density, or hardly one: a Markdown table.
+"""Our estimators and other packages on samples with extreme scales or without a density, as a Markdown table.
 
-Run with: python -m wndcheck.benchmarks.edges
+Run with: python -m wndcheck.benchmarks.edge_cases
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wndcheck.estimators import mutual_information
 from wndcheck.experiment.simulations import gaussian_information
 
-from .accuracy import print_heads, print_row
+from .accuracy import print_head, print_row
 from .closed_forms import normal_pair, relu_information, relu_pair
 from .peers import PEERS, Peer
 
@@ -25,7 +25,7 @@ RELU_INFORMATION = relu_information(RHO)
 Estimate = Callable[[NDArray[np.float64]], float]
 
 
-def edges(trial: int) -> dict[str, tuple[float, NDArray[np.float64]]]:
+def cases(trial: int) -> dict[str, tuple[float, NDArray[np.float64]]]:
     """Name -> true mutual information, samples (M, 2)."""
     pair, relu = (np.hstack(draw(RHO)(np.random.default_rng(trial), (M, 1))) for draw in (normal_pair, relu_pair))
     true, sample = gaussian_information(RHO), np.arange(M)[:, None]
@@ -58,8 +58,8 @@ def estimators() -> dict[str, Estimate]:
     }
 
 
-def said(estimate: Estimate, data: list[NDArray[np.float64]]) -> str:
-    """The mean, with a star if there were warnings; or the name of the error."""
+def mean_or_error(estimate: Estimate, data: list[NDArray[np.float64]]) -> str:
+    """The mean estimate, with an asterisk if there were warnings, or the name of the error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -71,13 +71,13 @@ def said(estimate: Estimate, data: list[NDArray[np.float64]]) -> str:
 
 
 def main() -> None:
-    """Print the mean estimate at every edge, in nats."""
-    columns, trials = estimators(), [edges(trial) for trial in range(TRIALS)]
+    """Print the mean estimate of each case, in nats."""
+    columns, trials = estimators(), [cases(trial) for trial in range(TRIALS)]
     print(f"Means of {TRIALS} data sets, M = {M}, k = {K}, nats; * with a warning\n")
-    print_heads(["", "true", *columns])
+    print_head(["", "true", *columns])
     for name, (true, _) in trials[0].items():
         data = [trial[name][1] for trial in trials]
-        print_row([name, f"{true:.3f}", *(said(estimate, data) for estimate in columns.values())])
+        print_row([name, f"{true:.3f}", *(mean_or_error(estimate, data) for estimate in columns.values())])
 
 
 if __name__ == "__main__":
