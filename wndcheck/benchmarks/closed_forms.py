@@ -101,9 +101,8 @@ def relu_information(rho: float) -> float:
         return float(norm.pdf(x) * p * np.log(2 * p))
 
     def neither(y: float, x: float) -> float:
-        ratio = (
-            -log(sd) + rho * (x * y - rho * (x**2 + y**2) / 2) / sd**2
-        )  # log of density / marginals
+        # log of the density ratio to the product of the marginals
+        ratio = -log(sd) + rho * (x * y - rho * (x**2 + y**2) / 2) / sd**2
         return exp(ratio - (x**2 + y**2) / 2) / (2 * pi) * ratio
 
     return both * log(4 * both) + 2 * quad(one, 0, 8)[0] + dblquad(neither, 0, 8, 0, 8, epsabs=1e-6)[0]
