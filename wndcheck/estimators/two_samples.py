@@ -55,7 +55,7 @@ def mutual_information(
     """
     first, second = (real_samples(sample, name, ndim=(1, 2)) for sample, name in ((x, "x"), (y, "y")))
     if len(first.values) != len(second.values):
-        raise ValueError(f"x has {len(first.values)} samples and y has {len(second.values)}: expected as many")
+        raise ValueError(f"x has {len(first.values)} samples and y has {len(second.values)}: expected equally many")
     for samples, name in ((first, "x"), (second, "y")):
         if samples.columns.shape[1] == 0:
             raise ValueError(f"{name} has shape {samples.values.shape}: expected at least one column")

@@ -166,7 +166,8 @@ def _notes(whole: PairwiseInformation, rows_per_sample: int, neurons: int) -> li
         notes.append(f"point masses, measured by {whole.meta['estimator'].upper()} with jitter {JITTER:g}")
     if len(whole.identical):
         i, j = whole.identical[0]
-        notes.append(f"{len(whole.identical)} pairs of neurons equal up to shift, scale and sign ({i} and {j})")
+        count = "1 pair" if len(whole.identical) == 1 else f"{len(whole.identical)} pairs"
+        notes.append(f"{count} of neurons equal up to shift, scale and sign ({i} and {j})")
     if rows_per_sample > 1:
         notes.append(f"{rows_per_sample} positions per sample are not independent: p- and q-values are too small")
     if whole.meta["M"] < FEW_ROWS:

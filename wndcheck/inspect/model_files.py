@@ -43,7 +43,7 @@ def load_network(target: str) -> Any:
     except (Exception, SystemExit) as error:
         raise ValueError(f"model {target!r}: calling it failed ({type(error).__name__}: {error})") from error
     if not isinstance(made, torch.nn.Module):
-        raise ValueError(f"model {target!r}: it returns a {type(made).__name__}, expected a torch.nn.Module")
+        raise ValueError(f"model {target!r}: it returns {type(made).__name__}, expected a torch.nn.Module")
     return made
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .torch_common import FAR, Layer, map_pairs, mean_logs
-from .torch_common import mean_digammas as mean_digammas_of
+from .torch_common import mean_digammas as mean_digammas_of_counts
 
 TILE = tl.constexpr(32)  # queries per program, one per lane of its warp
 STEP = tl.constexpr(16)  # samples visited between two checks of whether a lane is still open; divides TILE
@@ -72,7 +72,7 @@ def mean_digammas(
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
 
     def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return mean_digammas_of(_counts(layer, chunk, k, estimator), estimator)
+        return mean_digammas_of_counts(_counts(layer, chunk, k, estimator), estimator)
 
     return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .torch_common import FAR, Layer, map_pairs, mean_logs
-from .torch_common import mean_digammas as mean_digammas_of
+from .torch_common import mean_digammas as mean_digammas_of_counts
 
 OFFSETS = 8  # offsets between two checks of which queries are still open
 
@@ -58,7 +58,7 @@ def mean_digammas(
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
 
     def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return mean_digammas_of(_counts(layer, chunk, k, estimator).cpu(), estimator)
+        return mean_digammas_of_counts(_counts(layer, chunk, k, estimator).cpu(), estimator)
 
     return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
 

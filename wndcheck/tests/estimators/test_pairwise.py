@@ -198,7 +198,7 @@ def test_counts_must_be_integers(option, value):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.arange(10.0), np.arange(9.0), r"x has 10 samples and y has 9: expected as many"),
+        (np.arange(10.0), np.arange(9.0), r"x has 10 samples and y has 9: expected equally many"),
         (
             np.arange(10.0),
             np.zeros((10, 1)),

@@ -205,7 +205,7 @@ def test_bad_options_are_refused(options, message):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.zeros((10, 2)), np.zeros((9, 2)), r"x has 10 samples and y has 9: expected as many"),
+        (np.zeros((10, 2)), np.zeros((9, 2)), r"x has 10 samples and y has 9: expected equally many"),
         (np.zeros((10, 0)), np.zeros(10), r"x has shape \(10, 0\): expected at least one column"),
         (
             np.zeros((10, 2)),

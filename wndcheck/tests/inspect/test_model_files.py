@@ -64,7 +64,7 @@ def test_a_network_is_loaded_from_a_file_or_a_module(model: Path, name: str, mon
         ("model_of_a_user", "expected module:factory or file.py:factory, such as model.py:make_net"),
         ("{file}:nothing", "has no 'nothing'; it has Net, make_net, needs, makes_a_number, stops, instance"),
         ("{file}:needs", r"calling it failed \(TypeError: needs\(\) missing 1 required"),
-        ("{file}:makes_a_number", "it returns a int, expected a torch.nn.Module"),
+        ("{file}:makes_a_number", "it returns int, expected a torch.nn.Module"),
         ("{file}:stops", r"calling it failed \(SystemExit: 7\)"),
         ("{folder}/nowhere.py:make", "nowhere.py is not there: expected file.py:factory"),
         ("no_such_module:make", "No module named 'no_such_module'; give its file instead"),

@@ -12,11 +12,6 @@ from wndcheck import probe
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(autouse=True)
-def seed_torch() -> None:
-    torch.manual_seed(0)
-
-
 def mlp() -> nn.Sequential:
     return nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
 

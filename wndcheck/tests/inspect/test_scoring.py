@@ -133,7 +133,7 @@ def test_constant_neurons_duplicates_and_half_precision_are_reported() -> None:
     layer = dependence_score({"fc": z}, **FEW)["fc"]
     assert layer.flags == {3: "constant"}
     assert layer.identical == ((1, 6),)
-    assert any("1 pairs of neurons equal up to shift" in note for note in layer.notes)
+    assert any("1 pair of neurons equal up to shift" in note for note in layer.notes)
     half = dependence_score({"fc": independent().astype(np.float16)}, **FEW)["fc"]
     assert all("half precision" in why for why in half.flags.values())
     assert len(half.flags) == 8
