@@ -62,11 +62,11 @@ def test_a_dependent_pair_is_found_and_listed_first() -> None:
 def test_independent_neurons_score_0_and_neurons_with_a_common_variable_more() -> None:
     z = independent()
     mixed = 0.7 * z + 0.7 * np.random.default_rng(9).standard_normal((1000, 1)).astype(np.float32)  # ρ = ½: .144 nats
-    scores = dependence_score({"apart": z, "together": mixed})
-    apart, together = scores["apart"].interval(), scores["together"].interval()
-    assert apart.low < 0.01 < together.low < 0.144 < together.high
+    scores = dependence_score({"independent": z, "mixed": mixed})
+    separate, common = (scores[name].interval() for name in scores)
+    assert separate.low < 0.01 < common.low < 0.144 < common.high
     # the sd of the mean of 28 pairs at M = 1000 is near 2 · .024 / √8 = .017 for ι, less for ι_c
-    assert 0.001 < scores["apart"].corrected_se < 0.02
+    assert 0.001 < scores["independent"].corrected_se < 0.02
 
 
 def test_the_interval_has_its_nominal_coverage() -> None:
