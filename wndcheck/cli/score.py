@@ -85,7 +85,7 @@ def score(
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
     """
-    from wndcheck.inspect.verdicts import THRESHOLD, weakly_dependent
+    from wndcheck.inspect.weak_dependence import THRESHOLD, weakly_dependent
 
     try:
         found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
@@ -159,14 +159,14 @@ def scores(
 
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
-    from wndcheck.inspect.loading import inputs, network, with_state
+    from wndcheck.inspect.model_files import load_inputs, load_network, load_weights
 
     place = resolve(device)
-    x = inputs(data, allow_pickle=allow_pickle)
+    x = load_inputs(data, allow_pickle=allow_pickle)
     torch.manual_seed(seed)  # of the weights that a factory draws
-    net = network(model)
+    net = load_network(model)
     if state_dict:
-        with_state(net, state_dict, allow_pickle=allow_pickle)
+        load_weights(net, state_dict, allow_pickle=allow_pickle)
     else:
         say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
@@ -189,11 +189,11 @@ def scores(
 
 def show(found: NetworkVerdict) -> None:
     """Print a table with one line per layer; on a narrow terminal, without the details."""
-    from wndcheck.inspect.results import HEADINGS, cells
+    from wndcheck.inspect.results import HEADINGS, table_row
 
     *head, pairs = HEADINGS
     rows: list[dict[str, str]] = [
-        dict(zip((*head, pairs, "verdict"), (*cells(layer.score), str(layer.verdict)), strict=True))
+        dict(zip((*head, pairs, "verdict"), (*table_row(layer.score), str(layer.verdict)), strict=True))
         for layer in found.layers.values()
         if layer.score
     ]
