@@ -1,4 +1,4 @@
-"""A small convolutional net on the embedded part of MNIST: channels at drawn positions, before and after ReLU."""
+"""A small convolutional net on the embedded subset of MNIST: channels at random positions, before and after ReLU."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(epochs: int = 2) -> tuple[NetworkScore, NetworkScore]:
             optimizer.zero_grad()
             nn.functional.cross_entropy(net(x[batch]), labels[batch]).backward()
             optimizer.step()
-    # Much of an image is blank: there a channel puts out its bias alone, a point mass, which 3H cannot measure.
+    # Where an image is blank, a channel outputs its bias: a point mass, which 3H cannot measure.
     pre = dependence_score(net, x, max_pairs=500)
     post = dependence_score(net, x, when="post", max_pairs=500)
     print(f"pre-activations\n{pre}\n\npost-activations\n{post}")

@@ -1,4 +1,4 @@
-"""The paper's multi-layer perceptron on the embedded part of MNIST: its layers before and after training."""
+"""The paper's multilayer perceptron on the embedded subset of MNIST: its layers before and after training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wndcheck.inspect import NetworkScore
 
 
 def make_net(width: int = 100) -> nn.Module:
-    """Four hidden layers and the logits (Figure 1a); `wndcheck score examples/mlp.py:make_net` takes this too."""
+    """Four hidden layers and the logits (Figure 1a); also for `wndcheck score examples/mlp.py:make_net`."""
     sizes = [784] + [width] * 4
     hidden = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(*hidden, nn.Linear(width, 10))

@@ -1,6 +1,6 @@
-"""Puts the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning" to the test.
+"""Tests the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning", and scores networks of your own.
 
-Public names load on first use: importing wndcheck imports neither torch nor numba.
+Public names are loaded on first use: importing wndcheck imports neither torch nor numba.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         normalize_mi,
         pairwise_mi,
     )
+    from wndcheck.inspect.network_scoring import dependence_score
     from wndcheck.inspect.probing import probe
-    from wndcheck.inspect.scoring import dependence_score
 
 __all__ = [
     "PairwiseInformation",
@@ -28,10 +28,10 @@ __all__ = [
     "pairwise_mi",
     "probe",
 ]
-_HOMES = {"dependence_score": "wndcheck.inspect.scoring", "probe": "wndcheck.inspect.probing"}
+_MODULES = {"dependence_score": "wndcheck.inspect.network_scoring", "probe": "wndcheck.inspect.probing"}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module(_HOMES.get(name, "wndcheck.estimators")), name)
+        return getattr(import_module(_MODULES.get(name, "wndcheck.estimators")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

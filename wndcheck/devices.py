@@ -1,4 +1,4 @@
-"""Which device trains the nets, how it is set up, and how much memory it has left."""
+"""The device that trains the nets: its name, its settings, its free memory and the number of CPU cores."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-# Read when CUDA starts. Without a workspace of its own for each stream cuBLAS does not repeat its sums bit for bit;
-# with fewer queues than streams, streams wait for each other.
+# Read when CUDA is initialized. cuBLAS is deterministic only with a separate workspace for each stream; with fewer
+# queues than streams, streams wait for each other.
 CUDA_SETTINGS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "CUDA_DEVICE_MAX_CONNECTIONS": "32"}
-CELLS_AT_ONCE = {"cpu": 1, "cuda": 12}  # narrow nets leave a GPU idle; a stream each lets several cells share it
-SHARE = {"cpu": 0.5, "cuda": 0.8}  # of the free memory that a stack may take
+CELLS_AT_ONCE = {"cpu": 1, "cuda": 12}  # narrow nets leave a GPU idle; several cells share it, one stream each
+SHARE = {"cpu": 0.5, "cuda": 0.8}  # share of the free memory that a stack may take
 
 
-def prepared(name: str) -> torch.device:
-    """The torch device of that name, set up so that it repeats its results and keeps single precision."""
+def prepare(name: str) -> torch.device:
+    """The torch device of that name, configured for deterministic results in full single precision."""
     import torch
 
     device = torch.device(name)
@@ -33,8 +33,8 @@ def prepared(name: str) -> torch.device:
     return device
 
 
-def finish(device: torch.device) -> None:
-    """Wait until the device has done all it was given."""
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has completed all its work."""
     if device.type == "cuda":
         import torch
 
@@ -42,27 +42,28 @@ def finish(device: torch.device) -> None:
 
 
 def cells_at_once(name: str) -> int:
-    """How many cells one process trains side by side on a device."""
+    """Number of cells that one process trains concurrently on a device."""
     return CELLS_AT_ONCE[name.partition(":")[0]]
 
 
-def threads_beside(name: str) -> int:
-    """How many threads of the host serve a GPU; a process on a CPU has one core for all it does."""
+def host_threads(name: str) -> int:
+    """Number of host threads that prepare work for a GPU; 1 on a CPU, where each process has one core."""
     return min(16, usable_cores()) if name.startswith("cuda") else 1
 
 
 def usable_cores() -> int:
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spare_bytes(name: str) -> float:
-    """How much memory one more stack may take on a device; infinite where the machine does not tell."""
+    """Memory that one more stack may take on a device, in bytes; infinite where it is unknown."""
     kind = name.partition(":")[0]
     if kind == "cpu":
         return SHARE[kind] * _available_bytes()
     import torch
 
-    prepared(name)  # asking starts CUDA, which then reads its settings
+    prepare(name)  # the query initializes CUDA, which then reads its settings
     free, _ = torch.cuda.mem_get_info(name)
     unused = torch.cuda.memory_reserved(name) - torch.cuda.memory_allocated(name)
     return SHARE[kind] * (free + unused)
@@ -78,9 +79,9 @@ def _available_bytes() -> float:
 
 
 def resolve(name: str) -> str:
-    """The torch device a name stands for: ``auto`` is CUDA where present, else the CPU.
+    """The name of a torch device for a device option: ``auto`` is CUDA where available, otherwise the CPU.
 
-    Raises ValueError for a device this machine does not have.
+    ValueError for an unknown device, or one that this machine does not have.
     """
     if name == "cpu" or (name == "auto" and not visible_gpus()):
         return "cpu"
@@ -101,7 +102,7 @@ def resolve(name: str) -> str:
 
 
 def visible_gpus() -> int:
-    """How many CUDA devices torch can use; torch is imported only where there is an NVIDIA driver."""
+    """Number of CUDA devices that torch can use; torch is imported only if there is an NVIDIA driver."""
     if not (Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi")):
         return 0
     import torch

@@ -1,4 +1,4 @@
-"""Seeds derived from names, so that no selection, order or worker changes a single draw."""
+"""Seeds derived from names, so that draws do not depend on the selection or order of cells, or on workers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ SEEDS_PER_BASE = 10_000
 def derived_seed(*words: object) -> int:
     """A 63-bit seed from the words that name a draw, e.g. ``derived_seed(7, "initial weights")``.
 
-    Distinct words give independent streams; the same words give the same seed on every machine. ValueError for a word
-    with the separator "/" in it, which could make two names one.
+    Different words give independent streams; the same words give the same seed on every machine. ValueError for a word
+    that contains the separator "/", which would make names ambiguous.
     """
     names = [str(word) for word in words]
     if any("/" in name for name in names):
-        raise ValueError(f"words {names}: expected none with a '/'")
+        raise ValueError(f"words {names}: expected no '/' in them")
     digest = hashlib.sha256("/".join(names).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def net_seeds(base: int, count: int) -> tuple[int, ...]:
-    """The seeds of the nets of one cell; those of different base seeds are disjoint.
+    """The seeds of the nets of one cell. Those of different base seeds are disjoint.
 
-    Raises ValueError for a negative base or more than 10,000 nets.
+    ValueError for a negative base seed, and for fewer than 1 or more than 10,000 nets.
     """
     if base < 0 or not 1 <= count <= SEEDS_PER_BASE:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Versions of what a result rests on."""
+"""The machine, the package versions and the commit behind a result."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from wndcheck.devices import usable_cores
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The installed version of each; numba, for one, is not needed on a GPU."""
+    """Installed version of each package, or "not installed" (numba is not needed on a GPU)."""
     return {package: _version(package) for package in packages}
 
 
 def environment(device: str, folder: Path, *packages: str) -> dict[str, str]:
-    """The machine and the versions behind a result, and the commit that is checked out in a folder."""
+    """The machine and the versions behind a result, and the commit checked out in a folder."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
@@ -36,10 +36,10 @@ def _version(package: str) -> str:
 
 
 def commit(folder: Path) -> dict[str, str]:
-    """The commit checked out in a folder, and whether files differ from it; nothing where git knows of none."""
+    """The commit checked out in a folder, and whether files differ from it; empty outside a git repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=, changed", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
         return {}
-    return {"commit": found.stdout.strip()} if found.returncode == 0 else {}
+    return {"commit": result.stdout.strip()} if result.returncode == 0 else {}

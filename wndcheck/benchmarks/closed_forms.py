@@ -1,4 +1,7 @@
-"""Laws whose entropy or mutual information is known, with what draws samples of them."""
+"""Distributions with known entropy or mutual information, and functions that draw samples of them.
+
+The names of the distributions seed the draws of `accuracy`: a rename would change its tables.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ from wndcheck.experiment.simulations import gaussian_entropy, gaussian_informati
 Draw = Callable[[np.random.Generator, tuple[int, int]], tuple[NDArray[np.float64], ...]]
 
 
-class PairLaw(NamedTuple):
+class PairDistribution(NamedTuple):
     name: str
     information: float  # nats
     draw: Draw
-    for_peers: bool = False  # in the table of `accuracy` that has the peers as well
+    for_peers: bool = False  # in the table of `accuracy` that includes other packages
 
 
-class Law(NamedTuple):
+class Distribution(NamedTuple):
     name: str
     entropy: float  # nats
     draw: Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
@@ -43,12 +46,12 @@ def normal_pair(rho: float) -> Draw:
 
 
 def lognormal_pair(rho: float) -> Draw:
-    """Information does not change with the margins."""
+    """Mutual information does not depend on the marginals."""
     return lambda rng, shape: tuple(np.exp(z) for z in normal_pair(rho)(rng, shape))
 
 
 def student_pair(df: int) -> Draw:
-    """Uncorrelated, yet dependent: one χ² divides both."""
+    """Uncorrelated but dependent: both are divided by the root of the same χ² variable."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, int]):
         scale = np.sqrt(rng.chisquare(df, shape) / df)
@@ -73,23 +76,23 @@ def relu_pair(rho: float) -> Draw:
 
 
 def additive_uniform_information(e: float) -> float:
-    """e ≤ ½."""
+    """Of `additive_uniform(e)`, for e ≤ ½, in nats."""
     return e - log(2 * e)
 
 
 def student_entropy(df: int, d: int = 1) -> float:
-    """Of the standard Student t law in d dimensions."""
+    """Of the standard Student t distribution in d dimensions, in nats."""
     half = (df + d) / 2
     return lgamma(df / 2) - lgamma(half) + d / 2 * log(df * pi) + half * float(digamma(half) - digamma(df / 2))
 
 
 def student_information(df: int) -> float:
-    """Of two uncorrelated coordinates."""
+    """Of two uncorrelated coordinates of a Student t distribution, in nats."""
     return 2 * student_entropy(df) - student_entropy(df, 2)
 
 
 def relu_information(rho: float) -> float:
-    """Of max(x, 0) and max(y, 0), x and y normal: both are 0, one of them is, or neither. By quadrature."""
+    """Of max(x, 0) and max(y, 0) for a normal pair, by quadrature: both are 0, one of them, or neither. In nats."""
     sd = sqrt(1 - rho**2)
     both = 0.25 + np.arcsin(rho) / (2 * pi)
 
@@ -98,27 +101,30 @@ def relu_information(rho: float) -> float:
         return float(norm.pdf(x) * p * np.log(2 * p))
 
     def neither(y: float, x: float) -> float:
-        ratio = -log(sd) + rho * (x * y - rho * (x**2 + y**2) / 2) / sd**2  # log of the density over the margins'
+        # log of the density ratio to the product of the marginals
+        ratio = -log(sd) + rho * (x * y - rho * (x**2 + y**2) / 2) / sd**2
         return exp(ratio - (x**2 + y**2) / 2) / (2 * pi) * ratio
 
     return both * log(4 * both) + 2 * quad(one, 0, 8)[0] + dblquad(neither, 0, 8, 0, 8, epsabs=1e-6)[0]
 
 
-PAIR_LAWS = (
-    PairLaw("normal, independent", 0, normal_pair(0), for_peers=True),
-    PairLaw("uniform, independent", 0, independent(np.random.Generator.random)),
-    PairLaw("exponential, independent", 0, independent(np.random.Generator.standard_exponential), for_peers=True),
-    PairLaw("normal, ρ = .5", gaussian_information(0.5), normal_pair(0.5), for_peers=True),
-    PairLaw("normal, ρ = .9", gaussian_information(0.9), normal_pair(0.9), for_peers=True),
-    PairLaw("normal, ρ = .99", gaussian_information(0.99), normal_pair(0.99)),
-    PairLaw("lognormal margins, ρ = .75", gaussian_information(0.75), lognormal_pair(0.75)),
-    PairLaw("Student t, 3, uncorrelated", student_information(3), student_pair(3), for_peers=True),
-    PairLaw("y = x + u, u within .1", additive_uniform_information(0.1), additive_uniform(0.1)),
+PAIR_DISTRIBUTIONS = (
+    PairDistribution("normal, independent", 0, normal_pair(0), for_peers=True),
+    PairDistribution("uniform, independent", 0, independent(np.random.Generator.random)),
+    PairDistribution(
+        "exponential, independent", 0, independent(np.random.Generator.standard_exponential), for_peers=True
+    ),
+    PairDistribution("normal, ρ = .5", gaussian_information(0.5), normal_pair(0.5), for_peers=True),
+    PairDistribution("normal, ρ = .9", gaussian_information(0.9), normal_pair(0.9), for_peers=True),
+    PairDistribution("normal, ρ = .99", gaussian_information(0.99), normal_pair(0.99)),
+    PairDistribution("lognormal margins, ρ = .75", gaussian_information(0.75), lognormal_pair(0.75)),
+    PairDistribution("Student t, 3, uncorrelated", student_information(3), student_pair(3), for_peers=True),
+    PairDistribution("y = x + u, u within .1", additive_uniform_information(0.1), additive_uniform(0.1)),
 )
 
-LAWS = (
-    Law("normal", gaussian_entropy(), np.random.Generator.standard_normal),
-    Law("uniform", 0, np.random.Generator.random),
-    Law("exponential", 1, np.random.Generator.standard_exponential),
-    Law("Student t, 3", student_entropy(3), lambda rng, shape: rng.standard_t(3, shape)),
+DISTRIBUTIONS = (
+    Distribution("normal", gaussian_entropy(), np.random.Generator.standard_normal),
+    Distribution("uniform", 0, np.random.Generator.random),
+    Distribution("exponential", 1, np.random.Generator.standard_exponential),
+    Distribution("Student t, 3", student_entropy(3), lambda rng, shape: rng.standard_t(3, shape)),
 )

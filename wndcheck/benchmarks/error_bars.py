@@ -1,4 +1,4 @@
-"""Standard errors from subsamples beside the scatter they stand for, over layers of independent normal neurons.
+"""Standard errors from subsamples compared with the standard deviation over layers of independent normal neurons.
 
 Run with: python -m wndcheck.benchmarks.error_bars
 """
@@ -9,18 +9,18 @@ import numpy as np
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 
-from .accuracy import print_heads, print_row
+from .accuracy import print_head, print_row
 
 M, LAYERS, WIDTHS, ESTIMATORS = 1000, 200, (10, 40), ("3h", "ksg1")
 
 
 def main() -> None:
-    """Print, for pairs and for scores, the scatter over layers and the mean of the standard errors, in nats.
+    """Print the standard deviation over layers and the mean standard error, of pairs and of scores, in nats.
 
-    naive: the score's standard error if its pairs were independent of one another.
+    naive: the standard error of the score if its pairs were independent.
     """
     print(f"{LAYERS} layers, M = {M}, k = 3, 10 subsamples, nats\n")
-    print_heads(["", "N", "sd of a pair", "pair_se", "sd of the score", "score_se", "naive"])
+    print_head(["", "N", "sd of a pair", "pair_se", "sd of the score", "score_se", "naive"])
     for estimator in ESTIMATORS:
         for width in WIDTHS:
             layers = [layer(seed, width, estimator) for seed in range(LAYERS)]
@@ -42,7 +42,7 @@ def figures(layers: list[PairwiseInformation]) -> list[str]:
 
 
 def rms(values: np.ndarray | np.floating) -> float:
-    """Of standard deviations: it is their squares whose means are unbiased. A part's neuron may have been flagged."""
+    """Root mean square: the mean of variances is unbiased, that of standard deviations is not. NaN are skipped."""
     return float(np.sqrt(np.nanmean(np.square(values))))
 
 

@@ -1,7 +1,7 @@
-"""Other packages' estimators behind one signature: all pairs of columns, one thread, nats, as each has it by default.
+"""Estimators of other packages with one signature: all pairs of columns, one thread, in nats, with their defaults.
 
-Each takes X (n_samples, n_neurons) and k, and returns (P,) in the order of numpy.triu_indices. Where a package has a
-call for many pairs it is that call, otherwise a loop of calls.
+Each takes X (n_samples, n_neurons) and k, and returns (P,) in the order of numpy.triu_indices. A function for many
+pairs is used where the package has one, otherwise a loop over pairs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Peer(NamedTuple):
     module: str
     estimator: str
     all_pairs: Estimate
-    clipped: bool = False  # negative estimates come out as 0
+    clipped: bool = False  # negative estimates are returned as 0
 
     @property
     def label(self) -> str:
@@ -69,7 +69,7 @@ def _infomeasure(X: NDArray[np.float64], k: int, ksg_id: int = 1) -> NDArray[np.
 def _normi(X: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     from normi import NormalizedMI
 
-    # By default it divides by a root of the entropies' product, and raises where one of them is negative.
+    # The default normalization takes a root of the product of entropies, and raises if one of them is negative.
     fitted = NormalizedMI(k=k, normalize_method="joint", n_jobs=1, verbose=False).fit(X)
     return np.asarray(fitted.mi_)[np.triu_indices(X.shape[1], 1)]
 
@@ -90,8 +90,8 @@ PEERS = (
     Peer("entropy-estimators", "entropy_estimators", "3h", _entropy_estimators),
 )
 
-# Named after an estimator whose numbers they do not give: in the tables of `accuracy`, in no comparison of times.
-DEPARTING = (
+# These deviate from the estimator they are named after: in the tables of `accuracy`, in no comparison of times.
+DEVIATING_PEERS = (
     Peer("entropy-estimators", "entropy_estimators", "ksg1", lambda X, k: _entropy_estimators(X, k, "ksg")),
     Peer("infomeasure", "infomeasure", "ksg2", lambda X, k: _infomeasure(X, k, 2)),
 )

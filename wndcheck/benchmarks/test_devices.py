@@ -1,4 +1,4 @@
-"""One thread beside two, a first call beside a later one, and GPUs."""
+"""Speed with one and two threads, of the first and of later calls, and on GPUs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from wndcheck.devices import visible_gpus
 from wndcheck.estimators import pairwise_mi
 from wndcheck.estimators.kernels import cpu
-from wndcheck.estimators.samples import all_pairs
+from wndcheck.estimators.validation import all_pairs
 
-from .layers import layer, rows
+from .samples import layer, rows
 
 FIRST_CALL = """
 import numpy
@@ -41,7 +41,7 @@ def test_threads(benchmark, threads, estimator):
 
 @pytest.fixture(scope="module", params=["3h", "ksg1"])
 def first_call(request, tmp_path_factory):
-    """Runs one call in a fresh process, with a cache of compiled code of its own."""
+    """Runs one call in a new process, with a separate cache of compiled code."""
     cache: Path = tmp_path_factory.mktemp("numba")
 
     def run() -> float:
@@ -53,15 +53,15 @@ def first_call(request, tmp_path_factory):
     return request.param, cache, run
 
 
-@pytest.mark.parametrize("kernel", ["to be compiled", "compiled before"])
+@pytest.mark.parametrize("kernel", ["not compiled", "cached"])
 def test_first_call(benchmark, first_call, kernel):
-    """Start of Python and imports included."""
+    """Including the start of Python and imports."""
     estimator, cache, run = first_call
-    benchmark.group = f"one pair in a fresh process, {estimator.upper()}"
+    benchmark.group = f"one pair in a new process, {estimator.upper()}"
     compiled = list(cache.rglob("*.nb?"))
-    if kernel == "compiled before" and not compiled:
+    if kernel == "cached" and not compiled:
         run()
-    if kernel == "to be compiled":
+    if kernel == "not compiled":
         for file in compiled:
             file.unlink()
     value = benchmark.pedantic(run, rounds=1)

@@ -1,7 +1,7 @@
-"""All pairs of one layer, ours and every peer's, on the same samples and one thread.
+"""Speed of all pairs of one layer, ours and other packages, on the same samples and one thread.
 
-The rows of a group treat the same pairs, so the number in brackets is how many times as long as the fastest a row
-takes, a pair as much as all of them. Run with: tox -e bench
+The rows of a group treat the same pairs, so the number in brackets is the time relative to the fastest. Run with:
+tox -e bench
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import pytest
 from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.samples import all_pairs
+from wndcheck.estimators.validation import all_pairs
 
-from .layers import layer, oracle
 from .peers import PEERS, Peer
+from .samples import layer, reference_information
 
 K, NEURONS = 3, 16
 PAIRS = all_pairs(NEURONS)
-AGREEMENT = {"3h": 1e-5, "ksg1": 1e-3}  # float32 turns a few strict comparisons of KSG1 round, none of 3H
+AGREEMENT = {"3h": 1e-5, "ksg1": 1e-3}  # float32 rounding flips a few strict comparisons of KSG1
 
-pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")  # the peers' own
+pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")  # of other packages
 
 
 def group(estimator: str) -> str:
@@ -37,12 +37,12 @@ def test_wndcheck(benchmark, estimator):
     X = layer(NEURONS)
     ours(X, estimator)
     values = benchmark(ours, X, estimator)
-    assert values[0] == pytest.approx(oracle(X, k=K, estimator=estimator), abs=AGREEMENT[estimator])
+    assert values[0] == pytest.approx(reference_information(X, k=K, estimator=estimator), abs=AGREEMENT[estimator])
 
 
 @pytest.mark.parametrize("estimator", ["3h", "ksg1"])
 def test_bare_kd_tree(benchmark, estimator):
-    """The joint tree is built and queried, nothing more: the least that any estimator resting on it can take."""
+    """Build and query the joint tree, nothing else: a lower bound for estimators that use one."""
     benchmark.group = group(estimator)
     X = layer(NEURONS)
     points = [np.ascontiguousarray(X[:, pair]) for pair in PAIRS]

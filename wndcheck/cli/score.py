@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.tables import print_table, width
-from wndcheck.cli.words import complain, say
+from wndcheck.cli.console import columns, complain, print_table, say
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-DETAIL = ("rows", "pairs", "entropy", "most dependent pairs")  # shown where there are columns for them
-WIDE, NARROW = 110, 70
+# The columns left out of the table on a terminal of fewer columns than the number.
+LEFT_OUT = {
+    110: ("rows", "pairs", "entropy", "most dependent pairs"),
+    70: ("neurons", "ι", "dependent"),
+}
 
 
 @click.command(short_help="Score the layers of your own network.")
@@ -40,7 +42,7 @@ WIDE, NARROW = 110, 70
 @click.option(
     "--positions", type=click.IntRange(min=1), default=1, show_default=True, help="Positions of an image or sequence."
 )
-@click.option("--neuron-axis", type=int, help="Axis of the neurons, where the layer's kind does not tell.")
+@click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Samples at once.")
 @click.option("--pairs", type=click.IntRange(min=1), default=5000, show_default=True, help="Pairs a layer, at most.")
 @click.option(
@@ -67,7 +69,7 @@ def score(
 ) -> None:
     """Score how dependent the neurons of your network's layers are, on inputs of your own.
 
-    MODULE:FACTORY names a torch.nn.Module, or a function without arguments that makes one, in a module of the current
+    MODULE:FACTORY names a torch.nn.Module, or a function without arguments that returns one, in a module of the current
     folder or in a file: model.py:make_net.
 
     \b
@@ -83,7 +85,7 @@ def score(
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
     """
-    from wndcheck.inspect.verdicts import THRESHOLD, weakly_dependent
+    from wndcheck.inspect.weak_dependence import THRESHOLD, weakly_dependent
 
     try:
         found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
@@ -101,7 +103,7 @@ def score(
 
 
 def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> None:
-    """Write the page of the scores, and say where it is; exit status 1 where it cannot be written."""
+    """Write the page of the scores and print its path; exit with status 1 if it cannot be written."""
     from wndcheck.devices import resolve
     from wndcheck.report.network import write_network
     from wndcheck.versions import environment
@@ -122,7 +124,7 @@ def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> N
 
 
 def typed(context: click.Context) -> str:
-    """The command line again, but for how its results are shown."""
+    """Return the command line without the options for its output."""
     words = ["wndcheck", "score"]
     for parameter in context.command.params:
         name = parameter.name or ""
@@ -152,19 +154,19 @@ def scores(
     seed: int = 0,
     allow_pickle: bool = False,
 ) -> NetworkScore:
-    """What the command prints. TypeError, ValueError or OSError, in words, where something cannot be used."""
+    """Score the layers of the model. Raises TypeError, ValueError or OSError if the model or data cannot be used."""
     import torch
 
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
-    from wndcheck.inspect.loading import inputs, network, with_state
+    from wndcheck.inspect.model_files import load_inputs, load_network, load_weights
 
     place = resolve(device)
-    x = inputs(data, allow_pickle=allow_pickle)
+    x = load_inputs(data, allow_pickle=allow_pickle)
     torch.manual_seed(seed)  # of the weights that a factory draws
-    net = network(model)
+    net = load_network(model)
     if state_dict:
-        with_state(net, state_dict, allow_pickle=allow_pickle)
+        load_weights(net, state_dict, allow_pickle=allow_pickle)
     else:
         say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
@@ -186,16 +188,16 @@ def scores(
 
 
 def show(found: NetworkVerdict) -> None:
-    """Print a line a layer; on a narrow terminal, the columns that the verdict is about."""
-    from wndcheck.inspect.results import HEADINGS, cells
+    """Print a table with one line per layer; on a narrow terminal, without the details."""
+    from wndcheck.inspect.results import HEADINGS, table_row
 
-    head = (*HEADINGS[:-1], "verdict", HEADINGS[-1])
+    *head, pairs = HEADINGS
     rows: list[dict[str, str]] = [
-        dict(zip(head, (*numbers, str(layer.verdict), pairs), strict=True))
+        dict(zip((*head, pairs, "verdict"), (*table_row(layer.score), str(layer.verdict)), strict=True))
         for layer in found.layers.values()
         if layer.score
-        for *numbers, pairs in [cells(layer.score)]
     ]
-    left_out = () if width() >= WIDE else DETAIL if width() >= NARROW else (*DETAIL, "neurons", "ι", "dependent")
-    shown = [name for name in head if name not in left_out]
-    print_table(shown, ([row[name] for name in shown] for row in rows), right=HEADINGS[1:-1])
+    width = columns()
+    left_out = {name for least, names in LEFT_OUT.items() if width < least for name in names}
+    shown = [name for name in (*head, "verdict", pairs) if name not in left_out]
+    print_table(shown, ([row[name] for name in shown] for row in rows), right=head[1:])

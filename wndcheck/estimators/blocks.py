@@ -1,4 +1,4 @@
-"""Mutual information of two blocks of variables, of any dimension, by k-d trees in float64."""
+"""Mutual information of two blocks of variables of any dimension, by k-d trees in float64."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from scipy.special import digamma
 
-from .entropy import positive
+from .entropy import check_positive
 from .formulas import entropy_from_log_distance, information_from_digammas
 
 
 def block_information(x: NDArray[np.float64], y: NDArray[np.float64], k: int, estimator: str) -> float:
-    """Mutual information of x (n_samples, d_x) and y (n_samples, d_y), in nats, in the max-norm.
+    """Mutual information of x (n_samples, d_x) and y (n_samples, d_y) in the max-norm, in nats.
 
-    ValueError if a k-th neighbour distance is 0.
+    ValueError if the distance to a k-th neighbour is 0.
     """
     return _three_entropies(x, y, k) if estimator == "3h" else _kraskov(x, y, k, estimator)
 
 
 def _three_entropies(x: NDArray[np.float64], y: NDArray[np.float64], k: int) -> float:
     def entropy(points: NDArray[np.float64]) -> float:
-        logs = np.log(positive(_nearest(points, k)[0][:, -1], k))
+        logs = np.log(check_positive(_nearest(points, k)[0][:, -1], k))
         return entropy_from_log_distance(float(logs.mean()), len(points), k, points.shape[1])
 
     return entropy(x) + entropy(y) - entropy(np.hstack([x, y]))
@@ -30,11 +30,11 @@ def _three_entropies(x: NDArray[np.float64], y: NDArray[np.float64], k: int) -> 
 def _kraskov(x: NDArray[np.float64], y: NDArray[np.float64], k: int, estimator: str) -> float:
     """Kraskov et al. (2004), eq. 8 ("ksg1") and eq. 9 ("ksg2")."""
     distances, neighbours = _nearest(np.hstack([x, y]), k)
-    positive(distances[:, -1], k)
+    check_positive(distances[:, -1], k)
     means = []
     for block in (x, y):
         if estimator == "ksg1":
-            below = np.nextafter(distances[:, -1], 0)  # the tree takes equality in; the count is strict
+            below = np.nextafter(distances[:, -1], 0)  # eq. 8 counts strictly nearer samples; the tree counts d <= r
             means.append(digamma(_count(block, below) + 1).mean())
         else:
             furthest = np.abs(block[neighbours] - block[:, None]).max(axis=(1, 2))
@@ -43,10 +43,11 @@ def _kraskov(x: NDArray[np.float64], y: NDArray[np.float64], k: int, estimator: 
 
 
 def _nearest(points: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distances and places of the k nearest others of every point, (n_samples, k) each, ascending."""
-    distances, places = KDTree(points).query(points, k=k + 1, p=np.inf)
-    return np.asarray(distances)[:, 1:], np.asarray(places)[:, 1:]
+    """Distances and indices of the k nearest neighbours of each point, (n_samples, k) each, ascending."""
+    distances, indices = KDTree(points).query(points, k=k + 1, p=np.inf)
+    return np.asarray(distances)[:, 1:], np.asarray(indices)[:, 1:]
 
 
-def _count(points: NDArray[np.float64], within: NDArray[np.float64]) -> NDArray[np.int64]:
-    return KDTree(points).query_ball_point(points, within, p=np.inf, return_length=True) - 1
+def _count(points: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Number of other points at most `radius` away from each point, (n_samples,)."""
+    return KDTree(points).query_ball_point(points, radius, p=np.inf, return_length=True) - 1

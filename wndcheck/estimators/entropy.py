@@ -1,4 +1,4 @@
-"""k-nearest-neighbour estimate of differential entropy, eq. A.1, in the max-norm."""
+"""k-nearest-neighbour estimate of differential entropy in the max-norm (eq. A.1)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .formulas import entropy_from_log_distance, nats_per_unit
-from .samples import Samples, check_base, check_k, real_samples
-from .scores import z_scores
+from .preprocessing import z_scores
+from .validation import Samples, check_base, check_k, real_samples
 
 
 def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: float | None = None) -> float:
@@ -16,11 +16,11 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
     Parameters
     ----------
     x : array-like, pandas object or torch tensor, (n_samples,) or (n_samples, d)
-        Integers or floating-point numbers; d > 1 estimates the joint entropy.
+        Integers or floating-point numbers; for d > 1 the joint entropy is estimated.
     k : int
-        The neighbour whose distance is taken.
+        Number of the nearest neighbour whose distance is used.
     standardize : bool
-        The entropy of the z-scores (sample standard deviation, ddof = 1) rather than of x itself.
+        Estimate the entropy of the z-scores (sample standard deviation, ddof = 1) instead of x.
     base : float, optional
         Base of the logarithm; nats by default, 2 for bits.
 
@@ -29,14 +29,14 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
     TypeError
         If x does not hold real numbers.
     ValueError
-        If its shape is another, if it holds NaN or infinity, has no more than k samples, or if a k-th neighbour
-        distance is 0 (ties): a point mass has no density.
+        If x has another shape, contains NaN or infinity, has no more than k samples, or if the distance to a k-th
+        neighbour is 0 (ties): a point mass has no density.
 
     Notes
     -----
     Kozachenko and Leonenko (1987) in the max-norm. Differential entropy may be negative; H(aX + b) = H(X) + log |a|.
-    At M = 1000 and k = 3 the bias is below .003 nats for most laws of one dimension, .006 where the density has poles;
-    the standard deviation is about .03.
+    For M = 1000 and k = 3 the bias is below .003 nats for most one-dimensional distributions, .006 where the density
+    has poles; the standard deviation is about .03.
 
     Examples
     --------
@@ -53,30 +53,21 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
     k = int(k)
     check_base(base)
     if standardize:
-        columns = standardised(samples, "x")
-    logs = np.log(positive(_kth_distances(columns, k), k))
+        columns = _standardized(samples, "x")
+    logs = np.log(check_positive(_kth_distances(columns, k), k))
     return entropy_from_log_distance(float(logs.mean()), m, k, d) / nats_per_unit(base)
 
 
-def standardised(samples: Samples, name: str) -> NDArray[np.float64]:
-    """z-scores of the columns, (n_samples, n_columns). ValueError if one is constant."""
-    z = z_scores(samples.columns, samples.resolution).z
-    for column in np.flatnonzero(np.isnan(z[:, 0])):
-        label = samples.labels[column] if samples.labels else column
-        raise ValueError(f"column {label} of {name} is constant: it has no standard deviation to divide by")
-    return z.T
-
-
 def sorted_entropies(ascending: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """One-dimensional entropies of sorted rows (n_rows, n_samples), (n_rows,); −inf where a distance is 0."""
+    """One-dimensional entropy of each sorted row (n_rows, n_samples), (n_rows,); −inf where a distance is 0."""
     m = ascending.shape[1]
     with np.errstate(divide="ignore"):
-        logs = np.log(_kth_distances_on_a_line(ascending, k))
+        logs = np.log(_kth_distances_of_sorted(ascending, k))
     return entropy_from_log_distance(logs.mean(axis=1), m, k, 1)
 
 
-def positive(distances: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """The distances to the k-th neighbour, as they are. ValueError if one is 0."""
+def check_positive(distances: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Return the distances to the k-th neighbour unchanged. ValueError if one is 0."""
     tied = int((distances == 0).sum())
     if tied:
         raise ValueError(
@@ -86,19 +77,28 @@ def positive(distances: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     return distances
 
 
+def _standardized(samples: Samples, name: str) -> NDArray[np.float64]:
+    """z-scores of the columns, (n_samples, n_columns). ValueError if a column is constant."""
+    z = z_scores(samples.columns, samples.resolution).z
+    for column in np.flatnonzero(np.isnan(z[:, 0])):
+        label = samples.labels[column] if samples.labels else column
+        raise ValueError(f"column {label} of {name} is constant: it has no standard deviation to divide by")
+    return z.T
+
+
 def _kth_distances(columns: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     if columns.shape[1] == 1:
-        return _kth_distances_on_a_line(np.sort(columns.T, axis=1), k)[0]
+        return _kth_distances_of_sorted(np.sort(columns.T, axis=1), k)[0]
     from .kernels import reference
 
     return reference.kth_distances(columns, k=k)
 
 
-def _kth_distances_on_a_line(ascending: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """Distances of the points of every sorted row to their k-th neighbour.
+def _kth_distances_of_sorted(ascending: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Distance of each point of a sorted row to its k-th neighbour in the row.
 
-    The k-th neighbour closes the tightest window of k + 1 consecutive points around a point, so the distance is the
-    least, over these windows, of the distance to the window's farther end.
+    The point and its k nearest neighbours are k + 1 consecutive points. The distance is therefore the minimum, over
+    the windows of k + 1 consecutive points that contain the point, of the distance to the window's farther end.
     """
     distances = np.full_like(ascending, np.inf)
     m = ascending.shape[1]

@@ -1,4 +1,4 @@
-"""The estimators' formulas, from means over the samples to nats. ψ is the digamma function, M the number of samples."""
+"""Formulas of the estimators, in nats. ψ is the digamma function, M the number of samples."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from .validation import check_base
 
 T = TypeVar("T", float, NDArray[np.float64])
 
 
 def entropy_from_log_distance(mean_log_distance: T, m: int, k: int, d: int) -> T:
-    """ψ(M) − ψ(k) + d · mean log ε, with ε twice the distance to the k-th neighbour in d dimensions (eq. A.1)."""
+    """ψ(M) − ψ(k) + d · mean log ε, where ε is twice the distance to the k-th neighbour in d dimensions (eq. A.1)."""
     return digamma(m) - digamma(k) + d * (mean_log_distance + math.log(2))
 
 
 def information_from_digammas(mean_digammas: T, m: int, k: int, estimator: str) -> T:
-    """Kraskov et al. (2004), eq. 8 ("ksg1") and eq. 9 ("ksg2"), with n_x and n_y samples near along either margin.
+    """Kraskov et al. (2004), eq. 8 ("ksg1") and eq. 9 ("ksg2"); n_x and n_y count the near samples along each axis.
 
     KSG1: ψ(k) + ψ(M) − ⟨ψ(n_x + 1) + ψ(n_y + 1)⟩. KSG2: ψ(k) − 1/k + ψ(M) − ⟨ψ(n_x) + ψ(n_y)⟩.
     """
     return digamma(k) - (1 / k if estimator == "ksg2" else 0.0) + digamma(m) - mean_digammas
 
 
-def ceiling(m: int, k: int) -> float:
-    """ψ(M) − ψ(k): what 3H and KSG1 return for a sample and itself, KSG2 1/k less; finite only because M is."""
+def largest_information(m: int, k: int) -> float:
+    """ψ(M) − ψ(k): the estimate of 3H and KSG1 for a sample and itself (KSG2: minus 1/k). Finite because M is."""
     return digamma(m) - digamma(k)
 
 
@@ -37,5 +39,38 @@ def digamma(n: int) -> float:
 
 
 def nats_per_unit(base: float | None) -> float:
-    """log of the base, 1 for nats."""
+    """Logarithm of the base; 1 for nats (None)."""
     return 1.0 if base is None else math.log(base)
+
+
+def normalize_mi(mi: ArrayLike, *, base: float | None = None) -> NDArray[np.float64]:
+    """Map mutual information to the scale of a correlation: √(1 − exp(−2 I)), Linfoot (1957).
+
+    For a Gaussian pair this is |ρ|. A negative estimate keeps its sign, −√(1 − exp(−2 |I|)), so that the mean over
+    independent pairs stays near 0.
+
+    Parameters
+    ----------
+    mi : array-like, any shape
+        In nats, or in units of the base. NaN stays NaN.
+    base : float, optional
+        Base of the logarithm of mi; nats by default, 2 for bits.
+
+    Returns
+    -------
+    ndarray
+        Values in [−1, 1], of the shape of mi.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If base is not a number above 1.
+
+    Examples
+    --------
+    >>> normalize_mi(0.5 * np.log(1 / (1 - 0.6**2))).round(6)
+    np.float64(0.6)
+    """
+    check_base(base)
+    nats = np.asarray(mi, dtype=np.float64) * nats_per_unit(base)
+    return np.sign(nats) * np.sqrt(-np.expm1(-2 * np.abs(nats)))

@@ -1,4 +1,4 @@
-"""The same pairs estimated anew: with the neurons shuffled apart, for a null, and from parts of the samples."""
+"""Resampling: shuffles for a null, p-values from it, and disjoint parts of the samples for standard errors."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .samples import check_choice, check_integer
+from .validation import check_choice, check_integer
 
 NULLS = (None, "shuffle")
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How often, and how; see `pairwise_mi`."""
+    """The resampling options of `pairwise_mi`."""
 
     null: str | None = None
     n_shuffles: int = 8
     n_subsamples: int = 0
 
     def check(self, n_samples: int, k: int) -> None:
-        """TypeError or ValueError for an option out of its range."""
+        """TypeError or ValueError for an invalid option."""
         check_choice(self.null, "null", NULLS)
         check_integer(self.n_shuffles, "n_shuffles", least=1)
         check_integer(self.n_subsamples, "n_subsamples", least=0)
@@ -34,17 +34,15 @@ class Resampling:
 
     @property
     def shuffles(self) -> int:
+        """Number of shuffles; 0 without a null."""
         return int(self.n_shuffles) if self.null else 0
 
 
-NONE = Resampling()
-
-
 def shuffles(z: NDArray[np.float32], n_shuffles: int, random_state: int) -> Iterator[NDArray[np.float32]]:
-    """Every row of z (n_neurons, n_samples) in an order of its own, n_shuffles times.
+    """Rows of z (n_neurons, n_samples), each independently permuted, n_shuffles times.
 
-    random_state, the shuffle and the row's place determine the order: margins stay, and so does the noise that pairs
-    with a neuron in common share.
+    The permutation depends on random_state, the shuffle and the row's index only. Marginals are preserved, and so is
+    the noise shared by pairs with a common neuron.
     """
     for shuffle in range(n_shuffles):
         seed = np.random.SeedSequence(int(random_state), spawn_key=(1, shuffle))
@@ -52,7 +50,7 @@ def shuffles(z: NDArray[np.float32], n_shuffles: int, random_state: int) -> Iter
 
 
 def disjoint_parts(m: int, count: int, random_state: int) -> list[NDArray[np.int64]]:
-    """m samples in `count` parts of one size, at random; what is left over is in none."""
+    """Indices of m samples split at random into `count` parts of equal size; the remainder is left out."""
     if count == 0:
         return []
     rng = np.random.default_rng(np.random.SeedSequence(int(random_state), spawn_key=(2,)))
@@ -61,25 +59,28 @@ def disjoint_parts(m: int, count: int, random_state: int) -> list[NDArray[np.int
 
 
 def standard_error(of_parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of an estimate of all samples, from those of disjoint parts, (parts, …) -> (…); Holmes and Nemenman 2019."""
+    """Standard error of an estimate from all samples, given those of disjoint parts, (parts, …) -> (…).
+
+    The variance is that of the parts' estimates over their number (Holmes and Nemenman 2019).
+    """
     return of_parts.std(axis=0, ddof=1) / np.sqrt(len(of_parts))
 
 
 def p_values(estimates: NDArray[np.float64], null: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability, for every pair, of an estimate so far above its own null if the pair were independent.
+    """One-sided p-value of each pair: the probability of an estimate this far above its null under independence.
 
     estimates: (P,). null: (n_shuffles, P), at least two shuffles. Returns (P,), NaN where an estimate is NaN.
 
-    A pair's estimate and its null share its margins, and with them the greater part of an estimate's noise and all of
-    its bias; so a pair is compared with the mean of its own null. How far chance carries it from there is alike for
-    all pairs, unless the tails of their margins differ much, and is taken from all of them: every null estimate beside
-    the mean of the others of its pair. One of P · n_shuffles such distances is the least a p-value can be.
+    A pair's estimate and its null share the marginals, and with them most of the noise and all of the bias of the
+    estimate; so each pair is compared with the mean of its own null. The deviation from that mean has nearly the same
+    distribution for all pairs, unless the tails of their marginals differ much, so it is pooled over pairs: each null
+    estimate minus the mean of the other null estimates of its pair. No p-value is below 1 / (1 + P n_shuffles).
     """
     n = len(null)
     total = null.sum(axis=0)
     excess = estimates - total / n
-    apart = null - (total - null) / (n - 1)
-    apart *= np.sqrt(n**2 - 1) / n  # a mean of n − 1 scatters more than a mean of n
-    chance = np.sort(apart[np.isfinite(apart)])
+    deviations = null - (total - null) / (n - 1)
+    deviations *= np.sqrt(n**2 - 1) / n  # a mean of n − 1 has a larger variance than a mean of n
+    chance = np.sort(deviations[np.isfinite(deviations)])
     above = len(chance) - np.searchsorted(chance, excess, side="left")
     return np.where(np.isfinite(excess), (1 + above) / (1 + len(chance)), np.nan)

@@ -1,23 +1,21 @@
-"""What the layers of any network put out on given inputs."""
+"""probe: the activations of a network's layers on given inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wndcheck.estimators.samples import check_choice, check_integer
-from wndcheck.inspect import quiet
-from wndcheck.inspect.activations import Activations
-from wndcheck.inspect.hooks import POST, PRE, Listener, Take, listening
-from wndcheck.inspect.inputs import Batch, batches, looked_into
-from wndcheck.inspect.layers import Tap, named, usual
-from wndcheck.inspect.sampling import SCOUTS, Axes, Sampler, axes
+from wndcheck.estimators.validation import check_choice, check_integer
+from wndcheck.inspect.batches import Batch, make_batches, peek
+from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, evaluation_mode, record_outputs
+from wndcheck.inspect.network_layers import NetworkLayer, default_layers, select_layers
+from wndcheck.inspect.output_axes import TRIAL_SIZES, Axes, PositionSampler, find_axes
+from wndcheck.inspect.results import Activations
 
 
 def probe(
@@ -32,40 +30,42 @@ def probe(
     max_samples: int | None = None,
     random_state: int = 0,
 ) -> Activations:
-    """What the neurons of a network's layers put out on the inputs x.
+    """Activations of a network's layers on the inputs x.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Run in evaluation mode, without gradients, on its own device and in its own precision; nothing of it changes.
+        Run in evaluation mode, without gradients, on its own device and in its own precision; it is left unchanged.
     x : array, tensor, tuple or list of them (arguments), mapping (named arguments), or an iterable of batches
-        Samples along the first axis. Of a batch (inputs, labels) the inputs are taken.
+        Samples along the first axis. Of a batch (inputs, labels) the inputs are used.
     layers : str or sequence of str, optional
-        Dotted names or shell patterns (``"encoder.*.linear1"``). Any module that puts out one tensor can be named. By
+        Dotted names or shell patterns (``"encoder.*.linear1"``). Any module whose output is one tensor can be named. By
         default all linear and convolutional layers and, of every nn.MultiheadAttention, ``q_proj``, ``k_proj``,
-        ``v_proj`` and ``out_proj``, as if they were modules; without names, what cannot be measured is left out.
+        ``v_proj`` and ``out_proj``, as if they were modules; default layers that cannot be measured are left out.
     when : {"pre", "post"}
-        The layer's own output, or that of the activation module that takes it in.
+        The layer's own output, or that of the activation module that follows it.
+    batch_size : int
+        Largest number of samples in a forward pass.
     positions : int
-        Of images and sequences, the positions drawn of every sample (padding is drawn too): the neurons are the
-        channels, or the last axis. With more than one, rows are not independent.
+        Number of positions drawn per sample from images and sequences (padding included). The neurons are the channels,
+        or the last axis. With more than one position, rows are not independent.
     neuron_axis : int, optional
-        The axis of neurons in the layers' outputs, where their kind does not tell.
+        Axis of neurons in the layers' outputs, where it cannot be inferred from the kind of layer.
     max_samples : int, optional
-        At most so many samples: a seeded draw, or the first ones of an iterable.
+        Largest number of samples: a seeded draw, or the first ones of an iterable.
     random_state : int
-        Seed of all draws, those of the model's own forward pass among them.
+        Seed of all draws, including those of the model's own forward pass.
 
     Returns
     -------
     Activations
-        Layer name -> (samples × positions, neurons) float32 on the host; `left_out` has the layers left out, and why.
+        Layer name -> (samples × positions, neurons), float32 on the host; `left_out` has the layers left out, and why.
 
     Raises
     ------
     TypeError, ValueError
-        For a model or input that cannot be used, and for a named layer that is unknown, not reached, reached more than
-        once in a forward pass, or puts out anything but one tensor of finite numbers.
+        For a model or inputs that cannot be used, and for a named layer that is unknown, not reached, reached more than
+        once in a forward pass, or whose output is not a single tensor of finite numbers.
 
     Examples
     --------
@@ -76,118 +76,111 @@ def probe(
     >>> float(probe(net, torch.randn(100, 8), "0", when="post")["0"].min())
     0.0
     """
-    model = quiet.check_ready(model)
+    model = check_network(model)
     check_choice(when, "when", (PRE, POST))
     check_integer(positions, "positions", least=1)
     check_integer(random_state, "random_state", least=0)
-    taps = usual(model) if layers is None else named(model, layers)
-    session = Session(model, when, quiet.device_of(model), quiet.dtype_of(model))
-    with quiet.undisturbed(model, random_state):
-        first, given = looked_into(batches(x, batch_size, max_samples, random_state))  # a loader draws, too
-        found, problems, reached = scouted(session, taps, first, neuron_axis)
-        settle(found, problems, strict=layers is not None)
-        samplers = {name: Sampler(name, axes, positions, random_state) for name, axes in found.items()}
-        rows = collected(session, [tap for tap in taps if tap.name in found], samplers, given)
+    chosen = default_layers(model) if layers is None else select_layers(model, layers)
+    with evaluation_mode(model, random_state):
+        first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may draw, too
+        axes, problems, reached = _trial_passes(model, chosen, when, first, neuron_axis)
+        _raise_problems(axes, problems, strict=layers is not None)
+        samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in axes.items()}
+        rows = _collect_rows(model, [layer for layer in chosen if layer.name in axes], when, samplers, batches)
     for name in list(rows):
         if not np.isfinite(rows[name]).all():
-            problems[name] = not_finite(rows.pop(name))
-    settle(rows, problems, strict=layers is not None)
+            problems[name] = _not_finite(rows.pop(name))
+    _raise_problems(rows, problems, strict=layers is not None)
     return Activations(rows, problems, {name: samplers[name].per_sample for name in rows}, reached)
 
 
-class Session(NamedTuple):
-    """A network, what is heard of it, and where and how it is run."""
-
-    model: nn.Module
-    when: str
-    device: torch.device
-    dtype: torch.dtype | None
-
-    @contextmanager
-    def listening(self, taps: Sequence[Tap], take: Take) -> Iterator[tuple[Callable[[Batch], None], Listener]]:
-        """How to run a batch, and who listens."""
-        with listening(self.model, taps, self.when, take) as listener:
-            yield lambda batch: listener.run(self.model, batch.placed(self.device, self.dtype)), listener
-
-
-def scouted(
-    session: Session, taps: Sequence[Tap], first: Batch, neuron_axis: int | None
+def _trial_passes(
+    model: nn.Module, layers: Sequence[NetworkLayer], when: str, first: Batch, neuron_axis: int | None
 ) -> tuple[dict[str, Axes], dict[str, str], tuple[str, ...]]:
-    """The layers that can be measured, why others cannot, and all that are reached, in order.
+    """Axes of the layers that can be measured, why others cannot, and all layers reached, in order.
 
-    Two passes over a few samples tell how often a layer is reached, what it puts out and which axis is the samples'.
+    Two passes over a few samples show how often each layer is reached, what its output is, and the axis of samples.
     """
     passes: list[dict[str, list[tuple[int, ...] | str]]] = []
 
-    def take(name: str, output: Any) -> None:
-        passes[-1].setdefault(name, []).append(described(output))
+    def receive(name: str, output: Any) -> None:
+        passes[-1].setdefault(name, []).append(_describe(output))
 
-    with session.listening(taps, take) as (run, listener):
-        for size in SCOUTS:
+    with record_outputs(model, layers, when, receive) as recorder:
+        for size in TRIAL_SIZES:
             passes.append({})
-            run(first.taken(torch.arange(size) % first.size))
-    order = {name: place for place, name in enumerate(listener.reached)}
-    found: dict[str, Axes] = {}
+            recorder.run(first.select(torch.arange(size) % first.size))
+    order = {name: index for index, name in enumerate(recorder.reached)}
+    axes: dict[str, Axes] = {}
     problems: dict[str, str] = {}
-    for tap in sorted(taps, key=lambda tap: order.get(tap.name, len(order))):
-        outputs = [of_pass.get(tap.name, []) for of_pass in passes]
-        told = judged(tap, outputs, listener, neuron_axis)
-        if isinstance(told, str):
-            problems[tap.name] = told
+    for layer in sorted(layers, key=lambda layer: order.get(layer.name, len(order))):
+        outcome = _axes_or_problem(layer, [outputs.get(layer.name, []) for outputs in passes], recorder, neuron_axis)
+        if isinstance(outcome, str):
+            problems[layer.name] = outcome
         else:
-            found[tap.name] = told
-    return found, problems, tuple(order)
+            axes[layer.name] = outcome
+    return axes, problems, tuple(order)
 
 
-def described(output: Any) -> tuple[int, ...] | str:
-    """The shape of a tensor of real numbers; the kind of anything else."""
+def _describe(output: Any) -> tuple[int, ...] | str:
+    """The shape of a floating-point tensor; a description of anything else."""
     if isinstance(output, Tensor):
         kind = str(output.dtype).removeprefix("torch.")
         return tuple(output.shape) if output.is_floating_point() and not output.is_nested else f"a tensor of {kind}"
     return f"a {type(output).__name__}"
 
 
-def judged(tap: Tap, outputs: list[list], listener: Listener, neuron_axis: int | None) -> Axes | str:
-    """The axes of a layer's output, or why it cannot be measured."""
+def _axes_or_problem(
+    layer: NetworkLayer, outputs: list[list], recorder: OutputRecorder, neuron_axis: int | None
+) -> Axes | str:
+    """The axes of a layer's output, or why the layer cannot be measured."""
     small, large = outputs
-    if tap.name not in listener.reached:
+    if layer.name not in recorder.reached:
         return "a forward pass does not reach it"
     if not small:
-        follower = listener.followers.get(tap.name)
-        goes = f"goes to {follower}, not" if follower else "does not go"
-        remedy = "name the activation module itself, or take when='pre' and apply the function to what it gives"
+        consumer = recorder.consumers.get(layer.name)
+        goes = f"goes to {consumer}, not" if consumer else "does not go"
+        remedy = "name the activation module itself, or take when='pre' and apply the function to the result"
         return f"its output {goes} to an activation module of torch.nn; {remedy}"
     if len(small) != 1 or len(large) != 1:
         return f"a forward pass reaches it {max(len(small), len(large))} times: these are not one set of neurons"
     if isinstance(small[0], str):
-        return f"it puts out {small[0]}: expected one tensor of floating-point numbers; name a layer inside it"
-    return axes((small[0], large[0]), tap.layout, neuron_axis)
+        return f"its output is {small[0]}: expected one tensor of floating-point numbers; name a layer inside it"
+    return find_axes((small[0], large[0]), layer.layout, neuron_axis)
 
 
-def collected(
-    session: Session, taps: Sequence[Tap], samplers: dict[str, Sampler], given: Iterable[Batch]
+def _collect_rows(
+    model: nn.Module,
+    layers: Sequence[NetworkLayer],
+    when: str,
+    samplers: dict[str, PositionSampler],
+    batches: Iterable[Batch],
 ) -> dict[str, NDArray[np.float32]]:
-    """The rows of all batches. Rows are drawn while a layer speaks: an activation may work in place after it."""
+    """The rows of all batches. They are copied inside the hook, since an activation may modify the output in place."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
     size = 0
-    with session.listening(taps, lambda n, out: rows[n].append(samplers[n].rows(out, size))) as (run, _):
-        for number, batch in enumerate(given, start=1):
+
+    def receive(name: str, output: Any) -> None:
+        rows[name].append(samplers[name].rows(output, size))
+
+    with record_outputs(model, layers, when, receive) as recorder:
+        for number, batch in enumerate(batches, start=1):
             size = batch.size
-            run(batch)
-            for name, heard in rows.items():
-                if len(heard) != number:
+            recorder.run(batch)
+            for name, collected in rows.items():
+                if len(collected) != number:
                     raise ValueError(f"layer {name!r}: not every batch reaches it once; leave it out of layers")
-    return {name: np.concatenate(heard) for name, heard in rows.items()}
+    return {name: np.concatenate(collected) for name, collected in rows.items()}
 
 
-def settle(found: Iterable[str], problems: dict[str, str], *, strict: bool) -> None:
-    """ValueError for layers that were named and cannot be measured, and if none is left."""
-    if problems and (strict or not list(found)):
+def _raise_problems(measurable: Iterable[str], problems: dict[str, str], *, strict: bool) -> None:
+    """ValueError if a named layer (strict) cannot be measured, or if no layer can."""
+    if problems and (strict or not list(measurable)):
         raise ValueError("\n".join(f"layer {name!r}: {why}" for name, why in problems.items()))
-    if not list(found):
+    if not list(measurable):
         raise ValueError("the model has no linear or convolutional layer: name the layers to measure, layers=[...]")
 
 
-def not_finite(rows: NDArray[np.float32]) -> str:
-    bad = ~np.isfinite(rows).all(axis=1)
-    return f"it puts out NaN or infinity in {int(bad.sum())} of {len(rows)} rows (the first: row {int(bad.argmax())})"
+def _not_finite(rows: NDArray[np.float32]) -> str:
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    return f"its output has NaN or infinity in {len(bad)} of {len(rows)} rows (the first: row {bad[0]})"

@@ -1,18 +1,47 @@
-"""What `dependence_score` returns."""
+"""Results of `probe` (Activations) and of `dependence_score` (NetworkScore, of LayerScore and DependentPair)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wndcheck.verdicts.statistics import Interval, t_quantile
+
+
+class Activations(dict[str, NDArray[np.float32]]):
+    """Layer name -> activations (samples × positions, neurons), in the order in which the network reaches the layers.
+
+    Attributes
+    ----------
+    left_out : dict
+        Default layers that cannot be measured -> why.
+    reached : tuple
+        All selected layers that the network reached, in order.
+    rows_per_sample : dict
+        Layer -> number of rows (positions) per input. Rows of an input are consecutive, and are not independent.
+    """
+
+    def __init__(
+        self,
+        layers: Mapping[str, NDArray[np.float32]],
+        left_out: Mapping[str, str] | None = None,
+        rows_per_sample: Mapping[str, int] | None = None,
+        reached: Iterable[str] | None = None,
+    ) -> None:
+        super().__init__(layers)
+        self.left_out = dict(left_out or {})
+        self.reached = tuple(self if reached is None else reached)
+        self.rows_per_sample = dict.fromkeys(self, 1) | dict(rows_per_sample or {})
 
 
 @dataclass(frozen=True)
 class DependentPair:
-    """Two neurons of a layer: information in nats, above the mean of its own null too, and p- and q-value."""
+    """Two neurons of a layer: estimated information (mi), also minus the mean of its null (corrected), in nats."""
 
     neurons: tuple[int, int]
     mi: float
@@ -23,13 +52,26 @@ class DependentPair:
 
 @dataclass(frozen=True)
 class LayerScore:
-    """One layer of one network, in nats; NaN where neurons without a density leave nothing to estimate.
+    """Score of one layer of one network, in nats; NaN where no pair can be estimated.
 
-    score: ι, mean information of the pairs (§4). corrected: ι_c, the same above its null, without the estimator's bias.
-    score_se, corrected_se: standard errors over inputs, from disjoint parts of them; they say nothing of nets trained
-    from other seeds. entropy: mean over the neurons that have a density. dependent: share of the pairs found dependent
-    at a false-discovery rate; pairs: the most dependent of them and of the others, whichever were estimated.
-    flags: neuron -> why it has no estimate. notes: what else to know.
+    Attributes
+    ----------
+    score, corrected : float
+        ι, the mean information of the pairs (§4), and ι_c, the same minus its null, without the estimator's bias.
+    score_se, corrected_se : float
+        Standard errors over inputs, from disjoint parts of them; not over networks trained from other seeds.
+    entropy : float
+        Mean over the neurons that have a density.
+    dependent : float
+        Share of the pairs found dependent at the false-discovery rate.
+    pairs : tuple of DependentPair
+        The most dependent pairs, whether or not they are found dependent.
+    identical : tuple
+        Pairs of neurons that are equal up to shift, scale and sign.
+    flags : dict
+        Neuron -> why it has no estimate.
+    notes : tuple of str
+        Remarks on the score.
     """
 
     layer: str
@@ -53,7 +95,10 @@ class LayerScore:
     notes: tuple[str, ...] = ()
 
     def interval(self, confidence: float = 0.99) -> Interval:
-        """Of ι_c over inputs, Student's t on the parts; unbounded where there is no standard error."""
+        """Interval of ι_c over inputs, Student's t on the parts; unbounded without a standard error.
+
+        ValueError unless 0 < confidence < 1.
+        """
         if not 0 < confidence < 1:
             raise ValueError(f"confidence {confidence}: expected a number between 0 and 1")
         if not isfinite(self.corrected_se) or not isfinite(self.corrected):
@@ -64,9 +109,9 @@ class LayerScore:
 
 @dataclass(frozen=True)
 class NetworkScore:
-    """Layer scores by name, in the order in which the network reaches the layers.
+    """Layer scores by name, in the order in which the network reaches the layers; prints as a table.
 
-    left_out: layers not asked for by name that could not be measured -> why. meta: how it was measured.
+    left_out: default layers that could not be measured -> why. meta: the options of `dependence_score`.
     """
 
     layers: dict[str, LayerScore]
@@ -83,17 +128,17 @@ class NetworkScore:
         return len(self.layers)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types alone, ready for JSON; what is not a number is None."""
+        """The scores in plain types, ready for JSON; NaN and infinity become None."""
         return plain(asdict(self))
 
     @property
     def remarks(self) -> list[str]:
-        """What to know beside the numbers, a line each."""
-        said = [f"{name}: {note}" for name, layer in self.layers.items() for note in layer.notes]
-        return said + [f"{name}: left out, {why}" for name, why in self.left_out.items()]
+        """Notes on the layers, and why layers were left out, one line each."""
+        notes = [f"{name}: {note}" for name, layer in self.layers.items() for note in layer.notes]
+        return notes + [f"{name}: left out, {why}" for name, why in self.left_out.items()]
 
     def __str__(self) -> str:
-        table = [HEADINGS, *(cells(layer) for layer in self.layers.values())]
+        table = [HEADINGS, *(table_row(layer) for layer in self.layers.values())]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         aligned = [str.ljust, *(str.rjust for _ in HEADINGS[1:-1]), str.ljust]
         lines = ["  ".join(a(c, w) for a, c, w in zip(aligned, row, widths, strict=True)) for row in table]
@@ -103,8 +148,8 @@ class NetworkScore:
 HEADINGS = ("layer", "neurons", "rows", "pairs", "ι", "ι_c ± se", "entropy", "dependent", "most dependent pairs")
 
 
-def cells(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
-    """A layer's line of a table, in words."""
+def table_row(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
+    """The cells of a layer under HEADINGS, with its `shown` most dependent pairs."""
     pairs = ", ".join(f"{i}–{j} ({pair.corrected:.2f})" for pair in layer.pairs[:shown] for i, j in [pair.neurons])
     return (
         layer.layer,
@@ -120,11 +165,12 @@ def cells(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
 
 
 def number(value: float, digits: int = 4) -> str:
+    """A number with so many decimal places; a dash for NaN and infinity."""
     return f"{value:.{digits}f}" if isfinite(value) else "–"
 
 
 def plain(value: Any) -> Any:
-    """Lists, dicts with text for keys, numbers, text and None."""
+    """A value with string keys, lists for tuples, and None for NaN and infinity, as JSON has them."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -87,6 +87,6 @@ def weak_dependence():
     Asserts that the neurons of a network's layers are weakly dependent on the inputs x, and returns the verdict
     (`wndcheck.inspect.NetworkVerdict`); further options are those of `wndcheck.dependence_score`.
     """
-    from wndcheck.pytest_plugin.weak import assert_weak_dependence
+    from wndcheck.pytest_plugin.weak_dependence import assert_weak_dependence
 
     return assert_weak_dependence

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from math import isfinite
 
+from wndcheck.inspect import LayerVerdict, NetworkVerdict
 from wndcheck.inspect.results import LayerScore, number
-from wndcheck.inspect.verdicts import LayerVerdict, NetworkVerdict
 from wndcheck.report.deciding import interval_text
 from wndcheck.report.series import csv_text
 from wndcheck.report.series import number as exact

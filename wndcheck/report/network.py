@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from wndcheck.inspect.verdicts import NetworkVerdict
+from wndcheck.inspect import NetworkVerdict
 from wndcheck.report.files import encoded, strict_json, write_atomically
 from wndcheck.report.layers import STEM, layers_figure
 from wndcheck.report.page.network import network_page

@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import nnls
 
 from wndcheck.datasets import specification_of
-from wndcheck.devices import cells_at_once, finish, prepared, threads_beside
+from wndcheck.devices import cells_at_once, host_threads, prepare, synchronize
 from wndcheck.experiment.cells import Cell, Training
 from wndcheck.experiment.costs import (
     estimates,
@@ -93,7 +93,7 @@ class Calibration:
 
 def calibrated(cells: Iterable[Cell], device: str) -> Calibration:
     """Time what the cells are made of, on made-up images. A few seconds; with the threads that this process has."""
-    cells, where = list(cells), prepared(device)
+    cells, where = list(cells), prepare(device)
     trained = [cell for cell in cells if steps(cell)]
     sorts = dict.fromkeys(map(sort_of, trained))
     stacks = {sort: of_all_sizes([cell for cell in trained if sort_of(cell) == sort]) for sort in sorts}
@@ -166,14 +166,14 @@ def timed_steps(cell: Cell, where: torch.device) -> tuple[float, float]:
 
     def run() -> None:
         steps_here.run(batches)
-        finish(where)
+        synchronize(where)
 
     return flops * members, timed(run) / at_once
 
 
 def timed_layers(cell: Cell, device: str) -> Line:
     """Seconds of measuring a layer: whatever its number of estimates, and for each of them."""
-    rng, points, threads = np.random.default_rng(0), [], threads_beside(device)
+    rng, points, threads = np.random.default_rng(0), [], host_threads(device)
     for most in (10, 5000 if device.startswith("cuda") else 400):
         neurons = isqrt(2 * most) + 1
         z, pairs = rng.standard_normal((samples(cell), neurons), dtype=np.float32), layer_pairs(neurons, most, 0)

@@ -1,3 +1,5 @@
+"""Device names, settings, free memory and cores."""
+
 from __future__ import annotations
 
 import os
@@ -7,14 +9,14 @@ import pytest
 import torch
 
 from wndcheck import devices
-from wndcheck.devices import CUDA_SETTINGS, cells_at_once, prepared, resolve, spare_bytes, visible_gpus
+from wndcheck.devices import CUDA_SETTINGS, cells_at_once, prepare, resolve, spare_bytes, visible_gpus
 from wndcheck.tests.tiny import finish, start_python
 
 needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device")
 GPUS = torch.cuda.device_count()
 
 
-def test_a_cpu_is_itself() -> None:
+def test_cpu_resolves_to_itself() -> None:
     assert resolve("cpu") == "cpu"
 
 
@@ -32,18 +34,18 @@ def test_auto_is_the_gpu_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cpu cuda"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
+def test_an_unknown_name_raises(name: str) -> None:
     with pytest.raises(ValueError, match=f"device '{name}': expected auto, cpu, cuda or cuda:N; try --wnd-device=auto"):
         resolve(name)
 
 
 @pytest.mark.parametrize("name", ["meta", "mps", "xpu:0"])
-def test_a_device_that_trains_no_nets_is_refused(name: str) -> None:
+def test_an_unsupported_device_raises(name: str) -> None:
     with pytest.raises(ValueError, match=f"device '{name}': nets train on cpu or cuda; try --wnd-device=auto"):
         resolve(name)
 
 
-def test_a_gpu_that_is_not_there_is_refused() -> None:
+def test_a_missing_gpu_raises() -> None:
     message = rf"device '{{}}': this machine shows {GPUS} CUDA device\(s\); try --wnd-device=auto"
     with pytest.raises(ValueError, match=message.format(f"cuda:{GPUS}")):
         resolve(f"cuda:{GPUS}")
@@ -53,13 +55,13 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["cpu", pytest.param("cuda", marks=needs_cuda)])
-def test_some_memory_is_spare(name: str) -> None:
+def test_spare_memory_is_plausible(name: str) -> None:
     assert 1e6 < spare_bytes(name) < 1e14
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports free memory")
 def test_memory_in_use_is_not_spare() -> None:
-    """A GiB of zeros is no memory yet; written to, it is."""
+    """Memory is in use once it is written to, which torch.ones does and torch.zeros need not."""
     size = 1 << 30
     before = spare_bytes("cpu")
     if before < 2 * size:
@@ -70,7 +72,7 @@ def test_memory_in_use_is_not_spare() -> None:
     del held
 
 
-def test_a_machine_that_does_not_tell_has_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_free_memory_is_unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(self: object, encoding: str) -> str:
         raise FileNotFoundError
 
@@ -89,11 +91,11 @@ def test_a_gpu_takes_several_cells_and_a_cpu_one() -> None:
 
 PREPARED = """
 import os
-from wndcheck.devices import CUDA_SETTINGS, prepared
+from wndcheck.devices import CUDA_SETTINGS, prepare
 before = dict(os.environ)
 import torch
 torch.backends.cuda.matmul.allow_tf32 = True
-assert prepared("cpu") == torch.device("cpu")
+assert prepare("cpu") == torch.device("cpu")
 changed = {name for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)}
 assert not changed & CUDA_SETTINGS.keys(), changed
 assert torch.backends.cuda.matmul.allow_tf32
@@ -101,19 +103,19 @@ assert not torch.cuda.is_initialized()
 """
 
 
-def test_a_cpu_is_prepared_without_a_touch_of_cuda() -> None:
+def test_preparing_a_cpu_does_not_touch_cuda() -> None:
     finish(start_python(PREPARED))
 
 
 @needs_cuda
-def test_a_gpu_is_prepared_to_repeat_its_results(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_is_prepared_for_deterministic_results(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in CUDA_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "8")
-    device = prepared("cuda:0")
+    device = prepare("cuda:0")
     assert device == torch.device("cuda", 0)
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == CUDA_SETTINGS["CUBLAS_WORKSPACE_CONFIG"]
-    assert os.environ["CUDA_DEVICE_MAX_CONNECTIONS"] == "8"  # what the user set stays
+    assert os.environ["CUDA_DEVICE_MAX_CONNECTIONS"] == "8"  # the user's setting is kept
     assert not torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.deterministic
@@ -121,8 +123,8 @@ def test_a_gpu_is_prepared_to_repeat_its_results(monkeypatch: pytest.MonkeyPatch
 
 
 @needs_cuda
-def test_what_torch_has_set_aside_is_spare() -> None:
-    prepared("cuda:0")
+def test_memory_cached_by_torch_is_spare() -> None:
+    prepare("cuda:0")
     before = spare_bytes("cuda:0")
     held = torch.zeros(1 << 28, device="cuda:0")  # a GiB
     taken = before - spare_bytes("cuda:0")

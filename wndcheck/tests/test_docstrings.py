@@ -1,4 +1,4 @@
-"""The examples in the public docstrings give what they say."""
+"""The examples in public docstrings run and give the output shown; every public function has one."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_examples(name: str) -> None:
     assert any(test.examples for test in examples), f"{name} shows no example"
     runner = doctest.DocTestRunner()
     for test in examples:
-        said: list[str] = []
-        assert runner.run(test, out=said.append).failed == 0, "".join(said)
+        output: list[str] = []
+        assert runner.run(test, out=output.append).failed == 0, "".join(output)
 
 
-def test_every_public_function_has_one() -> None:
+def test_every_public_function_has_an_example() -> None:
     functions = {name for name in wndcheck.__all__ if not isinstance(getattr(wndcheck, name), type)}
     assert functions == PUBLIC.keys()

@@ -1,4 +1,4 @@
-"""The examples run and show what they say; shorter than by hand."""
+"""The scripts in examples/ run, with fewer training steps, and show what they claim."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_encoders_attention_is_measured() -> None:
     assert all(layer.rows == 1000 for layer in found.layers.values())
 
 
-def test_they_are_short() -> None:
+def test_examples_are_short() -> None:
     files = sorted(FOLDER.glob("*.py"))
     assert len(files) == 3
     assert all(len(file.read_text().splitlines()) < 60 for file in files)

@@ -1,3 +1,5 @@
+"""Importing wndcheck, the plugin and the modules that read a store must import no heavy library."""
+
 from __future__ import annotations
 
 from wndcheck.tests.tiny import finish, start_python
@@ -19,11 +21,11 @@ LIGHT += ("report", "report.page", "cli.outstanding", "cli.dry_run", "inspect")
 LIGHT += ("authoring.comparing", "authoring.planning", "authoring.seeding", "authoring.tables")
 
 
-def test_what_a_start_and_a_warm_store_load_imports_no_torch() -> None:
+def test_start_and_warm_store_import_no_heavy_library() -> None:
     assert finish(start_python(IMPORT, "wndcheck", *(f"wndcheck.{module}" for module in LIGHT))) == ""
 
 
-def test_measuring_does() -> None:
+def test_measuring_imports_torch() -> None:
     assert finish(start_python(IMPORT, "wndcheck.experiment.measurement.measuring")).startswith(
         "wndcheck.experiment.measurement.measuring torch"
     )

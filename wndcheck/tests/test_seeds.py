@@ -1,3 +1,5 @@
+"""Seeds of draws: pinned, distinct, and disjoint between base seeds."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,13 +10,13 @@ from wndcheck.seeds import SEEDS_PER_BASE, derived_seed, net_seeds
 
 
 def test_derived_seed_never_changes() -> None:
-    # sha256("7/initial weights"), first eight bytes, halved: stored measurements depend on it.
+    # sha256("7/initial weights"), first eight bytes, halved. Stored measurements depend on it.
     assert derived_seed(7, "initial weights") == 53480765550019778
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers() | st.text("abc "), min_size=1, max_size=4))
-def test_derived_seed_fits_a_signed_word(words: list[object]) -> None:
+def test_derived_seed_fits_a_signed_64_bit_integer(words: list[object]) -> None:
     assert 0 <= derived_seed(*words) < 2**63
     assert derived_seed(*words) == derived_seed(*words)
 
@@ -33,11 +35,11 @@ def test_net_seeds_of_different_bases_are_disjoint() -> None:
 
 
 @pytest.mark.parametrize(("base", "count"), [(-1, 4), (0, 0), (0, -1), (0, SEEDS_PER_BASE + 1)])
-def test_net_seeds_refuses(base: int, count: int) -> None:
+def test_net_seeds_out_of_range_raise(base: int, count: int) -> None:
     with pytest.raises(ValueError, match=rf"base seed {base} with {count} nets: expected .* choose another --wnd-seed"):
         net_seeds(base, count)
 
 
-def test_two_names_are_never_one() -> None:
-    with pytest.raises(ValueError, match="expected none with a '/'"):
+def test_a_word_with_the_separator_raises() -> None:
+    with pytest.raises(ValueError, match="expected no '/' in them"):
         derived_seed("a/b")

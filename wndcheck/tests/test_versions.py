@@ -1,4 +1,4 @@
-"""The commit behind a run."""
+"""The commit recorded with a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wndcheck.versions import commit
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="no git here")
-def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
+def test_the_commit_and_whether_files_differ(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         words = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments]
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
@@ -30,6 +30,6 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
     assert commit(tmp_path) == {"commit": f"{found}, changed"}
 
 
-def test_no_git_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commit(tmp_path) == {}

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import wndcheck
-from wndcheck.datasets.catalogue import Arrays, Specification, digest
-from wndcheck.datasets.layout import MNIST_IDX
+from wndcheck.datasets.catalogue import Dataset, Specification, digest
+from wndcheck.datasets.loading import MNIST
 from wndcheck.experiment.cells import Cell, Probe, Training
 from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
-TINY = Arrays(
+TINY = Dataset(
     _RNG.integers(0, 256, (20, 28, 28), np.uint8),
     _RNG.permutation(np.arange(20, dtype=np.uint8) % 10),
     _RNG.integers(0, 256, (10, 28, 28), np.uint8),
@@ -35,11 +35,11 @@ def idx(array: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def write_tiny(root: Path, arrays: Arrays = TINY) -> Path:
+def write_tiny(root: Path, arrays: Dataset = TINY) -> Path:
     """Write arrays in MNIST's layout under `root`; the folder they lie in."""
-    folder = root / MNIST_IDX.folder
+    folder = root / MNIST.folder
     folder.mkdir(parents=True, exist_ok=True)
-    for file, array in zip(MNIST_IDX.files, arrays, strict=True):
+    for file, array in zip(MNIST.files, arrays, strict=True):
         (folder / file).write_bytes(idx(array))
     return folder
 

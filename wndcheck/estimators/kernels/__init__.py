@@ -1,7 +1,7 @@
-"""Neighbours of many pairs of neurons, in the max-norm, on the device asked for.
+"""k-nearest-neighbour searches for many pairs of neurons in the max-norm, on a CPU or a GPU.
 
 `cpu` (numba), `cuda` (Triton) and `eager` (torch on any other device) give the same distances and counts to the last
-bit; `reference` (a k-d tree, all differences) is what they are checked against. Each is imported once it is needed.
+bit; tests compare them with `reference` (a k-d tree, and all pairwise differences). Each is imported on first use.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def mean_log_distances(
 ) -> NDArray[np.float64]:
     """Mean over the samples of the log of the distance to the k-th neighbour, (P,).
 
-    z: (n_neurons, n_samples). pairs: (P, 2), rows of z. device: "auto" and "cpu" take n_jobs threads, "cuda" all
-    visible GPUs, any other name a torch device. ValueError if the device cannot be used.
+    z: (n_neurons, n_samples). pairs: (P, 2), rows of z. device: "auto" and "cpu" use n_jobs threads, "cuda" all
+    visible GPUs, any other name that torch device. ValueError if the device cannot be used.
     """
     kernel, where = _kernel(device, n_jobs)
     return kernel.mean_log_distances(z, pairs, k=k, **where)
@@ -39,8 +39,8 @@ def mean_digammas(
 ) -> NDArray[np.float64]:
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,).
 
-    n_x and n_y count the samples near a sample along one neuron (`reference.marginal_counts`); the rest is as for
-    `mean_log_distances`.
+    n_x and n_y are the numbers of samples near a sample along one neuron (`reference.marginal_counts`). The other
+    parameters are those of `mean_log_distances`.
     """
     kernel, where = _kernel(device, n_jobs)
     return kernel.mean_digammas(z, pairs, k=k, estimator=estimator, **where)

@@ -1,4 +1,7 @@
-"""Neighbours of many pairs of neurons on a CPU's threads: `strips` for distances, `counts` for the marginals."""
+"""k-nearest-neighbour searches for many pairs of neurons on CPU threads, compiled by numba.
+
+`cpu_strips` finds joint distances, `cpu_counts` counts samples along one neuron, `cpu_vectors` are their operations.
+"""
 
 from __future__ import annotations
 
@@ -14,41 +17,41 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from .counts import count_near, ladder
-from .strips import Strips, arrange, boxes_of_strips, empty_strips, kth_of_strips, strip_count
+from .cpu_counts import count_near, ladder
+from .cpu_strips import Strips, arrange, boxes_of_strips, empty_strips, kth_of_strips, strip_count
 
-CHUNK = 128  # pairs a thread takes at a time
-SOURCES = ("vectors.py", "strips.py", "counts.py", "cpu.py")
+CHUNK = 128  # pairs per task of the thread pool
+SOURCES = ("cpu_vectors.py", "cpu_strips.py", "cpu_counts.py", "cpu.py")
 
 
 def _cached(function: Callable[..., None]) -> Callable[..., None]:
-    """Compiled once a machine, where it can be kept.
+    """Compile with numba, cached on disk where a folder is writable.
 
-    The cache looks at a function's own file alone: the name tells it of the others.
+    numba's cache detects changes in the function's own file only, so the name includes a hash of all kernel sources.
     """
     sources = b"".join((Path(__file__).parent / name).read_bytes() for name in SOURCES)
     function.__qualname__ += f"_{sha256(sources).hexdigest()[:16]}"
     try:
         return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder that may be written to: compiled in every process
+    except RuntimeError:  # no writable folder: compile in each process
         return njit(nogil=True)(function)
 
 
 class Rows(NamedTuple):
-    """The neurons, each sorted once for all pairs."""
+    """The neurons, each sorted once for all pairs. S is the number of strips."""
 
     values: NDArray[np.float32]  # (N, M)
-    order: NDArray[np.uint32]  # (N, M), samples by value
+    order: NDArray[np.uint32]  # (N, M), sorting permutation
     ascending: NDArray[np.float32]  # (N, M)
-    strip: NDArray[np.uint16]  # (N, M), the strip of every sample
-    low: NDArray[np.float32]  # (N, S), the strips' least values
-    high: NDArray[np.float32]  # (N, S), their greatest
+    strip: NDArray[np.uint16]  # (N, M), index of each sample's strip
+    low: NDArray[np.float32]  # (N, S), smallest value of each strip
+    high: NDArray[np.float32]  # (N, S), largest value of each strip
 
 
 def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int) -> NDArray[np.float32]:
-    """Max-norm distance of every sample to its k-th neighbour, for every pair of rows of z.
+    """Max-norm distance of each sample to its k-th neighbour, for each pair of rows of z.
 
-    z: (n_neurons, n_samples), more than k samples, all below 1e29 in size. pairs: (P, 2).
+    z: (n_neurons, n_samples), more than k samples, all below 1e29 in magnitude. pairs: (P, 2).
     Returns (P, n_samples), in the order of the samples.
     """
     rows = _sorted_rows(z, k)
@@ -58,7 +61,7 @@ def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int) -
 
 
 def marginal_counts(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str) -> NDArray[np.int64]:
-    """Samples near every sample along each of the pair's neurons, (2, P, n_samples); see `reference`."""
+    """Samples near each sample along each of the pair's neurons, (2, P, n_samples); see `reference`."""
     rows = _sorted_rows(z, k)
     counts = np.empty((2, len(pairs), z.shape[1]), np.int64)
     room = _room(rows)
@@ -69,9 +72,9 @@ def marginal_counts(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int,
 def mean_log_distances(
     z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, n_jobs: int | None = None
 ) -> NDArray[np.float64]:
-    """Mean over the samples of the log of `kth_distances`, (P,); n_jobs threads, by default one a core.
+    """Mean over the samples of the log of `kth_distances`, (P,); n_jobs threads, by default one per core.
 
-    A pair's result depends on its two rows alone, whichever of them comes first, and not on n_jobs.
+    The result of a pair depends on its two rows only, not on their order or on n_jobs.
     """
     rows = _sorted_rows(z, k)
     return _in_threads(lambda chunk, means: _mean_logs(rows, chunk, _room(rows), _length(k), means), pairs, n_jobs)
@@ -82,7 +85,7 @@ def mean_digammas(
 ) -> NDArray[np.float64]:
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for KSG1, ψ(n_x) + ψ(n_y) for KSG2, (P,).
 
-    n_x and n_y are the `marginal_counts`. A pair's result is the same whichever of its rows comes first.
+    n_x and n_y are the `marginal_counts`. The result of a pair does not depend on the order of its rows.
     """
     rows = _sorted_rows(z, k)
     rungs = ladder(rows.ascending)
@@ -108,9 +111,10 @@ def _sorted_rows(z: NDArray[np.float32], k: int) -> Rows:
 
 
 def _ascending_order(z: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The order that sorts each row, ties as they stand; numbers are sorted several times faster than their places.
+    """Stable argsort of each row, several times faster than numpy's.
 
-    As an integer, a float32 keeps its rank once the bits of negative ones are turned; its place goes in the lower half.
+    With the bits of negative numbers inverted, float32 numbers sort like integers. Each is packed with its index into
+    one int64, index in the lower half, and the int64 are sorted.
     """
     bits = np.ascontiguousarray(z).view(np.int32)
     ranks = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
@@ -122,18 +126,18 @@ def _room(rows: Rows) -> Strips:
 
 
 def _length(k: int) -> tuple[int, ...]:
-    return (0,) * (k + 1)  # the sample itself and k others: the kernel is compiled, and cached, for each k
+    return (0,) * (k + 1)  # the sample itself and k others: its type carries k, for which the kernel is compiled
 
 
 def _boxes(room: Strips, estimator: str) -> NDArray[np.float32] | None:
-    """Where KSG2 notes its boxes; KSG1 has none, and None keeps them out of what is compiled for it."""
+    """Buffer for the boxes of KSG2. KSG1 has none: None compiles a kernel without them."""
     return None if estimator == "ksg1" else np.empty((2, len(room.x)), np.float32)
 
 
 def _in_threads(
     work: Callable[[NDArray[np.int64], NDArray[np.float64]], None], pairs: NDArray[np.int64], n_jobs: int | None
 ) -> NDArray[np.float64]:
-    """work(pairs, means) on chunks of the pairs."""
+    """Run work(pairs, means) on chunks of the pairs; the means, (P,)."""
     means = np.empty(len(pairs))
     chunks = [slice(start, start + CHUNK) for start in range(0, len(pairs), CHUNK)]
     threads = min(n_jobs or numba.config.NUMBA_NUM_THREADS, len(chunks))  # pyright: ignore
@@ -217,7 +221,7 @@ def _to_samples(strips, by_x, by_place, by_sample):
 
 @njit(nogil=True)
 def _just_beyond(values):
-    """Not below zero: a strict comparison with the next float32 takes equality in. Its bits count one more."""
+    """Replace non-negative values by the next float32, so that a strict comparison includes equality."""
     bits = values.view(np.int32)
     for n in range(len(bits)):
         bits[n] += np.int32(1)
@@ -227,7 +231,7 @@ def _just_beyond(values):
 def _mean_log(distances):
     m = len(distances)
     whole, total = m - m % 4, 0.0
-    for n in range(0, whole, 4):  # one log for four: a product of four float32 fits a float64
+    for n in range(0, whole, 4):  # one log for four distances: the product of four float32 fits a float64
         total += np.log(np.float64(distances[n]) * distances[n + 1] * distances[n + 2] * distances[n + 3])
     for n in range(whole, m):
         total += np.log(np.float64(distances[n]))

@@ -1,13 +1,13 @@
-"""The k-nearest-neighbour searches of many pairs at once as Triton kernels, for NVIDIA GPUs.
+"""k-nearest-neighbour searches for many pairs at once, as Triton kernels for NVIDIA GPUs.
 
-The sweep of `cpu.py` for warps: one warp holds TILE neighbouring queries of a pair, in the order of the pair's first
-neuron, one a lane. Samples are broadcast to it, first those of the tile, then outwards on either side until no lane
-can be changed by what is further away along the first neuron alone. The k smallest distances of a lane stay in
-registers. Only differences, minima and maxima of float32 numbers are taken, so distances are those of a k-d tree bit
-for bit and counts those of all differences; nothing is added up across programs.
+One warp processes TILE neighbouring queries of a pair in the order of the pair's first neuron, one query per lane.
+Samples are broadcast to the lanes: first those of the tile, then outwards on both sides until the distance along the
+first neuron alone exceeds the k-th distance of every lane. The k smallest distances of a lane stay in registers. Only
+differences, minima and maxima of float32 numbers are computed, so distances equal those of a k-d tree bit for bit, and
+counts those from all differences; nothing is summed across programs.
 """
 
-# Triton reads the kernels as a language of its own, and is not installed everywhere.
+# Triton compiles the kernels from a dialect of Python, and is not installed everywhere.
 # pyright: reportMissingImports=false, reportArgumentType=false, reportCallIssue=false
 # pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false
 
@@ -24,37 +24,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .devices import FAR, Layer, mapped, mean_logs
-from .devices import mean_digammas as means_of
+from .torch_common import FAR, Layer, map_pairs, mean_logs
+from .torch_common import mean_digammas as mean_digammas_of_counts
 
-TILE = tl.constexpr(32)  # queries of a program, one a lane of its warp
-STEP = tl.constexpr(16)  # samples met between two looks at whether a lane is still open; divides TILE
-BLOCK = tl.constexpr(128)  # queries of a program that counts
+TILE = tl.constexpr(32)  # queries per program, one per lane of its warp
+STEP = tl.constexpr(16)  # samples visited between two checks of whether a lane is still open; divides TILE
+BLOCK = tl.constexpr(128)  # queries per counting program
 BEYOND = tl.constexpr(FAR)
 UNKNOWN = tl.constexpr(float(torch.finfo(torch.float32).max))
-BYTES_A_SAMPLE = 96
+BYTES_PER_SAMPLE = 96
 EXACT = {"enable_fp_fusion": False}
-LAUNCH = Lock()  # several threads, one a GPU, may compile the same kernel
+LAUNCH_LOCK = Lock()  # several threads, one per GPU, may compile the same kernel
 
 
 def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float32]:
-    """Max-norm distance of every sample to its k-th neighbour, for every pair of rows of z.
+    """Max-norm distance of each sample to its k-th neighbour, for each pair of rows of z.
 
-    z: (n_neurons, n_samples), more than k samples, all below 1e29 in size. pairs: (P, 2). device: one GPU, or "cuda"
-    for all. Returns (P, n_samples), in the order of the samples. ValueError if the device cannot be used.
+    z: (n_neurons, n_samples), more than k samples, all below 1e29 in magnitude. pairs: (P, 2). device: one GPU, or
+    "cuda" for all. Returns (P, n_samples), in the order of the samples. ValueError if the device cannot be used.
     """
-    return mapped(partial(_distances, k=k), z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE)
+    return map_pairs(partial(_distances, k=k), z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
 
 
 def marginal_counts(
     z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
 ) -> NDArray[np.int32]:
-    """Samples near every sample along either neuron of every pair, (2, P, n_samples), as `reference.marginal_counts`.
+    """Samples near each sample along either neuron of each pair, (2, P, n_samples); see `reference.marginal_counts`.
 
-    z, pairs, device: as `kth_distances` takes them. estimator: "ksg1" or "ksg2".
+    z, pairs, device: as for `kth_distances`. estimator: "ksg1" or "ksg2".
     """
     work = partial(_counts, k=k, estimator=estimator)
-    return mapped(work, z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE, axis=1)
+    return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE, axis=1)
 
 
 def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float64]:
@@ -63,7 +63,7 @@ def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: i
     def work(layer: Layer, chunk: Tensor) -> Tensor:
         return mean_logs(_distances(layer, chunk, k))
 
-    return mapped(work, z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE)
+    return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
 
 
 def mean_digammas(
@@ -72,22 +72,22 @@ def mean_digammas(
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
 
     def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return means_of(_counts(layer, chunk, k, estimator), estimator)
+        return mean_digammas_of_counts(_counts(layer, chunk, k, estimator), estimator)
 
-    return mapped(work, z, pairs, device=device, bytes_a_sample=BYTES_A_SAMPLE)
+    return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
 
 
 def _distances(layer: Layer, chunk: Tensor, k: int) -> Tensor:
-    return _swept(layer, chunk, k, box=False)[0]
+    return _run_sweep(layer, chunk, k, box=False)[0]
 
 
 def _counts(layer: Layer, chunk: Tensor, k: int, estimator: str) -> Tensor:
-    reach = _swept(layer, chunk, k, box=estimator == "ksg2")
+    reach = _run_sweep(layer, chunk, k, box=estimator == "ksg2")
     pairs, m = reach.shape[1:]
     counts = reach.new_empty((2, pairs, m), dtype=torch.int32)
     grid = (pairs * triton.cdiv(m, BLOCK.value), 2)
     top = 1 << (m.bit_length() - 1)
-    with LAUNCH:
+    with LAUNCH_LOCK:
         _count[grid](
             layer.ascending, layer.order, chunk, reach, counts, m, pairs * m, top, reach.shape[0], estimator == "ksg1",
             **EXACT,
@@ -95,17 +95,17 @@ def _counts(layer: Layer, chunk: Tensor, k: int, estimator: str) -> Tensor:
     return counts
 
 
-def _swept(layer: Layer, chunk: Tensor, k: int, *, box: bool) -> Tensor:
-    """Distances to the k-th neighbour (1, P, M), or the furthest of the neighbours along either neuron (2, P, M)."""
+def _run_sweep(layer: Layer, chunk: Tensor, k: int, *, box: bool) -> Tensor:
+    """Distances to the k-th neighbour (1, P, M), or to the farthest of the k neighbours along each neuron (2, P, M)."""
     pairs, m = len(chunk), layer.values.shape[1]
     tiles = triton.cdiv(m, TILE.value)
     beyond = (0, tiles * TILE.value - m)
     first, second = chunk.unbind(dim=1)
     x = pad(layer.ascending, beyond, value=FAR)[first]
     y = layer.values[second].gather(1, pad(layer.order, beyond)[first])
-    points = torch.stack((x, y), dim=-1).view(torch.int64)  # one load a point
+    points = torch.stack((x, y), dim=-1).view(torch.int64)  # one load per point
     reach = x.new_empty((1 + box, pairs, m))
-    with LAUNCH:
+    with LAUNCH_LOCK:
         _sweep[pairs * tiles,](points, layer.order, chunk, reach, m, pairs * m, tiles, k, box, num_warps=1, **EXACT)
     return reach
 
@@ -115,12 +115,12 @@ def _sweep(points, order, pairs, reach, m, samples, tiles, k: tl.constexpr, box:
     pair = tl.program_id(0) // tiles
     first = tl.program_id(0) % tiles * TILE
     row = points + pair * tiles * TILE
-    query = tl.minimum(first + tl.arange(0, TILE), m - 1)  # lanes beyond the end repeat the last query
+    query = tl.minimum(first + tl.arange(0, TILE), m - 1)  # lanes past the end repeat the last query
     x, y = _coordinates(tl.load(row + query))
 
     nearest = (tl.full([TILE], UNKNOWN, tl.float32),) * (k + 1)  # ascending
     for start in range(0, TILE, STEP):
-        nearest = _meet(row + first + start, x, y, nearest)
+        nearest = _visit(row + first + start, x, y, nearest)
     nearest = nearest[1:]  # the query itself, at distance 0
 
     left, right, end = first, first + TILE, tiles * TILE
@@ -128,16 +128,16 @@ def _sweep(points, order, pairs, reach, m, samples, tiles, k: tl.constexpr, box:
     while open_left | open_right:
         if open_left:
             left -= STEP
-            nearest = _meet(row + left, x, y, nearest)
+            nearest = _visit(row + left, x, y, nearest)
         if open_right:
-            nearest = _meet(row + right, x, y, nearest)
+            nearest = _visit(row + right, x, y, nearest)
             right += STEP
         open_left = (left > 0) & _within_reach(row + tl.maximum(left - 1, 0), x, nearest[k - 1])
         open_right = (right < end) & _within_reach(row + tl.minimum(right, end - 1), x, nearest[k - 1])
 
     sample = tl.load(order + tl.load(pairs + 2 * pair) * m + query)
     out = reach + pair * m + sample
-    if box:  # whatever is at most the k-th distance away lies between left and right
+    if box:  # all samples within the k-th distance lie between left and right
         x_furthest = tl.zeros([TILE], tl.float32)
         y_furthest = tl.zeros([TILE], tl.float32)
         while left < right:
@@ -155,7 +155,7 @@ def _sweep(points, order, pairs, reach, m, samples, tiles, k: tl.constexpr, box:
 
 
 @triton.jit
-def _meet(others, x, y, nearest):
+def _visit(others, x, y, nearest):
     for i in tl.static_range(STEP):
         other_x, other_y = _coordinates(tl.load(others + i))
         distance = tl.maximum(tl.abs(other_x - x), tl.abs(other_y - y))
@@ -180,7 +180,7 @@ def _coordinates(point):
 
 @triton.jit
 def _count(ascending, order, pairs, reach, counts, m, samples, top, reaches: tl.constexpr, strict: tl.constexpr):
-    """Rounded differences do not decrease along a row: a search by halving finds on either side how many are near."""
+    """Rounded differences do not decrease along a row: a binary search counts the near samples on each side."""
     blocks = tl.cdiv(m, BLOCK)
     pair, axis = tl.program_id(0) // blocks, tl.program_id(1)
     query = tl.minimum(tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK), m - 1)

@@ -1,9 +1,9 @@
-"""The k-nearest-neighbour searches of many pairs at once with torch alone, for a device that has no kernel of its own.
+"""k-nearest-neighbour searches for many pairs at once in plain torch, for devices without a kernel of their own.
 
-The sweep of `cpu.py` with whole tensors for vectors. All queries of many pairs start together; at each offset every
-open query meets one sample on either side of it in the order of the pair's first neuron; from time to time the queries
-that nothing further away can change are written down and left behind. Only differences, minima and maxima of float32
-numbers are taken, so distances are those of a k-d tree bit for bit and counts those of all differences.
+All queries of many pairs are processed together. At each offset, each open query visits one sample on either side of it
+in the order of the pair's first neuron; every few offsets, the queries that no farther sample can change are stored and
+removed. Only differences, minima and maxima of float32 numbers are computed, so distances equal those of a k-d tree bit
+for bit, and counts those from all differences.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .devices import FAR, Layer, mapped, mean_logs
-from .devices import mean_digammas as means_of
+from .torch_common import FAR, Layer, map_pairs, mean_logs
+from .torch_common import mean_digammas as mean_digammas_of_counts
 
-OFFSETS = 8  # offsets between two looks at which queries are still open
+OFFSETS = 8  # offsets between two checks of which queries are still open
 
 
 def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float32]:
-    """Max-norm distance of every sample to its k-th neighbour, for every pair of rows of z.
+    """Max-norm distance of each sample to its k-th neighbour, for each pair of rows of z.
 
-    z: (n_neurons, n_samples), more than k samples, all below 1e29 in size. pairs: (P, 2).
+    z: (n_neurons, n_samples), more than k samples, all below 1e29 in magnitude. pairs: (P, 2).
     Returns (P, n_samples), in the order of the samples. ValueError if the device cannot be used.
     """
-    return mapped(partial(_distances, k=k), z, pairs, device=device, bytes_a_sample=_bytes_a_sample(k))
+    return map_pairs(partial(_distances, k=k), z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
 
 
 def marginal_counts(
     z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
 ) -> NDArray[np.int32]:
-    """Samples near every sample along either neuron of every pair, (2, P, n_samples), as `reference.marginal_counts`.
+    """Samples near each sample along either neuron of each pair, (2, P, n_samples); see `reference.marginal_counts`.
 
-    z, pairs: as `kth_distances` takes them. estimator: "ksg1" or "ksg2".
+    z, pairs: as for `kth_distances`. estimator: "ksg1" or "ksg2".
     """
     work = partial(_counts, k=k, estimator=estimator)
-    return mapped(work, z, pairs, device=device, bytes_a_sample=_bytes_a_sample(k), axis=1)
+    return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k), axis=1)
 
 
 def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: i
     def work(layer: Layer, chunk: Tensor) -> Tensor:
         return mean_logs(_distances(layer, chunk, k).cpu())  # not every device has float64
 
-    return mapped(work, z, pairs, device=device, bytes_a_sample=_bytes_a_sample(k))
+    return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
 
 
 def mean_digammas(
@@ -58,12 +58,12 @@ def mean_digammas(
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
 
     def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return means_of(_counts(layer, chunk, k, estimator).cpu(), estimator)
+        return mean_digammas_of_counts(_counts(layer, chunk, k, estimator).cpu(), estimator)
 
-    return mapped(work, z, pairs, device=device, bytes_a_sample=_bytes_a_sample(k))
+    return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
 
 
-def _bytes_a_sample(k: int) -> int:
+def _bytes_per_sample(k: int) -> int:
     return 8 * k + 160
 
 
@@ -86,7 +86,7 @@ def _counts(layer: Layer, chunk: Tensor, k: int, estimator: str) -> Tensor:
 
 
 def _furthest(layer: Layer, chunk: Tensor, distances: Tensor) -> list[Tensor]:
-    """Along either neuron, the furthest of the samples at most `distances` away in the max-norm (KSG2)."""
+    """Along each neuron, the distance to the farthest sample within `distances` in the max-norm (KSG2)."""
     x, y, by_first = _by_first_neuron(layer, chunk)
     reach = distances.gather(1, by_first).flatten()
     state = [torch.zeros_like(reach), torch.zeros_like(reach), reach]
@@ -94,7 +94,7 @@ def _furthest(layer: Layer, chunk: Tensor, distances: Tensor) -> list[Tensor]:
 
 
 def _by_first_neuron(layer: Layer, chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Either neuron of every pair in the order of the first, and that order, (P, M) each."""
+    """Both neurons of each pair in the order of the first neuron, and that order, (P, M) each."""
     first, second = chunk.unbind(dim=1)
     by_first = layer.order[first]
     return layer.ascending[first], layer.values[second].gather(1, by_first), by_first
@@ -105,12 +105,12 @@ def _by_sample(ordered: Tensor, order: Tensor) -> Tensor:
 
 
 def _sweep(
-    x: Tensor, y: Tensor, state: list[Tensor], meet: Callable[[Tensor, Tensor, list[Tensor]], None], wanted: slice
+    x: Tensor, y: Tensor, state: list[Tensor], visit: Callable[[Tensor, Tensor, list[Tensor]], None], wanted: slice
 ) -> list[Tensor]:
-    """Let every point meet the others, nearest along x first, until they are further along x than its last state.
+    """Let each point visit the others, nearest along x first, until their distance along x exceeds its last state.
 
-    x, y: (P, M), x ascending along a row. state: (P * M,) each, changed by meet(dx, dy, state). Returns state[wanted],
-    (P, M) each.
+    x, y: (P, M), x ascending along a row. state: (P * M,) each, updated in place by visit(dx, dy, state). Returns
+    state[wanted], (P, M) each.
     """
     rows, m = x.shape
     xs, ys = pad(x, (1, 1), value=FAR), pad(y, (1, 1)).flatten()
@@ -130,7 +130,7 @@ def _sweep(
             others = torch.minimum(at + offset, right), torch.maximum(at - offset, left)
             edges = [xs.index_select(0, other).sub_(qx).abs_() for other in others]
             for other, dx in zip(others, edges, strict=True):
-                meet(dx, ys.index_select(0, other).sub_(qy).abs_(), state)
+                visit(dx, ys.index_select(0, other).sub_(qy).abs_(), state)
         reached += OFFSETS
         for result, final in zip(results, state[wanted], strict=True):
             result[query.long()] = final
@@ -155,9 +155,9 @@ def _widen(dx: Tensor, dy: Tensor, box: list[Tensor]) -> None:
 
 
 def _near(ascending: Tensor, reach: Tensor, *, strict: bool) -> Tensor:
-    """How many others of its row are nearer to a value than reach, or as near unless strict; (P, M) each, int32.
+    """Number of other values of the row nearer than reach (at most reach, unless strict); (P, M) int32.
 
-    Rounded differences do not decrease along a row, so a search by halving finds on either side how many are near.
+    Rounded differences do not decrease along a row, so a binary search finds the number of near samples on each side.
     """
     m = ascending.shape[1]
     position = torch.arange(m, device=ascending.device)

@@ -1,4 +1,7 @@
-"""What the kernels are checked against: neighbours by a k-d tree in any dimension, counts by all differences."""
+"""Reference implementation that the kernels are tested against: k-d trees, and all pairwise differences.
+
+The k-d tree also serves `knn_entropy` in more than one dimension.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from scipy.spatial import KDTree
 
 
 def kth_distances(points: NDArray[np.floating], *, k: int) -> NDArray[np.float64]:
-    """Max-norm distance of every point to its k-th neighbour, itself not counted.
+    """Max-norm distance of each point to its k-th neighbour, the point itself excluded.
 
     points: (n_samples, d), more than k of them. Returns (n_samples,), float64.
     """
@@ -20,10 +23,11 @@ def kth_distances(points: NDArray[np.floating], *, k: int) -> NDArray[np.float64
 def marginal_counts(
     x: NDArray[np.floating], y: NDArray[np.floating], *, k: int, estimator: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Samples near every sample along x and along y alone, itself not counted, (n_samples,) each.
+    """Number of other samples near each sample along x alone and along y alone, (n_samples,) each.
 
-    "ksg1": strictly nearer than the k-th neighbour of (x, y) in the max-norm. "ksg2": no further along that axis than
-    the furthest of the neighbours up to the k-th (Kraskov et al. 2004, eq. 8 and 9). Differences keep the dtype.
+    "ksg1": strictly nearer than the k-th neighbour of (x, y) in the max-norm. "ksg2": no farther along that axis than
+    the farthest of the k nearest neighbours (Kraskov et al. 2004, eq. 8 and 9). Differences are taken in the dtype of
+    x and y.
     """
     along = [np.abs(values[:, None] - values) for values in (x, y)]
     for differences in along:

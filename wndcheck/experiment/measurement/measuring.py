@@ -59,7 +59,7 @@ def measuring(
     A stack that does not fit the memory is trained in parts. Out of memory all the same, it is tried once more with
     parts of half the size.
     """
-    where = devices.prepared(device)
+    where = devices.prepare(device)
     data = load(cell, where, data_root)
     history = History(where)
     size = (checkpoints and checkpoints.size(cell)) or most_members(cell, devices.spare_bytes(device))
@@ -89,7 +89,7 @@ def measuring_part(
 ) -> Generator[Doing, None, Arrays]:
     """Train and watch the nets of some of the cell's seeds; what their reading has seen."""
     reading = reading_of(cell)(cell, seeds, str(where))
-    order = BatchOrder(seeds, len(data.images), devices.threads_beside(str(where)))
+    order = BatchOrder(seeds, len(data.images), devices.host_threads(str(where)))
     stack, done = build(cell, seeds, data.images.shape[1], where), None
     if kept and (checkpoint := kept.load()):
         try:
@@ -106,7 +106,7 @@ def measuring_part(
         yield "training", epochs / max(1, cell.protocol.stages[-1])
         is_due = kept and steps(cell) and (is_stage or (epochs == int(epochs) and kept.is_due))
         if is_due:
-            devices.finish(where)
+            devices.synchronize(where)
         if is_stage:
             history.lap("training")
             yield from reading.watch(stack, data, int(epochs))

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from wndcheck.devices import threads_beside
+from wndcheck.devices import host_threads
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import neurons, steps
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
@@ -57,7 +57,7 @@ class DataReading:
             for layer, z in enumerate(pre_activations(stack, data.probe))
             for member in range(len(cell.seeds))
         ]
-        for share in spread(pieces, threads_beside(self.device)):
+        for share in spread(pieces, host_threads(self.device)):
             yield f"measuring stage {epoch}", share
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
@@ -143,7 +143,7 @@ class EnsembleReading:
                 for layer in range(cell.layers)
                 for form in FORMS
             ]
-        for share in spread(pieces, threads_beside(device)):
+        for share in spread(pieces, host_threads(device)):
             yield "measuring ensembles", share
         return record
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
+from wndcheck.inspect import LayerVerdict, NetworkVerdict
 from wndcheck.inspect.results import LayerScore, number
-from wndcheck.inspect.verdicts import LayerVerdict, NetworkVerdict
 from wndcheck.report.page.claim import badge
 from wndcheck.report.page.elements import Markup, facts, joined, slugs, table, tag
 from wndcheck.report.page.figure import whole

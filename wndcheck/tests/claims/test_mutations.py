@@ -18,9 +18,9 @@ import pytest
 import torch
 from scipy import stats
 
-from wndcheck.estimators import PairwiseInformation, information, pairwise_mi
+from wndcheck.estimators import PairwiseInformation, pairwise, pairwise_mi
 from wndcheck.estimators.formulas import entropy_from_log_distance
-from wndcheck.estimators.layers import Method, estimates
+from wndcheck.estimators.layer import Method, estimate
 from wndcheck.estimators.resampling import shuffles
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained
@@ -86,7 +86,7 @@ SECONDARY = comes_to("the_last_layer_stays_dependent", "relu", altered(correlati
 
 
 def clip(patch: Patch) -> None:
-    everywhere(patch, estimates, lambda *of, **how: np.maximum(estimates(*of, **how), 0))
+    everywhere(patch, estimate, lambda *of, **how: np.maximum(estimate(*of, **how), 0))
 
 
 def clip_beside_the_null(patch: Patch) -> None:
@@ -98,7 +98,7 @@ def clip_beside_the_null(patch: Patch) -> None:
 
 
 def leave_scales(patch: Patch) -> None:
-    patch.setattr(information, "Method", lambda k, name, standardize, *more: Method(k, name, False, *more))
+    patch.setattr(pairwise, "Method", lambda k, name, standardize, *more: Method(k, name, False, *more))
 
 
 def leave_scales_of_layers(patch: Patch) -> None:

@@ -1,55 +1,55 @@
+"""What all commands have in common, and `wndcheck fetch`."""
+
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from wndcheck.cli import main
 from wndcheck.datasets import sources
 from wndcheck.datasets.catalogue import CATALOGUE
-from wndcheck.datasets.sources import Source, SourceFailed
-from wndcheck.tests.tiny import TINY_MNIST, write_tiny
+from wndcheck.datasets.sources import FetchFailed, Source
+from wndcheck.tests.tiny import TINY_MNIST, finish, start_python, write_tiny
 
 COMMANDS = {"calibrate", "claims", "compare", "expect", "fetch", "measure", "plan", "report", "score", "store"}
+Command = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
 def tiny_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "mnist" is the tiny one, which a local source delivers; CIFAR-10's only source fails."""
+    """ "mnist" is a tiny one, which a local source delivers; the only source of CIFAR-10 fails."""
+
+    def fail(*_: object) -> None:
+        raise FetchFailed("no such host")
+
     monkeypatch.setitem(CATALOGUE, "mnist", TINY_MNIST)
     monkeypatch.setitem(sources.SOURCES, "mnist", (Source("a local copy", lambda root, _: write_tiny(root)),))
-    monkeypatch.setitem(sources.SOURCES, "cifar10", (Source("a broken source", _fail),))
+    monkeypatch.setitem(sources.SOURCES, "cifar10", (Source("a broken source", fail),))
 
 
-def _fail(*_: object) -> None:
-    raise SourceFailed("no such host")
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_help_explains_commands_options_and_exit_status() -> None:
-    assert all(command in run("--help").output for command in main.commands)
+def test_help_explains_commands_options_and_exit_status(cli: Command) -> None:
     assert set(main.commands) == COMMANDS
-    text = run("fetch", "--help").output
+    assert all(command in cli("--help").stdout for command in COMMANDS)
+    text = cli("fetch", "--help").stdout
     assert all(word in text for word in ("--data", "--force", "WNDCHECK_DATA", "Exit status: 0", "mnist|cifar10|all"))
 
 
-def test_every_option_has_help_and_every_command_says_what_its_exit_status_means() -> None:
-    def told(command: click.Command) -> None:
+def test_every_option_and_every_exit_status_is_documented() -> None:
+    def check(command: click.Command) -> None:
         assert all(option.help for option in command.params if isinstance(option, click.Option)), command.name
         if isinstance(command, click.Group):
             for inner in command.commands.values():
-                told(inner)
+                check(inner)
         else:
             assert "Exit status: 0" in (command.help or ""), command.name
 
-    told(main)
+    check(main)
 
 
 @pytest.mark.parametrize(
@@ -68,57 +68,49 @@ def test_help_is_fast_because_it_imports_little(command: list[str]) -> None:
     assert outcome.stderr.strip() == "[]"
 
 
-def test_the_version_is_shown() -> None:
-    outcome = run("--version")
-    assert outcome.exit_code == 0
-    assert outcome.output.startswith("wndcheck ")
+def test_the_version_is_shown(cli: Command) -> None:
+    outcome = cli("--version")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.stdout.startswith("wndcheck ")
 
 
-def test_fetch_puts_the_data_in_place_and_says_where(tmp_path: Path) -> None:
-    outcome = run("fetch", "mnist", "--data", tmp_path)
-    assert outcome.exit_code == 0
-    assert "verified" in outcome.output
-    assert f"mnist {tmp_path / 'MNIST' / 'raw'} sha256:{TINY_MNIST.sha256}\n" in outcome.output
-    assert "is already in" in run("fetch", "mnist", "--data", tmp_path).output
-    assert "is already in" not in run("fetch", "mnist", "--data", tmp_path, "--force").output
-
-
-def test_fetch_looks_at_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("WNDCHECK_DATA", str(tmp_path))
-    assert run("fetch", "mnist").exit_code == 0
-    assert (tmp_path / "MNIST" / "raw").is_dir()
-
-
-def test_all_goes_on_after_a_failure_and_ends_with_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    outcome = run("fetch", "all", "--data", tmp_path)
-    assert outcome.exit_code == 1
-    assert isinstance(outcome.exception, SystemExit)
-    assert (tmp_path / "MNIST" / "raw").is_dir()
-    assert "Error: cifar10 could not be fetched:\n  a broken source failed: no such host\n" in outcome.output
-
-
-def test_errors_go_to_standard_error(tmp_path: Path) -> None:
-    script = (
-        "from wndcheck.cli import main\n"
-        "from wndcheck.datasets.sources import SOURCES\n"
-        "SOURCES['cifar10'] = ()\n"
-        "main(prog_name='wndcheck')\n"
+def test_python_m_wndcheck_is_the_command(cli: Command) -> None:
+    as_module = finish(
+        start_python("import runpy, sys; runpy.run_module('wndcheck', run_name='__main__')", "--version")
     )
-    command = [sys.executable, "-c", script, "fetch", "cifar10", "--data", str(tmp_path)]
-    outcome = subprocess.run(command, capture_output=True, text=True)
-    assert outcome.returncode == 1
-    assert outcome.stdout == ""
-    assert outcome.stderr.startswith("Error: cifar10 could not be fetched:")
+    assert as_module == cli("--version").stdout
 
 
-def test_a_root_that_cannot_be_made_is_a_plain_message(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    outcome = run("fetch", "mnist", "--data", tmp_path / "file" / "data")
+def test_fetch_puts_the_data_in_place_and_prints_where(cli: Command, tmp_path: Path) -> None:
+    outcome = cli("fetch", "mnist", "--data", tmp_path)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.stdout == f"mnist {tmp_path / 'MNIST' / 'raw'} sha256:{TINY_MNIST.sha256}\n"
+    assert "verified" in outcome.stderr
+    assert "is already in" in cli("fetch", "mnist", "--data", tmp_path).stderr
+    assert "is already in" not in cli("fetch", "mnist", "--data", tmp_path, "--force").stderr
+
+
+def test_fetch_uses_the_environment(cli: Command, tmp_path: Path) -> None:
+    assert cli("fetch", "mnist", env={"WNDCHECK_DATA": str(tmp_path)}).exit_code == 0
+    assert (tmp_path / "MNIST" / "raw").is_dir()
+
+
+def test_all_continues_after_a_failure_and_ends_with_status_1(cli: Command, tmp_path: Path) -> None:
+    outcome = cli("fetch", "all", "--data", tmp_path)
     assert outcome.exit_code == 1
-    assert outcome.output.startswith("Error: [Errno ")
-    assert str(tmp_path / "file") in outcome.output
+    assert outcome.stdout.startswith("mnist ")
+    assert (tmp_path / "MNIST" / "raw").is_dir()
+    assert "Error: cifar10 could not be fetched:\n  a broken source failed: no such host\n" in outcome.stderr
+
+
+def test_a_root_that_cannot_be_made_is_an_error_without_traceback(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    outcome = cli("fetch", "mnist", "--data", tmp_path / "file" / "data")
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith("Error: [Errno ")
+    assert str(tmp_path / "file") in outcome.stderr
 
 
 @pytest.mark.parametrize("arguments", [["fetch"], ["fetch", "svhn"], ["fetch", "mnist", "--fast"], ["fech"]], ids=str)
-def test_a_wrong_command_line_ends_with_status_2(arguments: list[str]) -> None:
-    assert run(*arguments).exit_code == 2
+def test_a_wrong_command_line_ends_with_status_2(cli: Command, arguments: list[str]) -> None:
+    assert cli(*arguments).exit_code == 2

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import Result
 from safetensors.torch import save_file
 
 from wndcheck import dependence_score
-from wndcheck.cli import main
 
 MODEL = """
 import torch
@@ -21,20 +21,29 @@ def make_net():
 """
 
 
+Command = Callable[..., Result]
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a model and its inputs."""
     (tmp_path / "net_to_score.py").write_text(MODEL)
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((300, 6)))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "140")
     return tmp_path
 
 
-def score(*arguments: str, model: str = "net_to_score.py:make_net") -> Result:
-    return CliRunner().invoke(main, ["score", model, "--data", "x.npy", "--device", "cpu", *arguments])
+@pytest.fixture
+def score(folder: Path, cli: Command) -> Command:
+    """Run `wndcheck score` on the model and its inputs."""
+
+    def run(*arguments: str, model: str = "net_to_score.py:make_net") -> Result:
+        return cli("score", model, "--data", "x.npy", "--device", "cpu", *arguments)
+
+    return run
 
 
-def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(folder: Path) -> None:
+def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(score: Command) -> None:
     outcome = score()
     assert outcome.exit_code == 0, outcome.output
     lines = [line.split() for line in outcome.stdout.splitlines() if line.strip()]
@@ -44,7 +53,7 @@ def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(folder: Pat
     assert "0: 300 rows are few" in outcome.stderr
 
 
-def test_json_is_what_the_library_says(folder: Path) -> None:
+def test_json_is_what_the_library_says(score: Command) -> None:
     document = json.loads(score("--json", "--layers", "2", "--seed", "3").stdout)
     namespace: dict = {}
     exec(MODEL, namespace)
@@ -53,7 +62,7 @@ def test_json_is_what_the_library_says(folder: Path) -> None:
     assert document["layers"]["2"]["score"] == direct["2"].score
 
 
-def test_a_factorys_draws_are_those_of_the_seed_and_said_to_be(folder: Path) -> None:
+def test_a_factorys_draws_are_those_of_the_seed_and_said_to_be(folder: Path, score: Command) -> None:
     (folder / "drawn.py").write_text(MODEL.replace("torch.manual_seed(0)", "pass"))
     torch.manual_seed(8)
     first, again, other = (score("--json", "--seed", seed, model="drawn.py:make_net") for seed in "334")
@@ -65,7 +74,7 @@ def test_a_factorys_draws_are_those_of_the_seed_and_said_to_be(folder: Path) -> 
     assert "the weights are" not in score("--state-dict", "w.safetensors").stderr
 
 
-def test_layers_when_and_samples_are_obeyed(folder: Path) -> None:
+def test_layers_when_and_samples_are_obeyed(score: Command) -> None:
     both = json.loads(score("--json", "--layers", "0,2", "--samples", "250", "--pairs", "3").stdout)["layers"]
     assert {name: (layer["rows"], layer["pairs_estimated"]) for name, layer in both.items()} == {
         "0": (250, 3),
@@ -77,7 +86,7 @@ def test_layers_when_and_samples_are_obeyed(folder: Path) -> None:
     assert list(post["left_out"]) == ["2"]
 
 
-def test_weights_are_loaded(folder: Path) -> None:
+def test_weights_are_loaded(score: Command) -> None:
     state = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4)).state_dict()
     state["0.weight"][:] = state["0.weight"][0]  # five times the same neuron
     save_file(state, "net.safetensors")
@@ -92,14 +101,14 @@ def test_weights_are_loaded(folder: Path) -> None:
     assert allowed["layers"] == found["layers"]
 
 
-def test_a_narrow_terminal_has_what_the_verdict_is_about(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wndcheck.cli.score.width", lambda: 80)
+def test_a_narrow_terminal_has_what_the_verdict_is_about(score: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wndcheck.cli.score.columns", lambda: 80)
     lines = [line.split() for line in score().stdout.splitlines() if line.strip()]
     assert lines[0] == ["layer", "neurons", "ι", "ι_c", "±", "se", "dependent", "verdict"]
     assert [line[:2] for line in lines[1:]] == [["0", "5"], ["2", "4"]]
 
 
-def test_the_margin_moves_the_verdicts(folder: Path) -> None:
+def test_the_margin_moves_the_verdicts(score: Command) -> None:
     def verdicts(*arguments: str) -> set[str]:
         return {each["verdict"] for each in json.loads(score("--json", *arguments).stdout)["verdicts"].values()}
 
@@ -108,7 +117,7 @@ def test_the_margin_moves_the_verdicts(folder: Path) -> None:
     assert score("--margin", "-1").exit_code == 2
 
 
-def test_the_page_is_written_where_the_report_goes(folder: Path) -> None:
+def test_the_page_is_written_where_the_report_goes(folder: Path, score: Command) -> None:
     outcome = score("--report", "page", "--layers", "0", "--seed", "3", "--json")
     assert outcome.exit_code == 0, outcome.output
     assert "wndcheck: page/index.html" in outcome.stderr
@@ -120,7 +129,7 @@ def test_the_page_is_written_where_the_report_goes(folder: Path) -> None:
     assert written["how"]["inputs"] == "x.npy"
 
 
-def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path) -> None:
+def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path, score: Command) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "verdicts.json").write_text("{}")
     outcome = score("--report", "run")
@@ -153,7 +162,7 @@ def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_scored_is_said_with_exit_status_1(
-    folder: Path, arguments: list[str], model: str, message: str
+    score: Command, arguments: list[str], model: str, message: str
 ) -> None:
     outcome = score(*arguments, model=model)
     assert outcome.exit_code == 1
@@ -161,12 +170,12 @@ def test_what_cannot_be_scored_is_said_with_exit_status_1(
     assert outcome.stdout == ""
 
 
-def test_a_wrong_command_line_is_exit_status_2(folder: Path) -> None:
+def test_a_wrong_command_line_is_exit_status_2(score: Command, cli: Command) -> None:
     assert score("--when", "during").exit_code == 2
     assert score("--seed", str(2**32)).exit_code == 2
-    assert CliRunner().invoke(main, ["score", "m:f"]).exit_code == 2
+    assert cli("score", "m:f").exit_code == 2
 
 
-def test_the_help_shows_how() -> None:
-    text = CliRunner().invoke(main, ["score", "--help"]).output
+def test_the_help_shows_how(cli: Command) -> None:
+    text = cli("score", "--help").stdout
     assert all(word in text for word in ("--state-dict", "--allow-pickle", "Exit status: 0", "model.py:make_net"))

@@ -1,4 +1,4 @@
-"""The three estimators where the answer is known: their means, their null, and a bias that falls with the samples."""
+"""The three estimators where the true value is known: mean, null, and a bias that decreases with the sample size."""
 
 from __future__ import annotations
 
@@ -10,43 +10,37 @@ import pytest
 from scipy.special import ndtr
 
 from wndcheck.benchmarks.closed_forms import Draw, additive_uniform, normal_pair, student_pair
-from wndcheck.estimators import pairwise_mi
 from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.tests.estimators.samples import ESTIMATORS, independent, of_pairs
 
 M = 1000
 TRIALS = 200
 REFERENCE_TRIALS = 250
-ESTIMATORS = ("3h", "ksg1", "ksg2")
 
 
 def estimates(draw: Draw, m: int, trials: int, seed: int, **options) -> np.ndarray:
-    """Estimates (trials,) of independent pairs."""
-    x, y = draw(np.random.default_rng(seed), (m, trials))
-    pairs = np.stack([np.arange(trials), np.arange(trials) + trials], axis=1)
-    return pairwise_mi(np.hstack([x, y]), pairs=pairs, **options).pair_mi
-
-
-def independent(sampler) -> Draw:
-    return lambda rng, shape: (sampler(rng, shape), sampler(rng, shape))
+    """Estimates of independent trials, (trials,)."""
+    return of_pairs(*draw(np.random.default_rng(seed), (m, trials)), **options).pair_mi
 
 
 def mapped(function) -> Draw:
-    """Both margins of a normal pair with ρ = .75 through one increasing function: .4133 nats remain."""
+    """A normal pair, ρ = .75, with both marginals mapped by one increasing function: .4133 nats as before."""
     return lambda rng, shape: tuple(map(function, normal_pair(0.75)(rng, shape)))
 
 
 class Case(NamedTuple):
-    """A law, and the means of the exact estimators at M = 1000 and k = 3 over 250 trials of an oracle.
+    """A distribution, and the means of the exact estimators for M = 1000 and k = 3 over 250 trials.
 
-    They differ from the closed form by up to .1 where margins have edges or heavy tails, so they are the reference.
+    They were computed by a reference implementation, and differ from the closed form by up to .1 where the marginals
+    have edges or heavy tails.
     """
 
     draw: Draw
     means: tuple[float, float, float]  # as ESTIMATORS
-    rounding: float = 0.0005  # of the means as they were noted
+    rounding: float = 0.0005  # rounding error of the means above
 
 
-CASES = {  # the closed form is beside the law
+CASES = {  # comments: closed form
     "normal, ρ = .3": Case(normal_pair(0.3), (0.057, 0.049, 0.049), 0.002),  # .0472
     "normal, ρ = .5": Case(normal_pair(0.5), (0.155, 0.145, 0.145), 0.002),  # .1438
     "normal, ρ = .75": Case(normal_pair(0.75), (0.426, 0.419, 0.419), 0.002),  # .4133
@@ -71,8 +65,8 @@ CASES = {  # the closed form is beside the law
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("name", CASES)
-def test_mean_is_that_of_the_exact_estimator(name, estimator):
-    """Within 4 standard errors, of both means together, and the reference's rounding."""
+def test_mean_agrees_with_the_exact_estimator(name, estimator):
+    """Within 4 standard errors of the difference, plus the rounding of the reference."""
     case = CASES[name]
     mi, expected = estimates(case.draw, M, TRIALS, 0, estimator=estimator), case.means[ESTIMATORS.index(estimator)]
     tolerance = 4 * mi.std(ddof=1) * math.sqrt(1 / TRIALS + 1 / REFERENCE_TRIALS) + case.rounding
@@ -83,9 +77,9 @@ def test_mean_is_that_of_the_exact_estimator(name, estimator):
     ("estimator", "mean", "sd"), [("3h", 0.0121, 0.0420), ("ksg1", -0.0003, 0.0235), ("ksg2", 0.0007, 0.0269)]
 )
 def test_null_of_independent_normals(estimator, mean, sd):
-    """3H is the paper's .012 ± .042 over 1000 trials (§4); all three from 5000 trials of an oracle.
+    """3H has the paper's .012 ± .042 over 1000 trials (§4); the values are from 5000 trials of a reference.
 
-    4 standard errors over 1000 trials: sd / √1000 of the mean, sd / √2000 of the standard deviation, and the oracle's.
+    4 standard errors: sd / √1000 of the mean, sd / √2000 of the standard deviation, and those of the reference.
     """
     mi = estimates(normal_pair(0), M, 1000, 1, estimator=estimator)
     assert mi.mean() == pytest.approx(mean, abs=4 * sd * math.sqrt(1 / 1000 + 1 / 5000))
@@ -93,10 +87,10 @@ def test_null_of_independent_normals(estimator, mean, sd):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_bias_falls_with_the_sample_size(estimator):
+def test_bias_decreases_with_the_sample_size(estimator):
     """ρ = .75, where it is about .03, .014 and .006 nats for 3H and .011, .005 and .003 for KSG.
 
-    A sample's own mean of the log density ratio is taken off, and with it half of the noise: standard errors about
+    The sample mean of the log density ratio is subtracted, and with it half of the noise: standard errors about
     .0015, .001 and .0007 nats for KSG, twice that for 3H.
     """
     bias = [errors(estimator, m, trials).mean() for m, trials in ((250, 800), (1000, 400), (4000, 200))]

@@ -1,4 +1,4 @@
-"""Entropies against closed forms, the formula by hand, and the exact laws of differential entropy."""
+"""Entropies compared with closed forms and the formula by hand; exact properties of differential entropy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wndcheck.estimators.kernels import reference
 M = 1000
 TRIALS = 300
 
-# law: (sampler, entropy, bias of the exact estimator at M = 1000 and k = 3, its sd); bias from 600 independent trials
+# distribution: (sampler, entropy, bias of the exact estimator for M = 1000 and k = 3, its sd), from 600 trials
 LAWS = {
     "normal": (np.random.Generator.standard_normal, 0.5 * math.log(2 * math.pi * math.e), -0.0006, 0.0330),
     "uniform": (np.random.Generator.random, 0.0, 0.0004, 0.0246),
@@ -34,8 +34,8 @@ LAWS = {
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_estimates_scatter_about_the_closed_form(law):
-    """Mean within 4 standard errors of truth + bias; sd within 4 of its own, √½n each and a tenth for heavy tails."""
+def test_mean_and_sd_agree_with_the_closed_form(law):
+    """Mean within 4 standard errors of truth + bias; sd within 4 of its own, √½n each, plus a tenth for heavy tails."""
     sampler, entropy, bias, sd = LAWS[law]
     estimates = sorted_entropies(np.sort(sampler(np.random.default_rng(0), (TRIALS, M)), axis=1), 3)
     error = abs(estimates.mean() - entropy - bias)
@@ -50,15 +50,15 @@ def test_the_formula_by_hand():
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 3), st.integers(1, 15), st.integers(16, 200), st.integers(0, 2**32 - 1))
-def test_formula_with_the_distances_of_the_oracle(d, k, m, seed):
-    """One dimension goes without a tree, and ψ(M) − ψ(k) is a sum: both against the textbook's way."""
+def test_formula_with_reference_distances(d, k, m, seed):
+    """The one-dimensional search and ψ(M) − ψ(k) as a sum, compared with a k-d tree and scipy's digamma."""
     x = np.random.default_rng(seed).standard_normal((m, d))
     expected = digamma(m) - digamma(k) + d * np.log(2 * reference.kth_distances(x, k=k)).mean()
     assert knn_entropy(x, k=k) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("d", [2, 3])
-def test_bias_of_the_joint_entropy_of_normals_falls_with_the_sample_size(d):
+def test_bias_of_joint_entropy_decreases_with_the_sample_size(d):
     truth, rng = 0.5 * d * math.log(2 * math.pi * math.e), np.random.default_rng(d)
     trials = {250: 80, 1000: 40, 4000: 20}  # standard errors about .007, .005, .004 for d = 2
     bias = [
@@ -83,13 +83,13 @@ def test_affine_law(a, negative, shift, d, seed):
 
 
 @pytest.mark.parametrize("power", [-900, -3, 5, 900])
-def test_the_entropy_of_z_scores_keeps_its_bits_at_any_power_of_two(power):
+def test_entropy_of_z_scores_is_exact_under_powers_of_two(power):
     x = np.random.default_rng(0).standard_normal(100)
     assert knn_entropy(np.ldexp(x, power), standardize=True) == knn_entropy(x, standardize=True)
 
 
 @pytest.mark.parametrize("d", [1, 2])
-def test_standardised_entropy_is_that_of_the_z_scores(d):
+def test_standardized_entropy_is_that_of_the_z_scores(d):
     x = np.random.default_rng(0).standard_normal((300, d)) * [1e-4, 30][:d] + 5
     expected = knn_entropy((x - x.mean(axis=0)) / x.std(axis=0, ddof=1))
     assert knn_entropy(x, standardize=True) == pytest.approx(expected, abs=1e-9)
@@ -97,7 +97,7 @@ def test_standardised_entropy_is_that_of_the_z_scores(d):
 
 @settings(deadline=None, max_examples=20)
 @given(st.permutations(range(50)), st.sampled_from([1, 2]))
-def test_order_of_the_samples_does_not_matter(order, d):
+def test_invariant_to_the_order_of_samples(order, d):
     x = np.random.default_rng(0).standard_normal((50, d))
     assert knn_entropy(x[order]) == pytest.approx(knn_entropy(x), abs=1e-13)
 
@@ -115,16 +115,8 @@ def test_entropy_of_a_uniform_sample_in_bits():
     assert knn_entropy(x, base=2) == pytest.approx(3, abs=4 * 0.0246 / math.log(2))
 
 
-@pytest.mark.parametrize(
-    ("base", "error"), [(1, ValueError), (0, ValueError), (math.nan, ValueError), ("2", TypeError)]
-)
-def test_bad_bases_are_refused_in_words(base, error):
-    with pytest.raises(error, match=r"base=.*: expected a number"):
-        knn_entropy(np.arange(10.0), base=base)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
-def test_integers_and_single_precision_are_taken_as_they_are(dtype):
+def test_integers_and_single_precision_are_exact(dtype):
     x = np.random.default_rng(0).permutation(200).astype(dtype)
     assert knn_entropy(x) == knn_entropy(x.astype(np.float64))
 
@@ -144,15 +136,9 @@ def test_integers_and_single_precision_are_taken_as_they_are(dtype):
         ([[0, 5]] * 3 + [[1, 2], [2, 3], [9, 9]], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples"),
     ],
 )
-def test_bad_samples_are_refused_in_words(x, k, message):
+def test_bad_samples_are_refused(x, k, message):
     with pytest.raises(ValueError, match=message):
         knn_entropy(x, k=k)
-
-
-@pytest.mark.parametrize("dtype", [bool, complex, object, "U8", "M8[s]"])
-def test_other_than_real_numbers_are_refused(dtype):
-    with pytest.raises(TypeError, match=r"x has dtype .*: expected integers or floating-point numbers"):
-        knn_entropy(np.zeros(10, dtype))
 
 
 @pytest.mark.parametrize("k", [2.0, "3", True, None])
@@ -161,7 +147,7 @@ def test_k_must_be_an_integer(k):
         knn_entropy(np.arange(10.0), k=k)
 
 
-def test_a_constant_column_cannot_be_standardised():
+def test_a_constant_column_cannot_be_standardized():
     x = np.stack([np.arange(10.0), np.full(10, 0.1)], axis=1)
     with pytest.raises(ValueError, match="column 1 of x is constant: it has no standard deviation to divide by"):
         knn_entropy(x, standardize=True)

@@ -1,4 +1,4 @@
-"""The searches on torch devices against the oracle, bit for bit: by torch alone, and by the Triton kernels."""
+"""The kernels on torch devices equal the reference bit for bit: plain torch (eager), and Triton (cuda)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from wndcheck.estimators.kernels import devices, eager
+from wndcheck.estimators.kernels import eager, torch_common
 
-from .neighbourhoods import PAIRS, SAMPLES, oracle, oracle_counts, oracle_digammas, rows
+from .samples import PAIRS, SAMPLES, reference_counts, reference_digammas, reference_distances, rows
 
 ESTIMATORS = ("ksg1", "ksg2")
 KINDS = sorted(SAMPLES)
@@ -39,37 +39,37 @@ def cuda():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("m", "k"), [(2, 1), (5, 4), (300, 3), (101, 15)])
-def test_torch_alone_equals_the_oracle_bit_for_bit(kind, m, k):
+def test_torch_alone_equals_the_reference_bit_for_bit(kind, m, k):
     z = rows(kind, m, 4)
-    np.testing.assert_array_equal(eager.kth_distances(z, PAIRS, k=k, device="cpu"), oracle(z, PAIRS, k))
+    np.testing.assert_array_equal(eager.kth_distances(z, PAIRS, k=k, device="cpu"), reference_distances(z, PAIRS, k))
     for estimator in ESTIMATORS:
         counts = eager.marginal_counts(z, PAIRS, k=k, estimator=estimator, device="cpu")
-        np.testing.assert_array_equal(counts, oracle_counts(z, PAIRS, k, estimator), err_msg=estimator)
+        np.testing.assert_array_equal(counts, reference_counts(z, PAIRS, k, estimator), err_msg=estimator)
 
 
 @pytest.mark.parametrize("kind", ["normal", "tied", "constant"])
-def test_means_of_torch_alone_are_those_of_the_oracle(kind):
+def test_means_of_torch_alone_are_those_of_the_reference(kind):
     z = rows(kind, 200, 5)
     logs = eager.mean_log_distances(z, PAIRS, k=3, device="cpu")
-    np.testing.assert_allclose(logs, log_means(oracle(z, PAIRS, 3)), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(logs, log_means(reference_distances(z, PAIRS, 3)), rtol=0, atol=1e-13)
     for estimator in ESTIMATORS:
         digammas = eager.mean_digammas(z, PAIRS, k=3, estimator=estimator, device="cpu")
         if estimator == "ksg2" or kind != "constant":  # ψ(0 + 1) + ψ(0 + 1) of a constant pair is finite as well
             assert np.isfinite(digammas).all()
-        np.testing.assert_allclose(digammas, oracle_digammas(z, PAIRS, 3, estimator), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(digammas, reference_digammas(z, PAIRS, 3, estimator), rtol=0, atol=1e-13)
 
 
-def test_torch_alone_is_the_same_in_many_chunks(monkeypatch):
+def test_torch_alone_does_not_depend_on_chunks(monkeypatch):
     z = rows("normal", 200, 6)
     whole = eager.marginal_counts(z, PAIRS, k=3, estimator="ksg2", device="cpu")
-    monkeypatch.setattr(devices, "_samples_at_once", lambda device, bytes_a_sample: 450)  # two pairs and a quarter
-    np.testing.assert_array_equal(eager.kth_distances(z, PAIRS, k=3, device="cpu"), oracle(z, PAIRS, 3))
+    monkeypatch.setattr(torch_common, "_samples_at_once", lambda device, bytes_per_sample: 450)  # 2¼ pairs
+    np.testing.assert_array_equal(eager.kth_distances(z, PAIRS, k=3, device="cpu"), reference_distances(z, PAIRS, 3))
     np.testing.assert_array_equal(eager.marginal_counts(z, PAIRS, k=3, estimator="ksg2", device="cpu"), whole)
 
 
 def test_a_pair_does_not_depend_on_its_order_or_the_other_pairs():
     z = rows("exponential", 100, 7)
-    swapped = PAIRS[:, ::-1]  # no copy: read backwards
+    swapped = PAIRS[:, ::-1]  # a view with negative strides
 
     def means(pairs: np.ndarray) -> list[np.ndarray]:
         digammas = [eager.mean_digammas(z, pairs, k=3, estimator=e, device="cpu") for e in ESTIMATORS]
@@ -85,7 +85,7 @@ def test_a_pair_does_not_depend_on_its_order_or_the_other_pairs():
 
 
 @pytest.mark.parametrize("names", [["cpu"], ["cpu", "cpu"], ["cpu"] * 4])
-def test_pairs_shared_out_come_back_in_their_order(names):
+def test_distributed_pairs_keep_their_order(names):
     z = rows("normal", 60, 8)
 
     def distances(pairs: np.ndarray, device: str) -> np.ndarray:
@@ -94,30 +94,32 @@ def test_pairs_shared_out_come_back_in_their_order(names):
     def counts(pairs: np.ndarray, device: str) -> np.ndarray:
         return eager.marginal_counts(z, pairs, k=3, estimator="ksg1", device=device)
 
-    np.testing.assert_array_equal(devices.shared_out(distances, PAIRS, names, axis=0), oracle(z, PAIRS, 3))
-    shared = devices.shared_out(counts, PAIRS, names, axis=1)
-    np.testing.assert_array_equal(shared, oracle_counts(z, PAIRS, 3, "ksg1"))
+    np.testing.assert_array_equal(
+        torch_common.distribute(distances, PAIRS, names, axis=0), reference_distances(z, PAIRS, 3)
+    )
+    shared = torch_common.distribute(counts, PAIRS, names, axis=1)
+    np.testing.assert_array_equal(shared, reference_counts(z, PAIRS, 3, "ksg1"))
 
 
-def test_a_failure_on_one_device_is_not_lost():
+def test_a_failure_on_one_device_is_raised():
     z = rows("normal", 20, 9)
     with pytest.raises(ValueError, match="device='abacus' cannot be used here"):
-        devices.shared_out(
+        torch_common.distribute(
             lambda pairs, device: eager.kth_distances(z, pairs, k=1, device=device), PAIRS, ["cpu", "abacus"], axis=0
         )
 
 
-def test_cuda_means_every_gpu_that_has_enough_to_do(monkeypatch):
+def test_cuda_uses_as_many_gpus_as_there_is_work_for(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    many = 3 * devices.LEAST_SHARE
-    assert devices._devices("cuda", many) == ["cuda:0", "cuda:1", "cuda:2"]
-    assert devices._devices("cuda", many - 1) == ["cuda:0", "cuda:1"]
-    assert devices._devices("cuda", 1) == ["cuda:0"]
-    assert devices._devices("cuda:1", many) == ["cuda:1"]
+    many = 3 * torch_common.LEAST_SHARE
+    assert torch_common._devices("cuda", many) == ["cuda:0", "cuda:1", "cuda:2"]
+    assert torch_common._devices("cuda", many - 1) == ["cuda:0", "cuda:1"]
+    assert torch_common._devices("cuda", 1) == ["cuda:0"]
+    assert torch_common._devices("cuda:1", many) == ["cuda:1"]
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "abacus"])
-def test_a_device_that_is_not_there_is_an_error(device, cuda):
+def test_a_missing_device_raises(device, cuda):
     z = rows("normal", 20, 10)
     for module in (eager, cuda):
         with pytest.raises(ValueError, match=rf"device='{device}' cannot be used here \(.+\): try device='cpu'"):
@@ -125,11 +127,11 @@ def test_a_device_that_is_not_there_is_an_error(device, cuda):
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 7, 64, 1000])
-def test_row_means_depend_on_the_row_alone(m):
+def test_row_means_depend_on_their_row_only(m):
     terms = np.random.default_rng(m).standard_normal((5, m)) * 1e3
-    means = devices.row_means(torch.tensor(terms)).numpy()
+    means = torch_common.row_means(torch.tensor(terms)).numpy()
     np.testing.assert_allclose(means, [math.fsum(row) / m for row in terms], rtol=0, atol=1e-12)
-    alone = [devices.row_means(torch.tensor(terms[[row]])).item() for row in range(5)]
+    alone = [torch_common.row_means(torch.tensor(terms[[row]])).item() for row in range(5)]
     np.testing.assert_array_equal(alone, means)
 
 
@@ -152,15 +154,15 @@ for name in {given.removesuffix("/z") for given in given if given.endswith("/z")
         digammas = [cuda.mean_digammas(z, pairs, k=k, estimator=e, device="cpu") for e in ("ksg1", "ksg2")]
         results["means/digammas"] = np.stack(digammas)
 np.savez(sys.argv[2], **results)
-assert "numba" not in sys.modules, "the GPU's path needs no numba"
+assert "numba" not in sys.modules, "the GPU path needs no numba"
 """
 
 
 def layers() -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
-    """Name -> rows, pairs and k; a tile holds 32 queries. Every other pair is counted: the interpreter is slow.
+    """Name -> rows, pairs and k. A tile holds 32 queries. Counts are compared for every other pair only: it is slow.
 
-    The flat pair has its neighbours anywhere along the first neuron, so that no sample may be left out; leaving too
-    early, by a reach too short or at a tie, is seen in the two of several tiles.
+    In the flat pair, neighbours may be anywhere along the first neuron, so that no sample may be skipped. The two
+    cases of several tiles detect a search that ends too early, by too short a reach or at a tie.
     """
     every_kind = np.concatenate([rows(kind, 20, 11)[:2] for kind in KINDS])
     pair_of_each = np.arange(2 * len(KINDS)).reshape(-1, 2)
@@ -187,11 +189,11 @@ def interpreted(tmp_path_factory) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", sorted(layers()))
-def test_triton_equals_the_oracle_bit_for_bit(name, interpreted):
+def test_triton_equals_the_reference_bit_for_bit(name, interpreted):
     z, pairs, k = layers()[name]
-    np.testing.assert_array_equal(interpreted[f"{name}/distances"], oracle(z, pairs, k))
+    np.testing.assert_array_equal(interpreted[f"{name}/distances"], reference_distances(z, pairs, k))
     for estimator in ESTIMATORS:
-        expected = oracle_counts(z, pairs[::2], k, estimator)
+        expected = reference_counts(z, pairs[::2], k, estimator)
         np.testing.assert_array_equal(interpreted[f"{name}/{estimator}"], expected, err_msg=estimator)
 
 
@@ -248,26 +250,30 @@ needs_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="fewer tha
 @needs_gpu
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("m", "k"), [(1000, 3), (20, 15), (333, 1)])
-def test_gpu_equals_the_oracle_bit_for_bit(kind, m, k, cuda):
+def test_gpu_equals_the_reference_bit_for_bit(kind, m, k, cuda):
     z = rows(kind, m, 15)
     for module in (cuda, eager):
-        np.testing.assert_array_equal(module.kth_distances(z, PAIRS, k=k, device="cuda"), oracle(z, PAIRS, k))
+        np.testing.assert_array_equal(
+            module.kth_distances(z, PAIRS, k=k, device="cuda"), reference_distances(z, PAIRS, k)
+        )
         for estimator in ESTIMATORS:
             counts = module.marginal_counts(z, PAIRS, k=k, estimator=estimator, device="cuda")
-            np.testing.assert_array_equal(counts, oracle_counts(z, PAIRS, k, estimator), err_msg=estimator)
+            np.testing.assert_array_equal(counts, reference_counts(z, PAIRS, k, estimator), err_msg=estimator)
             digammas = module.mean_digammas(z, PAIRS, k=k, estimator=estimator, device="cuda")
-            np.testing.assert_allclose(digammas, oracle_digammas(z, PAIRS, k, estimator), rtol=0, atol=1e-12)
+            np.testing.assert_allclose(digammas, reference_digammas(z, PAIRS, k, estimator), rtol=0, atol=1e-12)
 
 
 @needs_gpu
 @pytest.mark.parametrize("size", [1e-44, 1.0, 1e28])  # denormal distances are not flushed to 0
-def test_gpu_survives_the_whole_range_of_float32(size, cuda):
+def test_gpu_over_the_whole_range_of_float32(size, cuda):
     z = (np.random.default_rng(16).integers(0, 10, (2, 500)) * size).astype(np.float32)
-    np.testing.assert_array_equal(cuda.kth_distances(z, PAIRS[:2], k=3, device="cuda"), oracle(z, PAIRS[:2], 3))
+    np.testing.assert_array_equal(
+        cuda.kth_distances(z, PAIRS[:2], k=3, device="cuda"), reference_distances(z, PAIRS[:2], 3)
+    )
 
 
 @needs_gpu
-def test_gpu_gives_a_layer_the_same_alone_and_together(cuda):
+def test_gpu_estimates_do_not_depend_on_the_other_pairs(cuda):
     z = np.random.default_rng(17).standard_normal((200, 1000)).astype(np.float32)
     pairs = np.stack(np.triu_indices(200, 1), axis=1)
     together = cuda.mean_log_distances(z, pairs, k=3, device="cuda")
@@ -280,7 +286,7 @@ def test_gpu_gives_a_layer_the_same_alone_and_together(cuda):
 
 
 @needs_gpus
-def test_every_gpu_gives_the_same(cuda):
+def test_all_gpus_give_the_same(cuda):
     z = np.random.default_rng(18).standard_normal((200, 500)).astype(np.float32)
     pairs = np.stack(np.triu_indices(200, 1), axis=1)
     shared = cuda.mean_log_distances(z, pairs, k=3, device="cuda")

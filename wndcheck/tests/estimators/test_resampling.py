@@ -1,4 +1,4 @@
-"""Nulls by shuffling, p-values and standard errors against what independent replicates do."""
+"""Nulls by shuffling, p-values and standard errors, compared with independent replicates."""
 
 from __future__ import annotations
 
@@ -8,22 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from wndcheck.benchmarks.closed_forms import Draw, normal_pair
+from wndcheck.benchmarks.closed_forms import normal_pair
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.resampling import disjoint_parts, p_values, shuffles
 from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.tests.estimators.samples import each_estimator, independent, of_pairs
 
 M = 1000
-ESTIMATORS = ("3h", "ksg1", "ksg2")
-estimators = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 MARGINS = (np.random.Generator.standard_normal, np.random.Generator.random, np.random.Generator.standard_exponential)
-
-
-def of_pairs(x: np.ndarray, y: np.ndarray, **options) -> PairwiseInformation:
-    """One estimate for each column of x with the same column of y."""
-    trials = np.arange(x.shape[1])
-    return pairwise_mi(np.hstack([x, y]), pairs=np.stack([trials, trials + len(trials)], axis=1), **options)
 
 
 def null_of(information: PairwiseInformation) -> np.ndarray:
@@ -36,14 +29,10 @@ def corrected_of(information: PairwiseInformation) -> np.ndarray:
     return information.pair_corrected
 
 
-def independent(sampler) -> Draw:
-    return lambda rng, shape: (sampler(rng, shape), sampler(rng, shape))
-
-
 # Shuffles
 
 
-@estimators
+@each_estimator
 @pytest.mark.parametrize(
     ("draw", "mi"),
     [
@@ -54,16 +43,16 @@ def independent(sampler) -> Draw:
     ],
     ids=["uniform", "exponential", "ρ = .5", "ρ = .9"],
 )
-def test_corrected_score_is_right_whatever_the_margins(draw, mi, estimator):
+def test_corrected_score_is_unbiased_for_any_marginals(draw, mi, estimator):
     """200 pairs, 8 shuffles: 4 standard errors of about .038 / √200, and the bias that is left, .010 for KSG."""
     information = of_pairs(*draw(np.random.default_rng(14), (M, 200)), null="shuffle", estimator=estimator)
     bias = 0.003 if estimator == "3h" else 0.01
     assert information.corrected_score == pytest.approx(mi, abs=4 * 0.038 / math.sqrt(200) + bias)
-    if estimator == "3h":  # what the shuffles are for
+    if estimator == "3h":  # shuffling reduces the variance, too
         assert corrected_of(information).std(ddof=1) < information.pair_mi.std(ddof=1)
 
 
-def test_corrected_pair_is_the_distance_to_the_null():
+def test_corrected_pair_is_the_estimate_minus_its_null():
     information = pairwise_mi(np.random.default_rng(15).standard_normal((100, 4)), null="shuffle", n_shuffles=3)
     assert null_of(information).shape == (3, 6)
     expected = information.pair_mi - null_of(information).mean(axis=0)
@@ -71,7 +60,7 @@ def test_corrected_pair_is_the_distance_to_the_null():
     assert information.corrected_score == pytest.approx(expected.mean(), abs=1e-12)
 
 
-def test_null_follows_the_seed_alone():
+def test_null_depends_on_the_seed_only():
     X = np.random.default_rng(16).standard_normal((100, 4))
     first, again, other = (null_of(pairwise_mi(X, null="shuffle", n_shuffles=2, random_state=s)) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
@@ -79,14 +68,14 @@ def test_null_follows_the_seed_alone():
     assert not np.isclose(first[0], first[1]).any()
 
 
-@estimators
-def test_shuffles_break_a_dependence_they_are_given(estimator):
+@each_estimator
+def test_shuffles_remove_a_dependence(estimator):
     x, y = normal_pair(0.999)(np.random.default_rng(17), (M, 1))
     information = of_pairs(x, y, null="shuffle", n_shuffles=4, estimator=estimator)
     assert np.abs(null_of(information)).max() < 0.25  # 4 sd of .042 and the bias
 
 
-def test_every_row_is_shuffled_in_an_order_of_its_own():
+def test_rows_are_independently_permuted():
     z = np.tile(np.arange(100, dtype=np.float32), (5, 1))
     orders = list(shuffles(z, 3, 0))
     rows = np.vstack(orders)
@@ -100,8 +89,8 @@ def test_every_row_is_shuffled_in_an_order_of_its_own():
 
 
 @pytest.mark.parametrize("n_shuffles", [2, 3, 8])
-def test_p_values_of_pairs_like_their_null_are_uniform(n_shuffles):
-    """20 000 pairs with margins that move both: 4 binomial standard errors; P · n distances leave .003 themselves."""
+def test_p_values_under_the_null_are_uniform(n_shuffles):
+    """20 000 pairs whose marginals shift estimate and null alike: 4 binomial standard errors, plus .003 of the null."""
     rng = np.random.default_rng(18)
     margins = 3 * rng.standard_normal(20_000)
     p = p_values(margins + rng.standard_normal(20_000), margins + rng.standard_normal((n_shuffles, 20_000)))
@@ -109,9 +98,9 @@ def test_p_values_of_pairs_like_their_null_are_uniform(n_shuffles):
         assert (p < level).mean() == pytest.approx(level, abs=4 * math.sqrt(level * (1 - level) / 20_000) + 0.003)
 
 
-@estimators
+@each_estimator
 def test_p_values_are_uniform_under_independence(estimator):
-    """Layers of all kinds of neurons at once; 4 binomial standard errors overall and for pairs of either kind."""
+    """Neurons with different marginals; 4 binomial standard errors, overall and for each kind of marginal."""
     rng = np.random.default_rng(19)
     kinds = rng.integers(0, 3, (2, 600))
     x, y = (np.choose(kind, [sampler(rng, (300, 600)) for sampler in MARGINS]) for kind in kinds)
@@ -124,7 +113,7 @@ def test_p_values_are_uniform_under_independence(estimator):
             assert (of_kind < level).mean() == pytest.approx(level, abs=4 * error), f"{kind=} {level=}"
 
 
-@estimators
+@each_estimator
 def test_p_values_find_a_planted_dependence(estimator):
     """ρ = .4 is .087 nats, some 3 standard deviations of a corrected pair; .05 of the others pass by chance."""
     rng = np.random.default_rng(20)
@@ -135,7 +124,7 @@ def test_p_values_find_a_planted_dependence(estimator):
     assert (p[20:] < 0.05).mean() < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 180)
 
 
-def test_the_least_p_value_is_one_of_all_the_distances():
+def test_the_smallest_p_value_is_one_over_the_number_of_null_estimates():
     rng = np.random.default_rng(21)
     x = rng.standard_normal((200, 6))
     x[:, 1] = x[:, 0] + 0.01 * x[:, 1]
@@ -146,7 +135,7 @@ def test_the_least_p_value_is_one_of_all_the_distances():
 
 
 def test_p_values_by_hand():
-    """Two pairs, two shuffles: a null estimate less the other of its pair, times √¾, is −√3, √3, 0 and 0.
+    """Two pairs, two shuffles: a null estimate minus the other of its pair, times √¾, is −√3, √3, 0 and 0.
 
     √3 = 1.73 is below an excess of 2, and above one of 1.7.
     """
@@ -159,13 +148,13 @@ def test_p_values_by_hand():
 def test_p_values_need_two_shuffles(options):
     information = pairwise_mi(np.random.default_rng(22).standard_normal((30, 3)), **options)
     message = r"p-values need two shuffles or more: pairwise_mi\(\.\.\., null='shuffle', n_shuffles=8\)"
-    for asked in (lambda: information.p_values, information.dependent):
+    for access in (lambda: information.p_values, information.dependent):
         with pytest.raises(ValueError, match=message):
-            asked()
+            access()
 
 
-@estimators
-def test_share_of_false_pairs_among_those_found_dependent(estimator):
+@each_estimator
+def test_false_discovery_rate_of_the_pairs_found_dependent(estimator):
     """25 layers, 5 of 66 pairs planted (ρ = .8), rate .2: the shares' mean has a standard error of about .035."""
     shares, found = [], 0
     for layer in range(25):
@@ -181,14 +170,14 @@ def test_share_of_false_pairs_among_those_found_dependent(estimator):
     assert 0.04 < np.mean(shares) < 0.2 + 3 * 0.035
 
 
-def test_flagged_pairs_have_no_p_value_and_are_not_found_dependent():
+def test_flagged_pairs_have_no_p_value_and_are_not_dependent():
     X = np.random.default_rng(24).standard_normal((200, 4))
     X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
     X[:, 2] = 7
     information = pairwise_mi(X, null="shuffle")
     touched = (information.pairs == 2).any(axis=1)
     np.testing.assert_array_equal(np.isnan(information.p_values), touched)
-    assert information.p_values[0] == 1 / (1 + 8 * 3)  # the flagged pairs' null is no part of it
+    assert information.p_values[0] == 1 / (1 + 8 * 3)  # without the null of the flagged pairs
     assert information.dependent(3 / 25).tolist() == [True, False, False, False, False, False]  # best of three
     assert not information.dependent(2.9 / 25).any()
     dead = pairwise_mi(X[:, [2, 2]], null="shuffle")
@@ -232,7 +221,7 @@ def test_standard_errors_are_those_of_the_parts():
     assert information.score_se == pytest.approx(np.std(np.mean(parts, axis=1), ddof=1) / 2, rel=1e-12)
 
 
-def test_parts_are_disjoint_of_one_size_and_seeded():
+def test_parts_are_disjoint_of_equal_size_and_seeded():
     parts = disjoint_parts(103, 10, 0)
     assert {len(part) for part in parts} == {10}
     assert len(np.unique(np.concatenate(parts))) == 100
@@ -241,8 +230,8 @@ def test_parts_are_disjoint_of_one_size_and_seeded():
     assert disjoint_parts(103, 0, 0) == []
 
 
-def test_a_neuron_that_is_flagged_has_no_standard_error_either():
-    """A tenth of the samples holds a tenth of the ties only; the neuron stays as unsound as it is."""
+def test_a_flagged_neuron_has_no_standard_error():
+    """A part of the samples has fewer ties, but flags are those of all samples."""
     X = np.random.default_rng(28).standard_normal((M, 4))
     X[:, 1] = X[:, 1].astype(np.float16)
     X[:8, 2] = 0.5
@@ -252,7 +241,7 @@ def test_a_neuron_that_is_flagged_has_no_standard_error_either():
     assert information.score_se == pytest.approx(pairwise_mi(X, pairs=[(0, 3)], n_subsamples=10).score_se, rel=1e-12)
 
 
-def test_resampling_leaves_the_estimates_alone():
+def test_resampling_does_not_change_the_estimates():
     X = np.random.default_rng(29).standard_normal((100, 4))
     alone = pairwise_mi(X).pair_mi
     np.testing.assert_array_equal(pairwise_mi(X, null="shuffle", n_subsamples=5, random_state=9).pair_mi, alone)
@@ -263,18 +252,3 @@ def test_too_few_or_too_many_parts_are_refused(n_subsamples):
     message = rf"n_subsamples={n_subsamples} of 100 samples: expected two parts or more, of more than k=4 samples"
     with pytest.raises(ValueError, match=message):
         pairwise_mi(np.random.default_rng(30).standard_normal((100, 3)), k=4, n_subsamples=n_subsamples)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"null": "bootstrap"}, ValueError, r"null='bootstrap': expected None or 'shuffle'"),
-        ({"n_shuffles": 0}, ValueError, r"n_shuffles=0: expected at least 1"),
-        ({"n_subsamples": -1}, ValueError, r"n_subsamples=-1: expected at least 0"),
-        ({"n_shuffles": 2.5}, TypeError, r"n_shuffles=2\.5: expected an integer"),
-        ({"n_subsamples": True}, TypeError, r"n_subsamples=True: expected an integer"),
-    ],
-)
-def test_bad_options_are_refused_in_words(options, error, message):
-    with pytest.raises(error, match=message):
-        pairwise_mi(np.random.default_rng(31).standard_normal((20, 3)), **options)

@@ -1,4 +1,4 @@
-"""Attention: its projections are measured as if they were modules, and its fast path is off meanwhile."""
+"""The projections inside attention are measured as if they were modules; the fast path is disabled meanwhile."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from wndcheck import probe
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-class Cross(nn.Module):
-    """Attention of one sequence to another, of other widths, called by name."""
+class CrossAttention(nn.Module):
+    """Cross-attention between sequences of different widths, with keyword arguments."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ def encoder() -> nn.TransformerEncoder:
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2)
 
 
-def test_an_encoder_is_heard_in_evaluation_mode_too(encoder: nn.TransformerEncoder) -> None:
+def test_projections_and_layers_of_an_encoder_in_evaluation_mode(encoder: nn.TransformerEncoder) -> None:
     x = torch.randn(20, 5, 8)
     encoder.eval()
     found = probe(encoder, x, positions=5)
@@ -50,7 +50,7 @@ def test_an_encoder_is_heard_in_evaluation_mode_too(encoder: nn.TransformerEncod
         np.testing.assert_allclose(found["layers.0.linear1"], hidden.reshape(-1, 16).numpy(), atol=1e-5)
 
 
-def test_attention_itself_is_its_last_projection(encoder: nn.TransformerEncoder) -> None:
+def test_the_output_of_attention_is_its_last_projection(encoder: nn.TransformerEncoder) -> None:
     x = torch.randn(10, 5, 8)
     names = ["layers.1.self_attn", "layers.1.self_attn.out_proj"]
     found = probe(encoder, x, names, positions=5)
@@ -59,16 +59,16 @@ def test_attention_itself_is_its_last_projection(encoder: nn.TransformerEncoder)
     np.testing.assert_allclose(normed.mean(1), 0, atol=1e-5)
 
 
-def test_patterns_choose_among_what_is_measured_unasked(encoder: nn.TransformerEncoder) -> None:
+def test_patterns_select_among_the_default_layers(encoder: nn.TransformerEncoder) -> None:
     found = probe(encoder, torch.randn(10, 5, 8), ["*.linear?", "layers.0.*.q_proj"])
     assert set(found) == {f"layers.{i}.linear{j}" for i in (0, 1) for j in (1, 2)} | {"layers.0.self_attn.q_proj"}
     with pytest.raises(ValueError, match=r"layer '\*\.dropout': the model has none of that name"):
         probe(encoder, torch.randn(10, 5, 8), "*.dropout")
 
 
-def test_queries_keys_and_values_may_differ() -> None:
+def test_query_key_and_value_may_be_different_tensors() -> None:
     torch.manual_seed(0)
-    net = Cross()
+    net = CrossAttention()
     x = {"query": torch.randn(9, 3, 8), "key": torch.randn(9, 4, 6), "value": torch.randn(9, 4, 4)}
     found = probe(net, x, positions=4)
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_queries_keys_and_values_may_differ() -> None:
     assert found.rows_per_sample["attention.k_proj"] == 4
 
 
-def test_padding_does_not_take_the_path_around_the_layers(encoder: nn.TransformerEncoder) -> None:
+def test_padding_does_not_bypass_the_layers(encoder: nn.TransformerEncoder) -> None:
     class Padded(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -109,7 +109,7 @@ def test_query_key_and_value_have_their_own_biases(widths: dict[str, int]) -> No
 
 
 @pytest.mark.parametrize("before", [False, True])
-def test_the_fast_path_is_left_as_it_was(encoder: nn.TransformerEncoder, before: bool) -> None:
+def test_the_fast_path_setting_is_restored(encoder: nn.TransformerEncoder, before: bool) -> None:
     usual = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(before)
     try:

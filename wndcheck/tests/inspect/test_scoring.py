@@ -1,4 +1,4 @@
-"""dependence_score against pairwise_mi itself, and planted dependence."""
+"""dependence_score compared with pairwise_mi, and on planted dependence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from wndcheck import dependence_score, pairwise_mi
-from wndcheck.inspect import Activations, scoring
-from wndcheck.inspect.measuring import Scoring, parts_of, sampled_pairs
+from wndcheck.inspect import Activations
+from wndcheck.inspect.layer_scoring import ScoringOptions, rows_of_parts, sample_pairs
+from wndcheck.inspect.network_scoring import select_activations
 
 FEW = {"n_shuffles": 20, "n_parts": 5}
 
@@ -32,7 +33,7 @@ def infinite() -> np.ndarray:
     return z
 
 
-def test_it_is_what_pairwise_mi_says() -> None:
+def test_a_layer_score_is_that_of_pairwise_mi() -> None:
     z = planted()
     layer = dependence_score({"fc": z}, **FEW)["fc"]
     direct = pairwise_mi(z, null="shuffle", n_shuffles=20)
@@ -41,12 +42,12 @@ def test_it_is_what_pairwise_mi_says() -> None:
     assert layer.entropy == pytest.approx(direct.entropy.mean(), abs=1e-12)
     assert layer.dependent == direct.dependent().mean()
     assert (layer.neurons, layer.rows, layer.pairs_estimated, layer.pairs_possible) == (8, 1000, 28, 28)
-    parts = parts_of(1000, 1, Scoring(n_parts=5))
+    parts = rows_of_parts(1000, 1, ScoringOptions(n_parts=5))
     of_parts = [pairwise_mi(z[part], null="shuffle", n_shuffles=4).corrected_score for part in parts]
     assert layer.corrected_se == pytest.approx(np.std(of_parts, ddof=1) / np.sqrt(5))
 
 
-def test_the_dependent_pair_is_found_and_comes_first_with_its_q_value() -> None:
+def test_a_dependent_pair_is_found_and_listed_first() -> None:
     layer = dependence_score({"fc": planted()}, **FEW)["fc"]
     first, *others = layer.pairs
     assert first.neurons == (2, 5)
@@ -58,17 +59,17 @@ def test_the_dependent_pair_is_found_and_comes_first_with_its_q_value() -> None:
     assert len(dependence_score({"fc": planted()}, top=2, **FEW)["fc"].pairs) == 2
 
 
-def test_independent_neurons_score_nothing_and_a_latent_variable_does() -> None:
+def test_independent_neurons_score_0_and_neurons_with_a_common_variable_more() -> None:
     z = independent()
     mixed = 0.7 * z + 0.7 * np.random.default_rng(9).standard_normal((1000, 1)).astype(np.float32)  # ρ = ½: .144 nats
-    scores = dependence_score({"apart": z, "together": mixed})
-    apart, together = scores["apart"].interval(), scores["together"].interval()
-    assert apart.low < 0.01 < together.low < 0.144 < together.high
+    scores = dependence_score({"independent": z, "mixed": mixed})
+    separate, common = (scores[name].interval() for name in scores)
+    assert separate.low < 0.01 < common.low < 0.144 < common.high
     # the sd of the mean of 28 pairs at M = 1000 is near 2 · .024 / √8 = .017 for ι, less for ι_c
-    assert 0.001 < scores["apart"].corrected_se < 0.02
+    assert 0.001 < scores["independent"].corrected_se < 0.02
 
 
-def test_the_interval_covers_at_its_rate() -> None:
+def test_the_interval_has_its_nominal_coverage() -> None:
     covered = 0
     for seed in range(30):
         layer = dependence_score(independent(400, 5, seed), n_shuffles=4, max_pairs=10)["activations"]
@@ -77,13 +78,13 @@ def test_the_interval_covers_at_its_rate() -> None:
     assert covered >= 21  # of 30 at .9; fewer than 21 has probability below 1e-3
 
 
-def test_pairs_are_sampled_all_alike() -> None:
-    assert sampled_pairs(5, 10, 0).tolist() == [[i, j] for i in range(5) for j in range(i + 1, 5)]
-    some = sampled_pairs(40, 300, 1)
+def test_pairs_are_sampled_uniformly() -> None:
+    assert sample_pairs(5, 10, 0).tolist() == [[i, j] for i in range(5) for j in range(i + 1, 5)]
+    some = sample_pairs(40, 300, 1)
     assert len(np.unique(some, axis=0)) == 300
     assert (some[:, 0] < some[:, 1]).all()
     assert some.max() == 39
-    counts = np.bincount(np.concatenate([sampled_pairs(6, 5, seed) for seed in range(600)]) @ [6, 1], minlength=36)
+    counts = np.bincount(np.concatenate([sample_pairs(6, 5, seed) for seed in range(600)]) @ [6, 1], minlength=36)
     drawn = counts[counts > 0]
     assert len(drawn) == 15
     assert np.abs(drawn - 200).max() < 60  # binomial, sd 11.5: 5 sd
@@ -91,21 +92,21 @@ def test_pairs_are_sampled_all_alike() -> None:
     assert (layer.pairs_estimated, layer.pairs_possible) == (20, 435)
 
 
-def test_rows_of_a_sample_go_to_one_part() -> None:
-    parts = parts_of(40, 3, Scoring(n_parts=4))
+def test_rows_of_a_sample_are_in_one_part() -> None:
+    parts = rows_of_parts(40, 3, ScoringOptions(n_parts=4))
     assert parts.shape == (4, 30)
     samples = [set((part // 3).tolist()) for part in parts]
     assert [len(some) for some in samples] == [10] * 4
     assert len(set.union(*samples)) == 40
 
 
-def test_dependence_between_positions_widens_the_error() -> None:
+def test_positions_of_a_sample_are_not_taken_for_independent() -> None:
     each = np.repeat(planted(400), 4, axis=0) + 0.01 * independent(1600)
     together = Activations({"conv": each}, rows_per_sample={"conv": 4})
     layer = dependence_score(together, max_samples=None, **FEW)["conv"]
     naive = dependence_score(dict(together), max_samples=None, **FEW)["conv"]
     assert layer.rows_per_sample == 4
-    assert any("4 positions a sample are not independent" in note for note in layer.notes)
+    assert any("4 positions per sample are not independent" in note for note in layer.notes)
     assert layer.corrected_se != naive.corrected_se
     assert dependence_score(together, max_samples=100, **FEW)["conv"].rows == 400
 
@@ -125,14 +126,14 @@ def test_point_masses_are_measured_by_ksg_and_have_no_entropy() -> None:
     assert "8 of 8 neurons have no estimate (neuron 0: point mass" in str(by_3h)
 
 
-def test_constant_neurons_duplicates_and_half_precision_are_said() -> None:
+def test_constant_neurons_duplicates_and_half_precision_are_reported() -> None:
     z = independent()
     z[:, 3] = 7.0
     z[:, 6] = -2 * z[:, 1]
     layer = dependence_score({"fc": z}, **FEW)["fc"]
     assert layer.flags == {3: "constant"}
     assert layer.identical == ((1, 6),)
-    assert any("1 pairs are one neuron twice" in note for note in layer.notes)
+    assert any("1 pair of neurons equal up to shift" in note for note in layer.notes)
     half = dependence_score({"fc": independent().astype(np.float16)}, **FEW)["fc"]
     assert all("half precision" in why for why in half.flags.values())
     assert len(half.flags) == 8
@@ -156,19 +157,19 @@ def test_more_than_a_tenth_of_neurons_with_point_masses_are_measured_by_ksg(mass
     assert (layer.estimator, layer.jitter) == (estimator, 1e-3 if estimator == "ksg1" else None)
 
 
-def test_a_sample_of_given_activations_holds_no_row_twice() -> None:
+def test_rows_of_given_activations_are_drawn_without_replacement() -> None:
     z = np.arange(40, dtype=np.float32).reshape(20, 2)
     for seed in range(3):
-        drawn = scoring.given(z, None, 18, seed)["activations"][:, 0]
+        drawn = select_activations(z, None, 18, seed)["activations"][:, 0]
         assert len(set(drawn.tolist())) == 18
         assert drawn.tolist() == sorted(drawn.tolist())
 
 
-def test_few_rows_are_said() -> None:
+def test_few_rows_are_noted() -> None:
     assert any("300 rows are few" in line for line in dependence_score(independent(300), n_parts=2).remarks)
 
 
-def test_results_print_and_become_json() -> None:
+def test_results_as_text_and_as_json() -> None:
     scores = dependence_score(Activations({"fc": planted()}, {"head": "it has 1 neuron"}), **FEW)
     text = str(scores)
     assert text.splitlines()[0].split()[:4] == ["layer", "neurons", "rows", "pairs"]
@@ -183,7 +184,7 @@ def test_results_print_and_become_json() -> None:
     assert (len(scores), list(scores)) == (1, ["fc"])
 
 
-def test_a_model_is_probed_and_unnamed_single_neurons_are_left_out() -> None:
+def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
     import torch
     from torch import nn
 
@@ -242,13 +243,13 @@ def test_a_model_is_probed_and_unnamed_single_neurons_are_left_out() -> None:
         (independent(), {"max_samples": 0}, ValueError, "max_samples=0: expected at least 1"),
     ],
 )
-def test_what_cannot_be_scored_is_said(
+def test_unusable_activations_and_options_raise(
     given: Any, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         dependence_score(given, **options)
 
 
-def test_an_interval_has_a_confidence() -> None:
+def test_a_confidence_of_1_raises() -> None:
     with pytest.raises(ValueError, match="confidence 1: expected a number between 0 and 1"):
         dependence_score(independent(200, 3), n_parts=2)["activations"].interval(1)

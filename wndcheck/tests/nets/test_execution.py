@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wndcheck.devices import prepared, visible_gpus
+from wndcheck.devices import prepare, visible_gpus
 from wndcheck.experiment.cells import Training
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.execution import STRETCH, GraphedSteps, Steps, steps_on
@@ -94,7 +94,7 @@ def test_steps_on_a_cpu_are_plain() -> None:
 
 @pytest.fixture(scope="module")
 def cuda() -> torch.device:
-    return prepared("cuda")
+    return prepare("cuda")
 
 
 def nets(kind: str, device: torch.device, width: int = 16) -> tuple[Stack, Tensor, Tensor]:

@@ -1,40 +1,112 @@
-"""The page in headless Chromium: it opens, asks nothing of a network, and can be found one's way about in.
+"""The page in headless Chromium, driven by Playwright: it opens, loads nothing, and can be read and navigated.
 
-Skipped where there is no browser; with WNDCHECK_REQUIRE_BROWSER set that is a failure. WNDCHECK_CHROMIUM names one
-that is not on the PATH.
+Without Chromium the tests are skipped, or fail if $WNDCHECK_REQUIRE_BROWSER is set. $WNDCHECK_CHROMIUM names a browser
+that is not on the PATH; if it does not exist, the tests fail.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 from wndcheck import dependence_score
 from wndcheck.inspect import weakly_dependent
 from wndcheck.report import write_report
 from wndcheck.report.network import write_network
 from wndcheck.report.page import FILE, page
-from wndcheck.tests.report.browser import DEMAND, Browser, found, started
 from wndcheck.tests.report.pages import hostile_document
 from wndcheck.tests.report.reported import claim, document, estimator_claims, finding, measured
 
-GROUND = {"light": (0xFB, 0xFA, 0xF8), "dark": (0x14, 0x17, 0x1A)}  # --ground of page.css
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if not (program := found()):
-        if os.environ.get(DEMAND):
-            pytest.fail(f"{DEMAND} is set and there is no browser: install the package chromium")
-        pytest.skip("no Chromium here: install the package chromium, or name one with WNDCHECK_CHROMIUM")
-    with started(program, tmp_path_factory.mktemp("browser")) as running:
+def browser() -> Iterator[Browser]:
+    named = os.environ.get("WNDCHECK_CHROMIUM")
+    program = next(filter(None, map(shutil.which, [named] if named else NAMES)), None)
+    if not program:
+        if named or os.environ.get("WNDCHECK_REQUIRE_BROWSER"):
+            pytest.fail(f"no {named or 'Chromium'} here: install the package chromium, or fix $WNDCHECK_CHROMIUM")
+        pytest.skip("no Chromium here: install the package chromium, or name one with $WNDCHECK_CHROMIUM")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program)  # without a sandbox, which CI's root cannot have
         yield running
+        running.close()
+
+
+@dataclass
+class Visit:
+    """A page, the addresses that it asked for, and its console messages, errors and dialogs."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._requested)
+        self.page.on("console", self._logged)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", self._asked)
+
+    def _requested(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _logged(self, message: ConsoleMessage) -> None:
+        self.complaints.append(message.text)
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append(dialog.message)
+        dialog.dismiss()
+
+    def open(self, file: Path) -> Visit:
+        self.page.goto(file.as_uri())
+        return self
+
+    def pixels(self) -> np.ndarray:
+        """The colours (height, width, 3) on the screen."""
+        return colours(self.page.screenshot())
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the background is dark; it must be clearly one or the other."""
+        corner = int(self.pixels()[3, 3].mean())
+        assert not 60 < corner < 200
+        return corner < 60
+
+    def choose(self, theme: str) -> None:
+        self.page.locator("select").select_option(theme)
+
+
+Visitor = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visitor]:
+    """Open a file in a browser that has never seen it; options are those of Playwright's `new_context`."""
+    contexts = []
+
+    def visited(file: Path, **options: Any) -> Visit:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | options))
+        return Visit(contexts[-1].new_page()).open(file)
+
+    yield visited
+    for context in contexts:
+        context.close()
+
+
+def colours(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB"), dtype=int)
 
 
 @pytest.fixture(scope="module")
@@ -46,133 +118,122 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / FILE
 
 
-@pytest.fixture
-def opened(browser: Browser, report: Path) -> Browser:
-    browser.media("light")
-    browser.screen(1200)
-    browser.open(report)
-    browser.run("try { localStorage.clear() } catch {}")
-    browser.open(report)
-    return browser
-
-
-def complaints(browser: Browser) -> list[object]:
-    return [
-        *browser.of("Log.entryAdded"),
-        *browser.of("Runtime.exceptionThrown"),
-        *browser.of("Runtime.consoleAPICalled"),
-    ]
-
-
-def corner(browser: Browser) -> tuple[int, ...]:
-    """The colour of the page's ground, as it is on the screen."""
-    pixel = Image.open(BytesIO(browser.screenshot())).convert("RGB").getpixel((3, 3))
-    assert isinstance(pixel, tuple)
-    return pixel
-
-
-def test_it_opens_and_asks_for_nothing_else(opened: Browser, report: Path) -> None:
-    assert [event["request"]["url"] for event in opened.of("Network.requestWillBeSent")] == [report.as_uri()]
-    assert complaints(opened) == []
-    assert opened.run("document.title").endswith("verdicts")
-    assert opened.run("document.querySelectorAll('.claim').length") == 5
-
-
-def test_the_page_of_a_network_asks_for_nothing_either(browser: Browser, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a network with the layers "a" and "b"."""
+    folder = tmp_path_factory.mktemp("network")
     z = np.random.default_rng(0).standard_normal((200, 4))
-    write_network(tmp_path, weakly_dependent(dependence_score({"a": z, "b": z + z[:, :1]})), {"model": "m"}, {})
-    browser.screen(390, 844)
-    browser.open(tmp_path / FILE)
-    assert [event["request"]["url"] for event in browser.of("Network.requestWillBeSent")] == [
-        (tmp_path / FILE).as_uri()
-    ]
-    assert complaints(browser) == []
-    assert browser.run("document.documentElement.scrollWidth") <= 390
-    assert browser.run("document.querySelectorAll('.claim').length") == 2
-    choose(browser, "dark")
-    assert corner(browser) == GROUND["dark"]
+    write_network(folder, weakly_dependent(dependence_score({"a": z, "b": z + z[:, :1]})), {"model": "m"}, {})
+    return folder / FILE
 
 
-def test_every_link_of_the_contents_leads_to_its_part(opened: Browser) -> None:
-    links = opened.run("[...document.querySelectorAll('nav a, .verdicts a')].map(a => a.getAttribute('href'))")
-    assert len(links) > 8
+def test_it_opens_and_loads_nothing_else(report: Path, visit: Visitor) -> None:
+    opened = visit(report)
+    assert opened.requests == [report.as_uri()]
+    assert opened.complaints == []
+    assert opened.page.title().endswith("verdicts")
+    text = opened.page.inner_text("main")
+    assert all(each["id"] in text for each in estimator_claims())
+    assert "weak-dependence" in text
+
+
+def test_the_page_of_a_network_loads_nothing_else_and_fits_a_phone(network: Path, visit: Visitor) -> None:
+    opened = visit(network, **PHONE)
+    assert opened.requests == [network.as_uri()]
+    assert opened.complaints == []
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+    opened.choose("dark")
+    assert opened.is_dark
+
+
+def test_every_link_of_the_contents_leads_to_its_part(report: Path, visit: Visitor) -> None:
+    opened = visit(report)
+    links = opened.page.locator("nav a").all()
+    assert len(links) > 4
     for link in links:
-        opened.run(f"document.querySelector('a[href=\"{link}\"]').click()")
-        opened.run("new Promise(done => setTimeout(done, 50))")
-        assert opened.run("location.hash") == link
-        top = opened.run(f"document.querySelector('{link}').getBoundingClientRect().top")
-        end = opened.run("innerHeight + scrollY >= document.documentElement.scrollHeight - 2")
-        assert end or -5 < top < 150, link
-    assert complaints(opened) == []
+        target = link.get_attribute("href")
+        link.click()
+        opened.page.wait_for_timeout(50)
+        assert opened.page.evaluate("location.hash") == target
+        top = opened.page.evaluate("document.querySelector(location.hash).getBoundingClientRect().top")
+        end = opened.page.evaluate("innerHeight + scrollY >= document.documentElement.scrollHeight - 2")
+        assert end or -5 < top < 150, target
+    assert opened.complaints == []
 
 
-def test_light_and_dark_follow_the_system_and_the_switch(opened: Browser) -> None:
-    assert corner(opened) == GROUND["light"]
-    opened.media("dark")
-    assert corner(opened) == GROUND["dark"]
-    for choice, colour in (("light", "light"), ("dark", "dark"), ("automatic", "dark")):
-        choose(opened, choice)
-        assert corner(opened) == GROUND[colour], choice
-    opened.media("light")
-    assert corner(opened) == GROUND["light"]
+def test_every_link_within_the_page_has_a_target(report: Path, visit: Visitor) -> None:
+    links = "[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href'))"
+    missing = f"{links}.filter(href => !document.getElementById(href.slice(1)))"
+    opened = visit(report).page
+    assert len(opened.evaluate(links)) > 8
+    assert opened.evaluate(missing) == []
 
 
-def test_the_choice_is_kept(opened: Browser, report: Path) -> None:
-    choose(opened, "dark")
+def test_light_and_dark_follow_the_system_and_the_switch(report: Path, visit: Visitor) -> None:
+    opened = visit(report, color_scheme="light")
+    assert not opened.is_dark
+    opened.page.emulate_media(color_scheme="dark")
+    assert opened.is_dark
+    for choice, dark in (("light", False), ("dark", True), ("automatic", True)):
+        opened.choose(choice)
+        assert opened.is_dark is dark, choice
+    opened.page.emulate_media(color_scheme="light")
+    assert not opened.is_dark
+
+
+def test_the_choice_is_kept(report: Path, visit: Visitor) -> None:
+    opened = visit(report)
+    opened.choose("dark")
     opened.open(report)
-    assert corner(opened) == GROUND["dark"]
-
-
-def choose(browser: Browser, name: str) -> None:
-    browser.run(f"theme.value = '{name}'; theme.dispatchEvent(new Event('change'))")
+    assert opened.is_dark
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_are_drawn_in_the_pages_colours(opened: Browser, scheme: str) -> None:
-    opened.media(scheme)
-    for place in ("figure", "figure:has(use[href^='#drawing'])"):
-        opened.run(f'document.querySelector("{place}").scrollIntoView()')
-        opened.run("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
-        box = opened.run(
-            f'(r => [r.x, r.y, r.width, r.height])(document.querySelector("{place} svg").getBoundingClientRect())'
-        )
-        x, y, width, height = map(int, box)
-        image = np.asarray(Image.open(BytesIO(opened.screenshot())).convert("RGB"), dtype=int)
-        drawn = image[max(y, 60) : y + height, x : x + width]
-        ground = (255, 255, 255) if scheme == "light" else (0x1B, 0x1F, 0x23)
-        share = (np.abs(drawn - ground).max(axis=2) < 4).mean()
-        assert 0.5 < share < 0.99, "the figure is empty, or on a ground of its own"
+def test_figures_are_drawn_in_the_colours_of_the_page(report: Path, visit: Visitor, scheme: str) -> None:
+    opened = visit(report, color_scheme=scheme)
+    figures = opened.page.locator("figure :is(svg, img):visible").all()
+    assert len(figures) > 1
+    for figure in figures:
+        drawn = colours(figure.screenshot()).reshape(-1, 3)
+        levels, counts = np.unique(drawn, axis=0, return_counts=True)
+        background = levels[counts.argmax()]
+        assert (background < 60).all() if scheme == "dark" else (background > 240).all()
+        share = (np.abs(drawn - background).max(axis=1) < 4).mean()
+        assert 0.3 < share < 0.997, "the figure is empty, or hides its background"
 
 
-def test_a_phone_shows_it_without_scrolling_sideways(opened: Browser) -> None:
-    opened.screen(390, 844)
-    assert opened.run("document.documentElement.scrollWidth") <= 390
-    assert opened.run("getComputedStyle(document.querySelector('.verdicts tr td')).display") == "block"
+def test_a_phone_shows_it_without_scrolling_sideways(report: Path, visit: Visitor) -> None:
+    opened = visit(report, **PHONE).page
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    verdicts = opened.locator("table").first
+    assert verdicts.evaluate("table => table.getBoundingClientRect().right") <= 390
 
 
-def test_print_is_light_and_has_no_contents(opened: Browser) -> None:
-    choose(opened, "dark")
-    opened.media("dark", "print")
-    assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert opened.run("getComputedStyle(document.querySelector('nav')).display") == "none"
-    opened.run("dispatchEvent(new Event('beforeprint'))")
-    assert opened.run("document.querySelectorAll('details:not([open])').length") == 0
-    opened.run("dispatchEvent(new Event('afterprint'))")
-    assert opened.run("document.querySelectorAll('details:not([open])').length") > 0
+def test_print_is_light_unfolded_and_without_contents(report: Path, visit: Visitor) -> None:
+    opened = visit(report, color_scheme="dark")
+    opened.choose("dark")
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not opened.page.locator("nav").is_visible()
+    folded = opened.page.locator("details:not([open])")
+    assert folded.count() > 0
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == 0
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert folded.count() > 0
 
 
-def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path) -> None:
+def test_hostile_text_does_nothing(visit: Visitor, tmp_path: Path) -> None:
     file = tmp_path / FILE
     file.write_text(page(hostile_document()), encoding="utf-8")
-    browser.open(file)
-    assert browser.of("Page.javascriptDialogOpening") == []
-    assert complaints(browser) == []
-    assert len(browser.of("Network.requestWillBeSent")) == 1
+    opened = visit(file)
+    assert opened.complaints == []
+    assert opened.requests == [file.as_uri()]
 
 
-def test_a_drawing_with_a_script_would_be_stopped_by_the_policy(browser: Browser, tmp_path: Path) -> None:
+def test_a_script_in_a_drawing_would_be_stopped_by_the_policy(visit: Visitor, tmp_path: Path) -> None:
     file = tmp_path / FILE
     file.write_text(page(document()).replace("<main>", "<main><script>window.planted = 1</script>"), encoding="utf-8")
-    browser.open(file)
-    assert browser.run("window.planted") is None
-    assert complaints(browser), "a script that is not the page's own ran in silence"
+    opened = visit(file)
+    assert opened.page.evaluate("window.planted") is None
+    assert opened.complaints, "a script that is not the page's own was stopped without a message"

@@ -1,0 +1,38 @@
+"""Layers of independent neurons for the benchmarks, and a reference estimate for a pair of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from wndcheck.estimators import knn_entropy
+from wndcheck.estimators.kernels import reference
+
+DISTRIBUTIONS = {
+    "normal": np.random.Generator.standard_normal,
+    "uniform": np.random.Generator.random,
+    "student t, 3": lambda rng, shape: rng.standard_t(3, shape),
+}
+
+
+def layer(neurons: int, *, m: int = 1000, distribution: str = "normal") -> NDArray[np.float64]:
+    """z-scores (m, neurons), so that packages with and without standardization estimate the same."""
+    X = DISTRIBUTIONS[distribution](np.random.default_rng(0), (m, neurons))
+    return (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
+
+
+def rows(X: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The samples as the kernels take them, (neurons, m)."""
+    return np.ascontiguousarray(X.T, np.float32)
+
+
+def reference_information(X: NDArray[np.float64], *, k: int, estimator: str) -> float:
+    """Mutual information of the first two neurons by a k-d tree and all differences, in nats."""
+    x, y = X[:, 0], X[:, 1]
+    if estimator == "3h":
+        return knn_entropy(x, k=k) + knn_entropy(y, k=k) - knn_entropy(X[:, :2], k=k)
+    counts = np.array(reference.marginal_counts(x, y, k=k, estimator=estimator))
+    if estimator == "ksg1":
+        return float(digamma(k) + digamma(len(X)) - digamma(counts + 1).sum(axis=0).mean())
+    return float(digamma(k) - 1 / k + digamma(len(X)) - digamma(counts).sum(axis=0).mean())

@@ -1,0 +1,122 @@
+"""What all commands share: options, messages and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+PIPED_WIDTH = 150  # columns where the output is not a terminal
+
+STORE = click.option(
+    "--store",
+    "root",
+    type=_FOLDER,
+    help="Folder of measured cells.  [default: $WNDCHECK_STORE, else the user's cache folder]",
+)
+DATA = click.option(
+    "--data",
+    type=_FOLDER,
+    help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
+)
+PROFILE = click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
+CLAIMS = click.option(
+    "--claims-folder",
+    type=_FOLDER,
+    default=Path("claims"),
+    show_default=True,
+    help="Folder of the claims.",
+)
+
+
+def say(line: str) -> None:
+    """Print a message to standard error: standard output is for results."""
+    click.echo(line, err=True)
+
+
+def complain(error: object) -> None:
+    """Print an error to standard error."""
+    say(f"Error: {here(error)}")
+
+
+def here(error: object) -> str:
+    """Return an error's message with this command line's options, which pytest has with the prefix "wnd-"."""
+    return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")
+
+
+def columns(piped: int = PIPED_WIDTH) -> int:
+    """Return the width of the terminal, or `piped` where standard output is not one."""
+    from rich.console import Console
+
+    console = Console()
+    return console.width if console.is_terminal else piped
+
+
+def print_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    title: str = "",
+    right: Collection[str] = (),
+    unbroken: Collection[str] = (),
+    spaced: bool = False,
+    total: Sequence[str | Text] | None = None,
+    piped: int = PIPED_WIDTH,
+) -> int:
+    """Print a table to standard output, as wide as the terminal or `piped` columns; return that width.
+
+    The arguments from `right` to `total` are those of `table`. Where the output is not a terminal, lines end without
+    blanks, and `plain` is set unless `spaced` is.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, width=columns(piped))
+    plain = not console.is_terminal
+    shown = table(head, rows, right=right, unbroken=unbroken, spaced=spaced, total=total, plain=plain and not spaced)
+    with console.capture() as printed:
+        if title:
+            console.print(Text(f"\n{title}", style="bold"))
+        console.print(shown)
+    lines = printed.get().removesuffix("\n").split("\n")
+    click.echo("\n".join(line.rstrip() if plain else line for line in lines))
+    return console.width
+
+
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    right: Collection[str] = (),
+    unbroken: Collection[str] = (),
+    spaced: bool = False,
+    total: Sequence[str | Text] | None = None,
+    plain: bool = False,
+) -> Table:
+    """Return a rich table, in which the text of a cell is never markup.
+
+    The columns with the headings in `right` are aligned to the right; those in `unbroken` are never wrapped. `spaced`
+    puts a blank line between rows, `total` is a last row below a blank line, and `plain` leaves out lines and blank
+    lines.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
+    for heading in head:
+        justify = "right" if heading in right else "left"
+        made.add_column(heading, overflow="fold", justify=justify, no_wrap=heading in unbroken)
+    for row in rows:
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row), end_section=spaced)
+    if total:
+        made.add_section()
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in total))
+    return made

@@ -1,0 +1,94 @@
+"""Number of samples near a query along one axis, on a CPU: an exact search of a sorted row, eight samples per step.
+
+For each row of M samples, every 8th and every 64th sample are stored separately. In most cases the last near sample is
+among the 64 samples on that side of the query, and is found with one vector of 8ths and one of samples; otherwise the
+search starts with the 64ths. A sample is near if its difference, rounded to float32, is below the reach. Differences
+are monotone along a sorted row, so the count equals that of comparing all of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .cpu_strips import FAR
+from .cpu_vectors import LANES, count_less, element, load, minus, spread
+
+
+class Ladder(NamedTuple):
+    """Rows in ascending order, padded with sentinels, and every 8th and 64th of their samples."""
+
+    samples: NDArray[np.float32]  # (N, 64 n), n the smallest with 64 n > M
+    eighths: NDArray[np.float32]  # (N, 8 n + 8)
+    top: NDArray[np.float32]  # (N, n), padded to whole vectors
+
+
+def ladder(ascending: NDArray[np.float32]) -> Ladder:
+    """The ladder of sorted rows (N, M)."""
+    rows, m = ascending.shape
+
+    def filled(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+        wider = np.full((rows, length), FAR)
+        wider[:, : values.shape[1]] = values
+        return wider
+
+    samples = filled(ascending, (m // LANES**2 + 1) * LANES**2)
+    eighths, top = samples[:, LANES - 1 :: LANES], samples[:, LANES**2 - 1 :: LANES**2]
+    return Ladder(
+        samples,
+        filled(eighths, eighths.shape[1] + LANES),
+        filled(top, -(-top.shape[1] // LANES) * LANES),
+    )
+
+
+def _searcher(count):
+    """Compile a search for the number of samples at the start of a row that count(vector, query, reach) accepts."""
+
+    @njit(nogil=True, forceinline=True)
+    def search(samples, eighths, top, query, reach):
+        found = 0
+        for at in range(0, len(top), LANES):
+            found += count(load(top, at), query, reach)
+        found = LANES * found + count(load(eighths, LANES * found), query, reach)
+        return LANES * found + count(load(samples, LANES * found), query, reach)
+
+    return search
+
+
+@njit(nogil=True, forceinline=True)
+def _left_of_the_right_end(values, query, reach):
+    return count_less(minus(values, query), reach)
+
+
+@njit(nogil=True, forceinline=True)
+def _beyond_the_left_end(values, query, reach):
+    return LANES - count_less(minus(query, values), reach)
+
+
+_search_right = _searcher(_left_of_the_right_end)
+_search_left = _searcher(_beyond_the_left_end)
+
+
+@njit(nogil=True)
+def count_near(samples, eighths, top, by_value, reaches, counts):
+    """Count the other samples of the row nearer to each sample than its reach; by_value is the sorting permutation."""
+    for rank in range(len(by_value)):
+        query, reach = element(samples, rank), spread(reaches[by_value[rank]])
+        group = rank // LANES
+        near = _left_of_the_right_end(load(eighths, group), query, reach)
+        if near < LANES:
+            start = LANES * (group + near)
+            right = start + _left_of_the_right_end(load(samples, start), query, reach)
+        else:
+            right = _search_right(samples, eighths, top, query, reach)
+        first = max(0, group - LANES + 1)
+        beyond = _beyond_the_left_end(load(eighths, first), query, reach)
+        if beyond > 0 or first == 0:
+            start = LANES * (first + beyond)
+            left = start + _beyond_the_left_end(load(samples, start), query, reach)
+        else:
+            left = _search_left(samples, eighths, top, query, reach)
+        counts[by_value[rank]] = max(0, right - left - 1)

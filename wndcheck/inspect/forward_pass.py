@@ -1,0 +1,169 @@
+"""Forward passes that hand on the outputs of layers and leave the network unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from wndcheck.inspect.batches import Batch
+from wndcheck.inspect.network_layers import ACTIVATIONS, NetworkLayer
+from wndcheck.inspect.output_axes import ShapeChangedError
+
+PRE, POST = "pre", "post"
+Receive = Callable[[str, Any], None]
+
+
+class OutputRecorder:
+    """Runs a network and calls receive(name, output) for each layer as it is computed.
+
+    With `when="post"` the output is that of the activation module that takes the layer's output tensor as its input;
+    function calls such as F.relu cannot be hooked. A layer that is an activation module itself is recorded as it is.
+    """
+
+    def __init__(self, model: nn.Module, when: str, receive: Receive) -> None:
+        self.model, self.when, self.receive = model, when, receive
+        self.device = _device_of(model)
+        self.dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+        self.reached: dict[str, None] = {}  # layers in the order in which the network reaches them
+        self.consumers: dict[str, str] = {}  # layer -> the module that took its output as input
+        self._pending: list[tuple[str, Tensor]] = []  # references keep the ids of these tensors from being reused
+
+    def run(self, batch: Batch) -> None:
+        """One forward pass on a batch. ValueError, with the shapes of the batch, if it fails."""
+        batch = batch.to(self.device, self.dtype)
+        self._pending.clear()
+        try:
+            self.model(*batch.args, **batch.kwargs)
+        except ShapeChangedError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ValueError(
+                f"the model failed on a batch of {batch.shapes} ({type(error).__name__}: {error}); "
+                "give x as its forward takes it, samples along the first axis, in its dtype (most take float32)"
+            ) from error
+        finally:
+            self._pending.clear()
+
+    def on_layer(
+        self, layer: NetworkLayer, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        """Forward hook of a measured layer."""
+        self.reached[layer.name] = None
+        output = layer.output_of(args, kwargs, output)
+        if self.when == PRE or isinstance(layer.module, ACTIVATIONS) or not isinstance(output, Tensor):
+            self.receive(layer.name, output)
+        else:
+            self._pending.append((layer.name, output))
+
+    def on_module(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        """Forward hook of any module: is its input the output of a layer?"""
+        inputs = (*args, *kwargs.values())
+        for layer, tensor in self._pending:
+            if any(value is tensor for value in inputs):
+                self.consumers.setdefault(layer, f"{name!r} ({type(module).__name__})")
+                if isinstance(module, ACTIVATIONS):
+                    self.receive(layer, output)
+
+
+@contextmanager
+def record_outputs(
+    model: nn.Module, layers: Sequence[NetworkLayer], when: str, receive: Receive
+) -> Iterator[OutputRecorder]:
+    """An OutputRecorder with its hooks installed; they are removed on exit."""
+    recorder, handles = OutputRecorder(model, when, receive), []
+    try:
+        if when == POST:  # installed first, so that a layer is not the consumer of its own output
+            for name, module in model.named_modules():
+                if not any(module.children()):
+                    handles.append(module.register_forward_hook(partial(recorder.on_module, name), with_kwargs=True))
+        for layer in layers:
+            handles.append(layer.module.register_forward_hook(partial(recorder.on_layer, layer), with_kwargs=True))
+        yield recorder
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module, random_state: int) -> Iterator[None]:
+    """Every module in evaluation mode, without gradients, with torch seeded; everything is restored on exit.
+
+    Training flags, buffers and the state of torch's generators are restored, also after an exception. `train()` and
+    `eval()` are not called, because some networks fold weights in them. Fused attention, which bypasses hooks, is
+    disabled meanwhile.
+    """
+    modes = {module: module.training for module in model.modules()}
+    buffers = {module: dict(module._buffers) for module in modes}
+    values = [(tensor, tensor.clone()) for tensor in _tensors_written_to(model)]
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    try:
+        for module in modes:
+            module.training = False
+        torch.backends.mha.set_fastpath_enabled(False)
+        with torch.no_grad(), _seeded_generators(_device_of(model), random_state):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+        for module, training in modes.items():
+            module.training = training
+            module._buffers.clear()
+            module._buffers.update(buffers[module])
+        _restore(values)
+
+
+def _tensors_written_to(model: nn.Module) -> Iterator[Tensor]:
+    """Tensors that a forward pass may modify: buffers, and embeddings that max_norm rescales."""
+    yield from model.buffers()
+    for module in model.modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
+            yield module.weight
+
+
+@torch.no_grad()
+def _restore(values: list[tuple[Tensor, Tensor]]) -> None:
+    for tensor, before in values:
+        # A copy counts as an in-place modification, which a later backward pass may reject: only where needed.
+        if tensor.layout != torch.strided or not torch.equal(tensor, before):
+            tensor.copy_(before)
+
+
+@contextmanager
+def _seeded_generators(device: torch.device, random_state: int) -> Iterator[None]:
+    """Seed torch's generators, and restore their state on exit."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(random_state)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(random_state)
+        yield
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    """Device of the first parameter or buffer; the CPU for a network without any."""
+    tensor = next(model.parameters(), next(model.buffers(), None))
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
+def check_network(model: object) -> nn.Module:
+    """The network itself, without the wrapper of torch.compile. TypeError or ValueError if it cannot be run."""
+    model = getattr(model, "_orig_mod", model)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is {type(model).__name__}: expected a torch.nn.Module")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise TypeError("model is scripted or traced, and its layers cannot be hooked: give the original nn.Module")
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        if is_lazy(tensor):
+            raise ValueError(f"{name!r} has no shape yet: run the model once on a batch, then probe it")
+        if tensor.is_meta:
+            raise ValueError(f"{name!r} is on the meta device: load the model's weights first")
+    return model

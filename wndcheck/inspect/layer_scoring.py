@@ -1,0 +1,175 @@
+"""The score of one layer, from its activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wndcheck.estimators import PairwiseInformation, pairwise_mi
+from wndcheck.estimators.resampling import disjoint_parts, standard_error
+from wndcheck.estimators.validation import check_choice, check_integer, check_number
+from wndcheck.inspect.results import DependentPair, LayerScore
+from wndcheck.seeds import derived_seed
+
+FEWEST_ROWS = 20  # samples per part; with fewer, the estimate of a part means little
+FEW_ROWS = 500  # rows below which the layer has a note
+PART_SHUFFLES = 4  # shuffles of a part's null; one suffices, but its noise would widen the interval
+NULL_ESTIMATES = 40_000  # wanted for the null of a layer, within the bounds on the number of shuffles
+SHUFFLES = (20, 100)  # with 20, a single dependent pair can be found at a rate of 5 %, whatever the number of pairs
+MASSED = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
+JITTER = 1e-3  # standard deviations; separates the values of a point mass
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How layers are scored; the options of `dependence_score`."""
+
+    k: int = 3
+    estimator: str | None = None
+    max_pairs: int = 5000
+    n_shuffles: int | None = None
+    n_parts: int = 10
+    rate: float = 0.05
+    top: int = 10
+    random_state: int = 0
+    device: str = "auto"
+    n_jobs: int | None = None
+
+    def check(self) -> None:
+        """TypeError or ValueError for an invalid option."""
+        check_choice(self.estimator, "estimator", (None, "3h", "ksg1", "ksg2"))
+        check_integer(self.max_pairs, "max_pairs", least=1)
+        check_integer(self.n_parts, "n_parts", least=2)
+        check_integer(self.top, "top", least=0)
+        check_integer(self.random_state, "random_state", least=0)
+        check_number(self.rate, "rate", least=0, most=1)
+        if self.n_shuffles is not None:
+            check_integer(self.n_shuffles, "n_shuffles", least=2)
+
+    def shuffles(self, pairs: int) -> int:
+        """Number of shuffles for a layer of so many pairs."""
+        fewest, most = SHUFFLES
+        return self.n_shuffles or min(most, max(fewest, ceil(NULL_ESTIMATES / pairs)))
+
+
+def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: ScoringOptions) -> LayerScore:
+    """The score of a layer from its activations (rows, neurons). ValueError for too few samples or neurons."""
+    m, n = rows.shape
+    samples = m // rows_per_sample
+    if n < 2:
+        raise ValueError(f"layer {name!r}: it has {n} neuron: expected at least two to pair")
+    if samples < FEWEST_ROWS * options.n_parts:
+        raise ValueError(
+            f"layer {name!r}: {samples} samples: expected at least {FEWEST_ROWS} in each of {options.n_parts} parts; "
+            f"give {FEWEST_ROWS * options.n_parts} inputs or more"
+        )
+    pairs = sample_pairs(n, options.max_pairs, derived_seed("user pairs", options.random_state))
+    neurons = pairwise_mi(rows, k=options.k, pairs=[[0, 1]])  # for the entropy and the flag of every neuron
+    method = _choose_estimator(neurons, options)
+    common = {**method, "k": options.k, "pairs": pairs, "null": "shuffle", "random_state": options.random_state}
+    common |= {"device": options.device, "n_jobs": options.n_jobs}
+    whole = pairwise_mi(rows, **common, n_shuffles=options.shuffles(len(pairs)))
+    parts = [
+        pairwise_mi(rows[part], **common, n_shuffles=PART_SHUFFLES)
+        for part in rows_of_parts(samples, rows_per_sample, options)
+    ]
+    dependent = whole.dependent(options.rate)
+    known = np.isfinite(whole.pair_mi)
+    return LayerScore(
+        layer=name,
+        neurons=n,
+        rows=m,
+        rows_per_sample=rows_per_sample,
+        pairs_estimated=len(pairs),
+        pairs_possible=n * (n - 1) // 2,
+        estimator=method["estimator"],
+        jitter=method["jitter"],
+        score=whole.score,
+        score_se=_standard_error([part.score for part in parts]),
+        corrected=float(whole.corrected_score or 0.0) if known.any() else float("nan"),
+        corrected_se=_standard_error([part.corrected_score for part in parts]),
+        parts=len(parts),
+        entropy=_mean_entropy(neurons),
+        dependent=float(dependent[known].mean()) if known.any() else float("nan"),
+        pairs=_most_dependent(whole, options.top),
+        identical=tuple((int(i), int(j)) for i, j in whole.identical),
+        flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
+        notes=tuple(_notes(whole, rows_per_sample, n)),
+    )
+
+
+def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
+    """All pairs i < j, or a seeded sample of `most` of them, in order, (P, 2)."""
+    count = neurons * (neurons - 1) // 2
+    if count <= most:
+        return np.stack(np.triu_indices(neurons, 1), axis=1)
+    indices = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+    starts = np.cumsum([0, *range(neurons - 1, 0, -1)])  # index of the first pair of each first neuron
+    first = np.searchsorted(starts, indices, side="right") - 1
+    return np.stack([first, indices - starts[first] + first + 1], axis=1)
+
+
+def rows_of_parts(samples: int, rows_per_sample: int, options: ScoringOptions) -> NDArray[np.int64]:
+    """Row indices of disjoint parts of the samples, (parts, rows per part); all rows of a sample are in one part."""
+    parts = np.stack(disjoint_parts(samples, options.n_parts, options.random_state))
+    return (parts[:, :, None] * rows_per_sample + np.arange(rows_per_sample)).reshape(options.n_parts, -1)
+
+
+def _choose_estimator(neurons: PairwiseInformation, options: ScoringOptions) -> dict[str, Any]:
+    """3H, or KSG1 with jitter where point masses leave 3H too few neurons to estimate."""
+    massed = sum(why.startswith("point mass") for why in neurons.flags.values()) > MASSED * len(neurons.entropy)
+    estimator = options.estimator or ("ksg1" if massed else "3h")
+    return {"estimator": estimator, "jitter": JITTER if massed and estimator != "3h" else None}
+
+
+def _mean_entropy(neurons: PairwiseInformation) -> float:
+    """Mean entropy of the neurons that have a density, without jitter; NaN if none has."""
+    known = neurons.entropy[np.isfinite(neurons.entropy)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _standard_error(parts: list[float | None]) -> float:
+    """Standard error from the estimates of disjoint parts; NaN if a part has no estimate."""
+    return float(standard_error(np.array(parts, dtype=float)))
+
+
+def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
+    """The pairs with the largest corrected information, in descending order."""
+    known = np.flatnonzero(np.isfinite(whole.p_values))
+    if not len(known):
+        return ()
+    assert whole.pair_corrected is not None
+    order = known[np.argsort(-whole.pair_corrected[known], kind="stable")][:top]
+    return tuple(
+        DependentPair(
+            neurons=(int(whole.pairs[pair, 0]), int(whole.pairs[pair, 1])),
+            mi=float(whole.pair_mi[pair]),
+            corrected=float(whole.pair_corrected[pair]),
+            p=float(whole.p_values[pair]),
+            q=float(whole.q_values[pair]),
+        )
+        for pair in order
+    )
+
+
+def _notes(whole: PairwiseInformation, rows_per_sample: int, neurons: int) -> list[str]:
+    """Remarks on a layer's score."""
+    notes = []
+    if whole.flags:
+        label, why = next(iter(whole.flags.items()))
+        notes.append(f"{len(whole.flags)} of {neurons} neurons have no estimate (neuron {label}: {why})")
+    if whole.meta["jitter"] is not None:
+        notes.append(f"point masses, measured by {whole.meta['estimator'].upper()} with jitter {JITTER:g}")
+    if len(whole.identical):
+        i, j = whole.identical[0]
+        count = "1 pair" if len(whole.identical) == 1 else f"{len(whole.identical)} pairs"
+        notes.append(f"{count} of neurons equal up to shift, scale and sign ({i} and {j})")
+    if rows_per_sample > 1:
+        notes.append(f"{rows_per_sample} positions per sample are not independent: p- and q-values are too small")
+    if whole.meta["M"] < FEW_ROWS:
+        notes.append(f"{whole.meta['M']} rows are few: the bias of ι grows as rows get fewer; the paper takes 1000")
+    return notes

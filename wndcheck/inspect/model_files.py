@@ -1,0 +1,156 @@
+"""Load a network, its weights and its inputs from files; pickles are read only on request."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+PICKLE_RISK = "a pickle can run any code when it is read: give --allow-pickle if you trust it"
+
+
+def load_network(target: str) -> Any:
+    """The torch.nn.Module named by ``module:factory`` or ``file.py:factory``, or returned by calling what is named.
+
+    Modules are also searched for in the current folder. ValueError if there is none, with the names that exist.
+    """
+    import torch
+
+    where, colon, name = target.rpartition(":")
+    if not (colon and where and name):
+        raise ValueError(f"model {target!r}: expected module:factory or file.py:factory, such as model.py:make_net")
+    module = _import_module(where)
+    try:
+        value: Any = module
+        for part in name.split("."):
+            value = getattr(value, part)
+    except AttributeError:
+        names = [n for n, v in vars(module).items() if not n.startswith("_") and _may_make_network(v, module)]
+        available = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
+        raise ValueError(f"model {target!r}: {where} has no {name!r}; {available}") from None
+    if isinstance(value, torch.nn.Module):
+        return value
+    try:
+        made = value()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"model {target!r}: calling it failed ({type(error).__name__}: {error})") from error
+    if not isinstance(made, torch.nn.Module):
+        raise ValueError(f"model {target!r}: it returns {type(made).__name__}, expected a torch.nn.Module")
+    return made
+
+
+def load_weights(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
+    """Load a state dict into a network. ValueError for a pickle without allow_pickle, or one that does not fit."""
+    state = load_tensors(path, allow_pickle=allow_pickle)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"the state dict {path} does not fit the model: {error}") from None
+
+
+def load_tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
+    """The tensors of a .safetensors file or, with allow_pickle, of a pickle written by torch.save."""
+    _check_exists(path, "--state-dict")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a safetensors file ({error})") from None
+    if path.suffix not in PICKLES:
+        raise ValueError(f"{path}: expected a .safetensors file (safetensors.torch.save_file(model.state_dict(), ...))")
+    if not allow_pickle:
+        raise ValueError(f"{path} is a pickle: save it as .safetensors instead, for {PICKLE_RISK}")
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error})") from error
+    state = state.state_dict() if isinstance(state, torch.nn.Module) else state
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{path} holds a {type(state).__name__}: expected a state dict")
+    return dict(state)
+
+
+def load_inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str, Any]:
+    """The samples of a .npy file, or the named arguments of a .npz or .safetensors file."""
+    _check_exists(path, "--data")
+    if path.suffix == ".safetensors":
+        return _unwrap_single(load_tensors(path))
+    if path.suffix not in (".npy", ".npz"):
+        raise ValueError(f"{path}: expected samples in a .npy file (numpy.save), or arguments by name in a .npz file")
+    if not _is_numpy_file(path):
+        raise ValueError(f"{path} is not a {path.suffix} file: save the inputs with numpy.save, samples first")
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=allow_pickle)
+            arrays = loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+    except ValueError as error:
+        if "pickle" not in str(error).lower():
+            raise ValueError(f"{path} cannot be read ({error})") from None
+        raise ValueError(
+            f"{path} holds Python objects or is not an array: save plain numbers instead, for {PICKLE_RISK}"
+        ) from None
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
+    return _unwrap_single(arrays) if isinstance(arrays, dict) else arrays
+
+
+def _unwrap_single(arguments: dict[str, Any]) -> Any:
+    """A single argument is passed by position, whatever its name."""
+    return next(iter(arguments.values())) if len(arguments) == 1 else arguments
+
+
+def _is_numpy_file(path: Path) -> bool:
+    """Whether the file starts like a .npy or .npz file."""
+    with path.open("rb") as file:
+        return file.read(6).startswith((b"\x93NUMPY", b"PK"))
+
+
+def _import_module(where: str) -> ModuleType:
+    path = Path(where)
+    try:
+        if path.suffix == ".py":
+            if not path.is_file():
+                raise ValueError(f"model file {where} is not there: expected file.py:factory")
+            spec = spec_from_file_location(path.stem, path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = module_from_spec(spec)
+            sys.modules.setdefault(path.stem, module)  # dataclasses look for their module there
+            sys.path.insert(0, str(path.resolve().parent))
+            spec.loader.exec_module(module)
+            return module
+        sys.path.insert(0, str(Path.cwd()))
+        return import_module(where)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"model module {where!r}: {error}; give its file instead, such as model.py:make_net") from None
+    except ValueError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"model module {where!r} cannot be imported ({type(error).__name__}: {error})") from error
+    finally:
+        added = str(path.resolve().parent if path.suffix == ".py" else Path.cwd())
+        if added in sys.path[:1]:
+            sys.path.pop(0)
+
+
+def _may_make_network(value: Any, module: ModuleType) -> bool:
+    return hasattr(value, "state_dict") or (callable(value) and getattr(value, "__module__", "") == module.__name__)
+
+
+def _check_exists(path: Path, option: str) -> None:
+    if not path.is_file():
+        raise ValueError(f"{path} is not there: give the file's path with {option}")

@@ -1,0 +1,165 @@
+"""dependence_score: how dependent the neurons of a network's layers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from wndcheck.estimators.validation import check_integer, real_samples
+from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, score_layer
+from wndcheck.inspect.results import Activations, LayerScore, NetworkScore
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def dependence_score(
+    model: nn.Module | Mapping[str, ArrayLike] | ArrayLike,
+    x: Any = None,
+    layers: str | Sequence[str] | None = None,
+    *,
+    when: str = "pre",
+    batch_size: int = 256,
+    positions: int = 1,
+    neuron_axis: int | None = None,
+    max_samples: int | None = 1000,
+    k: int = 3,
+    estimator: str | None = None,
+    max_pairs: int = 5000,
+    n_shuffles: int | None = None,
+    n_parts: int = 10,
+    rate: float = 0.05,
+    top: int = 10,
+    random_state: int = 0,
+    device: str = "auto",
+    n_jobs: int | None = None,
+) -> NetworkScore:
+    """Dependence score of each layer of a network on given inputs, in nats.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, or activations: mapping of layer name to (samples, neurons), or a single such array
+        A network is probed on x (see `probe` for x, layers, when, batch_size, positions and neuron_axis).
+    max_samples : int, optional
+        Largest number of inputs: a seeded draw, or the first ones of an iterable. The paper takes 1000. ι has the bias
+        of the estimator, which depends on their number: compare layers measured on equally many inputs. The time grows
+        faster than their number.
+    k, device, n_jobs
+        As for `pairwise_mi`. The network itself runs on its own device.
+    estimator : {"3h", "ksg1", "ksg2"}, optional
+        By default the paper's 3H, and KSG1 with jitter for a layer in which more than a tenth of the neurons have a
+        point mass, as after ReLU.
+    max_pairs : int
+        Largest number of pairs estimated in a layer; beyond it, a seeded sample of the pairs.
+    n_shuffles : int, optional
+        Number of shuffles of the null. By default 20 to 100, more for fewer pairs, so that a single dependent pair can
+        be detected.
+    n_parts : int
+        Number of disjoint parts of the inputs for the standard errors, each of at least 20 inputs.
+    rate, top : float, int
+        False-discovery rate of the pairs found dependent; number of most dependent pairs listed.
+    random_state : int
+        Seed of all draws.
+
+    Returns
+    -------
+    NetworkScore
+        A `LayerScore` for each layer, remarks on what could not be measured, `to_dict()`; prints as a table.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `probe`, and for activations that are not finite, have fewer than two neurons, or too few rows.
+
+    Notes
+    -----
+    One network is measured on a sample of inputs: standard errors are over inputs. The paper's threshold for
+    independence is .01 (§4); its last layers stay above it.
+
+    Examples
+    --------
+    >>> z = np.random.default_rng(0).standard_normal((1000, 12))
+    >>> z[:, 3] = 0.8 * z[:, 7] + 0.6 * z[:, 3]
+    >>> scores = dependence_score({"fc": z})
+    >>> scores["fc"].pairs[0].neurons
+    (3, 7)
+    >>> scores["fc"].pairs[0].q < 0.05 < scores["fc"].pairs[1].q
+    True
+    """
+    options = ScoringOptions(k, estimator, max_pairs, n_shuffles, n_parts, rate, top, random_state, device, n_jobs)
+    options.check()
+    if max_samples is not None:
+        check_integer(max_samples, "max_samples", least=1)
+    if hasattr(model, "named_modules"):
+        if x is None:
+            raise TypeError("x is missing: give the inputs to run the model on, dependence_score(model, x)")
+        from wndcheck.inspect.probing import probe  # imports torch
+
+        activations = probe(
+            model,  # type: ignore[arg-type]
+            x,
+            layers,
+            when=when,
+            batch_size=batch_size,
+            positions=positions,
+            neuron_axis=neuron_axis,
+            max_samples=max_samples,
+            random_state=random_state,
+        )
+    else:
+        if x is not None:
+            raise TypeError(f"model is {type(model).__name__}, not a torch.nn.Module: give activations without x")
+        activations = select_activations(model, layers, max_samples, random_state)
+    meta = {"when": when, "positions": positions}
+    return score_layers(activations, options, strict=layers is not None, meta=meta)
+
+
+def select_activations(
+    activations: Any, layers: str | Sequence[str] | None, max_samples: int | None, random_state: int
+) -> Activations:
+    """The user's own activations, of the requested layers and of at most max_samples samples."""
+    known = activations if isinstance(activations, Mapping) else {"activations": activations}
+    names = list(known) if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    if not names:
+        raise ValueError("no layers: give at least one, {'name': activations}")
+    rows_per_sample = getattr(activations, "rows_per_sample", {})
+    chosen: dict[str, Any] = {}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"layer {name!r}: the activations have none of that name, but {', '.join(known)}")
+        try:
+            given = real_samples(known[name], "the array", ndim=(2,))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"layer {name!r}: {error}") from None
+        single = np.max(given.resolution) > np.finfo(np.float64).eps
+        rows = given.values.astype(np.float32 if single else np.float64)
+        per_sample = rows_per_sample.get(name, 1)
+        samples = len(rows) // per_sample
+        if max_samples is not None and max_samples < samples:
+            kept = np.sort(np.random.default_rng(random_state).choice(samples, max_samples, replace=False))
+            rows = rows.reshape(samples, per_sample, -1)[kept].reshape(max_samples * per_sample, -1)
+        chosen[name] = rows
+    per_sample = {name: rows_per_sample.get(name, 1) for name in chosen}
+    return Activations(chosen, getattr(activations, "left_out", {}), per_sample, getattr(activations, "reached", None))
+
+
+def score_layers(
+    activations: Activations, options: ScoringOptions, *, strict: bool, meta: dict[str, Any]
+) -> NetworkScore:
+    """Score every layer. One that cannot be scored is left out with the reason, unless it was named (strict)."""
+    layers: dict[str, LayerScore] = {}
+    left_out = dict(activations.left_out)
+    for name, rows in activations.items():
+        try:
+            layers[name] = score_layer(name, rows, activations.rows_per_sample[name], options)
+        except ValueError as error:
+            if strict or len(rows) < FEWEST_ROWS * options.n_parts:
+                raise
+            left_out[name] = str(error).removeprefix(f"layer {name!r}: ")
+    if not layers:
+        raise ValueError("no layer can be scored:\n" + "\n".join(f"layer {n!r}: {why}" for n, why in left_out.items()))
+    return NetworkScore(layers, left_out, meta | {"last_layer": activations.reached[-1]} | asdict(options))

@@ -1,0 +1,106 @@
+"""The axes of a layer's output (samples, neurons, positions), and the drawing of positions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wndcheck.inspect.network_layers import CHANNELS, LAST, UNKNOWN
+from wndcheck.seeds import derived_seed
+
+TRIAL_SIZES = (2, 3)  # two batch sizes distinguish the axis of samples from all others
+
+
+class ShapeChangedError(ValueError):
+    """A layer's output has another shape than in the trial passes. Raised during a forward pass."""
+
+
+class Axes(NamedTuple):
+    """The axis of samples and the axis of neurons; all other axes are positions, `positions` in number."""
+
+    sample: int
+    neuron: int
+    positions: int
+
+    def rows(self, output: Tensor) -> Tensor:
+        """The output as (samples, positions, neurons), a view where possible."""
+        moved = output.movedim((self.sample, self.neuron), (0, -1))
+        return moved.reshape(len(moved), -1, moved.shape[-1])
+
+
+def find_axes(shapes: tuple[tuple[int, ...], ...], layout: str, neuron_axis: int | None) -> Axes | str:
+    """The axes, given output shapes for batches of TRIAL_SIZES samples; or why they cannot be determined."""
+    small, large = shapes
+    observed = f"its output has shape {small} for {TRIAL_SIZES[0]} samples and {large} for {TRIAL_SIZES[1]}"
+    if not small:
+        return f"{observed}: expected an axis of samples and one of neurons"
+    if len(small) != len(large):
+        return f"{observed}: expected the same number of axes"
+    varying = [i for i, (a, b) in enumerate(zip(small, large, strict=True)) if a != b]
+    if len(varying) != 1 or (small[varying[0]], large[varying[0]]) != TRIAL_SIZES:
+        return f"{observed}: its samples do not have an axis of their own; name a layer that keeps them separate"
+    if len(small) == 1:
+        return f"{observed}: it has no axis of neurons"
+    sample = varying[0]
+    neuron = _neuron_axis(len(small), sample, layout, neuron_axis)
+    if neuron is None:
+        return f"{observed}: which axis holds the neurons is unknown; give neuron_axis=1 or neuron_axis=-1"
+    if neuron == sample or not 0 <= neuron < len(small):
+        return f"{observed}: axis {neuron_axis} is not an axis of neurons; give another neuron_axis"
+    return Axes(sample, neuron, int(np.prod([n for i, n in enumerate(small) if i not in (sample, neuron)])))
+
+
+def _neuron_axis(ndim: int, sample: int, layout: str, given: int | None) -> int | None:
+    if given is not None:
+        return given + ndim if given < 0 else given
+    if layout == LAST or (layout == UNKNOWN and ndim == 2):
+        return ndim - 1 if sample != ndim - 1 else ndim - 2
+    return sample + 1 if layout == CHANNELS else None
+
+
+class PositionSampler:
+    """Draws positions of each sample of a layer's output; the draw does not depend on how batches are cut.
+
+    All neurons of the layer are taken at the same positions of a sample; positions differ between samples.
+    """
+
+    def __init__(self, name: str, axes: Axes, positions: int, random_state: int) -> None:
+        self.name, self.axes = name, axes
+        self.per_sample = min(positions, axes.positions)
+        self.rng = np.random.default_rng(derived_seed("positions", name.replace("/", "|"), random_state))
+
+    def rows(self, output: Tensor, samples: int) -> NDArray[np.float32]:
+        """(samples × positions, neurons) on the host; a copy, unaffected by in-place changes of the output.
+
+        ShapeChangedError if the output has another shape than in the trial passes.
+        """
+        rows = self.axes.rows(output)
+        if len(rows) != samples or rows.shape[1] < self.per_sample:
+            raise ShapeChangedError(
+                f"layer {self.name!r}: its output has shape {tuple(output.shape)} for {samples} samples, unlike in the "
+                "trial passes; give batches of one shape"
+            )
+        if self.per_sample < rows.shape[1]:
+            positions = draw_positions(self.rng, samples, rows.shape[1], self.per_sample)
+            index = torch.arange(samples, device=rows.device)[:, None]
+            rows = rows[index, torch.from_numpy(positions).to(rows.device)]
+        return rows.flatten(0, 1).to("cpu", torch.float32, copy=True).numpy()
+
+
+def draw_positions(rng: np.random.Generator, samples: int, positions: int, count: int) -> NDArray[np.int64]:
+    """`count` distinct positions of each sample, (samples, count), uniformly drawn.
+
+    Floyd's algorithm with one uniform number per draw, in the order of the samples, so that batches may be cut
+    anywhere.
+    """
+    uniform = rng.random((samples, count))
+    chosen = np.full((samples, count), -1, dtype=np.int64)
+    for column, last in enumerate(range(positions - count, positions)):
+        candidate = (uniform[:, column] * (last + 1)).astype(np.int64)
+        taken = (chosen[:, :column] == candidate[:, None]).any(axis=1)
+        chosen[:, column] = np.where(taken, last, candidate)
+    return chosen

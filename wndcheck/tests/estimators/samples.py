@@ -1,0 +1,85 @@
+"""Samples for the tests of the estimators, among them hard cases for a neighbour search, and reference results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import digamma
+
+from wndcheck.benchmarks.closed_forms import Draw
+from wndcheck.estimators import PairwiseInformation, pairwise_mi
+from wndcheck.estimators.kernels import reference
+
+ESTIMATORS = ("3h", "ksg1", "ksg2")
+each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+
+
+def normal_layer(seed: int, n: int = 3, m: int = 1000) -> np.ndarray:
+    """Independent normal neurons, (m, n)."""
+    return np.random.default_rng(seed).standard_normal((m, n))
+
+
+def independent(sampler: Callable[..., np.ndarray]) -> Draw:
+    return lambda rng, shape: (sampler(rng, shape), sampler(rng, shape))
+
+
+def of_pairs(x: np.ndarray, y: np.ndarray, **options: Any) -> PairwiseInformation:
+    """Estimates for each column of x with the same column of y, (m, trials) each."""
+    trials = np.arange(x.shape[1])
+    return pairwise_mi(np.hstack([x, y]), pairs=np.stack([trials, trials + len(trials)], axis=1), **options)
+
+
+# Kernels
+
+PAIRS = np.array([(0, 1), (1, 0), (0, 2), (3, 2), (1, 1)])
+
+
+def clustered(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return rng.integers(0, 3, shape) + 1e-3 * rng.standard_normal(shape)
+
+
+def near_degenerate(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return rng.standard_normal(shape[1]) + 1e-6 * rng.standard_normal(shape)
+
+
+def half_a_point_mass(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    return np.maximum(rng.standard_normal(shape), 0) + 1e-4 * rng.standard_normal(shape)
+
+
+SAMPLES = {
+    "normal": np.random.Generator.standard_normal,
+    "uniform": np.random.Generator.random,
+    "exponential": np.random.Generator.standard_exponential,
+    "cauchy": np.random.Generator.standard_cauchy,
+    "lognormal, wide": lambda rng, shape: rng.lognormal(0, 5, shape),
+    "clustered": clustered,
+    "near-degenerate": near_degenerate,
+    "half a point mass": half_a_point_mass,
+    "tied": lambda rng, shape: rng.integers(0, 7, shape),
+    "constant": lambda rng, shape: np.ones(shape),
+}
+
+
+def rows(kind: str, m: int, seed: int) -> np.ndarray:
+    """Four neurons of that kind in single precision, (4, m)."""
+    return SAMPLES[kind](np.random.default_rng(seed), (4, m)).astype(np.float32)
+
+
+def reference_distances(z: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
+    """k-th distances (P, M): differences in float64, rounded once to float32, as a float32 subtraction rounds."""
+    return np.stack([reference.kth_distances(z[pair].T.astype(np.float64), k=k) for pair in pairs]).astype(np.float32)
+
+
+def reference_counts(z: np.ndarray, pairs: np.ndarray, k: int, estimator: str) -> np.ndarray:
+    """Counts (2, P, M) along the first and the second neuron of every pair."""
+    counts = [reference.marginal_counts(*z[pair], k=k, estimator=estimator) for pair in pairs]
+    return np.array(counts).swapaxes(0, 1)
+
+
+def reference_digammas(z: np.ndarray, pairs: np.ndarray, k: int, estimator: str) -> np.ndarray:
+    """Means (P,) of ψ(n_x + 1) + ψ(n_y + 1) for KSG1, of ψ(n_x) + ψ(n_y) for KSG2."""
+    added = {"ksg1": 1, "ksg2": 0}[estimator]
+    return digamma(reference_counts(z, pairs, k, estimator) + added).sum(axis=0).mean(axis=1)

@@ -1,0 +1,220 @@
+"""Blocks of variables compared with brute force, with the one-column estimators and with the Gaussian closed form."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import digamma
+
+from wndcheck.estimators import mutual_information
+from wndcheck.estimators.blocks import block_information
+from wndcheck.tests.estimators.samples import ESTIMATORS, each_estimator
+
+COVARIANCE = np.array([[1, 0.3, 0.6], [0.3, 1, 0.5], [0.6, 0.5, 1]])
+
+
+def normal_block(m: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((m, 3)) @ np.linalg.cholesky(COVARIANCE).T
+
+
+def distances_between(points: np.ndarray) -> np.ndarray:
+    """Distances (M, M) in the max-norm, infinite between a point and itself."""
+    distances = np.abs(points[:, None] - points).max(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return distances
+
+
+def brute_force(x: np.ndarray, y: np.ndarray, k: int, estimator: str) -> float:
+    """Eq. A.1, and equations 8 and 9 of Kraskov et al. (2004), from all pairwise distances."""
+    m, joint = len(x), np.hstack([x, y])
+    if estimator == "3h":
+        signed = ((x, 1), (y, 1), (joint, -1))
+        logs = [
+            sign * points.shape[1] * np.log(2 * np.sort(distances_between(points), axis=1)[:, k - 1]).mean()
+            for points, sign in signed
+        ]
+        return digamma(m) - digamma(k) + sum(logs)
+    nearest = np.argsort(distances_between(joint), axis=1)[:, :k]
+    means = []
+    for distances in (distances_between(x), distances_between(y)):
+        if estimator == "ksg1":
+            reach = np.take_along_axis(distances_between(joint), nearest[:, [-1]], axis=1)
+            means.append(digamma((distances < reach).sum(axis=1) + 1).mean())
+        else:
+            furthest = np.take_along_axis(distances, nearest, axis=1).max(axis=1, keepdims=True)
+            means.append(digamma((distances <= furthest).sum(axis=1)).mean())
+    return digamma(k) + digamma(m) - sum(means) - (1 / k if estimator == "ksg2" else 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(ESTIMATORS),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.integers(10, 120),
+    st.integers(0, 2**32 - 1),
+)
+def test_blocks_of_any_dimension_equal_brute_force(estimator, d_x, d_y, k, m, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((m, d_x)), rng.standard_exponential((m, d_y))
+    y[:, 0] += x[:, 0]
+    expected = brute_force(x, y, k, estimator)
+    assert block_information(x, y, k, estimator) == pytest.approx(expected, abs=1e-11)
+    if d_x + d_y > 2:
+        vanilla = mutual_information(x, y, k=k, estimator=estimator, standardize=False)
+        assert vanilla == pytest.approx(expected, abs=1e-11)
+
+
+@each_estimator
+def test_invariant_to_the_order_of_blocks_columns_and_samples(estimator):
+    z = normal_block(300, 0)
+    there = mutual_information(z[:, :2], z[:, 2:], estimator=estimator)
+    for x, y in ((z[:, 2], z[:, :2]), (z[:, 1::-1], z[:, [2]]), (z[::-1, :2], z[::-1, 2])):
+        assert mutual_information(x, y, estimator=estimator) == pytest.approx(there, abs=1e-12)
+
+
+@each_estimator
+def test_invariant_to_scale_sign_and_shift_of_a_column(estimator):
+    """But the vanilla estimate is not."""
+    z = normal_block(300, 1)
+    moved = z * [1e-3, -20, 5] + [1, 0, 1e3]
+    expected = mutual_information(z[:, :2], z[:, 2], estimator=estimator)
+    assert mutual_information(moved[:, :2], moved[:, 2], estimator=estimator) == pytest.approx(expected, abs=1e-9)
+    vanilla = mutual_information(moved[:, :2], moved[:, 2], estimator=estimator, standardize=False)
+    assert abs(vanilla - expected) > 0.05
+
+
+@pytest.mark.parametrize(("estimator", "bias"), [("3h", 0.03), ("ksg1", 0.01), ("ksg2", 0.01)])
+def test_mean_is_near_the_gaussian_closed_form(estimator, bias):
+    """½ log (|Σx| |Σy| / |Σ|) = .32 nats; 40 trials, 4 standard errors, and the bias of 3H in three dimensions."""
+    truth = 0.5 * math.log(np.linalg.det(COVARIANCE[:2, :2]) / np.linalg.det(COVARIANCE))
+    blocks = [normal_block(1000, 100 + trial) for trial in range(40)]
+    mi = np.array([mutual_information(z[:, :2], z[:, 2], estimator=estimator) for z in blocks])
+    standard_error = mi.std(ddof=1) / math.sqrt(len(mi))
+    assert abs(mi.mean() - truth) < 4 * standard_error + bias, f"mean {mi.mean():.4f}, expected {truth:.4f}"
+    assert standard_error < 0.01
+
+
+@each_estimator
+def test_one_column_is_a_single_sample(estimator):
+    x, y = normal_block(200, 2)[:, :2].T
+    expected = mutual_information(x, y, estimator=estimator)
+    for first, second in ((x[:, None], y), (x, y[:, None]), (x[:, None], y[:, None])):
+        assert mutual_information(first, second, estimator=estimator) == expected
+
+
+@each_estimator
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_trees_and_kernels_agree_for_one_column_each(estimator, k):
+    """To 2e-6 for 3H; a count that single precision changes by one moves KSG by 1 / (k M) at most."""
+    z = normal_block(1000, 3)[:, 1:]
+    x, y = ((z - z.mean(axis=0)) / z.std(axis=0, ddof=1)).T
+    kernels = mutual_information(x, y, k=k, estimator=estimator)
+    trees = block_information(x[:, None], y[:, None], k, estimator)
+    assert trees == pytest.approx(kernels, abs=5e-6 if estimator == "3h" else 3e-3)
+
+
+@each_estimator
+def test_jitter_is_seeded_and_changes_little(estimator):
+    z = normal_block(500, 4)
+    clean, first, again, other = (
+        mutual_information(z[:, :2], z[:, 2], estimator=estimator, jitter=jitter, random_state=seed)
+        for jitter, seed in ((None, 0), (1e-3, 0), (1e-3, 0), (1e-3, 1))
+    )
+    assert first == again
+    assert first not in (other, clean)
+    assert abs(first - clean) < 0.02
+
+
+def test_jitter_is_in_units_of_the_z_scores():
+    """Also for the vanilla estimate: a thousandth of a standard deviation hardly changes small numbers."""
+    z = 1e-3 * normal_block(500, 5)
+    clean, jittered = (
+        mutual_information(z[:, :2], z[:, 2], estimator="ksg1", standardize=False, jitter=jitter)
+        for jitter in (None, 1e-3)
+    )
+    assert abs(jittered - clean) < 0.02
+
+
+@each_estimator
+def test_base_is_that_of_the_logarithm(estimator):
+    z = normal_block(100, 6)
+    nats, bits = (mutual_information(z[:, :2], z[:, 2], estimator=estimator, base=base) for base in (None, 2))
+    assert nats == pytest.approx(bits * math.log(2), abs=1e-13)
+
+
+@each_estimator
+@pytest.mark.parametrize("jitter", [None, 1e-3])
+def test_a_point_mass_in_a_block_is_refused(estimator, jitter):
+    """As for a single sample: 3H whatever the jitter, KSG without jitter."""
+    z = normal_block(500, 7)
+    block = np.stack([z[:, 0], np.maximum(z[:, 1], 0)], axis=1)
+    if estimator != "3h" and jitter:
+        assert math.isfinite(mutual_information(block, z[:, 2], estimator=estimator, jitter=jitter))
+        return
+    message = rf"column 1 of x has no {estimator.upper()} estimate \(point mass: .* % of samples at 0\): "
+    with pytest.raises(ValueError, match=message):
+        mutual_information(block, z[:, 2], estimator=estimator, jitter=jitter)
+
+
+@each_estimator
+@pytest.mark.parametrize("standardize", [True, False])
+def test_a_constant_column_is_refused(estimator, standardize):
+    z = normal_block(100, 8)
+    block = np.stack([z[:, 0], np.full(100, 0.1)], axis=1)
+    with pytest.raises(ValueError, match=r"column 1 of y .*constant"):
+        mutual_information(z[:, 2], block, estimator=estimator, standardize=standardize)
+
+
+@each_estimator
+def test_rounded_columns_are_refused(estimator):
+    z = np.round(60 * normal_block(500, 9), 1)
+    with pytest.raises(ValueError, match=r"column 0 of x has no .* estimate \(.*tied: .*\): give jitter="):
+        mutual_information(z[:, :2], z[:, 2], estimator=estimator)
+
+
+@each_estimator
+def test_repeated_samples_are_refused(estimator):
+    """Samples repeated in all columns of a block are detected in the tree."""
+    z = normal_block(20, 10)
+    z[:4] = z[0]
+    with pytest.raises(ValueError, match=r"the distance to neighbour k=3 is 0 for 4 of 20 samples: repeated samples"):
+        block_information(z[:, :2], z[:, 2:], 3, estimator)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"k": 30}, r"k=30 with 30 samples: expected more samples than k"),
+        ({"estimator": "ksg"}, r"estimator='ksg': expected '3h' or 'ksg1' or 'ksg2'"),
+        ({"base": 1}, r"base=1: expected a number from 1 to"),
+        ({"jitter": 1.0}, r"jitter=1\.0: expected a number from 1e-06 to 0\.1"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    z = normal_block(30, 11)
+    with pytest.raises(ValueError, match=message):
+        mutual_information(z[:, :2], z[:, 2], **options)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.zeros((10, 2)), np.zeros((9, 2)), r"x has 10 samples and y has 9: expected equally many"),
+        (np.zeros((10, 0)), np.zeros(10), r"x has shape \(10, 0\): expected at least one column"),
+        (
+            np.zeros((10, 2)),
+            np.zeros((10, 2, 2)),
+            r"y has shape \(10, 2, 2\): expected \(n_samples,\) or",
+        ),
+        (np.zeros((10, 2)), np.full((10, 2), np.inf), r"column 0 of y holds inf at sample 0: expected finite numbers"),
+    ],
+)
+def test_bad_blocks_are_refused(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        mutual_information(x, y)
