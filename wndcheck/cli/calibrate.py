@@ -49,8 +49,8 @@ def calibrate(
     workers: str,
     no_cache: bool,
 ) -> None:
-    """Decide all claims under many base seeds, whose nets differ, and report how often each verdict is reached, the rates
-    of wrong verdicts, and the nets that each check needs.
+    """Decide all claims under many base seeds, whose nets differ, and report how often each verdict is reached, the
+    rates of wrong verdicts, and the nets that each check needs.
 
     A seed's run is kept, and not repeated while the claims, wndcheck and the data sets at hand are the same; a run that
     failed is repeated. Ctrl-C costs the run that is under way, not the nets it has measured.

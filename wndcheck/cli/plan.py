@@ -114,10 +114,10 @@ def seconds_a_replicate(folder: Path, store: Store, profile: str, base_seed: int
     """
     from wndcheck.experiment.families import cells_of
     from wndcheck.experiment.profiles import PROFILES
-    from wndcheck.verdicts.coverage.modules import claim_modules
+    from wndcheck.verdicts.coverage.claims import claims_in
 
     known = folder.is_dir() and profile in PROFILES
-    claims = {module.path.stem: module.claim for module in claim_modules(folder)} if known else {}
+    claims = {each.id: each.claim for each in claims_in(folder)} if known else {}
     of_cell = cache(lambda cell: recorded_seconds(store, cell) / cell.replicates)
 
     def seconds(claim: str, ensembles: bool) -> float:
