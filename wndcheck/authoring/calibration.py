@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -46,20 +46,19 @@ class Calibration:
         named += [(f"{check.claim} {check.name}", check.tally) for check in self.checks]
         return [f"{name}: {describe_flip(tally)}" for name, tally in named if tally.flips]
 
-    @cached_property
+    @property
     def too_often_wrong(self) -> list[str]:
         """Primary checks with a wrong-verdict rate above 1 %, resampling about a border left aside."""
-        return list(self.wrong_by("greatest_wrong"))
+        return self.wrong_by("greatest_wrong")
 
-    @cached_property
+    @property
     def skewed(self) -> list[str]:
         """Primary checks for which that rate is above 1 % when their residuals scatter about a border."""
-        return list(self.wrong_by("resampled_worst"))
+        return self.wrong_by("resampled_worst")
 
-    def wrong_by(self, rate: str) -> Iterator[str]:
-        for each in self.primary:
-            if (wrong := getattr(each.reliability, rate)) > MOST_WRONG:
-                yield f"{each.claim} {each.name}: {percent(wrong)}"
+    def wrong_by(self, rate: str) -> list[str]:
+        rates = [(each, getattr(each.reliability, rate)) for each in self.primary]
+        return [f"{each.claim} {each.name}: {percent(wrong)}" for each, wrong in rates if wrong > MOST_WRONG]
 
     @property
     def resampling_summary(self) -> str:

@@ -27,22 +27,20 @@ class Entry:
 
     @classmethod
     def new(cls, expectation: Expectation) -> Entry:
-        return cls(expectation, edited("[[expect]]\n", {field.name for field in fields(Expectation)}, expectation))
+        return cls(expectation, edited("[[expect]]\n", None, expectation))
 
     def changed(self, expectation: Expectation) -> Entry:
         """The entry with another content: fields that do not change, and comments, stay as they are."""
-        names = {field.name for field in fields(Expectation)}
-        differing = {name for name in names if getattr(expectation, name) != getattr(self.expectation, name)}
-        return Entry(expectation, edited(self.text, differing, expectation))
+        return Entry(expectation, edited(self.text, self.expectation, expectation))
 
 
-def edited(text: str, names: set[str], expectation: Expectation) -> str:
-    """The text of an entry with the named fields set to those of an expectation."""
+def edited(text: str, old: Expectation | None, new: Expectation) -> str:
+    """The text of an entry with the fields set that are missing or differ."""
     document = tomlkit.parse(text)
     entry: Any = document["expect"][0]  # type: ignore[index]
-    for field in fields(Expectation):
-        if field.name in names:
-            entry[field.name] = toml_value(field.name, getattr(expectation, field.name))
+    for name in (field.name for field in fields(Expectation)):
+        if old is None or getattr(old, name) != getattr(new, name):
+            entry[name] = toml_value(name, getattr(new, name))
     return tomlkit.dumps(document)
 
 

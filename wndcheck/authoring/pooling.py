@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wndcheck.authoring.power import UNKNOWN
 from wndcheck.authoring.reliability import Reliability, reliability
 from wndcheck.verdicts.checks import CauseKind, Verdict
-from wndcheck.verdicts.run import ClaimVerdict, Finding, Run
+from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
 OUTCOMES = tuple(ClaimVerdict)
 
@@ -47,16 +47,25 @@ class PooledClaim:
 
 @dataclass(frozen=True)
 class PooledCheck:
-    """A check, or a control, over runs; `findings` holds its finding of each run that has one."""
+    """A check, or a control, over runs; `findings` holds those of the runs that decided it, by base seed."""
 
     claim: str
     name: str
-    findings: tuple[Finding, ...]
+    findings: dict[int, Finding]
     tally: Tally
 
     @property
+    def function(self) -> str:
+        """``trend`` of ``trend[relu-1]``."""
+        return self.name.partition("[")[0]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return [finding.verdict for finding in self.findings.values()]
+
+    @property
     def last(self) -> Finding:
-        return self.findings[-1]
+        return [*self.findings.values()][-1]
 
     @property
     def primary(self) -> bool:
@@ -70,7 +79,7 @@ class PooledCheck:
     @cached_property
     def by_run(self) -> list[NDArray[np.float64]]:
         """The finite values of each finding, one a replicate."""
-        values = [np.array(finding.values) for finding in self.findings]
+        values = [np.array(finding.values) for finding in self.findings.values()]
         return [each[np.isfinite(each)] for each in values]
 
     @property
@@ -88,7 +97,7 @@ class PooledCheck:
 
     @property
     def decided_by_profile(self) -> bool:
-        return not all(finding.is_cause(CauseKind.PROFILE) for finding in self.findings)
+        return not all(finding.is_cause(CauseKind.PROFILE) for finding in self.findings.values())
 
     @property
     def blocking_cause(self) -> CauseKind | None:
@@ -96,7 +105,7 @@ class PooledCheck:
 
         More nets would not help: they could not be measured, or trained, either.
         """
-        kinds = [finding.cause.kind for finding in self.findings if finding.cause]
+        kinds = [finding.cause.kind for finding in self.findings.values() if finding.cause]
         blocking = Counter(kind for kind in kinds if kind in (CauseKind.NOT_MEASURED, CauseKind.NOT_TRAINED))
         return blocking.most_common(1)[0][0] if 2 * blocking.total() > len(self.findings) else None
 
@@ -134,10 +143,11 @@ def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
 
     def pooled(key: tuple[str, str]) -> PooledCheck:
         by_seed = {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
-        decided = [findings[seed][key] for seed, verdict in by_seed.items() if verdict in list(Verdict)]
-        return PooledCheck(*key, tuple(decided), Tally(by_seed))
+        decided = {seed: findings[seed][key] for seed, verdict in by_seed.items() if verdict in list(Verdict)}
+        return PooledCheck(*key, decided, Tally(by_seed))
 
-    return [pooled(key) for key in sorted(set().union(*verdicts.values()))]
+    keys = {key for found in verdicts.values() for key in found}
+    return [pooled(key) for key in sorted(keys, key=lambda key: natural_order(" ".join(key)))]
 
 
 def verdicts_of(run: Run) -> dict[tuple[str, str], ClaimVerdict]:

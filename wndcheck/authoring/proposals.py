@@ -14,8 +14,9 @@ from itertools import chain
 from pathlib import Path
 
 from wndcheck.authoring.entries import Entry, join, split
-from wndcheck.authoring.reasons import SeedFindings, evidence, reason
-from wndcheck.authoring.runs import comparable, not_run
+from wndcheck.authoring.pooling import PooledCheck, pool_checks
+from wndcheck.authoring.reasons import evidence, reason
+from wndcheck.authoring.runs import comparable
 from wndcheck.report.format import group_by
 from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.expectations import Expectation, expected, parse, read, with_pattern
@@ -32,31 +33,25 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Runs:
-    """What runs of one profile found, check by check; `not_run` are the checks that no run decided."""
+    """What runs of one profile found; `checks` holds those that no run decided, too."""
 
     profile: str
     date: str
-    checks: tuple[SeedFindings, ...]
-    not_run: frozenset[tuple[str, str]]
+    checks: list[PooledCheck]
 
-    def of(self, claim: str) -> list[SeedFindings]:
+    def of(self, claim: str) -> list[PooledCheck]:
         return [check for check in self.checks if check.claim == claim]
 
-    def not_run_of(self, claim: str) -> list[str]:
-        return sorted(name for of, name in self.not_run if of == claim)
-
-    def patterns(self, checks: Iterable[SeedFindings]) -> tuple[str, ...]:
+    def patterns(self, checks: Iterable[PooledCheck]) -> tuple[str, ...]:
         """The names of checks of one claim; ``trend[*]`` for all of a test function's."""
         names: list[str] = []
         for group in group_by(checks, lambda check: check.function):
-            claim, function = group[0].claim, group[0].function
-            known = [*(check.name for check in self.of(claim)), *self.not_run_of(claim)]
-            every = {name for name in known if name.partition("[")[0] == function}
-            is_whole = len(group) > 1 and {check.name for check in group} == every
-            names += [f"{function}[*]"] if is_whole else [check.name for check in group]
+            every = [check for check in self.of(group[0].claim) if check.function == group[0].function]
+            is_whole = len(group) > 1 and len(group) == len(every)
+            names += [f"{group[0].function}[*]"] if is_whole else [check.name for check in group]
         return tuple(names)
 
-    def expectation(self, checks: Sequence[SeedFindings]) -> Expectation:
+    def expectation(self, checks: Sequence[PooledCheck]) -> Expectation:
         """What to expect of checks of one claim with the same verdicts."""
         return Expectation(
             claim=checks[0].claim,
@@ -70,23 +65,15 @@ class Runs:
 
 
 def gather(named: Sequence[tuple[Path, Run]]) -> Runs:
-    """The findings of runs, by claim and check. RunError for one run alone, and where they are not comparable."""
+    """Pool the checks of runs. RunError for one run alone, and where they are not comparable."""
     if len(named) < 2:
         raise RunError(
             "one run does not tell what another seed gives: name two or more, such as a second one made by "
             "`pytest claims/ -n auto --wnd-seed=1 --wnd-mode=report --wnd-report=DIR`"
         )
     runs = comparable(named)
-    found = {run.base_seed: run.checks for run in runs}
-    keys = dict.fromkeys(chain.from_iterable(found.values()))
-    return Runs(
-        profile=runs[0].profile,
-        date=max(run.created for run in runs)[: len("2026-01-02")],
-        checks=tuple(
-            SeedFindings(*key, {seed: checks[key] for seed, checks in found.items() if key in checks}) for key in keys
-        ),
-        not_run=frozenset(chain.from_iterable(map(not_run, runs))).difference(keys),
-    )
+    date = max(run.created for run in runs)[: len("2026-01-02")]
+    return Runs(runs[0].profile, date, [check for check in pool_checks(runs) if not check.must_be])
 
 
 def propose(path: Path, named: Sequence[tuple[Path, Run]]) -> Proposal:
@@ -104,9 +91,9 @@ def propose(path: Path, named: Sequence[tuple[Path, Run]]) -> Proposal:
     missing = [
         check
         for check in found.checks
-        if check.needs_entry and not any(entry.covers(check.claim, check.name) for entry in ours)
+        if needs_entry(check) and not any(entry.covers(check.claim, check.name) for entry in ours)
     ]
-    for checks in group_by(missing, lambda each: (each.claim, frozenset(each.verdicts), each.undecided_by_profile)):
+    for checks in group_by(missing, lambda each: (each.claim, frozenset(each.verdicts), each.decided_by_profile)):
         same_claim = [group for group in groups if group and group[0].expectation.claim == checks[0].claim]
         if not same_claim:
             groups.append(group := [])
@@ -115,20 +102,18 @@ def propose(path: Path, named: Sequence[tuple[Path, Run]]) -> Proposal:
     new = list(chain.from_iterable(groups))
     proposal = text if new == old else join(head, new)
     verify(proposal, path, found)
-    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.contradicts_itself))
+    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.tally.flips))
 
 
 def revised(entry: Entry, found: Runs) -> list[Entry]:
     """What an entry becomes: itself while it fits; else an entry for each set of verdicts that its checks now have."""
-    old = entry.expectation
-    not_run = found.not_run_of(old.claim)
-    known = [*(check.name for check in found.of(old.claim)), *not_run]
+    old, known = entry.expectation, found.of(entry.expectation.claim)
     if not known:
         return [entry]  # of a claim that was not run
-    covered = [check for check in found.of(old.claim) if old.covers(old.claim, check.name)]
-    needed = [check for check in covered if check.needs_entry]
-    waiting = tuple(name for name in not_run if old.covers(old.claim, name))
-    matched = all(any(with_pattern(old, p).covers(old.claim, name) for name in known) for p in old.checks)
+    covered = [check for check in known if old.covers(old.claim, check.name)]
+    needed = [check for check in covered if needs_entry(check)]
+    waiting = tuple(check.name for check in covered if not check.findings)  # not run, for want of data
+    matched = all(any(with_pattern(old, p).covers(old.claim, check.name) for check in known) for p in old.checks)
     if matched and all(fits(check, old) for check in covered) and (waiting or needed):
         return [entry]
     changed = [
@@ -146,18 +131,23 @@ def revised(entry: Entry, found: Runs) -> list[Entry]:
     return [entry.changed(each) for each in changed]
 
 
-def fits(check: SeedFindings, entry: Expectation) -> bool:
+def needs_entry(check: PooledCheck) -> bool:
+    """Has a run decided it otherwise than supported, and none contradicted another?"""
+    return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.tally.flips
+
+
+def fits(check: PooledCheck, entry: Expectation) -> bool:
     """Does the entry expect what every run found?"""
     return set(check.verdicts) <= set(entry.verdict)
 
 
-def usual_first(checks: Iterable[SeedFindings]) -> tuple[Verdict, ...]:
+def usual_first(checks: Iterable[PooledCheck]) -> tuple[Verdict, ...]:
     """The verdicts found, the most frequent first; of two as frequent, inconclusive, which says less."""
     counts = Counter(chain.from_iterable(check.verdicts for check in checks))
     return tuple(sorted(counts, key=lambda verdict: (-counts[verdict], verdict)))
 
 
-def describe_contradiction(check: SeedFindings) -> str:
+def describe_contradiction(check: PooledCheck) -> str:
     return (
         f"{check.claim} {check.name} is supported with one seed and refuted with another, and no entry may expect both "
         f"({evidence([check])}): the check needs more replicates, or another margin"
@@ -170,5 +160,5 @@ def verify(text: str, path: Path, found: Runs) -> None:
     entries = [entry for entry in entries if entry.profile == found.profile]
     for check in found.checks:
         verdicts, _ = expected(entries, check.claim, check.name)
-        if not check.contradicts_itself and not set(check.verdicts) <= set(verdicts):
+        if not check.tally.flips and not set(check.verdicts) <= set(verdicts):
             raise RuntimeError(f"the proposed entries do not fit {check.claim} {check.name}: nothing was written")

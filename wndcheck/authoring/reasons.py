@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from wndcheck.authoring.pooling import PooledCheck
 from wndcheck.report.format import (
     against_claim,
     describe_range,
@@ -22,45 +22,13 @@ from wndcheck.verdicts.run import Finding
 MOST_SEEDS = 4  # whose findings are listed one by one
 
 
-@dataclass(frozen=True)
-class SeedFindings:
-    """The findings of one check, by base seed."""
-
-    claim: str
-    name: str
-    by_seed: dict[int, Finding]
-
-    @property
-    def function(self) -> str:
-        """``trend`` of ``trend[relu-1]``."""
-        return self.name.partition("[")[0]
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        return [finding.verdict for finding in self.by_seed.values()]
-
-    @property
-    def contradicts_itself(self) -> bool:
-        """Is it supported with one seed and refuted with another?"""
-        return {Verdict.SUPPORTED, Verdict.REFUTED} <= set(self.verdicts)
-
-    @property
-    def needs_entry(self) -> bool:
-        return set(self.verdicts) != {Verdict.SUPPORTED} and not self.contradicts_itself
-
-    @property
-    def undecided_by_profile(self) -> bool:
-        return all(finding.is_cause(CauseKind.PROFILE) for finding in self.by_seed.values())
-
-
-def reason(checks: Sequence[SeedFindings]) -> str:
+def reason(checks: Sequence[PooledCheck]) -> str:
     """What was found in place of what is claimed, a clause an estimand."""
-    findings = [finding for check in checks for finding in check.by_seed.values()]
+    findings = [finding for check in checks for finding in check.findings.values()]
     groups = group_by(findings, lambda f: (f.check.estimand, f.check.region, f.check.unit))
-    if all(check.undecided_by_profile for check in checks):
-        return (
-            f"{'; '.join(map(against_claim, groups))} (of the paper's widest nets, which this profile does not train)"
-        )
+    if not any(check.decided_by_profile for check in checks):
+        found = "; ".join(map(against_claim, groups))
+        return f"{found} (of the paper's widest nets, which this profile does not train)"
     return "; ".join(map(clause, groups))
 
 
@@ -79,26 +47,26 @@ def clause(findings: Sequence[Finding]) -> str:
     return f"{describe_range(findings)}, too near the claimed {margin} for {nets} to decide"
 
 
-def evidence(checks: Sequence[SeedFindings]) -> str:
+def evidence(checks: Sequence[PooledCheck]) -> str:
     """Seeds with estimates and intervals: one by one of a single check, their range for many seeds or several checks.
 
     ``seed 0: .012 [.008, .016]; …``; ``seeds 0 to 19: .012 to .045 [.008, .051]``, with the verdicts where they differ;
     ``seeds 0 and 1: trend .1 to .2 [.08, .22]; level .3 [.2, .4]``.
     """
-    seeds = f"seeds {format_seeds(list(checks[0].by_seed))}"
+    seeds = f"seeds {format_seeds(list(checks[0].findings))}"
     if len(checks) > 1:
         functions = group_by(checks, lambda check: check.function)
-        ranges = [interval_range([f for check in group for f in check.by_seed.values()]) for group in functions]
+        ranges = [interval_range([f for check in group for f in check.findings.values()]) for group in functions]
         if len(functions) > 1:
             ranges = [f"{group[0].function} {text}" for group, text in zip(functions, ranges, strict=True)]
         return f"{seeds}: {'; '.join(ranges)}"
-    by_seed, counts = checks[0].by_seed, Counter(checks[0].verdicts)
-    if len(by_seed) > MOST_SEEDS:
+    findings, counts = checks[0].findings, Counter(checks[0].verdicts)
+    if len(findings) > MOST_SEEDS:
         verdicts = "".join(f", {verdict} under {count}" for verdict, count in counts.most_common())
-        return f"{seeds}: {interval_range(list(by_seed.values()))}{verdicts if len(counts) > 1 else ''}"
+        return f"{seeds}: {interval_range(list(findings.values()))}{verdicts if len(counts) > 1 else ''}"
     return "; ".join(
         f"seed {seed}: {interval_range([finding])}" + (f", {finding.verdict}" if len(counts) > 1 else "")
-        for seed, finding in by_seed.items()
+        for seed, finding in findings.items()
     )
 
 

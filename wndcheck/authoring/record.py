@@ -23,7 +23,7 @@ lies outside. Four wrong-verdict rates of one run are given for a check:
   whose mean is the true one.
 - **resampled, worst**: these values moved so that their mean lies on a border: what skewness does to the t interval.
 
-P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean; where most runs
+P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean. Where most runs
 could not measure the nets, or train them, more nets do not help, and the table says so in place of a number. *Excess*
 is the sd between the means of runs over that expected of independent replicates: about 1, unless the replicates of a
 run have more in common than the claim says. n is the number of replicates of one run."""

@@ -56,7 +56,7 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
         for table in tables:
             show(table, len(table.rows) if every else MOST)
         click.echo(summary(found))
-    status = int(found.differs)
+    status = int(bool(found.changed_claims or found.disjoint))
     try:
         append("wndcheck: two runs side by side", markdown)
     except OSError as error:
@@ -68,21 +68,22 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
 def tables_of(found: Comparison, folders: tuple[Path, Path]) -> list[Table]:
     """All that differs; a table without rows says that nothing does."""
     from wndcheck.report.format import format_interval, format_margin
+    from wndcheck.verdicts.comparison import only_in
 
     def verdicts(pair: Pair) -> tuple[str, ...]:
         sides = ((format_interval(finding.interval), str(finding.verdict)) for finding in pair)
         return (*pair.one.key, *(cell for side in sides for cell in side))
 
     head = ("claim", "check", "A", "verdict of A", "B", "verdict of B")
-    margins = [(*pair.one.key, *map(format_margin, pair)) for pair in found.pairs if pair.margin_differs]
+    margins = [(*pair.one.key, *map(format_margin, pair)) for pair in found.moved]
     return [
         Table("Runs", ("", "A", "B"), [("folder", *map(str, folders)), *differing_facts(found.one, found.other)]),
         Table("Claims whose verdicts differ, or that one run lacks", ("claim", "A", "B"), found.claims),
         Table("Checks whose verdicts differ", head, list(map(verdicts, found.changed))),
         Table("Intervals that do not overlap", head, list(map(verdicts, found.disjoint))),
         Table("Margins that differ", ("claim", "check", "A", "B"), margins),
-        Table("Checks in A alone", ("claim", "check"), found.only_in_one),
-        Table("Checks in B alone", ("claim", "check"), found.only_in_other),
+        Table("Checks in A alone", ("claim", "check"), only_in(found.one, found.other)),
+        Table("Checks in B alone", ("claim", "check"), only_in(found.other, found.one)),
     ]
 
 
@@ -106,10 +107,11 @@ def facts_of(run: Run) -> dict[str, str]:
 def summary(found: Comparison) -> str:
     """``24 claims, 1 with another verdict; 623 checks in both, 12 with another verdict, …``."""
     claims = {claim.id for run in (found.one, found.other) for claim in run.claims}
+    alone = [len(run.findings) - len(found.pairs) for run in (found.one, found.other)]
     return (
         f"{len(claims)} claims, {len(found.changed_claims)} with another verdict; {len(found.pairs)} checks in both, "
         f"{len(found.changed)} with another verdict, {len(found.disjoint)} with disjoint intervals; "
-        f"{len(found.only_in_one)} in A alone, {len(found.only_in_other)} in B alone"
+        f"{alone[0]} in A alone, {alone[1]} in B alone"
     )
 
 

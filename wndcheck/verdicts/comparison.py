@@ -9,7 +9,6 @@ from typing import NamedTuple
 from wndcheck.verdicts.run import Finding, Run
 
 ABSENT = "absent"  # in place of the verdict of a claim that a run lacks
-Key = tuple[str, str]  # claim and name of a check
 
 
 class Pair(NamedTuple):
@@ -19,18 +18,10 @@ class Pair(NamedTuple):
     other: Finding
 
     @property
-    def verdict_differs(self) -> bool:
-        return self.one.verdict != self.other.verdict
-
-    @property
     def is_disjoint(self) -> bool:
         """Do the intervals not overlap? Without an estimate an interval is unbounded."""
         one, other = self.one.interval, self.other.interval
         return one.high < other.low or other.high < one.low
-
-    @property
-    def margin_differs(self) -> bool:
-        return self.one.check.region != self.other.check.region
 
 
 @dataclass(frozen=True)
@@ -60,27 +51,20 @@ class Comparison:
 
     @property
     def changed(self) -> list[Pair]:
-        return [pair for pair in self.pairs if pair.verdict_differs]
+        """The checks and controls whose verdicts differ."""
+        return [pair for pair in self.pairs if pair.one.verdict != pair.other.verdict]
 
     @property
     def disjoint(self) -> list[Pair]:
         return [pair for pair in self.pairs if pair.is_disjoint]
 
     @property
-    def only_in_one(self) -> list[Key]:
-        return only_in(self.one, self.other)
-
-    @property
-    def only_in_other(self) -> list[Key]:
-        return only_in(self.other, self.one)
-
-    @property
-    def differs(self) -> bool:
-        """Has a claim another verdict, or are a check's intervals disjoint?"""
-        return bool(self.changed_claims or self.disjoint)
+    def moved(self) -> list[Pair]:
+        """The checks and controls whose margins differ: their verdicts cannot be compared."""
+        return [pair for pair in self.pairs if pair.one.check.region != pair.other.check.region]
 
 
-def only_in(run: Run, other: Run) -> list[Key]:
-    """The checks and controls that one run has and the other lacks."""
+def only_in(run: Run, other: Run) -> list[tuple[str, str]]:
+    """The checks and controls that one run has and the other lacks, by claim and name."""
     lacking = other.findings
     return [key for key in run.findings if key not in lacking]

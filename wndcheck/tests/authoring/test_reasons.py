@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wndcheck.authoring.entries import Entry, join, split
-from wndcheck.authoring.reasons import SeedFindings, evidence, interval_range, reason
+from wndcheck.authoring.pooling import PooledCheck, pool_checks
+from wndcheck.authoring.reasons import evidence, interval_range, reason
 from wndcheck.report.format import format_seeds, two_digits
-from wndcheck.tests.authoring.made import IOTA, I, R, S, check
+from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.expectations import Expectation, ExpectationError, read
 from wndcheck.verdicts.run import Finding
@@ -24,8 +25,10 @@ ENTROPY = replace(IOTA, estimand="ΔH")
 SHARE = replace(IOTA, unit="", region=at_least(0.9))
 
 
-def of(*findings: Finding) -> SeedFindings:
-    return SeedFindings("tiny", findings[0].name, dict(enumerate(findings)))
+def of(*findings: Finding) -> PooledCheck:
+    """The findings of one check, of seeds 0, 1, …"""
+    (check,) = pool_checks([run(seed, finding)[1] for seed, finding in enumerate(findings)])
+    return check
 
 
 @pytest.mark.parametrize(
