@@ -157,3 +157,9 @@ def test_where_most_runs_lack_what_to_decide_on_no_number_of_nets_is_named(
         assert each.reliability.rates == UNKNOWN
     else:
         assert each.reliability.nets >= 4
+
+
+@pytest.mark.parametrize(("second", "decided"), [(sample(1), False), (np.array(GAPS), True)])
+def test_a_check_is_not_decided_by_the_profile_where_no_run_could(second: np.ndarray, decided: bool) -> None:
+    findings = (make_finding("level", values, LEVEL, decides_levels=False) for values in (sample(0), second))
+    assert pool_checks(runs_of(*findings))[0].decided_by_profile is decided

@@ -221,6 +221,11 @@ def test_what_a_profile_does_not_decide_is_always_inconclusive():
     assert isnan(found.nets)
 
 
+def test_the_fewest_replicates_of_a_verdict_have_rates():
+    found = reliability(UPPER, VALUES, FEWEST)
+    assert found.rates == normal_rates(UPPER, found.mean, found.sd, FEWEST) != SILENT
+
+
 def test_too_few_replicates_give_no_verdict_but_say_how_many_would():
     found = reliability(UPPER, VALUES, FEWEST - 1)
     assert found.rates == SILENT

@@ -181,6 +181,8 @@ def test_patterns_that_match_nothing_go(path):
 def test_what_is_said_of_checks_that_were_not_run_stays(path):
     text = write(path, entry("trend[2]"))
     assert propose(path, runs(trend__1="SS", not_run=("trend[2]",))).text == text
+    text = write(path, entry("trend[*]", verdict=(S, I)))
+    assert propose(path, runs(trend__1="SS", not_run=("trend[2]",))).text == text
     write(path, entry("trend[*]", verdict=(R,)))
     changed, waiting = after(path, runs(trend__1="II", not_run=("trend[2]",)))
     assert (changed.checks, changed.verdict) == (("trend[1]",), (I,))

@@ -71,10 +71,19 @@ def test_overlapping_intervals_with_the_claims_verdict_unchanged_are_not_a_diffe
     assert "1 with another verdict, 0 with disjoint intervals" in result.output
 
 
+def test_disjoint_intervals_with_the_same_verdict_are_a_difference(compared, tmp_path: Path) -> None:
+    lower = [value - 9 for value in LOW]
+    sides = [run(tmp_path, str(i), make_claim("one", found("size", SMALL, v))) for i, v in enumerate((LOW, lower))]
+    assert "0 with another verdict, 1 with disjoint intervals" in compared(*sides, code=1).output
+
+
 @pytest.mark.parametrize(
-    ("one", "other", "disjoint"), [([], HIGH, False), (LOW, HIGH, True), (LOW, OPEN, False), (LOW, LOW, False)]
+    ("one", "other", "disjoint"),
+    [([], HIGH, False), (LOW, HIGH, True), (LOW, OPEN, False), ([-2.0] * 4, [-2.0] * 4, False)],
 )
-def test_a_check_without_an_estimate_is_never_disjoint(one: list[float], other: list[float], disjoint: bool) -> None:
+def test_intervals_that_touch_and_those_without_an_estimate_are_not_disjoint(
+    one: list[float], other: list[float], disjoint: bool
+) -> None:
     sides = [make_run(make_claim("one", found("size", SMALL, values))) for values in (one, other)]
     for first, second in (sides, reversed(sides)):
         comparison = Comparison(first, second)
