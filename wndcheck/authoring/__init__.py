@@ -1,1 +1,1 @@
-"""How sure the verdicts are: error rates of the rule, nets needed, and verdicts over many runs."""
+"""For whoever writes claims: error rates of verdicts, nets needed, calibration over seeds, and expectations."""

@@ -1,4 +1,4 @@
-"""What many runs that differ in their base seed come to: flips, wrong verdicts, and what they ran on."""
+"""What runs that differ in their base seed alone come to: flips, wrong verdicts, and what they ran on."""
 
 from __future__ import annotations
 
@@ -8,61 +8,62 @@ from datetime import UTC, datetime
 from functools import cached_property
 from math import isnan
 
-from wndcheck.authoring.estimates import FEWEST_RESAMPLED, MOST_WRONG
-from wndcheck.authoring.reading import VerdictFile
-from wndcheck.authoring.repeats import CheckRepeats, ClaimRepeats, Tally, checks_over, claims_over
-from wndcheck.authoring.words import percent, seeds
+from wndcheck.authoring.pooling import PooledCheck, PooledClaim, Tally, pool_checks, pool_claims
+from wndcheck.authoring.reliability import FEWEST_RESAMPLED, MOST_WRONG
+from wndcheck.report.format import format_seeds, percent
 from wndcheck.verdicts.checks import Verdict
+from wndcheck.verdicts.run import Run
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Runs that differ in their base seed alone; `failed` says of seeds whose run did not end well how it ended."""
+    """The runs, and how those of other seeds failed."""
 
-    runs: Sequence[VerdictFile]
+    runs: Sequence[Run]
     failed: dict[int, str]
 
     @cached_property
-    def claims(self) -> list[ClaimRepeats]:
-        return claims_over(self.runs)
+    def claims(self) -> list[PooledClaim]:
+        return pool_claims(self.runs)
 
     @cached_property
-    def repeats(self) -> list[CheckRepeats]:
-        return checks_over(self.runs)
+    def pooled(self) -> list[PooledCheck]:
+        """Checks and controls."""
+        return pool_checks(self.runs)
 
     @property
-    def checks(self) -> list[CheckRepeats]:
-        return [each for each in self.repeats if not each.control]
+    def checks(self) -> list[PooledCheck]:
+        return [each for each in self.pooled if not each.must_be]
 
     @property
-    def controls(self) -> list[CheckRepeats]:
-        return [each for each in self.repeats if each.control]
+    def primary(self) -> list[PooledCheck]:
+        return [each for each in self.checks if each.primary]
 
     @cached_property
     def flips(self) -> list[str]:
-        """Claims and checks that were supported under one seed and refuted under another, with the seeds."""
+        """Claims and checks that are supported under one seed and refuted under another, with the seeds."""
         named = [(f"claim {claim.id}", claim.tally) for claim in self.claims]
-        named += [(f"{check.claim} {check.check}", check.tally) for check in self.checks]
-        return [f"{name}: {how_it_flips(tally)}" for name, tally in named if tally.flips]
+        named += [(f"{check.claim} {check.name}", check.tally) for check in self.checks]
+        return [f"{name}: {describe_flip(tally)}" for name, tally in named if tally.flips]
 
-    @cached_property
+    @property
     def too_often_wrong(self) -> list[str]:
         """Primary checks with a wrong-verdict rate above 1 %, resampling about a border left aside."""
         return self.wrong_by("greatest_wrong")
 
-    @cached_property
+    @property
     def skewed(self) -> list[str]:
         """Primary checks for which that rate is above 1 % when their residuals scatter about a border."""
         return self.wrong_by("resampled_worst")
 
     def wrong_by(self, rate: str) -> list[str]:
-        found = [(each, getattr(each.reliability, rate)) for each in self.checks if each.primary]
-        return [f"{each.claim} {each.check}: {percent(wrong)}" for each, wrong in found if wrong > MOST_WRONG]
+        rates = [(each, getattr(each.reliability, rate)) for each in self.primary]
+        return [f"{each.claim} {each.name}: {percent(wrong)}" for each, wrong in rates if wrong > MOST_WRONG]
 
     @property
-    def beside_wrong(self) -> str:
-        """How many those are, and of how many whose values are enough to draw from."""
-        known = [each for each in self.checks if each.primary and not isnan(each.reliability.resampled_worst)]
+    def resampling_summary(self) -> str:
+        """How many those are, and of how many that have enough values to draw from."""
+        known = [each for each in self.primary if not isnan(each.reliability.resampled_worst)]
         return (
             f"of {len(known)} primary checks with {FEWEST_RESAMPLED} values or more, {len(self.skewed)} would be wrong "
             f"more often than {percent(MOST_WRONG)} by resampling, were their true mean on a border"
@@ -80,25 +81,21 @@ class Calibration:
             "and refuted"
         )
 
+    def facts(self, digest: str) -> dict[str, str]:
+        """What ran, when and on what; machines and versions that differ between runs are all named."""
+        environment: dict[str, dict[str, None]] = {}
+        for run in self.runs:
+            for name, text in run.environment.items():
+                environment.setdefault(name, {})[text] = None
+        return {
+            "profile": self.runs[0].profile,
+            "base seeds": format_seeds([run.base_seed for run in self.runs]),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "claims' digest": digest[:16],
+            **{f"seed {seed} failed": how for seed, how in self.failed.items()},
+            **{name: " or ".join(texts) for name, texts in environment.items()},
+        }
 
-def how_it_flips(tally: Tally) -> str:
-    return ", ".join(
-        f"{verdict} under {seeds(tally.seeds(verdict))}" for verdict in (Verdict.SUPPORTED, Verdict.REFUTED)
-    )
 
-
-def facts(calibration: Calibration, digest: str) -> dict[str, str]:
-    """What ran, when, and where and with what; machines and versions that differ between runs are all named."""
-    runs, environment = calibration.runs, dict[str, dict[str, None]]()
-    for run in runs:
-        for name, text in run.environment.items():
-            environment.setdefault(name, {})[text] = None
-    failed = {f"seed {seed} failed": how for seed, how in calibration.failed.items()}
-    return {
-        "profile": runs[0].profile,
-        "base seeds": seeds([run.base_seed for run in runs]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "claims' digest": digest[:16],
-        **failed,
-        **{name: " or ".join(texts) for name, texts in environment.items()},
-    }
+def describe_flip(tally: Tally) -> str:
+    return ", ".join(f"{v} under {format_seeds(tally.seeds(v))}" for v in (Verdict.SUPPORTED, Verdict.REFUTED))

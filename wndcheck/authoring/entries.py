@@ -1,30 +1,67 @@
-"""The text of expectations.toml, entry by entry, so that what still fits is kept word for word."""
+"""The text of expectations.toml, entry by entry: tomlkit edits those that change, the others keep theirs."""
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
+from typing import Any
+
+import tomlkit
 
 from wndcheck.verdicts.expectations import Expectation, ExpectationError, parse
 
 HEAD = re.compile(r"\s*\[\[\s*expect\s*\]\]\s*(#.*)?$")
-LONGEST = 120  # columns of a line of checks
+LONGEST = 100  # characters of an array on one line
 
 
 @dataclass(frozen=True)
-class Block:
-    """An entry with its text, from the comment above it to where the next one begins."""
+class Entry:
+    """An entry with its text, which begins with the comment above it and ends where the next one begins."""
 
-    entry: Expectation
+    expectation: Expectation
     text: str
 
+    @classmethod
+    def new(cls, expectation: Expectation) -> Entry:
+        return cls(expectation, edited("[[expect]]\n", None, expectation))
 
-def blocks(text: str, path: Path) -> tuple[str, list[Block]]:
-    """What stands before the first entry, and the entries. ExpectationError where they are no [[expect]] tables."""
+    def changed(self, expectation: Expectation) -> Entry:
+        """The entry with another content: fields that do not change, and comments, stay as they are."""
+        return Entry(expectation, edited(self.text, self.expectation, expectation))
+
+
+def edited(text: str, old: Expectation | None, new: Expectation) -> str:
+    """The text of an entry with the fields set that are missing or differ."""
+    document = tomlkit.parse(text)
+    entry: Any = document["expect"][0]  # type: ignore[index]
+    for name in (field.name for field in fields(Expectation)):
+        if old is None or getattr(old, name) != getattr(new, name):
+            entry[name] = toml_value(name, getattr(new, name))
+    return tomlkit.dumps(document)
+
+
+def toml_value(name: str, value: Any) -> Any:
+    """A field's value as TOML has it: a single verdict is not a list, a date not a string."""
+    if name == "date":
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    if isinstance(value, str):
+        return value
+    if name == "verdict" and len(value) == 1:
+        return str(value[0])
+    array = tomlkit.array()
+    array.extend(map(str, value))
+    return array.multiline(len(array.as_string()) > LONGEST)
+
+
+def split(text: str, path: Path) -> tuple[str, list[Entry]]:
+    """What stands before the first entry, and the entries. ExpectationError unless they are [[expect]] tables."""
     lines = text.splitlines(keepends=True)
     starts = [with_comment(lines, place) for place, line in enumerate(lines) if HEAD.match(line)]
     texts = ["".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=False)]
@@ -35,51 +72,19 @@ def blocks(text: str, path: Path) -> tuple[str, list[Block]]:
         raise ExpectationError(f"{path}: {error}") from error
     if whole != apart or len(apart) != len(texts):
         raise ExpectationError(f"{path}: expected [[expect]] tables, each beginning on a line of its own")
-    found = [Block(parse(entry, path), text) for entry, text in zip(apart, texts, strict=True)]
-    return "".join(lines[: starts[0]] if starts else lines), found
+    entries = [Entry(parse(entry, path), text) for entry, text in zip(apart, texts, strict=True)]
+    return "".join(lines[: starts[0]] if starts else lines), entries
 
 
 def with_comment(lines: Sequence[str], place: int) -> int:
-    """Where an entry begins, the comment that stands right above it included; a comment that heads the file is none."""
+    """Where an entry begins, with the comment right above it; a comment at the head of the file is not the entry's."""
     first = place
     while first and lines[first - 1].lstrip().startswith("#"):
         first -= 1
     return first if first else place
 
 
-def entry_text(entry: Expectation) -> str:
-    """An entry as TOML."""
-    verdicts = [string(verdict) for verdict in entry.verdict]
-    verdict = verdicts[0] if len(verdicts) == 1 else f"[{', '.join(verdicts)}]"
-    date = entry.date if re.fullmatch(r"\d{4}-\d\d-\d\d", entry.date) else string(entry.date)
-    return "\n".join(
-        [
-            "[[expect]]",
-            f"claim = {string(entry.claim)}",
-            f"profile = {string(entry.profile)}",
-            f"checks = {array([string(check) for check in entry.checks])}",
-            f"verdict = {verdict}",
-            f"reason = {string(entry.reason)}",
-            f"evidence = {string(entry.evidence)}",
-            f"date = {date}",
-            "",
-        ]
-    )
-
-
-def array(items: Sequence[str]) -> str:
-    """A TOML array on one line, or on a line an item where that is too long."""
-    line = f"[{', '.join(items)}]"
-    if len("checks = " + line) <= LONGEST:
-        return line
-    return "\n".join(["[", *(f"  {item}," for item in items), "]"])
-
-
-def string(text: str) -> str:
-    """A TOML basic string, whose escapes are JSON's, and one more for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def joined(head: str, texts: Sequence[str]) -> str:
+def join(head: str, entries: Sequence[Entry]) -> str:
     """A file of entries with an empty line between them."""
-    return "\n\n".join(part.strip("\n") for part in (head, *texts) if part.strip("\n")) + "\n"
+    texts = [head, *(entry.text for entry in entries)]
+    return "\n\n".join(part.strip("\n") for part in texts if part.strip("\n")) + "\n"

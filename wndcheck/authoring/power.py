@@ -1,11 +1,11 @@
-"""How often `verdict_on` a `mean_interval` is right, wrong or silent for normal replicates; and how many are needed."""
+"""Probabilities of the three verdicts of a check for normal replicates, and the replicates that a verdict needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite, isnan, nan, sqrt
+from math import isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from wndcheck.verdicts.statistics import Interval, Region, t_quantile
 
 NODES = 256  # of the integral over the sample standard deviation; rates are then exact to about 1e-5
 POWER = 0.9
-MOST = 10_000  # nets; more than that is an answer, too
+MOST = 10_000  # replicates; `nets_needed` looks no further
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Rates:
 
     @classmethod
     def from_decided(cls, supported: float, refuted: float) -> Rates:
-        supported, refuted = min(supported, 1.0), min(refuted, 1.0)  # sums of weights overshoot by a rounding
+        supported, refuted = min(supported, 1.0), min(refuted, 1.0)  # sums of weights exceed 1 by a rounding error
         return cls(supported, refuted, max(0.0, 1 - supported - refuted))
 
 
@@ -41,10 +41,11 @@ UNKNOWN = Rates(nan, nan, nan)
 
 
 def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
-    """The rates for n independent normal replicates of that mean and standard deviation.
+    """Return the rates for n independent normal replicates of that mean and standard deviation.
 
     The sample mean and the sample standard deviation s are independent; given s the rates are normal probabilities,
-    which are integrated over the distribution of s. ValueError for fewer than two replicates or an sd that is none.
+    which are integrated over the distribution of s. ValueError for fewer than two replicates, a mean that is not finite
+    or an sd that is negative or not finite.
     """
     if n < 2 or not isfinite(mean) or not sd >= 0 or not isfinite(sd):
         raise ValueError(f"mean {mean}, sd {sd}, n {n}: expected finite numbers, sd >= 0 and n >= 2")
@@ -54,23 +55,10 @@ def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
     scales, weights = scale_nodes(n - 1)
     error = sd / sqrt(n)
     half = t_quantile(1 - check.alpha, n) * scales  # of the interval, in units of the standard error
-    low, high = standardised(check.region, mean, error)
-    supported = between(low + half, high - half)
-    if check.contradiction:
-        against_low, against_high = standardised(check.contradiction, mean, error)
-        refuted = between(against_low + half, against_high - half)
-    else:
-        refuted = special.ndtr(low - half) + special.ndtr(-(high + half))
+    low, high = (check.region.low - mean) / error, (check.region.high - mean) / error
+    supported = np.maximum(special.ndtr(high - half) - special.ndtr(low + half), 0)
+    refuted = special.ndtr(low - half) + special.ndtr(-(high + half))
     return Rates.from_decided(float(weights @ supported), float(weights @ refuted))
-
-
-def standardised(region: Region, mean: float, error: float) -> tuple[float, float]:
-    return (region.low - mean) / error, (region.high - mean) / error
-
-
-def between(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The standard normal's mass from low to high; none where they have changed places."""
-    return np.maximum(special.ndtr(high) - special.ndtr(low), 0)
 
 
 @lru_cache(maxsize=4096)
@@ -86,21 +74,18 @@ def legendre_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (nodes + 1) / 2, weights / 2
 
 
-def right_verdict(check: Check, truth: float) -> Verdict:
-    """The verdict that a mean known exactly deserves: inconclusive only between the region and its contradiction."""
-    if inside(check.region, truth):
-        return Verdict.SUPPORTED
-    refuted = check.contradiction is None or inside(check.contradiction, truth)
-    return Verdict.REFUTED if refuted else Verdict.INCONCLUSIVE
-
-
 def inside(region: Region, value: float) -> bool:
     return region.low <= value <= region.high
 
 
 def borders(check: Check) -> tuple[float, ...]:
-    """The finite borders of the claim's region."""
+    """The finite borders of the check's region."""
     return tuple(border for border in (check.region.low, check.region.high) if isfinite(border))
+
+
+def right_verdict(check: Check, truth: float) -> Verdict:
+    """The verdict that a mean known exactly would get."""
+    return Verdict.SUPPORTED if inside(check.region, truth) else Verdict.REFUTED
 
 
 def wrong_rate(check: Check, rates: Rates, truth: float) -> float:
@@ -109,14 +94,15 @@ def wrong_rate(check: Check, rates: Rates, truth: float) -> float:
 
 
 def worst_rate(rates_on_borders: Iterable[Rates]) -> float:
-    """The wrong-verdict rate where it is greatest: a hair's breadth to either side of a border of the region."""
+    """The greatest wrong-verdict rate: that of a true mean just inside or just outside a border of the region."""
     return max(max(rates.supported, rates.refuted) for rates in rates_on_borders)
 
 
 def nets_needed(check: Check, mean: float, sd: float, power: float = POWER, most: int = MOST) -> int | None:
-    """The fewest replicates, at least `FEWEST`, that give the right verdict with this probability.
+    """Return the fewest replicates, at least `FEWEST`, that give the right verdict with this probability.
 
-    None where more than `most` are needed; on a border no number is enough. ValueError as `normal_rates`.
+    None where more than `most` are needed; on a border no number is enough. ValueError as in `normal_rates`, and for a
+    power outside (0, 1).
     """
     if not 0 < power < 1:
         raise ValueError(f"power {power}: expected a number between 0 and 1")
@@ -125,7 +111,7 @@ def nets_needed(check: Check, mean: float, sd: float, power: float = POWER, most
     def enough(n: int) -> bool:
         return normal_rates(check, mean, sd, n).of(verdict) >= power
 
-    if verdict is Verdict.INCONCLUSIVE or isnan(mean) or not enough(most):
+    if not enough(most):
         return None
     low, high = FEWEST - 1, FEWEST  # the fewest lie in (low, high]
     while not enough(high):

@@ -6,24 +6,26 @@ one. A check that one run supports and another refutes never does. An entry that
 
 from __future__ import annotations
 
-import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from wndcheck.authoring.entries import Block, blocks, entry_text, joined
-from wndcheck.authoring.runs import Run, comparable
-from wndcheck.authoring.sentences import Outcome, evidence, reason
+from wndcheck.authoring.entries import Entry, join, split
+from wndcheck.authoring.pooling import PooledCheck, pool_checks
+from wndcheck.authoring.reasons import evidence, reason
+from wndcheck.authoring.runs import comparable
+from wndcheck.report.format import group_by
 from wndcheck.verdicts.checks import Verdict
-from wndcheck.verdicts.expectations import FILE, Expectation, expected, read, with_pattern
-from wndcheck.verdicts.sentences import grouped
+from wndcheck.verdicts.expectations import Expectation, expected, parse, read, with_pattern
+from wndcheck.verdicts.run import Run, RunError
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """The file's text as it should be, and the checks that no entry can speak for."""
+    """The file's text as it should be, and the checks that no entry can cover, each with its evidence."""
 
     text: str
     contradictions: tuple[str, ...]
@@ -31,145 +33,132 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Runs:
-    """What runs of one profile found, check by check."""
+    """What runs of one profile found; `checks` holds those that no run decided, too."""
 
     profile: str
     date: str
-    outcomes: tuple[Outcome, ...]
-    not_run: frozenset[tuple[str, str]]
+    checks: list[PooledCheck]
 
-    def of(self, claim: str) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if outcome.claim == claim]
+    def of(self, claim: str) -> list[PooledCheck]:
+        return [check for check in self.checks if check.claim == claim]
 
-    def left_out(self, claim: str) -> list[str]:
-        """Checks of a claim that were not run, for want of data: what is said of them stays."""
-        return sorted(check for name, check in self.not_run if name == claim)
-
-    def patterns(self, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
-        """The checks' names; ``trend[*]`` for all of a function's."""
+    def patterns(self, checks: Iterable[PooledCheck]) -> tuple[str, ...]:
+        """The names of checks of one claim; ``trend[*]`` for all of a test function's."""
         names: list[str] = []
-        for group in grouped(outcomes, lambda outcome: outcome.function):
-            function, claim = group[0].function, group[0].claim
-            ran = [outcome.check for outcome in self.of(claim) if outcome.function == function]
-            every = {*ran, *(check for check in self.left_out(claim) if check.partition("[")[0] == function)}
-            whole = len(group) > 1 and {outcome.check for outcome in group} == every
-            names += [f"{function}[*]"] if whole else [outcome.check for outcome in group]
+        for group in group_by(checks, lambda check: check.function):
+            every = [check for check in self.of(group[0].claim) if check.function == group[0].function]
+            is_whole = len(group) > 1 and len(group) == len(every)
+            names += [f"{group[0].function}[*]"] if is_whole else [check.name for check in group]
         return tuple(names)
 
+    def expectation(self, checks: Sequence[PooledCheck]) -> Expectation:
+        """What to expect of checks of one claim with the same verdicts."""
+        return Expectation(
+            claim=checks[0].claim,
+            profile=self.profile,
+            checks=self.patterns(checks),
+            verdict=usual_first(checks),
+            reason=reason(checks),
+            evidence=evidence(checks),
+            date=self.date,
+        )
 
-def gathered(runs: Sequence[Run]) -> Runs:
-    """The outcomes of comparable runs, by claim and check. RunError where the runs are not comparable."""
-    runs = comparable(runs)
-    decided = dict.fromkeys(chain.from_iterable(run.checks for run in runs))  # by any of the runs
-    outcomes = tuple(
-        Outcome(*key, {run.base_seed: run.checks[key] for run in runs if key in run.checks}) for key in decided
-    )
+
+def gather(named: Sequence[tuple[Path, Run]]) -> Runs:
+    """Pool the checks of runs. RunError for one run alone, and where they are not comparable."""
+    if len(named) < 2:
+        raise RunError(
+            "one run does not tell what another seed gives: name two or more, such as a second one made by "
+            "`pytest claims/ -n auto --wnd-seed=1 --wnd-mode=report --wnd-report=DIR`"
+        )
+    runs = comparable(named)
     date = max(run.created for run in runs)[: len("2026-01-02")]
-    not_run = frozenset(chain.from_iterable(run.not_run for run in runs)).difference(decided)
-    return Runs(runs[0].profile, date, outcomes, not_run)
+    return Runs(runs[0].profile, date, [check for check in pool_checks(runs) if not check.must_be])
 
 
-def proposed(path: Path, runs: Sequence[Run]) -> Proposal:
-    """The proposal for a file; its own text where that fits already.
+def propose(path: Path, named: Sequence[tuple[Path, Run]]) -> Proposal:
+    """Return the proposal for a file, by runs and the folders they are read from; its own text where that fits already.
 
     RunError for runs that cannot be used, ExpectationError for a file that cannot be read or has two entries for a
     check.
     """
-    found = gathered(runs)
-    read(path, found.profile)  # complains of what it cannot take
+    found = gather(named)
+    read(path, found.profile)  # ExpectationError for what is wrong beside the entries
     text = path.read_text(encoding="utf-8")
-    head, old = blocks(text, path)
-    groups = [revised(block, found) if block.entry.profile == found.profile else [block] for block in old]
-    own = [block.entry for block in old if block.entry.profile == found.profile]
+    head, old = split(text, path)
+    ours = [entry.expectation for entry in old if entry.expectation.profile == found.profile]
+    groups = [revised(entry, found) if entry.expectation.profile == found.profile else [entry] for entry in old]
     missing = [
-        outcome
-        for outcome in found.outcomes
-        if outcome.needs_entry and not any(entry.covers(outcome.claim, outcome.check) for entry in own)
+        check
+        for check in found.checks
+        if needs_entry(check) and not any(entry.covers(check.claim, check.name) for entry in ours)
     ]
-    for entry in new_entries(missing, found):
-        beside = [group for group in groups if group and group[0].entry.claim == entry.claim]
-        if not beside:
+    for checks in group_by(missing, lambda each: (each.claim, frozenset(each.verdicts), each.decided_by_profile)):
+        same_claim = [group for group in groups if group and group[0].expectation.claim == checks[0].claim]
+        if not same_claim:
             groups.append(group := [])
-            beside = [group]
-        beside[-1].append(Block(entry, entry_text(entry)))
-    new = [block for group in groups for block in group]
-    proposal = text if new == old else joined(head, [block.text for block in new])
-    verify(proposal, found)
-    return Proposal(proposal, tuple(contradiction(each) for each in found.outcomes if each.contradicts_itself))
+            same_claim = [group]
+        same_claim[-1].append(Entry.new(found.expectation(checks)))
+    new = list(chain.from_iterable(groups))
+    proposal = text if new == old else join(head, new)
+    verify(proposal, path, found)
+    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.tally.flips))
 
 
-def revised(block: Block, found: Runs) -> list[Block]:
+def revised(entry: Entry, found: Runs) -> list[Entry]:
     """What an entry becomes: itself while it fits; else an entry for each set of verdicts that its checks now have."""
-    entry = block.entry
-    ran = [outcome for outcome in found.of(entry.claim) if entry.covers(outcome.claim, outcome.check)]
-    left_out = found.left_out(entry.claim)
-    known = [*(outcome.check for outcome in found.of(entry.claim)), *left_out]
+    old, known = entry.expectation, found.of(entry.expectation.claim)
     if not known:
-        return [block]  # of a claim that was not run
-    waiting = tuple(check for check in left_out if entry.covers(entry.claim, check))
-    matched = all(any(with_pattern(entry, p).covers(entry.claim, check) for check in known) for p in entry.checks)
-    uncontradicted = all(fits(outcome, entry) for outcome in ran)
-    if matched and uncontradicted and (waiting or any(outcome.needs_entry for outcome in ran)):
-        return [block]
+        return [entry]  # of a claim that was not run
+    covered = [check for check in known if old.covers(old.claim, check.name)]
+    needed = [check for check in covered if needs_entry(check)]
+    waiting = tuple(check.name for check in covered if not check.findings)  # not run, for want of data
+    matched = all(any(with_pattern(old, p).covers(old.claim, check.name) for check in known) for p in old.checks)
+    if matched and all(fits(check, old) for check in covered) and (waiting or needed):
+        return [entry]
     changed = [
         replace(
-            entry,
+            old,
             checks=found.patterns(group),
-            verdict=entry.verdict if fits(group[0], entry) else usual_first(group),
+            verdict=old.verdict if fits(group[0], old) else usual_first(group),
             evidence=evidence(group),
             date=found.date,
         )
-        for group in grouped(
-            [outcome for outcome in ran if outcome.needs_entry],
-            lambda outcome: None if fits(outcome, entry) else frozenset(outcome.verdicts),
-        )
+        for group in group_by(needed, lambda check: None if fits(check, old) else frozenset(check.verdicts))
     ]
     if waiting:
-        changed.append(replace(entry, checks=waiting))
-    return [Block(each, entry_text(each)) for each in changed]
+        changed.append(replace(old, checks=waiting))
+    return [entry.changed(each) for each in changed]
 
 
-def fits(outcome: Outcome, entry: Expectation) -> bool:
+def needs_entry(check: PooledCheck) -> bool:
+    """Has a run decided it otherwise than supported, and none contradicted another?"""
+    return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.tally.flips
+
+
+def fits(check: PooledCheck, entry: Expectation) -> bool:
     """Does the entry expect what every run found?"""
-    return set(outcome.verdicts) <= set(entry.verdict)
+    return set(check.verdicts) <= set(entry.verdict)
 
 
-def new_entries(missing: Iterable[Outcome], found: Runs) -> list[Expectation]:
-    """An entry for the checks of one claim with the same verdicts; levels that the profile leaves have their own."""
-    return [
-        Expectation(
-            claim=group[0].claim,
-            profile=found.profile,
-            checks=found.patterns(group),
-            verdict=usual_first(group),
-            reason=reason(group),
-            evidence=evidence(group),
-            date=found.date,
-        )
-        for group in grouped(missing, lambda each: (each.claim, frozenset(each.verdicts), each.undecided_by_profile))
-    ]
-
-
-def usual_first(outcomes: Iterable[Outcome]) -> tuple[Verdict, ...]:
+def usual_first(checks: Iterable[PooledCheck]) -> tuple[Verdict, ...]:
     """The verdicts found, the most frequent first; of two as frequent, inconclusive, which says less."""
-    counts = Counter(chain.from_iterable(outcome.verdicts for outcome in outcomes))
+    counts = Counter(chain.from_iterable(check.verdicts for check in checks))
     return tuple(sorted(counts, key=lambda verdict: (-counts[verdict], verdict)))
 
 
-def contradiction(outcome: Outcome) -> str:
-    """What a check that is supported by one seed and refuted by another comes to, with its evidence."""
+def describe_contradiction(check: PooledCheck) -> str:
     return (
-        f"{outcome.claim} {outcome.check} is supported with one seed and refuted with another, and no entry may expect "
-        f"both ({evidence([outcome])}): the check needs more replicates, or another margin"
+        f"{check.claim} {check.name} is supported with one seed and refuted with another, and no entry may expect both "
+        f"({evidence([check])}): the check needs more replicates, or another margin"
     )
 
 
-def verify(text: str, found: Runs) -> None:
-    """Read the proposal as a run would; RuntimeError if a check would fall otherwise than the runs found."""
-    with tempfile.TemporaryDirectory() as folder:
-        (path := Path(folder) / FILE).write_text(text, encoding="utf-8")
-        entries = read(path, found.profile)
-    for outcome in found.outcomes:
-        verdicts, _ = expected(entries, outcome.claim, outcome.check)
-        if not outcome.contradicts_itself and not set(outcome.verdicts) <= set(verdicts):
-            raise RuntimeError(f"the proposed entries do not fit {outcome.claim} {outcome.check}: nothing was written")
+def verify(text: str, path: Path, found: Runs) -> None:
+    """Read the proposal as a run would; RuntimeError if it expects another verdict than the runs found."""
+    entries = [parse(entry, path) for entry in tomllib.loads(text).get("expect", [])]
+    entries = [entry for entry in entries if entry.profile == found.profile]
+    for check in found.checks:
+        verdicts, _ = expected(entries, check.claim, check.name)
+        if not check.tally.flips and not set(check.verdicts) <= set(verdicts):
+            raise RuntimeError(f"the proposed entries do not fit {check.claim} {check.name}: nothing was written")

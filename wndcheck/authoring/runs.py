@@ -1,171 +1,99 @@
-"""Runs of the claims, read back from their verdicts.json, and whether several of them can be set side by side."""
+"""Whether runs can be pooled: each can be trusted, and they differ in their base seed alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from math import inf, nan
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from wndcheck.authoring.documents import RunError, check_name, read_document
-from wndcheck.verdicts.checks import Finding
-from wndcheck.verdicts.expectations import FILE as EXPECTATIONS
+from wndcheck.report.format import join_few
+from wndcheck.verdicts.run import Finding, ProblemKind, Run, RunError, read_run
 
-# What a finding tells of the rule that it was decided by, in words.
+# The fields of a check that its verdict depends on, in the words of a message.
 RULE = {
     "region": "margins",
-    "confidence": "confidences",
+    "alpha": "confidences",
     "estimand": "estimands",
     "unit": "units",
     "replicate": "replicates",
-    "primary": "ranks, primary or not,",
-    "control": "verdicts that a control must reach",
+    "primary": "ranks (primary or secondary)",
+    "level": "kinds (a level or not)",
 }
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one run of one base seed found.
-
-    `checks` by (claim, check), in the run's order; `not_run` names the checks that were left out, likewise. `version`
-    is that of wndcheck, empty where it is not recorded.
-    """
-
-    path: Path
-    profile: str
-    base_seed: int
-    created: str
-    selection: bool
-    problems: tuple[str, ...]
-    checks: dict[tuple[str, str], Finding]
-    controls: tuple[Finding, ...]
-    errors: tuple[str, ...]
-    not_run: tuple[tuple[str, str], ...]
-    version: str = ""
-
-    @property
-    def findings(self) -> dict[tuple[str, str], Finding]:
-        """Of checks and controls."""
-        return {**self.checks, **{(control.claim, control.check): control for control in self.controls}}
-
-    def complaint(self) -> str:
-        """Why the run cannot be trusted; empty if it can."""
-        if self.selection:
-            return "it is a selection of checks, whose controls may be missing"
-        # An entry of the expectations that matches nothing is no fault of the run, and what `wndcheck expect` mends.
-        if others := [problem for problem in self.problems if not problem.startswith(f"{EXPECTATIONS}:")]:
-            return f"it had problems: {'; '.join(others)}"
-        if self.errors:
-            return f"tests did not finish: {listed(self.errors)}"
-        failed = [f"{c.claim} {c.check}" for c in self.controls if c.verdict != c.control]
-        return f"controls failed: {listed(failed)}" if failed else ""
+def complaint(run: Run) -> str:
+    """Why the run cannot be trusted; empty if it can."""
+    if run.selection:
+        return "it is a selection of checks, whose controls may be missing"
+    # An entry of the expectations that matches nothing is not a fault of the run, and `wndcheck expect` fixes it.
+    if problems := [problem.text for problem in run.problems if problem.kind is not ProblemKind.EXPECTATION]:
+        return f"it had problems: {'; '.join(problems)}"
+    if errors := [error.test for claim in run.claims for error in claim.errors]:
+        return f"tests did not finish: {join_few(errors)}"
+    failed = [" ".join(control.key) for claim in run.claims for control in claim.controls if control.failed]
+    return f"controls failed: {join_few(failed)}" if failed else ""
 
 
-def listed(names: Iterable[str], most: int = 5) -> str:
-    """Names with commas, the first few of many."""
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def not_run(run: Run) -> set[tuple[str, str]]:
+    """The checks and controls that the run left out, by claim and name."""
+    return {(claim.id, test.name) for claim in run.claims for test in claim.not_run}
 
 
-def read_run(folder: Path) -> Run:
-    """The run whose report lies in a folder. RunError if there is none."""
-    return read_document(folder, partial(from_document, path=folder))
+def read_comparable(paths: Iterable[Path]) -> list[Run]:
+    """Read runs and return them by base seed. RunError where there is none, and as `comparable`."""
+    return comparable([(path, read_run(path)) for path in paths])
 
 
-def from_document(document: dict[str, Any], path: Path) -> Run:
-    findings = [restored(fields) for claim in document["claims"] for fields in claim["checks"]]
-    return Run(
-        path=path,
-        profile=document["profile"],
-        base_seed=document["base_seed"],
-        created=document["created"],
-        selection=bool(document["selection"]),
-        problems=tuple(document["problems"]),
-        checks={(finding.claim, finding.check): finding for finding in findings},
-        controls=tuple(restored(fields) for claim in document["claims"] for fields in claim["controls"]),
-        errors=tuple(error["test"] for claim in document["claims"] for error in claim["errors"]),
-        not_run=tuple(
-            (claim["id"], check_name(entry["test"])) for claim in document["claims"] for entry in claim["not_run"]
-        ),
-        version=document["environment"].get("wndcheck", ""),
-    )
-
-
-def restored_document(document: dict[str, Any]) -> dict[str, Any]:
-    """The whole document with the findings of `restored`, as the report takes it."""
-    claims = [
-        claim | {key: [restored(fields).to_dict() for fields in claim[key]] for key in ("checks", "controls")}
-        for claim in document["claims"]
-    ]
-    return document | {"claims": claims}
-
-
-def restored(fields: dict[str, Any]) -> Finding:
-    """A finding with the infinities and NaN that JSON has no words for."""
-    region = [end if value is None else value for value, end in zip(fields["region"], (-inf, inf), strict=True)]
-    ends = {name: end if fields[name] is None else fields[name] for name, end in (("low", -inf), ("high", inf))}
-    numbers = {"estimate": nan if fields["estimate"] is None else fields["estimate"]}
-    values = [nan if value is None else value for value in fields["values"]]
-    return Finding.from_dict(fields | ends | numbers | {"region": region, "values": values})
-
-
-def comparable(runs: Sequence[Run]) -> list[Run]:
-    """Two runs or more, by base seed. RunError for one alone, and as `side_by_side`."""
-    if len(runs) < 2:
-        raise RunError(
-            "one run does not tell what another seed gives: name two or more, such as a second one made by "
-            "`pytest claims/ -n auto --wnd-seed=1 --wnd-mode=report --wnd-report=DIR`"
-        )
-    return side_by_side(runs)
-
-
-def side_by_side(runs: Sequence[Run]) -> list[Run]:
-    """The runs by base seed. RunError where one cannot be trusted, or they differ in more than their seed."""
-    for run in runs:
-        if complaint := run.complaint():
-            raise RunError(f"{run.path} cannot be used, {complaint}; see {run.path / 'summary.md'} and run it again")
-    if len(profiles := {run.profile for run in runs}) > 1:
+def comparable(runs: Sequence[tuple[Path, Run]]) -> list[Run]:
+    """Return the runs by base seed. RunError where one cannot be trusted, or they differ in more than their seed."""
+    for path, run in runs:
+        if why := complaint(run):
+            raise RunError(f"{path} cannot be used, {why}; see {path / 'summary.md'} and run it again")
+    if len(profiles := {run.profile for _, run in runs}) > 1:
         raise RunError(f"runs of the profiles {' and '.join(sorted(profiles))}: name runs of one profile")
-    by_seed: dict[int, Run] = {}
-    for run in runs:
-        if other := by_seed.get(run.base_seed):
+    ordered = sorted(runs, key=lambda named: named[1].base_seed)
+    for (one, run), (other, next_run) in pairwise(ordered):
+        if run.base_seed == next_run.base_seed:
             raise RunError(
-                f"{other.path} and {run.path} both have the base seed {run.base_seed}: run `pytest claims/` with "
-                "another --wnd-seed"
+                f"{one} and {other} both have the base seed {run.base_seed}: run `pytest claims/` with another "
+                "--wnd-seed"
             )
-        by_seed[run.base_seed] = run
-    ordered = [by_seed[seed] for seed in sorted(by_seed)]
-    for run in ordered[1:]:
-        refuse_differences(ordered[0], run)
-    return ordered
+    for named in ordered[1:]:
+        refuse_differences(ordered[0], named)
+    return [run for _, run in ordered]
 
 
-def refuse_differences(one: Run, other: Run) -> None:
-    """RunError if two runs are of different versions, or have not the same checks and controls with the same rules.
+def refuse_differences(one: tuple[Path, Run], other: tuple[Path, Run]) -> None:
+    """Raise RunError if two runs are of different versions, or do not have the same checks with the same rules.
 
-    Those that one of them did not run are left aside, and so is a version that is not recorded.
+    Checks and controls that one of them did not run are left aside, and so is a version that is not recorded.
     """
-    if one.version and other.version and one.version != other.version:
+    (path, run), (other_path, other_run) = one, other
+    if run.version and other_run.version and run.version != other_run.version:
         raise RunError(
-            f"{one.path} was made by wndcheck {one.version}, {other.path} by {other.version}: run the claims again, "
+            f"{path} was made by wndcheck {run.version}, {other_path} by {other_run.version}: run the claims again, "
             "with one version"
         )
-    ours, theirs = one.findings, other.findings
-    differing = (ours.keys() ^ theirs.keys()) - {*one.not_run, *other.not_run}
-    if lone := [f"{claim} {check}" for claim, check in differing]:
+    ours, theirs = run.findings, other_run.findings
+    if missing := (ours.keys() ^ theirs.keys()) - not_run(run) - not_run(other_run):
         raise RunError(
-            f"{one.path} and {other.path} do not have the same checks ({listed(sorted(lone))}): run the claims again, "
-            "with the same data"
+            f"{path} and {other_path} do not have the same checks ({join_few(map(' '.join, sorted(missing)))}): run "
+            "the claims again, with the same data"
         )
     changed: dict[str, list[str]] = {}
     for key in sorted(ours.keys() & theirs.keys()):
-        for name, words in RULE.items():
-            if getattr(ours[key], name) != getattr(theirs[key], name):
-                changed.setdefault(words, []).append(" ".join(key))
+        rule, other_rule = rule_of(ours[key]), rule_of(theirs[key])
+        for name in [name for name in rule if rule[name] != other_rule[name]]:
+            changed.setdefault(name, []).append(" ".join(key))
     if changed:
-        told = "; ".join(f"{words} for {listed(names)}" for words, names in changed.items())
+        differences = "; ".join(f"{name} for {join_few(keys)}" for name, keys in changed.items())
         raise RunError(
-            f"{one.path} and {other.path} have different {told}: run the claims again, with one version of them"
+            f"{path} and {other_path} have different {differences}: run the claims again, with one version of them"
         )
+
+
+def rule_of(finding: Finding) -> dict[str, Any]:
+    """What a finding's verdict depends on beside the values, by its words in a message."""
+    rule = {words: getattr(finding.check, field) for field, words in RULE.items()}
+    return rule | {"verdicts that a control must reach": finding.must_be}

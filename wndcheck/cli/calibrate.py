@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ from wndcheck.cli.words import CLAIMS, DATA, PROFILE, STORE, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration
-    from wndcheck.authoring.reading import VerdictFile
-    from wndcheck.authoring.seeding import Series
+    from wndcheck.authoring.series import Series
+    from wndcheck.verdicts.run import Run
 
 
 @click.command(short_help="Verdicts of a profile under many base seeds.")
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     help="Where the runs are kept, a folder a seed.  [default: calibration/PROFILE in the store's folder]",
 )
 @click.option("--workers", metavar="auto|N", default="auto", show_default=True, help="Processes of a run.")
-@click.option("--again", is_flag=True, help="Run seeds anew whose runs are kept.")
+@click.option("--no-cache", is_flag=True, help="Run the seeds whose runs are kept, too.")
 @click.pass_context
 def calibrate(
     context: click.Context,
@@ -48,32 +47,32 @@ def calibrate(
     report_folder: Path | None,
     work: Path | None,
     workers: str,
-    again: bool,
+    no_cache: bool,
 ) -> None:
-    """Decide all claims under many base seeds, whose nets differ, and report how often each verdict falls, the rates of
-    wrong verdicts, and the nets that each check needs.
+    """Decide all claims under many base seeds, whose nets differ, and report how often each verdict is reached, the
+    rates of wrong verdicts, and the nets that each check needs.
 
-    A seed's run is kept, and not run again while the claims, wndcheck and the data sets at hand are the same; a run
-    that failed is. Ctrl-C costs the run that is under way, not the nets it has measured.
+    A seed's run is kept, and not repeated while the claims, wndcheck and the data sets at hand are the same; a run that
+    failed is repeated. Ctrl-C costs the run that is under way, not the nets it has measured.
 
     Exit status: 0 if no claim and no check was supported under one seed and refuted under another; 1 if one was, or if
     a run failed; 2 if the command line is wrong; 130 if it was interrupted.
     """
     from filelock import FileLock, Timeout
 
-    from wndcheck.authoring.seeding import Series
+    from wndcheck.authoring.series import Series
     from wndcheck.store.measurements import store_root
     from wndcheck.store.processes import termination_as_interruption
 
     work = work or store_root(root) / "calibration" / profile
     series = Series(claims_folder, profile, work.expanduser(), root, data, workers)
     try:
-        check(series)
+        prepare(series)
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
     try:
         with FileLock(series.work / ".lock", timeout=0), termination_as_interruption():
-            calibration = carried_out(series, range(first, first + seeds), again)
+            calibration = carried_out(series, range(first, first + seeds), no_cache)
             status = written(calibration, series, report_folder or Path("reports") / f"calibration-{profile}")
     except KeyboardInterrupt:
         say("wndcheck: interrupted: finished runs are kept, and the same command goes on from there")
@@ -88,7 +87,7 @@ def calibrate(
     context.exit(status)
 
 
-def check(series: Series) -> None:
+def prepare(series: Series) -> None:
     """Make the folder of the runs. ValueError or OSError, with what to type instead, for what cannot be run."""
     from wndcheck.experiment.profiles import named
     from wndcheck.verdicts.expectations import FILE
@@ -106,21 +105,21 @@ def check(series: Series) -> None:
         ) from error
 
 
-def carried_out(series: Series, seeds: range, again: bool) -> Calibration:
-    """Run what is not kept, and read it all; a line a seed."""
+def carried_out(series: Series, seeds: range, no_cache: bool) -> Calibration:
+    """Run the seeds whose runs are not kept, and read all; say a line a seed."""
     from wndcheck.authoring.calibration import Calibration
 
-    runs: list[VerdictFile] = []
+    runs: list[Run] = []
     failed: dict[int, str] = {}
     for place, seed in enumerate(seeds, 1):
         began = time.monotonic()
-        kept = None if again else series.kept(seed)
+        kept = None if no_cache else series.kept(seed)
         status = 0 if kept else series.carry_out(seed)
         took = "kept" if kept else f"{time.monotonic() - began:.0f} s"
         found = f"seed {seed} ({place} of {len(seeds)}, {took})"
         if status:
             failed[seed] = f"pytest ended with status {status}"
-            complain(f"{found}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.complaint(seed)}")
+            complain(f"{found}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
         try:
             run = kept or series.read(seed)
         except ValueError as error:
@@ -129,23 +128,14 @@ def carried_out(series: Series, seeds: range, again: bool) -> Calibration:
             failed.setdefault(seed, str(error))
         else:
             runs.append(run)
-            say(f"wndcheck: {found}: {verdicts(run)}")
+            counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
+            say(f"wndcheck: {found}: {len(run.claims)} claims: {counts}")
     return Calibration(runs, failed)
 
 
-def verdicts(run: VerdictFile) -> str:
-    """``24 claims: 9 supported, 14 inconclusive, 1 refuted``."""
-    from wndcheck.authoring.repeats import OUTCOMES
-
-    counts = Counter(claim.verdict for claim in run.claims.values())
-    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
-    return f"{len(run.claims)} claims: {told}"
-
-
 def written(calibration: Calibration, series: Series, folder: Path) -> int:
-    """Write the tables and say what they come to; the exit status."""
-    from wndcheck.authoring import tables
-    from wndcheck.authoring.calibration import facts
+    """Write the tables and print what they come to; return the exit status."""
+    from wndcheck.authoring import record
     from wndcheck.report.files import encoded, write_atomically
 
     if not calibration.runs:
@@ -153,8 +143,8 @@ def written(calibration: Calibration, series: Series, folder: Path) -> int:
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "calibration.md": tables.markdown(calibration, facts(calibration, series.digest)),
-        "calibration.csv": tables.csv(calibration),
+        "calibration.md": record.markdown(calibration, calibration.facts(series.digest)),
+        "calibration.csv": record.csv(calibration),
     }
     for name, text in texts.items():
         write_atomically(folder / name, encoded(text))
@@ -163,5 +153,5 @@ def written(calibration: Calibration, series: Series, folder: Path) -> int:
         click.echo(f"flips: {flip}")
     for check in calibration.too_often_wrong:
         click.echo(f"wrong more often than 1 %: {check}")
-    click.echo(calibration.beside_wrong)
+    click.echo(calibration.resampling_summary)
     return 1 if calibration.flips or calibration.failed else 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,9 +12,16 @@ from wndcheck.cli.tables import print_table
 from wndcheck.cli.words import complain, here
 
 if TYPE_CHECKING:
-    from wndcheck.authoring.comparison_tables import Table
+    from wndcheck.verdicts.comparison import Comparison, Pair
+    from wndcheck.verdicts.run import Run
 
 MOST = 20  # rows of a table, without --all
+
+
+class Table(NamedTuple):
+    title: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
 
 
 @click.command(short_help="Two runs side by side.")
@@ -24,30 +32,31 @@ MOST = 20  # rows of a table, without --all
 @click.pass_context
 def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, every: bool) -> None:
     """Set two runs side by side: verdicts that changed, intervals that do not overlap, checks that only one has, and
-    in which machine, version, commit, seed and cost they differ.
+    the machine, version, commit, seed and cost in which they differ.
 
-    A and B are folders of reports, with their verdicts.json. Of intervals of 99 %, few should lie apart by chance, even
+    A and B are folders of reports, with their verdicts.json. Few intervals of 99 % should be disjoint by chance, even
     with other seeds: about 3 in 10,000. Where $GITHUB_STEP_SUMMARY is set, the tables are added to that file, too.
 
-    Exit status: 0 if every claim has the same verdict in both and no check's intervals lie apart; 1 if not, or if the
-    file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no verdicts.json.
+    Exit status: 0 if every claim has the same verdict in both and the intervals of every check overlap; 1 if not, or if
+    the file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no verdicts.json.
     """
-    from wndcheck.authoring import comparison_tables
-    from wndcheck.authoring.comparing import read_sides
     from wndcheck.report.step_summary import append
+    from wndcheck.verdicts.comparison import Comparison
+    from wndcheck.verdicts.run import RunError, read_run
 
     try:
-        found = read_sides((one, other))
-    except ValueError as error:
+        found = Comparison(read_run(one), read_run(other))
+    except RunError as error:
         raise click.UsageError(here(error)) from None
-    markdown = comparison_tables.markdown(found)
+    tables = tables_of(found, (one, other))
+    markdown = as_text(found, tables)
     if as_markdown:
         click.echo(markdown)
     else:
-        for table in comparison_tables.tables(found):
+        for table in tables:
             show(table, len(table.rows) if every else MOST)
-        click.echo(comparison_tables.in_a_line(found))
-    status = int(found.differs)
+        click.echo(summary(found))
+    status = int(bool(found.changed_claims or found.disjoint))
     try:
         append("wndcheck: two runs side by side", markdown)
     except OSError as error:
@@ -56,8 +65,68 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
     context.exit(status)
 
 
+def tables_of(found: Comparison, folders: tuple[Path, Path]) -> list[Table]:
+    """All that differs; a table without rows says that nothing does."""
+    from wndcheck.report.format import format_interval, format_margin
+    from wndcheck.verdicts.comparison import only_in
+
+    def verdicts(pair: Pair) -> tuple[str, ...]:
+        sides = ((format_interval(finding.interval), str(finding.verdict)) for finding in pair)
+        return (*pair.one.key, *(cell for side in sides for cell in side))
+
+    head = ("claim", "check", "A", "verdict of A", "B", "verdict of B")
+    margins = [(*pair.one.key, *map(format_margin, pair)) for pair in found.moved]
+    return [
+        Table("Runs", ("", "A", "B"), [("folder", *map(str, folders)), *differing_facts(found.one, found.other)]),
+        Table("Claims whose verdicts differ, or that one run lacks", ("claim", "A", "B"), found.claims),
+        Table("Checks whose verdicts differ", head, list(map(verdicts, found.changed))),
+        Table("Intervals that do not overlap", head, list(map(verdicts, found.disjoint))),
+        Table("Margins that differ", ("claim", "check", "A", "B"), margins),
+        Table("Checks in A alone", ("claim", "check"), only_in(found.one, found.other)),
+        Table("Checks in B alone", ("claim", "check"), only_in(found.other, found.one)),
+    ]
+
+
+def differing_facts(one: Run, other: Run) -> list[tuple[str, str, str]]:
+    """Profile and seed of both runs, and what else is recorded of them and differs."""
+    facts, others = facts_of(one), facts_of(other)
+    rows = [(name, facts.get(name, ""), others.get(name, "")) for name in {**facts, **others}]
+    return [row for row in rows if row[1] != row[2] or row[0] in ("profile", "base seed")]
+
+
+def facts_of(run: Run) -> dict[str, str]:
+    from wndcheck.authoring.runs import complaint
+
+    facts = {"profile": run.profile, "base seed": str(run.base_seed), "date": run.created}
+    if why := complaint(run):
+        facts["not to be trusted"] = why
+    seconds = {f"seconds, {name}": f"{value:,.0f}" for name, value in run.seconds.items() if value == value}
+    return facts | run.environment | seconds
+
+
+def summary(found: Comparison) -> str:
+    """``24 claims, 1 with another verdict; 623 checks in both, 12 with another verdict, …``."""
+    claims = {claim.id for run in (found.one, found.other) for claim in run.claims}
+    alone = [len(run.findings) - len(found.pairs) for run in (found.one, found.other)]
+    return (
+        f"{len(claims)} claims, {len(found.changed_claims)} with another verdict; {len(found.pairs)} checks in both, "
+        f"{len(found.changed)} with another verdict, {len(found.disjoint)} with disjoint intervals; "
+        f"{alone[0]} in A alone, {alone[1]} in B alone"
+    )
+
+
+def as_text(found: Comparison, tables: Sequence[Table]) -> str:
+    """The comparison as Markdown."""
+    from wndcheck.report.format import escape_markdown, markdown_table
+
+    parts = [f"{escape_markdown(summary(found))}."]
+    for table in tables:
+        parts += [f"### {table.title}", markdown_table(table.head, table.rows) if table.rows else "None."]
+    return "\n\n".join(parts)
+
+
 def show(table: Table, most: int) -> None:
-    """Print a table with rows; how many there are beyond the most that are wanted."""
+    """Print the first rows of a table that has any, and how many more there are."""
     if not table.rows:
         return
     print_table(table.head, table.rows[:most], title=table.title)

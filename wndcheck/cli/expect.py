@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.words import CLAIMS, complain, say
+from wndcheck.cli.words import CLAIMS, complain, here, say
 
 
 @click.command(short_help="Propose expectations.toml by what several runs found.")
@@ -19,25 +19,25 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
     """Propose a change of expectations.toml by the reports of runs of one profile with different base seeds.
 
     The change is a unified diff on standard output; nothing where the file fits already. Entries that no run
-    contradicts stay word for word; an entry that changes keeps its reason. Read what is proposed: an expectation is a
-    finding, with a reason that somebody stands by.
+    contradicts stay word for word; an entry that changes keeps its reason and its comments. Read what is proposed: an
+    expectation is a finding, with a reason that somebody stands by.
 
     Exit status: 0; 1 if a check is supported by one run and refuted by another, which is named on standard error (no
     file is written then), or if the file cannot be written; 2 if the command line is wrong or a run cannot be used.
     """
-    from wndcheck.authoring.proposals import proposed
-    from wndcheck.authoring.runs import RunError, read_run
+    from wndcheck.authoring.proposals import propose
     from wndcheck.report.files import encoded, write_atomically
     from wndcheck.verdicts.expectations import FILE, ExpectationError
+    from wndcheck.verdicts.run import RunError, read_run
 
     path = claims_folder / FILE
     if not path.is_file():
         raise click.UsageError(f"{path} is not there: name the folder of the claims with --claims-folder")
     try:
-        proposal = proposed(path, [read_run(folder) for folder in folders])
+        proposal = propose(path, [(folder, read_run(folder)) for folder in folders])
         text = path.read_text(encoding="utf-8")
     except (RunError, ExpectationError, OSError) as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(here(error)) from None
     lines = (side.splitlines(keepends=True) for side in (text, proposal.text))
     click.echo("".join(unified_diff(*lines, fromfile=str(path), tofile=str(path))), nl=False)
     for contradiction in proposal.contradictions:
@@ -50,4 +50,4 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
         except OSError as error:
             complain(f"{path} could not be written ({error.strerror})")
             context.exit(1)
-        say(f"{path} is written; what is proposed needs a reader, its reasons above all")
+        say(f"{path} is written; read what changed, the reasons above all")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isnan
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import inf, isfinite, isnan, nan
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -14,16 +15,16 @@ from wndcheck.cli.tables import print_table
 from wndcheck.cli.words import CLAIMS, STORE, here
 
 if TYPE_CHECKING:
-    from wndcheck.authoring.planning import Line
+    from wndcheck.authoring.pooling import PooledCheck
+    from wndcheck.experiment.cells import Cell
+    from wndcheck.store.measurements import Store
 
-HEAD = ("claim", "check", "estimate ± sd", "claimed", "n", "supported", "refuted", "inconclusive", "worst", "for 90 %")
-HEAD += ("minutes",)
+HEAD = ("claim", "check", "estimate ± sd", "claimed", "n", "inconclusive", "for 90 %", "minutes")
 
 
 @click.command(short_help="Nets needed for a verdict, and the minutes they cost.")
-@click.argument("runs", metavar="[RUN_DIR]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("folders", metavar="[RUN_DIR]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "every", is_flag=True, help="Every check, not only the neediest primary check of each claim.")
-@click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
 @CLAIMS
 @click.option(
     "--workers",
@@ -32,76 +33,108 @@ HEAD += ("minutes",)
     help="Processes that share the minutes.  [default: one a visible GPU, or one a core]",
 )
 @STORE
-def plan(
-    runs: tuple[Path, ...],
-    every: bool,
-    as_json: bool,
-    claims_folder: Path,
-    workers: int | None,
-    root: Path | None,
-) -> None:
-    """Print, for the checks of a run, how sure their verdicts are, the nets that give the right verdict with 90 %
-    probability, and the minutes that the nets lacking cost.
+def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: int | None, root: Path | None) -> None:
+    """Print, for the checks of a run, the nets that give the right verdict with 90 % probability, and the minutes that
+    the nets lacking cost.
 
     RUN_DIR is the folder of a report, with its verdicts.json; of several, with different base seeds, the values are
     pooled.  [default: reports/latest]
 
-    Probabilities are for another run of as many nets (n), whose values are normal with the estimate for their mean and
-    the sd between nets. "worst" is the probability of a wrong verdict where the true mean lies on the margin. Minutes
-    are those of one check, from the seconds that the store's measurements took: other checks share its nets. Where the
-    nets of most runs could not be measured, or did not train, more of them do not help, and the table says which.
+    "inconclusive" is the probability that another run of as many nets (n) gives no verdict. Values are taken as normal,
+    with the estimate for their mean and the sd between nets. Minutes are those of one check, from the seconds that the
+    store's measurements took: other checks share its nets. Where the nets of most runs could not be measured, or did
+    not train, more of them do not help, and the table says which. `wndcheck calibrate` gives the rates of wrong
+    verdicts.
 
     Exit status: 0; 2 if the command line is wrong, or there is no verdicts.json to read.
     """
-    from wndcheck.authoring import planning
-    from wndcheck.authoring.minutes import Costs
+    from wndcheck.authoring.pooling import pool_checks
+    from wndcheck.authoring.runs import read_comparable
+    from wndcheck.report.format import format_seeds, short_cause
     from wndcheck.store.measurements import Store
     from wndcheck.store.workers import automatic_workers
 
     try:
-        read = planning.read_runs(runs or (Path("reports/latest"),))
-        share = workers or automatic_workers("auto")
-        costs = Costs(claims_folder, Store(root, make=False), read[0].profile, read[0].base_seed)
-        found = planning.lines(read, costs, share)
+        runs = read_comparable(folders or (Path("reports/latest"),))
+        shared_by = workers or automatic_workers("auto")
+        seconds = seconds_a_replicate(claims_folder, Store(root, make=False), runs[0].profile, runs[0].base_seed)
+        checks = [each for each in pool_checks(runs) if each.findings and not each.must_be]
+        chosen = checks if every else neediest(checks)
+        rows = [row(each, minutes_lacking(each, seconds) / shared_by) for each in chosen]
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
-    if as_json:
-        from wndcheck.report.files import strict_json
-
-        document = {"profile": read[0].profile, "base_seeds": [run.base_seed for run in read], "workers": share}
-        click.echo(strict_json(document | {"checks": [line.to_dict() for line in found]}), nl=False)
-        return
-    chosen = found if every else planning.neediest(found)
-    show(chosen, basis(read[0].profile, [run.base_seed for run in read], share) + unhelped(chosen))
+    columns = print_table(HEAD, rows, right=HEAD[2:])
+    seeds = f"base seed{'s' * (len(runs) > 1)} {format_seeds([run.base_seed for run in runs])}"
+    basis = f"Profile {runs[0].profile}, {seeds}; minutes are for {shared_by} worker{'s' * (shared_by > 1)}."
+    if blocked := sorted({short_cause(each.blocking_cause) for each in chosen if each.blocking_cause}):
+        basis += f" More nets do not help where it says: {' or '.join(blocked)}."
+    click.echo(fill(basis, columns))
 
 
-def unhelped(found: Sequence[Line]) -> str:
-    """What stands in place of nets, in a sentence, if it does anywhere."""
-    hindered = sorted({line.repeats.hindrance for line in found if line.decided and line.repeats.hindrance})
-    return f" More nets do not help where it says: {' or '.join(hindered)}." if hindered else ""
+def neediest(checks: Sequence[PooledCheck]) -> list[PooledCheck]:
+    """Of every claim the primary check that needs the most nets; the first of equals."""
+    from wndcheck.report.format import group_by
+
+    def needs(each: PooledCheck) -> float:
+        nets = each.reliability.nets
+        return -inf if isnan(nets) else nets
+
+    groups = group_by((each for each in checks if each.primary), lambda each: each.claim)
+    return [max(group, key=needs) for group in groups]
 
 
-def basis(profile: str, seeds: Sequence[int], workers: int) -> str:
-    from wndcheck.authoring.words import seeds as spelled
+def row(each: PooledCheck, minutes: float) -> Sequence[str]:
+    from wndcheck.authoring.record import describe_needed
+    from wndcheck.report.format import MISSING, percent, three_digits
 
-    shared = f"{workers} workers" if workers > 1 else "one worker"
-    runs = f"base seed{'s' * (len(seeds) > 1)} {spelled(list(seeds))}"
-    return f"Profile {profile}, {runs}. Probabilities are of one more run of n; minutes are for {shared}."
+    known = each.reliability
+    estimate = f"{three_digits(known.mean)} ± {three_digits(known.sd)}"
+    names = (each.claim, each.name, estimate, str(each.last.check.region), str(known.n))
+    if not each.decided_by_profile or each.blocking_cause:
+        return (*names, MISSING, describe_needed(each), MISSING)
+    shown = "unknown" if isnan(minutes) else f"{minutes:.1f}"
+    return (*names, percent(known.rates.inconclusive), describe_needed(each), shown)
 
 
-def show(found: Sequence[Line], rests_on: str) -> None:
-    columns = print_table(HEAD, map(row, found), right=HEAD[2:])
-    click.echo(fill(rests_on, columns))
+def minutes_lacking(each: PooledCheck, seconds: Callable[[str, bool], float]) -> float:
+    """Minutes of one worker for the replicates that the check lacks; NaN where they are not known."""
+    replicate, lacking = each.last.check.replicate, each.reliability.nets - each.n
+    if lacking <= 0:
+        return 0.0
+    if not isfinite(lacking) or replicate == "experiments":
+        return nan
+    return lacking * seconds(each.claim, replicate == "ensembles") / 60
 
 
-def row(line: Line) -> list[str]:
-    from wndcheck.authoring.words import NOTHING, needed, percent, value
+def seconds_a_replicate(folder: Path, store: Store, profile: str, base_seed: int) -> Callable[[str, bool], float]:
+    """Return a function of a claim's id: the seconds of one more net, or ensemble, in every cell of the claim.
 
-    each, known = line.repeats, line.repeats.reliability
-    names = [each.claim, each.check, f"{value(known.mean)} ± {value(known.sd)}"]
-    start = [*names, str(each.last.rule.region), str(known.n)]
-    if not line.decided or each.hindrance:
-        return [*start, *[NOTHING] * 4, needed(each), NOTHING]
-    rates = (known.rates.supported, known.rates.refuted, known.rates.inconclusive, known.worst)
-    minutes = "unknown" if isnan(line.minutes) else f"{line.minutes:.1f}"
-    return [*start, *map(percent, rates), needed(each), minutes]
+    They are seconds of one core, or GPU; NaN where the store lacks a cell, or the claim is not in the folder or has no
+    such cells.
+    """
+    from wndcheck.experiment.families import cells_of
+    from wndcheck.experiment.profiles import PROFILES
+    from wndcheck.verdicts.coverage.claims import claims_in
+
+    known = folder.is_dir() and profile in PROFILES
+    claims = {each.id: each.claim for each in claims_in(folder)} if known else {}
+    of_cell = cache(lambda cell: recorded_seconds(store, cell) / cell.replicates)
+
+    def seconds(claim: str, ensembles: bool) -> float:
+        cells = cells_of(claims[claim].families, PROFILES[profile], base_seed) if claim in claims else ()
+        chosen = [cell for cell in cells if bool(cell.ensembles) == ensembles]
+        return sum(map(of_cell, chosen)) if chosen else nan
+
+    return seconds
+
+
+def recorded_seconds(store: Store, cell: Cell) -> float:
+    """What a cell took to train and measure; NaN where the store lacks it, or has a file that cannot be trusted."""
+    from wndcheck.store.files import DAMAGE
+    from wndcheck.store.measurements import verified
+
+    try:
+        seconds = verified(store.path(cell)).provenance.get("seconds")
+    except (*DAMAGE, OSError):
+        return nan
+    return float(sum(seconds.values())) if isinstance(seconds, dict) else nan

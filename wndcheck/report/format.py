@@ -115,6 +115,22 @@ def group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+
+
+def escape_markdown(text: object) -> str:
+    """Text that Markdown shows as it is, in a table too: on one line, special characters behind a backslash."""
+    return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of plain text."""
+    lines = [["---"] * len(head), *([escape_markdown(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, *lines])
+
+
 # --- causes -----------------------------------------------------------------------------------------------------------
 
 

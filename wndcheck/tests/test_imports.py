@@ -18,7 +18,7 @@ LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "exper
 LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.architectures")
 LIGHT += ("store.measurements", "store.inventory", "store.merging", "store.filling", "store.processes", "store.workers")
 LIGHT += ("report", "report.page", "cli.outstanding", "cli.dry_run", "inspect")
-LIGHT += ("authoring.comparing", "authoring.planning", "authoring.seeding", "authoring.tables")
+LIGHT += ("verdicts.comparison", "authoring.proposals", "authoring.record", "authoring.series")
 
 
 def test_start_and_warm_store_import_no_heavy_library() -> None:

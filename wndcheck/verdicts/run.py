@@ -180,7 +180,10 @@ class Run(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.base_seed < 0:
             raise ValueError(f"base_seed is {self.base_seed}, expected 0 or more")
-        datetime.fromisoformat(self.created)
+        try:
+            datetime.fromisoformat(self.created)
+        except ValueError:
+            raise ValueError(f"created is {self.created!r}, expected a time such as 2026-01-31T12:00:00Z") from None
         refuse_duplicates("claim", (claim.id for claim in self.claims))
 
     @property

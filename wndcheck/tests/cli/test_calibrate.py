@@ -11,41 +11,41 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from filelock import FileLock
 
-from wndcheck.authoring import seeding
-from wndcheck.authoring.seeding import STAMP, Series
-from wndcheck.cli import main
+from wndcheck.authoring import series as series_module
+from wndcheck.authoring.series import STAMP, Series
+from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import start_python, wait_for
-from wndcheck.tests.verdictfiles import document, entry, found, write
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.statistics import at_most
 
 HEAD = """
 import os
 from pathlib import Path
 import time
-import pytest
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_most
-from wndcheck.verdicts.checks import Check, Claim
 
-pytestmark = pytest.mark.claim(Claim("{id}", "§4", "The number is small"))
+CLAIM = Claim("§4", "The number is small")
 SMALL = Check("the number", at_most(0.01))
 """
 STEADY = """
+@check(SMALL)
 def test_size(decide, base_seed):
-    decide(SMALL, [0.001 + 0.0001 * base_seed, 0.002] * 4)
+    decide([0.001 + 0.0001 * base_seed, 0.002] * 4)
 
-@pytest.mark.control(must_be="refuted")
+@control(SMALL, must_be="refuted")
 def test_planted(decide):
-    decide(SMALL, [0.101, 0.102] * 4)
+    decide([0.101, 0.102] * 4)
 """
 BROKEN = """
+@check(SMALL)
 def test_size(decide, base_seed):
     raise OSError("the disk is full")
 """
 SLOW = """
+@check(SMALL)
 def test_size(decide, base_seed):
     Path(os.environ["BEGUN"], f"begun-{base_seed}").write_text(str(os.getpid()))
     time.sleep(600)
@@ -69,7 +69,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def claim(folder: Path, name: str, body: str) -> None:
-    (folder / "claims" / f"{name}.py").write_text(HEAD.format(id=name) + body, encoding="utf-8")
+    (folder / "claims" / f"{name}.py").write_text(HEAD + body, encoding="utf-8")
 
 
 def series(here: Path) -> Series:
@@ -78,13 +78,14 @@ def series(here: Path) -> Series:
 
 def keep(here: Path, seed: int, size: float, **fields: Any) -> None:
     """A finished run of the claims as they are now, in which `steady` has values of about that size."""
-    finding = found("steady", "size", Check("the number", at_most(0.01)), [0.001 + size / 2] * 8)
-    write(series(here).folder(seed), document(seed, entry("steady", finding)) | fields)
-    (series(here).folder(seed) / STAMP).write_text(series(here).digest, encoding="utf-8")
+    claim = make_claim("steady", make_finding("size", [0.001 + size / 2] * 8, claim="steady"))
+    folder = write_run(series(here).folder(seed), make_run(claim, **{"base_seed": seed} | fields))
+    (folder / STAMP).write_text(series(here).digest, encoding="utf-8")
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["calibrate", "--workers=1", *map(str, arguments)])
+@pytest.fixture
+def calibrate(cli):
+    return lambda *arguments: cli("calibrate", "--workers=1", *arguments)
 
 
 def rows(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
@@ -92,17 +93,17 @@ def rows(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
         return {(row["claim"], row["check"]): row for row in csv.DictReader(file)}
 
 
-def test_help_explains_options_and_exit_status():
-    text = " ".join(run("--help").output.split())
+def test_help_explains_options_and_exit_status(calibrate):
+    text = " ".join(calibrate("--help").output.split())
     options = ("--seeds", "--first", "--profile", "--claims-folder", "--store", "--data", "--report-folder", "--work")
-    assert all(option in text for option in (*options, "--workers", "--again"))
+    assert all(option in text for option in (*options, "--workers", "--no-cache"))
     assert "Exit status: 0 if no claim and no check was supported under one seed and refuted under another" in text
     assert "2 if the command line is wrong; 130 if it was interrupted" in text
 
 
-def test_seeds_are_run_once_and_their_verdicts_counted(here, monkeypatch):
+def test_seeds_are_run_once_and_their_verdicts_counted(calibrate, here, monkeypatch):
     keep(here, 4, 0.0014)
-    first = run("--seeds=2", "--first=3")
+    first = calibrate("--seeds=2", "--first=3")
     assert (first.exit_code, first.exception) == (0, None), first.output
     lines = first.stderr.splitlines()
     assert re.fullmatch(r"wndcheck: seed 3 \(1 of 2, \d+ s\): 1 claims: 1 supported", lines[0])
@@ -124,7 +125,7 @@ def test_seeds_are_run_once_and_their_verdicts_counted(here, monkeypatch):
     # A second time nothing is run, until the claims' files change, or a run is wanted anew.
     written = series(here).folder(3) / "verdicts.json"
     before = written.stat().st_mtime_ns
-    again = run("--seeds=2", "--first=3", "--report-folder", here / "elsewhere")
+    again = calibrate("--seeds=2", "--first=3", "--report-folder", here / "elsewhere")
     assert (again.exit_code, rows(here / "elsewhere")) == (0, found_)
     assert again.stderr.count("kept") == 2
     assert written.stat().st_mtime_ns == before
@@ -133,14 +134,14 @@ def test_seeds_are_run_once_and_their_verdicts_counted(here, monkeypatch):
     claim(here, "steady", STEADY)
     assert series(here).kept(3)
     monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", "raise SystemExit(5)"])
-    assert "pytest ended with status 5" in run("--seeds=1", "--first=3", "--again").stderr
+    assert "pytest ended with status 5" in calibrate("--seeds=1", "--first=3", "--no-cache").stderr
     assert not written.exists()
 
 
-def test_a_flip_ends_with_status_1_and_is_named(here):
+def test_a_flip_ends_with_status_1_and_is_named(calibrate, here):
     keep(here, 0, 0.002)
     keep(here, 1, 0.102)
-    outcome = run("--seeds=2")
+    outcome = calibrate("--seeds=2")
     assert outcome.exit_code == 1
     assert "0 of 1 claims came out alike in all of them, 2 claims and checks flip" in outcome.stdout
     assert outcome.stdout.splitlines()[1:-1] == [
@@ -151,10 +152,10 @@ def test_a_flip_ends_with_status_1_and_is_named(here):
     assert "- claim steady: supported under 0, refuted under 1\n" in text
 
 
-def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(here):
+def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(calibrate, here):
     claim(here, "broken", BROKEN)
     keep(here, 0, 0.002)
-    outcome = run("--seeds=2")
+    outcome = calibrate("--seeds=2")
     assert outcome.exit_code == 1
     assert re.search(r"Error: seed 1 \(2 of 2, \d+ s\): pytest ended with status 1; its output is in ", outcome.stderr)
     assert "the disk is full" in outcome.stderr
@@ -169,12 +170,12 @@ def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(here):
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_a_run_that_decides_nothing_is_no_run(here, monkeypatch, status):
+def test_a_run_that_decides_nothing_is_not_a_run(calibrate, here, monkeypatch, status):
     code = f"print('no luck'); raise SystemExit({status})"
     monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", code])
     folder = series(here).folder(0)
-    write(folder, document(0))  # of a run before, which did not end well
-    outcome = run("--seeds=1")
+    write_run(folder, make_run())  # of a run before, which did not end well
+    outcome = calibrate("--seeds=1")
     assert outcome.exit_code == 1
     assert ("ended with status 3" in outcome.stderr) == ("no luck" in outcome.stderr) == (status == 3)
     assert ("has no verdicts.json" in outcome.stderr) == (status == 0)
@@ -252,7 +253,7 @@ def test_the_digest_is_of_which_data_sets_are_there(here, monkeypatch, name, oth
             asked.append(root)
             return which in there
 
-        monkeypatch.setattr(seeding, "is_available", is_available)
+        monkeypatch.setattr(series_module, "is_available", is_available)
         return Series(here / "claims", "quick", here, data=here / "data").digest
 
     without, with_it = among("mnist-subset"), among("mnist-subset", name)
@@ -265,7 +266,7 @@ def test_the_digest_is_of_which_data_sets_are_there(here, monkeypatch, name, oth
 def test_a_run_is_not_kept_when_data_sets_come(here, monkeypatch):
     keep(here, 0, 0.002)
     assert series(here).kept(0)
-    monkeypatch.setattr(seeding, "is_available", lambda which, root: True)
+    monkeypatch.setattr(series_module, "is_available", lambda which, root: True)
     assert series(here).kept(0) is None
     monkeypatch.undo()
 
@@ -281,15 +282,15 @@ def test_a_run_is_not_kept_when_data_sets_come(here, monkeypatch):
     ],
     ids=["profile", "claims", "workers", "seeds", "work"],
 )
-def test_a_wrong_command_line_ends_with_status_2(here, arguments, said):
-    outcome = run(*arguments)
+def test_a_wrong_command_line_ends_with_status_2(calibrate, here, arguments, said):
+    outcome = calibrate(*arguments)
     assert outcome.exit_code == 2
     assert said in " ".join(outcome.stderr.split())
 
 
-def test_two_calibrations_do_not_share_a_folder(here):
+def test_two_calibrations_do_not_share_a_folder(calibrate, here):
     (here / "work").mkdir()
     with FileLock(here / "work" / ".lock"):
-        outcome = run("--work=work")
+        outcome = calibrate("--work=work")
     assert outcome.exit_code == 2
     assert "another calibration is at work in work: wait for it, or name another folder with --work" in outcome.stderr

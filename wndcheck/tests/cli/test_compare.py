@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from wndcheck.authoring.comparing import read_sides
-from wndcheck.cli import main
-from wndcheck.tests.verdictfiles import document, entry, found, write
+from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.comparison import Comparison
+from wndcheck.verdicts.run import Finding
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0))
@@ -24,65 +25,86 @@ def no_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
-def run(folder: Path, name: str, *entries: Any, seed: int = 0, **fields: Any) -> str:
-    return str(write(folder / name, document(seed, *entries, **fields)))
+@pytest.fixture
+def compared(cli):
+    """Run the command, which must end with `code`."""
+
+    def run_command(*arguments: str, code: int) -> Result:
+        result = cli("compare", *arguments)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run_command
 
 
-def compared(*arguments: str, code: int) -> Result:
-    result = CliRunner().invoke(main, ["compare", *arguments])
-    assert result.exit_code == code, result.output
-    return result
+def found(name: str, check: Check, values: list[float], **fields: Any) -> Finding:
+    return make_finding(name, values, check, claim="one", **fields)
 
 
-def test_the_same_run_twice_differs_in_nothing(tmp_path: Path) -> None:
-    one, other = (run(tmp_path, name, entry("one", found("one", "size", SMALL, LOW))) for name in "ab")
+def run(folder: Path, name: str, *claims: Any, seed: int = 0, **fields: Any) -> str:
+    return str(write_run(folder / name, make_run(*claims, base_seed=seed, **fields)))
+
+
+def test_the_same_run_twice_differs_in_nothing(compared, tmp_path: Path) -> None:
+    one, other = (run(tmp_path, name, make_claim("one", found("size", SMALL, LOW))) for name in "ab")
     result = compared(one, other, code=0)
-    assert "1 claims, 0 with another verdict; 1 checks in both, 0 with another verdict, 0 with inter" in result.output
+    assert "1 claims, 0 with another verdict; 1 checks in both, 0 with another verdict, 0 with disj" in result.output
     assert "Claims whose" not in result.output
 
 
-def test_a_changed_verdict_and_intervals_apart_are_told(tmp_path: Path) -> None:
-    one = run(tmp_path, "a", entry("one", found("one", "size", SMALL, LOW)))
-    other = run(tmp_path, "b", entry("one", found("one", "size", SMALL, HIGH)))
+def test_a_changed_verdict_and_disjoint_intervals_are_shown(compared, tmp_path: Path) -> None:
+    one = run(tmp_path, "a", make_claim("one", found("size", SMALL, LOW)))
+    other = run(tmp_path, "b", make_claim("one", found("size", SMALL, HIGH)))
     result = compared(one, other, code=1)
     assert result.output.count("size") == 2
     for text in ("Claims whose verdicts differ", "Intervals that do not overlap", "supported", "refuted", "2.000 ["):
         assert text in result.output
 
 
-def test_overlapping_intervals_with_the_claims_verdict_unchanged_are_no_difference(tmp_path: Path) -> None:
+def test_overlapping_intervals_with_the_claims_verdict_unchanged_are_not_a_difference(compared, tmp_path: Path) -> None:
     second = Check("another", at_most(0), primary=False)
-    rest = found("one", "size", SMALL, LOW)
-    one = run(tmp_path, "a", entry("one", rest, found("one", "second", second, [-2.0, -3.0, -2.5, -1.5])))
-    other = run(tmp_path, "b", entry("one", rest, found("one", "second", second, OPEN)))
+    rest = found("size", SMALL, LOW)
+    one = run(tmp_path, "a", make_claim("one", rest, found("second", second, [-2.0, -3.0, -2.5, -1.5])))
+    other = run(tmp_path, "b", make_claim("one", rest, found("second", second, OPEN)))
     result = compared(one, other, code=0)
     assert "Checks whose verdicts differ" in result.output
-    assert "1 with another verdict, 0 with intervals apart" in result.output
+    assert "1 with another verdict, 0 with disjoint intervals" in result.output
 
 
-def test_touching_intervals_overlap_and_a_check_without_estimate_lies_nowhere_apart(tmp_path: Path) -> None:
-    nothing = found("one", "size", SMALL, [])
-    one = run(tmp_path, "a", entry("one", nothing))
-    other = run(tmp_path, "b", entry("one", found("one", "size", SMALL, HIGH)))
-    comparison = read_sides((Path(one), Path(other)))
-    assert (len(comparison.both), comparison.apart) == (1, [])
+def test_disjoint_intervals_with_the_same_verdict_are_a_difference(compared, tmp_path: Path) -> None:
+    lower = [value - 9 for value in LOW]
+    sides = [run(tmp_path, str(i), make_claim("one", found("size", SMALL, v))) for i, v in enumerate((LOW, lower))]
+    assert "0 with another verdict, 1 with disjoint intervals" in compared(*sides, code=1).output
 
 
-def test_checks_in_one_alone_controls_and_margins_are_told(tmp_path: Path) -> None:
-    size = found("one", "size", SMALL, LOW)
-    one = run(tmp_path, "a", entry("one", size, found("one", "old", SMALL, LOW)), entry("gone", not_run=["x"]))
-    planted = found("one", "planted", SMALL, HIGH, control="refuted")
-    other = run(tmp_path, "b", entry("one", found("one", "size", WIDER, LOW), planted))
+@pytest.mark.parametrize(
+    ("one", "other", "disjoint"),
+    [([], HIGH, False), (LOW, HIGH, True), (LOW, OPEN, False), ([-2.0] * 4, [-2.0] * 4, False)],
+)
+def test_intervals_that_touch_and_those_without_an_estimate_are_not_disjoint(
+    one: list[float], other: list[float], disjoint: bool
+) -> None:
+    sides = [make_run(make_claim("one", found("size", SMALL, values))) for values in (one, other)]
+    for first, second in (sides, reversed(sides)):
+        comparison = Comparison(first, second)
+        assert (len(comparison.pairs), len(comparison.disjoint)) == (1, disjoint)
+
+
+def test_checks_in_one_alone_controls_and_margins_are_shown(compared, tmp_path: Path) -> None:
+    size = found("size", SMALL, LOW)
+    one = run(tmp_path, "a", make_claim("one", size, found("old", SMALL, LOW)), make_claim("gone", not_run=["x"]))
+    planted = found("planted", SMALL, HIGH, must_be="refuted")
+    other = run(tmp_path, "b", make_claim("one", found("size", WIDER, LOW), planted))
     result = compared(one, other, code=0)
     output = " ".join(result.output.split())
     assert "Checks in A alone claim check one old" in output
     assert "Checks in B alone claim check one planted" in output
-    assert "Margins that differ claim check A B one size ≤ 0 ≤ 1" in output
+    assert "Margins that differ claim check A B one size ≤ 0 nats ≤ 1 nats" in output
     assert "gone not run absent" in output
 
 
-def test_machines_seeds_and_costs_are_told_where_they_differ(tmp_path: Path) -> None:
-    one = run(tmp_path, "a", environment={"python": "3.11", "device": "cpu"}, seconds={"run": 61.2, "nets": None})
+def test_machines_seeds_and_costs_are_shown_where_they_differ(compared, tmp_path: Path) -> None:
+    one = run(tmp_path, "a", environment={"python": "3.11", "device": "cpu"}, seconds={"run": 61.2, "nets": nan})
     here = {"python": "3.11", "device": "cuda", "commit": "abc"}
     other = run(tmp_path, "b", seed=3, environment=here, selection=True)
     output = compared(one, other, code=0).output
@@ -95,18 +117,20 @@ def test_machines_seeds_and_costs_are_told_where_they_differ(tmp_path: Path) -> 
     assert "not to be trusted" in output
 
 
-def test_many_rows_are_cut_unless_all_are_wanted(tmp_path: Path) -> None:
-    checks = [found("one", f"size[{i}]", SMALL, LOW) for i in range(30)]
-    one, other = run(tmp_path, "a", entry("one", *checks)), run(tmp_path, "b", entry("one"))
+def test_many_rows_are_cut_unless_all_are_wanted(compared, tmp_path: Path) -> None:
+    checks = [found(f"size[{i}]", SMALL, LOW) for i in range(30)]
+    one, other = run(tmp_path, "a", make_claim("one", *checks)), run(tmp_path, "b", make_claim("one"))
     assert "and 10 more: --all shows them" in compared(one, other, code=1).output
     assert "size[29]" in compared(one, other, "--all", code=1).output
 
 
-def test_markdown_is_printed_and_added_to_the_steps_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_markdown_is_printed_and_added_to_the_step_summary(
+    compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = tmp_path / "step.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    one = run(tmp_path, "a", entry("one", found("one", "size[a|b]", SMALL, LOW)))
-    other = run(tmp_path, "b", entry("one", found("one", "size[a|b]", SMALL, HIGH)))
+    one = run(tmp_path, "a", make_claim("one", found("size[a|b]", SMALL, LOW)))
+    other = run(tmp_path, "b", make_claim("one", found("size[a|b]", SMALL, HIGH)))
     output = compared(one, other, "--markdown", code=1).output
     assert "| one | size\\[a\\|b\\] | -2.000 " in output
     assert output.strip() in page.read_text(encoding="utf-8")
@@ -114,8 +138,8 @@ def test_markdown_is_printed_and_added_to_the_steps_page(tmp_path: Path, monkeyp
     assert "GITHUB_STEP_SUMMARY" in compared(one, one, code=1).stderr
 
 
-def test_a_folder_without_a_run_says_what_to_type(tmp_path: Path) -> None:
-    one = run(tmp_path, "a", entry("one"))
+def test_a_folder_without_a_run_says_what_to_type(compared, tmp_path: Path) -> None:
+    one = run(tmp_path, "a", make_claim("one"))
     result = compared(one, str(tmp_path / "nowhere"), code=2)
     assert "nowhere has no verdicts.json" in result.stderr
     assert "pytest claims/" in result.stderr

@@ -6,43 +6,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from wndcheck.cli import main
-from wndcheck.report.files import strict_json
-from wndcheck.tests.claims.claims_folder import write_claims
-from wndcheck.tests.report.reported import claim, document, finding
-from wndcheck.verdicts.checks import Finding, Verdict
+from wndcheck.tests.authoring.made import R, S, check, run
+from wndcheck.tests.factories import write_run
 from wndcheck.verdicts.expectations import FILE, read
+from wndcheck.verdicts.run import Finding
 
-REFUTED = finding("trend[1]", 0.05, claim="tiny", verdict="refuted", values=[0.05])
-SUPPORTED = finding("trend[1]", 0.005, claim="tiny", values=[0.005])
+REFUTED = check("trend[1]", R, 0.05)
+SUPPORTED = check("trend[1]", S, 0.005)
 
 
 @pytest.fixture
 def claims(tmp_path: Path) -> Path:
     (folder := tmp_path / "claims").mkdir()
-    return write_claims(folder)
+    (folder / FILE).touch()
+    return folder
 
 
 @pytest.fixture
-def expect(claims: Path, tmp_path: Path):
+def expect(cli, claims: Path, tmp_path: Path):
     """Run the command on runs with these checks; seeds 0, 1, …"""
 
     def invoke(*checks: Sequence[Finding], options: Sequence[str] = ()) -> Result:
-        folders = [tmp_path / f"run{seed}" for seed in range(len(checks))]
-        for seed, (folder, found) in enumerate(zip(folders, checks, strict=True)):
-            folder.mkdir(exist_ok=True)
-            whole = document(claim("tiny", list(found)), base_seed=seed, selection=False, problems=[])
-            (folder / "verdicts.json").write_text(strict_json(whole), encoding="utf-8")
-        arguments = [*map(str, folders), "--claims-folder", str(claims), *options]
-        return CliRunner().invoke(main, ["expect", *arguments])
+        runs = [run(seed, *found)[1] for seed, found in enumerate(checks)]
+        folders = [write_run(tmp_path / f"run{run.base_seed}", run) for run in runs]
+        return cli("expect", *folders, "--claims-folder", claims, *options)
 
     return invoke
 
 
-def test_help_explains_options_and_exit_status():
-    text = CliRunner().invoke(main, ["expect", "--help"]).output
+def test_help_explains_options_and_exit_status(cli):
+    text = cli("expect", "--help").output
     assert all(word in text for word in ("RUN_DIR", "--claims-folder", "--write", "Exit status: 0"))
 
 
@@ -65,7 +60,7 @@ def test_a_change_is_written_when_asked(expect, claims):
     outcome = expect([REFUTED], [REFUTED], options=["--write"])
     assert outcome.exit_code == 0
     (entry,) = read(claims / FILE, "quick")
-    assert (entry.checks, entry.verdict) == (("trend[1]",), (Verdict.REFUTED,))
+    assert (entry.checks, entry.verdict) == (("trend[1]",), (R,))
     assert entry.reason == "ι is .05 nats, where ≤ .01 is claimed"
     assert entry.evidence == "seed 0: .05 [.049, .051]; seed 1: .05 [.049, .051]"
     assert {path.name for path in claims.iterdir()} >= {FILE}
@@ -74,7 +69,7 @@ def test_a_change_is_written_when_asked(expect, claims):
 
 
 def test_supported_and_refuted_ends_with_status_1_and_writes_nothing(expect, claims):
-    other = finding("level", 0.05, claim="tiny", verdict="refuted", values=[0.05])
+    other = check("level", R)
     outcome = expect([SUPPORTED, other], [REFUTED, other], options=["--write"])
     assert outcome.exit_code == 1
     assert outcome.stderr.startswith("Error: tiny trend[1] is supported with one seed and refuted with another")
@@ -89,8 +84,8 @@ def test_one_run_is_refused(expect):
     assert "one run does not tell what another seed gives" in outcome.stderr
 
 
-def test_a_folder_that_holds_no_run_is_refused(expect, claims):
-    outcome = CliRunner().invoke(main, ["expect", str(claims), str(claims), "--claims-folder", str(claims)])
+def test_a_folder_that_holds_no_run_is_refused(cli, claims):
+    outcome = cli("expect", claims, claims, "--claims-folder", claims)
     assert outcome.exit_code == 2
     assert "has no verdicts.json" in outcome.stderr
 

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import replace
 from math import nan
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from wndcheck.authoring.power import nets_needed, normal_rates
-from wndcheck.cli import main
+from wndcheck.experiment.families import FAMILIES, Family
+from wndcheck.report.format import percent
 from wndcheck.store.measurements import Store
+from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
-from wndcheck.tests.verdictfiles import document, entry, found, write
 from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0))
 LEVEL = Check("the level", at_most(0), level=True)
-ALIKE = Check("ensembles' number", at_most(0), replicate="ensembles")
-EXPERIMENT = Check("the bias", at_most(0), replicate="experiments")
+ENSEMBLES = Check("ensembles' number", at_most(0), replicate="ensembles")
+EXPERIMENTS = Check("the bias", at_most(0), replicate="experiments")
 SECOND = Check("another number", at_most(0), primary=False)
 ENSEMBLE = replace(TINY_CELL, seeds=tuple(range(6)), ensembles=2)
+NEEDED = nets_needed(SMALL, -0.8, 1) or 0
 CLAIM_FILE = """
-from wndcheck.tests.cli.test_plan import ENSEMBLE, TINY_CELL
-from wndcheck.verdicts.checks import Claim
+from wndcheck.pytest_plugin.declarations import check
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.statistics import at_most
 
-CLAIM = Claim("{id}", "§4", "The number is small", lambda profile, base_seed: {cells})
+CLAIM = Claim("§4", "The number is small", families={families})
 
 
+@check(Check("the number", at_most(0)))
 def test_number(decide): ...
 """
 
 
-def values(mean: float, seed: int = 0) -> np.ndarray:
+def sample(mean: float, seed: int = 0) -> np.ndarray:
     """Eight values of that mean, of standard deviation 1."""
-    sample = np.random.default_rng(seed).standard_normal(8)
-    return mean + (sample - sample.mean()) / sample.std(ddof=1)
+    values = np.random.default_rng(seed).standard_normal(8)
+    return mean + (values - values.mean()) / values.std(ddof=1)
+
+
+def claim(id: str, **checks: tuple[Check, np.ndarray]) -> ClaimResult:
+    return make_claim(id, *(make_finding(name, values, check, claim=id) for name, (check, values) in checks.items()))
 
 
 @pytest.fixture
@@ -47,154 +56,122 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a report, claims and a store, where the command is typed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
-    one = entry(
+    for name, cell in (("tiny nets", TINY_CELL), ("tiny ensembles", ENSEMBLE)):
+        monkeypatch.setitem(FAMILIES, name, Family(name, "tiny", lambda profile, base_seed, cell=cell: (cell,)))
+    one = make_claim(
         "one",
-        found("one", "easy", SMALL, values(-9)),
-        found("one", "hard[relu-1]", SMALL, values(-0.8)),
-        found("one", "level", LEVEL, values(-0.1), decides_levels=False),
-        found("one", "second", SECOND, values(-0.1)),
-        found("one", "planted", SMALL, values(9), control="refuted"),
+        make_finding("easy", sample(-9), SMALL, claim="one"),
+        make_finding("hard[relu-1]", sample(-0.8), SMALL, claim="one"),
+        make_finding("level", sample(-0.1), LEVEL, claim="one", decides_levels=False),
+        make_finding("second", sample(-0.1), SECOND, claim="one"),
+        make_finding("planted", sample(9), SMALL, claim="one", must_be="refuted"),
     )
-    two = entry("two", found("two", "ensembles", ALIKE, values(-0.8)), found("two", "level", LEVEL, values(0)))
-    three = entry("three", found("three", "bias", EXPERIMENT, values(-0.8)))
-    four = entry("four", found("four", "level", LEVEL, values(0), decides_levels=False), not_run=["size"])
-    write(tmp_path / "reports" / "latest", document(0, one, two, three, four))
+    two = claim("two", ensembles=(ENSEMBLES, sample(-0.8)), level=(LEVEL, sample(0)))
+    three = claim("three", bias=(EXPERIMENTS, sample(-0.8)))
+    undecided = make_finding("level", sample(0), LEVEL, claim="four", decides_levels=False)
+    four = make_claim("four", undecided, not_run=["size"])
+    write_run(tmp_path / "reports" / "latest", make_run(one, two, three, four))
     (tmp_path / "claims").mkdir()
-    for name, cells in (("one", "(TINY_CELL, ENSEMBLE)"), ("two", "(TINY_CELL, ENSEMBLE)"), ("three", "()")):
-        text = CLAIM_FILE.format(id=name, cells=cells)
-        (tmp_path / "claims" / f"{name}.py").write_text(text, encoding="utf-8")
+    both = ("tiny nets", "tiny ensembles")
+    for name, families in (("one", both), ("two", both), ("three", ())):
+        (tmp_path / "claims" / f"{name}.py").write_text(CLAIM_FILE.format(families=families), encoding="utf-8")
     return tmp_path
 
 
-def saved(here: Path) -> None:
-    """Measurements of 60 s and 300 s, two replicates each."""
+@pytest.fixture
+def planned(cli) -> Callable[..., dict[tuple[str, str], list[str]]]:
+    """The rows of the table, as words after the names of claim and check."""
+
+    def run(*arguments: object) -> dict[tuple[str, str], list[str]]:
+        outcome = cli("plan", "--workers=2", *arguments)
+        assert (outcome.exit_code, outcome.stderr) == (0, ""), outcome.output
+        rows = [line.split() for line in outcome.stdout.splitlines()[1:]]
+        return {(row[0], row[1]): row[2:] for row in rows[: [row[0] for row in rows].index("Profile")]}
+
+    return run
+
+
+def measure(here: Path) -> None:
+    """Save measurements of 60 s and 300 s, two replicates each."""
     for cell, seconds in ((TINY_CELL, 60.0), (ENSEMBLE, 300.0)):
-        told = {"seconds": {"training": seconds - 10, "measuring": 10.0}}
-        Store(here / "store", pytest.fail).save(replace(random_measurement(cell), provenance=told))
+        provenance = {"seconds": {"training": seconds - 10, "measuring": 10.0}}
+        Store(here / "store", pytest.fail).save(replace(random_measurement(cell), provenance=provenance))
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["plan", *map(str, arguments)])
-
-
-def checks(*arguments: object) -> dict[tuple[str, str], dict]:
-    outcome = run("--json", *arguments)
-    assert (outcome.exit_code, outcome.stderr) == (0, ""), outcome.output
-    return {(line["claim"], line["check"]): line for line in json.loads(outcome.stdout)["checks"]}
-
-
-def test_help_explains_options_and_exit_status():
-    text = run("--help").output
-    assert all(word in text for word in ("--all", "--json", "--claims-folder", "--workers", "--store", "RUN_DIR"))
+def test_help_explains_options_and_exit_status(cli):
+    text = cli("plan", "--help").output
+    assert all(word in text for word in ("--all", "--claims-folder", "--workers", "--store", "RUN_DIR"))
     assert "Exit status: 0; 2 if" in " ".join(text.split())
 
 
-def test_the_neediest_primary_check_of_each_claim_is_shown(here):
-    outcome = run("--workers=2")
-    assert (outcome.exit_code, outcome.stderr) == (0, "")
-    head, *rows, basis = outcome.stdout.splitlines()
-    assert head.split()[:2] == ["claim", "check"]
-    assert [row.split()[:2] for row in rows] == [
-        ["four", "level"],
-        ["one", "hard[relu-1]"],
-        ["three", "bias"],
-        ["two", "level"],
-    ]
-    needed = str(nets_needed(SMALL, -0.8, 1))
-    assert rows[1].split()[2:] == ["-0.8", "±", "1", "≤", "0", "8", *shares(-0.8), "0.5", "%", needed, "unknown"]
-    assert rows[0].split()[-6:] == ["–", "–", "–", "not", "decided", "–"]
-    assert rows[3].split()[-3:] == [">", "10,000", "unknown"]
-    assert basis == "Profile quick, base seed 0. Probabilities are of one more run of n; minutes are for 2 workers."
+def test_the_neediest_primary_check_of_each_claim_is_shown(cli, here, planned):
+    rows = planned()
+    assert list(rows) == [("four", "level"), ("one", "hard[relu-1]"), ("three", "bias"), ("two", "level")]
+    inconclusive = percent(normal_rates(SMALL, -0.8, 1, 8).inconclusive).split()
+    hard = ["-0.8", "±", "1", "≤", "0", "8", *inconclusive, str(NEEDED), "unknown"]
+    assert rows["one", "hard[relu-1]"] == hard
+    assert rows["four", "level"][-4:] == ["–", "not", "decided", "–"]
+    assert rows["two", "level"][-3:] == [">", "10,000", "unknown"]
+    basis = cli("plan", "--workers=2").stdout.splitlines()[-1]
+    assert basis == "Profile quick, base seed 0; minutes are for 2 workers."
 
 
-def shares(mean: float) -> list[str]:
-    rates = normal_rates(SMALL, mean, 1, 8)
-    known = (rates.supported, rates.refuted, rates.inconclusive)
-    return [word for rate in known for word in ("< 0.1 %" if rate < 0.0005 else f"{100 * rate:.3g} %").split()]
-
-
-def test_all_shows_every_check_but_no_control(here):
-    rows = run("--all", "--workers=1").stdout.splitlines()[1:-1]
-    names = {tuple(row.split()[:2]) for row in rows}
-    assert {("one", "easy"), ("one", "second"), ("one", "level"), ("two", "ensembles")} < names
-    assert ("one", "planted") not in names
+def test_all_shows_every_check_but_no_control(here, planned):
+    rows = planned("--all")
+    assert {("one", "easy"), ("one", "second"), ("one", "level"), ("two", "ensembles")} < rows.keys()
+    assert ("one", "planted") not in rows
     assert len(rows) == 8
 
 
-def test_json_has_the_numbers_behind_it(here):
-    hard = checks()["one", "hard[relu-1]"]
-    rates = normal_rates(SMALL, -0.8, 1, 8)
-    assert hard["supported"] == pytest.approx(rates.supported)
-    assert hard["inconclusive"] == pytest.approx(rates.inconclusive)
-    assert hard["wrong_worst"] == pytest.approx(0.005, rel=1e-3)
-    assert hard["region"] == [None, 0]
-    assert (hard["n"], hard["runs"], hard["needed"], hard["minutes"]) == (8, 1, nets_needed(SMALL, -0.8, 1), None)
-    level = checks()["two", "level"]
-    assert (level["needed"], level["needed_is_beyond"], level["decided_by_profile"]) == (None, True, True)
-    assert checks()["four", "level"]["decided_by_profile"] is False
-
-
-def test_minutes_are_those_of_the_nets_lacking(here):
-    saved(here)
-    needed = nets_needed(SMALL, -0.8, 1)
-    assert needed
-    found_ = checks("--workers=2")
+def test_minutes_are_those_of_the_nets_lacking(here, planned):
+    measure(here)
+    rows = {key: row[-1] for key, row in planned("--all").items()}
     # 30 s a net and 150 s an ensemble, on two workers.
-    assert found_["one", "hard[relu-1]"]["minutes"] == pytest.approx(30 * (needed - 8) / 2 / 60)
-    assert found_["two", "ensembles"]["minutes"] == pytest.approx(150 * (needed - 8) / 2 / 60)
-    assert found_["one", "easy"]["minutes"] == 0
-    assert found_["three", "bias"]["minutes"] is None
-    assert found_["two", "level"]["minutes"] is None
-    shown = run("--workers=1").stdout.splitlines()[2].split()[-1]
-    assert shown == f"{30 * (needed - 8) / 60:.1f}"
+    assert rows["one", "hard[relu-1]"] == f"{30 * (NEEDED - 8) / 2 / 60:.1f}"
+    assert rows["two", "ensembles"] == f"{150 * (NEEDED - 8) / 2 / 60:.1f}"
+    assert rows["one", "easy"] == "0.0"
+    assert rows["three", "bias"] == rows["two", "level"] == "unknown"
 
 
-def test_minutes_are_unknown_where_the_store_cannot_be_trusted(here):
-    saved(here)
+def test_minutes_are_unknown_where_the_store_cannot_be_trusted(here, planned):
+    measure(here)
     path = Store(here / "store").path(TINY_CELL)
     path.write_bytes(b"PK half")
-    assert checks()["one", "hard[relu-1]"]["minutes"] is None
-    assert checks()["two", "ensembles"]["minutes"] is not None
+    rows = planned("--all")
+    assert rows["one", "hard[relu-1]"][-1] == "unknown"
+    assert rows["two", "ensembles"][-1] != "unknown"
     assert path.exists()  # a command that only looks puts nothing aside
-    assert checks("--claims-folder=nowhere")["two", "ensembles"]["minutes"] is None
+    assert planned("--all", "--claims-folder=nowhere")["two", "ensembles"][-1] == "unknown"
 
 
-def test_values_of_several_runs_are_pooled(here):
-    other = json.loads((here / "reports" / "latest" / "verdicts.json").read_text(encoding="utf-8"))
-    (of_one,) = (fields for fields in other["claims"] if fields["id"] == "one")
-    (changed,) = (fields for fields in of_one["checks"] if fields["check"] == "hard[relu-1]")
-    changed["values"] = list(values(-1, seed=2))
-    write(here / "other", other | {"base_seed": 1})
-    hard = checks("reports/latest", "other/verdicts.json")["one", "hard[relu-1]"]
-    assert (hard["runs"], hard["n"]) == (2, 8)
-    assert hard["estimate"] == pytest.approx(-0.9)
-    assert "base seeds 0 and 1." in run("reports/latest", "other").stdout
+def test_values_of_several_runs_are_pooled(cli, here, planned):
+    for seed, mean in enumerate((-0.8, -1)):
+        write_run(here / f"run{seed}", make_run(claim("one", hard=(SMALL, sample(mean, seed))), base_seed=seed))
+    row = planned("run0", "run1/verdicts.json")["one", "hard"]
+    assert (row[0], row[5]) == ("-0.9", "8")
+    assert "base seeds 0 and 1;" in cli("plan", "run0", "run1").stdout
 
 
-def test_where_there_is_no_measurement_no_nets_are_named(here):
+def test_no_nets_are_named_where_more_of_them_would_not_help(cli, here, planned):
     """Three of eight values are lacking in both runs: more nets would lack as many."""
     for seed in (0, 1):
-        gaps = [*values(-0.8, seed)[:5], nan, nan, nan]
-        five = entry("five", found("five", "size", SMALL, gaps), found("five", "second", SECOND, gaps))
-        write(here / f"run{seed}", document(seed, five, entry("one", found("one", "easy", SMALL, values(-9)))))
-    size = checks("run0", "run1")["five", "size"]
-    assert (size["hindered_by"], size["needed"], size["needed_is_beyond"], size["minutes"]) == (
-        "no measurement",
-        None,
-        False,
-        None,
-    )
-    assert size["inconclusive"] is None
-    assert checks("run0", "run1")["one", "easy"]["hindered_by"] is None
-    _, five, easy, *basis = run("run0", "run1", "--workers=2").stdout.splitlines()
-    assert five.split()[:2] == ["five", "size"]
-    assert five.split()[-7:] == ["–", "–", "–", "–", "no", "measurement", "–"]
-    assert easy.split()[-2:] == ["4", "0.0"]
-    assert " ".join(basis).endswith("for 2 workers. More nets do not help where it says: no measurement.")
+        gaps = np.array([*sample(-0.8, seed)[:5], nan, nan, nan])
+        run = make_run(claim("five", size=(SMALL, gaps)), claim("one", easy=(SMALL, sample(-9))), base_seed=seed)
+        write_run(here / f"run{seed}", run)
+    rows = planned("run0", "run1")
+    assert rows["five", "size"][-4:] == ["–", "not", "measured", "–"]
+    assert rows["one", "easy"][-2:] == ["4", "0.0"]
+    basis = " ".join(cli("plan", "run0", "run1").stdout.split())
+    assert basis.endswith("More nets do not help where it says: not measured.")
+
+
+def test_of_one_value_nothing_is_known(here, planned):
+    write_run(here / "run", make_run(claim("one", size=(SMALL, np.array([-1.0])))))
+    assert planned("run")["one", "size"][-3:] == ["–", "–", "unknown"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere"], "nowhere has no verdicts.json: name the folder of a report"),
         (["reports/latest", "reports/latest"], "both have the base seed 0: run `pytest claims/` with another"),
@@ -204,18 +181,18 @@ def test_where_there_is_no_measurement_no_nets_are_named(here):
     ],
     ids=["missing", "twice", "profiles", "workers", "claims"],
 )
-def test_a_wrong_command_line_ends_with_status_2(here, arguments, said):
-    write(here / "full", document(1, profile="full"))
+def test_a_wrong_command_line_ends_with_status_2(cli, here, arguments, message):
+    write_run(here / "full", make_run(base_seed=1, profile="full"))
     (here / "broken").mkdir()
     (here / "broken" / "claim.py").write_text("1 / 0\n", encoding="utf-8")
-    outcome = run(*arguments)
+    outcome = cli("plan", *arguments)
     assert outcome.exit_code == 2
-    assert said in " ".join(outcome.stderr.split())
+    assert message in " ".join(outcome.stderr.split())
 
 
-def test_without_a_report_it_says_how_to_make_one(tmp_path, monkeypatch):
+def test_without_a_report_it_says_how_to_make_one(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = run()
+    outcome = cli("plan")
     assert outcome.exit_code == 2
     assert "reports/latest has no verdicts.json" in outcome.stderr
     assert "pytest claims/ -n auto" in outcome.stderr

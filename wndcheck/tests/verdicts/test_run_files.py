@@ -1,46 +1,45 @@
-"""A verdicts.json that another hand wrote or changed: refused by name, whichever command reads it."""
+"""A verdicts.json that was changed by hand, or is not one: refused by name, whichever command reads it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from math import inf
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from wndcheck.authoring.documents import RunError
-from wndcheck.authoring.layout import refuse_misfits
-from wndcheck.authoring.reading import read_verdicts
-from wndcheck.authoring.runs import read_run
-from wndcheck.authoring.seeding import STAMP, Series
-from wndcheck.cli import main
-from wndcheck.report.files import strict_json
-from wndcheck.tests.verdictfiles import document, entry, found, write
+from wndcheck.authoring.series import STAMP, Series
+from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.expectations import FILE
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.verdicts.expectations import FILE as EXPECTATIONS
+from wndcheck.verdicts.run import FILE, Run, RunError, encode, read_run
+from wndcheck.verdicts.statistics import at_least
 
-SMALL = Check("the number", at_most(0))
 MINUS_ONE = [-1.0, -1.1, -0.9, -1.05, -0.95]
+LEVEL = Check("the share", at_least(0.5), primary=False, level=True, alpha=0.05, unit="", replicate="experiments")
 
 
-def whole(seed: int = 0) -> dict[str, Any]:
-    """A run of two claims as it comes out of the file; it fits."""
-    one = entry(
+def whole(seed: int = 0) -> Run:
+    """A run of two claims."""
+    one = make_claim(
         "one",
-        found("one", "size[1]", SMALL, MINUS_ONE),
-        found("one", "size[2]", SMALL, MINUS_ONE),
-        found("one", "planted", SMALL, [-value for value in MINUS_ONE], control="refuted"),
+        make_finding("size[1]", MINUS_ONE, claim="one"),
+        make_finding("size[2]", MINUS_ONE, claim="one", parameters={"layer": 2, "name": "relu"}, untrained=1),
+        make_finding("planted", [-value for value in MINUS_ONE], claim="one", must_be="refuted"),
         not_run=["other"],
     )
-    return json.loads(strict_json(document(seed, one, entry("two", found("two", "size", SMALL, MINUS_ONE)))))
+    return make_run(one, make_claim("two", make_finding("size", MINUS_ONE, claim="two")), base_seed=seed)
+
+
+def document(seed: int = 0) -> dict[str, Any]:
+    """The same as it comes out of the file."""
+    return json.loads(encode(whole(seed)))
 
 
 def put(*place: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
-    """Sets the field at a place."""
+    """Set the field at a place."""
 
     def change(fields: Any) -> None:
         for step in place[:-1]:
@@ -51,7 +50,7 @@ def put(*place: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
 
 
 def doubled(*place: str | int) -> Callable[[dict[str, Any]], None]:
-    """Has the first item of a list a second time at its end."""
+    """Append the first item of a list to it."""
 
     def change(fields: Any) -> None:
         for step in place:
@@ -61,156 +60,199 @@ def doubled(*place: str | int) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-def dropped(name: str) -> Callable[[dict[str, Any]], None]:
-    return lambda fields: fields.pop(name)
+def dropped(*place: str | int) -> Callable[[dict[str, Any]], None]:
+    def change(fields: Any) -> None:
+        for step in place[:-1]:
+            fields = fields[step]
+        del fields[place[-1]]
+
+    return change
 
 
 CHECK = ("claims", 0, "checks", 1)
-THREE = "'supported', 'refuted' or 'inconclusive'"
-MISFITS = {
-    "seed-text": (put("base_seed", value="1"), 'base_seed is "1", expected a whole number from 0'),
-    "seed-null": (put("base_seed", value=None), "base_seed is null, expected a whole number from 0"),
-    "seed-true": (put("base_seed", value=True), "base_seed is true, expected a whole number from 0"),
-    "seed-half": (put("base_seed", value=1.5), "base_seed is 1.5, expected a whole number from 0"),
-    "seed-negative": (put("base_seed", value=-1), "base_seed is -1, expected a whole number from 0"),
-    "seed-none": (dropped("base_seed"), "base_seed is missing, expected a whole number from 0"),
-    "created-null": (put("created", value=None), "created is null, expected a time such as 2026-"),
-    "created-word": (put("created", value="today"), 'created is "today", expected a time such as 2026-'),
-    "selection": (put("selection", value=0), "selection is 0, expected true or false"),
-    "problems": (put("problems", value="none"), 'problems is "none", expected a list, each item a text'),
-    "environment": (put("environment", value={"cores": 2}), 'environment is {"cores": 2}, expected an object of texts'),
-    "schema": (put("schema", value=True), "has schema True, expected 1"),
-    "claims": (put("claims", value={"one": {}}), 'claims is {"one": {}}, expected a list of objects'),
-    "claim": (put("claims", 1, value=["two"]), 'claims[1] is ["two"], expected an object'),
-    "claim-twice": (doubled("claims"), 'claims[2].id is "one" a second time, expected each claim once'),
-    "claim-verdict": (
-        put("claims", 0, "verdict", value="maybe"),
-        "claims[0].verdict is \"maybe\", expected 'supported', 'refuted', 'inconclusive', 'not run' or 'error'",
+AT = "claims[0].checks[1]"
+MISFITS = {  # by name: the change, what is wrong, and where
+    "seed-text": (put("base_seed", value="1"), "Expected `int`, got `str`", "base_seed"),
+    "seed-null": (put("base_seed", value=None), "Expected `int`, got `null`", "base_seed"),
+    "seed-true": (put("base_seed", value=True), "Expected `int`, got `bool`", "base_seed"),
+    "seed-half": (put("base_seed", value=1.5), "Expected `int`, got `float`", "base_seed"),
+    "seed-negative": (put("base_seed", value=-1), "base_seed is -1, expected 0 or more", ""),
+    "seed-none": (dropped("base_seed"), "Object missing required field `base_seed`", ""),
+    "created-null": (put("created", value=None), "Expected `str`, got `null`", "created"),
+    "created-word": (
+        put("created", value="today"),
+        "created is 'today', expected a time such as 2026-01-31T12:00:00Z",
+        "",
     ),
-    "nested": (put("claims", 0, "checks", value=[[{}]]), "claims[0].checks[0] is [{}], expected an object"),
-    "no-list": (put("claims", 0, "checks", value={}), "claims[0].checks is {}, expected a list of objects"),
-    "controls": (put("claims", 0, "controls", value=None), "claims[0].controls is null, expected a list of objects"),
-    "not-run": (put("claims", 0, "not_run", value=["other"]), 'claims[0].not_run[0] is "other", expected an object'),
-    "errors": (put("claims", 0, "errors", value=[{}]), "claims[0].errors[0].test is missing, expected a text"),
-    "mode": (dropped("mode"), "mode is missing, expected a text"),
-    "seconds": (put("seconds", value={"run": "1"}), 'seconds is {"run": "1"}, expected an object of numbers or nulls'),
-    "paper": (put("claims", 0, "paper", value=4), "claims[0].paper is 4, expected a text"),
-    "about": (put("claims", 0, "about", value=None), "claims[0].about is null, expected a text"),
-    "figures": (
-        put("claims", 0, "figures", value="b1"),
-        'claims[0].figures is "b1", expected a list, each item a text',
+    "selection": (put("selection", value=0), "Expected `bool`, got `int`", "selection"),
+    "problems": (put("problems", value="none"), "Expected `array`, got `str`", "problems"),
+    "problem-kind": (
+        put("problems", value=[{"kind": "other", "text": ""}]),
+        "Invalid enum value 'other'",
+        "problems[0].kind",
     ),
+    "environment": (put("environment", value={"cores": 2}), "Expected `str`, got `int`", "environment[...]"),
+    "schema": (put("schema", value=True), "schema is True, expected 2, of this version", ""),
+    "schema-1": (put("schema", value=1), "schema is 1, expected 2, of this version", ""),
+    "schema-none": (dropped("schema"), "schema is 'missing', expected 2, of this version", ""),
+    "claims": (put("claims", value={"one": {}}), "Expected `array`, got `object`", "claims"),
+    "claim": (put("claims", 1, value=["two"]), "Expected `object`, got `array`", "claims[1]"),
+    "claim-twice": (doubled("claims"), "claim 'one' is there twice, expected once", ""),
+    "claim-verdict": (put("claims", 0, "verdict", value="maybe"), "Invalid enum value 'maybe'", "claims[0].verdict"),
+    "nested": (put("claims", 0, "checks", value=[[{}]]), "Expected `object`, got `array`", "claims[0].checks[0]"),
+    "no-list": (put("claims", 0, "checks", value={}), "Expected `array`, got `object`", "claims[0].checks"),
+    "controls": (put("claims", 0, "controls", value=None), "Expected `array`, got `null`", "claims[0].controls"),
+    "not-run": (put("claims", 0, "not_run", value=["other"]), "Expected `object`, got `str`", "claims[0].not_run[0]"),
+    "errors": (put("claims", 0, "errors", value=[{}]), "Object missing required field `test`", "claims[0].errors[0]"),
+    "mode": (dropped("mode"), "Object missing required field `mode`", ""),
+    "mode-word": (put("mode", value="fast"), "Invalid enum value 'fast'", "mode"),
+    "seconds": (put("seconds", value={"run": "1"}), "Expected `float`, got `str`", "seconds[...]"),
+    "paper": (put("claims", 0, "paper", value=4), "Expected `str`, got `int`", "claims[0].paper"),
+    "about": (put("claims", 0, "about", value=None), "Expected `str`, got `null`", "claims[0].about"),
+    "figures": (put("claims", 0, "figures", value="b1"), "Expected `array`, got `str`", "claims[0].figures"),
     "no-reason": (
         put("claims", 0, "not_run", value=[{"test": "other"}]),
-        "claims[0].not_run[0].reason is missing, expected a text",
+        "Object missing required field `reason`",
+        "claims[0].not_run[0]",
     ),
-    "another's": (
-        put(*CHECK, "claim", value="two"),
-        'checks[1].claim is "two", expected "one", the claim it stands in',
+    "another's": (put(*CHECK, "claim", value="two"), "size[2] is a check of 'two', expected 'one'", "claims[0]"),
+    "check-twice": (doubled("claims", 0, "checks"), "check 'size[1]' is there twice, expected once", "claims[0]"),
+    "verdict": (put(*CHECK, "verdict", value="maybe"), "Invalid enum value 'maybe'", f"{AT}.verdict"),
+    "verdict-list": (put(*CHECK, "verdict", value=["refuted"]), "Expected `str`, got `array`", f"{AT}.verdict"),
+    "must-be": (
+        put("claims", 0, "controls", 0, "must_be", value="wrong"),
+        "Invalid enum value 'wrong'",
+        "claims[0].controls[0].must_be",
     ),
-    "check-twice": (
-        doubled("claims", 0, "checks"),
-        'claims[0].checks[2].check is "size[1]" a second time, expected each',
-    ),
-    "verdict": (put(*CHECK, "verdict", value="maybe"), f'claims[0].checks[1].verdict is "maybe", expected {THREE}'),
-    "verdict-list": (put(*CHECK, "verdict", value=["refuted"]), f'checks[1].verdict is ["refuted"], expected {THREE}'),
-    "control": (put("claims", 0, "controls", 0, "control", value="wrong"), 'controls[0].control is "wrong", expected'),
-    "primary": (put(*CHECK, "primary", value="yes"), 'checks[1].primary is "yes", expected true or false'),
+    "primary": (put(*CHECK, "check", "primary", value="yes"), "Expected `bool`, got `str`", f"{AT}.check.primary"),
     "region-open": (
-        put(*CHECK, "region", value=[None, None]),
-        "checks[1].region is [null, null], expected a list of two",
+        put(*CHECK, "check", "region", value={"low": None, "high": None}),
+        "region from -inf to inf: expected low <= high",
+        f"{AT}.check.region",
     ),
     "region-turned": (
-        put(*CHECK, "region", value=[2, 1]),
-        "checks[1].region is [2, 1], expected a list of two ends in",
+        put(*CHECK, "check", "region", value={"low": 2, "high": 1}),
+        "region from 2.0 to 1.0: expected low <= high",
+        f"{AT}.check.region",
     ),
-    "region-long": (put(*CHECK, "region", value=[0, 1, 2]), "checks[1].region is [0, 1, 2], expected a list of two"),
-    "confidence": (put(*CHECK, "confidence", value=1), "checks[1].confidence is 1, expected a number between 0 and 1"),
-    "estimate": (put(*CHECK, "estimate", value="-1"), 'checks[1].estimate is "-1", expected a number or null'),
+    "region-list": (
+        put(*CHECK, "check", "region", value=[0, 1, 2]),
+        "Expected `object`, got `array`",
+        f"{AT}.check.region",
+    ),
+    "alpha": (put(*CHECK, "check", "alpha", value=1), "alpha 1.0: expected a number between 0 and 1", f"{AT}.check"),
+    "confidence": (
+        put(*CHECK, "interval", "confidence", value=1),
+        "n 5, confidence 1.0: expected n >= 0, 0 < confidence < 1",
+        f"{AT}.interval",
+    ),
+    "n": (
+        put(*CHECK, "interval", "n", value=-1),
+        "n -1, confidence 0.99: expected n >= 0, 0 < confidence < 1",
+        f"{AT}.interval",
+    ),
+    "estimate": (
+        put(*CHECK, "interval", "estimate", value="-1"),
+        "Expected `float`, got `str`",
+        f"{AT}.interval.estimate",
+    ),
     "decided-without-a-number": (
-        put(*CHECK, "estimate", value=None),
-        "checks[1].estimate is null, expected a number where the verdict is supported",
+        put(*CHECK, "interval", "estimate", value=None),
+        "the estimate is missing, expected a number where the verdict is supported",
+        AT,
     ),
-    "values": (
-        put(*CHECK, "values", value=[1, "2"]),
-        'checks[1].values is [1, "2"], expected a list, each item a number',
-    ),
-    "values-true": (put(*CHECK, "values", value=[True]), "checks[1].values is [true], expected a list, each item a"),
-    "values-great": (put(*CHECK, "values", value=[10**400]), "checks[1].values is [1000"),
-    "infinite": (put(*CHECK, "low", value=-inf), "checks[1].low is -Infinity, expected a number or null"),
-    "expected": (
-        put(*CHECK, "expected", value=["maybe"]),
-        f'checks[1].expected is ["maybe"], expected a list, each item {THREE}',
-    ),
+    "values": (put(*CHECK, "values", value=[1, "2"]), "Expected `float`, got `str`", f"{AT}.values[1]"),
+    "values-true": (put(*CHECK, "values", value=[True]), "Expected `float`, got `bool`", f"{AT}.values[0]"),
+    "values-great": (put(*CHECK, "values", value=[10**400]), "Number out of range", f"{AT}.values[0]"),
+    "infinite": (put(*CHECK, "interval", "low", value=-inf), "JSON is malformed: invalid character", ""),
+    "expected": (put(*CHECK, "expected", value=["maybe"]), "Invalid enum value 'maybe'", f"{AT}.expected[0]"),
+    "cause": (put(*CHECK, "cause", value={"kind": "weather"}), "Invalid enum value 'weather'", f"{AT}.cause.kind"),
+    "no-interval": (dropped(*CHECK, "interval"), "Object missing required field `interval`", AT),
 }
 
 
-@pytest.mark.parametrize("read", [read_verdicts, read_run])
 @pytest.mark.parametrize("name", MISFITS)
-def test_a_misfit_is_named_with_its_place_what_was_expected_and_what_to_type(tmp_path, name, read):
-    change, said = MISFITS[name]
-    change(fields := whole())
-    (tmp_path / "verdicts.json").write_text(json.dumps(fields), encoding="utf-8")
+def test_a_misfit_is_named_with_its_place_what_was_expected_and_what_to_type(tmp_path: Path, name: str) -> None:
+    change, message, place = MISFITS[name]
+    change(fields := document())
+    (tmp_path / FILE).write_text(json.dumps(fields), encoding="utf-8")
     with pytest.raises(RunError) as caught:
-        read(tmp_path)
-    message = str(caught.value)
-    assert message.startswith(str(tmp_path / "verdicts.json"))
-    assert said in message
-    if name != "schema":
-        assert message.endswith(f"run it again with `pytest claims/ -n auto --wnd-report={tmp_path}`")
-
-
-def test_what_the_plugin_writes_fits():
-    refuse_misfits(whole() | {"seconds": {"run": 1.5, "nets": None}})
-
-
-def test_what_earlier_runs_lack_is_not_missed():
-    fields = whole()
-    for claim in fields["claims"]:
-        del claim["about"], claim["figures"]
-    refuse_misfits(fields)
-
-
-@pytest.mark.parametrize("text", ["[" * 100_000, "3", '"verdicts"', "null"])
-def test_what_is_no_object_is_refused(tmp_path, text):
-    (tmp_path / "verdicts.json").write_text(text, encoding="utf-8")
-    with pytest.raises(RunError, match=r"is not a run's verdicts.json \((it holds .* an object|RecursionError: .*)\)"):
         read_run(tmp_path)
+    again = f"run it again with `pytest claims/ -n auto --wnd-report={tmp_path}`"
+    assert str(caught.value).startswith(f"{tmp_path / FILE} is not a run's verdicts.json ({message}")
+    assert not place or f" - at `$.{place}`): " in str(caught.value)
+    assert str(caught.value).endswith(f"): {again}")
 
 
-def test_report_and_compare_end_with_status_2(tmp_path):
-    folders = [str(write(tmp_path / name, whole())) for name in "ab"]
-    change, said = MISFITS["paper"]
-    change(fields := whole())
-    write(tmp_path / "b", fields)
-    for arguments in (["report", folders[1]], ["compare", *folders]):
-        outcome = CliRunner().invoke(main, arguments)
-        assert (outcome.exit_code, outcome.stdout) == (2, ""), arguments
-        assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json ({said}" in outcome.stderr
+def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    run = whole(3)
+    assert read_run(write_run(tmp_path, run)) == run
+    assert read_run(tmp_path / FILE) == run
+
+
+def test_what_json_does_not_have_comes_back(tmp_path: Path) -> None:
+    """Open regions, unbounded intervals, and values, estimates and seconds that are missing."""
+    low = make_finding("low", [-1.0, nan, -0.9, -1.1, -1.05], claim="one")
+    level = make_finding("level", [nan] * 4, LEVEL, claim="one", decides_levels=False)
+    run = make_run(make_claim("one", low, level), seconds={"run": 1.5, "nets": nan})
+    back = read_run(write_run(tmp_path, run))
+    assert back.findings["one", "level"].check == LEVEL
+    assert isnan(back.findings["one", "level"].interval.estimate)
+    assert (back.findings["one", "level"].interval.low, back.findings["one", "level"].interval.high) == (-inf, inf)
+    assert isnan(back.findings["one", "low"].values[1])
+    assert isnan(back.seconds["nets"])
+    assert back.seconds["run"] == 1.5
 
 
 @pytest.mark.parametrize(
-    "name", ["seed-text", "seed-null", "seed-true", "created-null", "verdict", "nested", "claim-twice"]
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "RecursionError|recursion"),
+        (b"3", "got `int`"),
+        (b'"verdicts"', "got `str`"),
+        (b"null", "got `null`"),
+        (b"[1, 2", "truncated"),
+        (b"", "truncated"),
+        (b"\xff\xfe", "malformed"),
+        (b"{}", "schema is 'missing', expected 2"),
+    ],
 )
-def test_plan_and_expect_end_with_status_2(tmp_path, name):
-    change, said = MISFITS[name]
-    change(fields := whole(1))
-    folders = [str(write(tmp_path / "a", whole())), str(write(tmp_path / "b", fields))]
-    (tmp_path / FILE).touch()
-    for command in ("plan", "expect"):
-        outcome = CliRunner().invoke(main, [command, *folders, "--claims-folder", str(tmp_path)])
-        assert (outcome.exit_code, outcome.stdout) == (2, ""), command
-        assert isinstance(outcome.exception, SystemExit)
-        assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json ({said}" in outcome.stderr
+def test_what_is_not_a_run_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(RunError, match=rf"is not a run's verdicts.json \(.*({message})"):
+        read_run(tmp_path)
 
 
-def test_a_calibration_does_not_keep_a_run_that_does_not_fit(tmp_path):
+def test_a_folder_without_a_run_says_what_to_type(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "nowhere" / FILE):
+        with pytest.raises(RunError, match=r"has no verdicts.json: name the folder of a report; `pytest claims/"):
+            read_run(path)
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(RunError, match=r"cannot be read \(Is a directory\): name the folder of a report"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["seed-text", "seed-true", "created-word", "verdict", "nested", "claim-twice"])
+@pytest.mark.parametrize("command", ["report", "compare", "plan", "expect"])
+def test_commands_that_read_runs_end_with_status_2(cli, tmp_path: Path, command: str, name: str) -> None:
+    change, message, _ = MISFITS[name]
+    change(fields := document(1))
+    folders = [write_run(tmp_path / "a", whole()), write_run(tmp_path / "b", whole(1))]
+    (folders[1] / FILE).write_text(json.dumps(fields), encoding="utf-8")
+    (tmp_path / EXPECTATIONS).touch()
+    options = [] if command == "compare" else ["--claims-folder", tmp_path]
+    outcome = cli(command, *(folders[1:] if command == "report" else folders), *options)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert f"{folders[1] / FILE} is not a run's verdicts.json ({message}" in outcome.stderr
+
+
+def test_a_calibration_does_not_keep_a_run_that_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "claims").mkdir()
     series = Series(tmp_path / "claims", "quick", tmp_path / "work")
-    folder = write(series.folder(1), whole(1))
+    folder = write_run(series.folder(1), whole(1))
     (folder / STAMP).write_text(series.digest, encoding="utf-8")
     assert series.kept(1)
-    write(folder, whole(1) | {"base_seed": True})  # equals 1 in Python
+    (folder / FILE).write_text(json.dumps(document(1) | {"base_seed": True}), encoding="utf-8")  # equals 1 in Python
     assert series.kept(1) is None
-    with pytest.raises(RunError, match="base_seed is true, expected a whole number from 0"):
+    with pytest.raises(RunError, match="Expected `int`, got `bool` - at "):
         series.read(1)

@@ -1,0 +1,158 @@
+"""Verdicts over runs that differ in their base seed: how often each was reached, and the values behind them, pooled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import nan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wndcheck.authoring.power import UNKNOWN
+from wndcheck.authoring.reliability import Reliability, reliability
+from wndcheck.verdicts.checks import CauseKind, Verdict
+from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
+
+OUTCOMES = tuple(ClaimVerdict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The verdict under each base seed."""
+
+    by_seed: dict[int, ClaimVerdict]
+
+    @cached_property
+    def counts(self) -> Counter[ClaimVerdict]:
+        return Counter(self.by_seed.values())
+
+    @property
+    def flips(self) -> bool:
+        """Is it supported under one seed and refuted under another?"""
+        return {ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED} <= self.counts.keys()
+
+    def seeds(self, verdict: str) -> list[int]:
+        return [seed for seed, reached in self.by_seed.items() if reached == verdict]
+
+
+@dataclass(frozen=True)
+class PooledClaim:
+    id: str
+    statement: str
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class PooledCheck:
+    """A check, or a control, over runs; `findings` holds those of the runs that decided it, by base seed."""
+
+    claim: str
+    name: str
+    findings: dict[int, Finding]
+    tally: Tally
+
+    @property
+    def function(self) -> str:
+        """``trend`` of ``trend[relu-1]``."""
+        return self.name.partition("[")[0]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return [finding.verdict for finding in self.findings.values()]
+
+    @property
+    def last(self) -> Finding:
+        return [*self.findings.values()][-1]
+
+    @property
+    def primary(self) -> bool:
+        return bool(self.findings) and self.last.check.primary
+
+    @property
+    def must_be(self) -> Verdict | None:
+        """The verdict that a control must reach; None for a check."""
+        return self.last.must_be if self.findings else None
+
+    @cached_property
+    def by_run(self) -> list[NDArray[np.float64]]:
+        """The finite values of each finding, one a replicate."""
+        values = [np.array(finding.values) for finding in self.findings.values()]
+        return [each[np.isfinite(each)] for each in values]
+
+    @property
+    def n(self) -> int:
+        """Replicates that a run has: the median over runs."""
+        return int(np.median([len(values) for values in self.by_run])) if self.by_run else 0
+
+    @cached_property
+    def reliability(self) -> Reliability:
+        """From the values of all runs; rates and nets are unknown where something else blocks a verdict."""
+        if not self.findings:
+            raise ValueError(f"{self.claim} {self.name}: no run has decided it")
+        known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.decided_by_profile)
+        return replace(known, rates=UNKNOWN, nets=nan) if self.blocking_cause else known
+
+    @property
+    def decided_by_profile(self) -> bool:
+        return not all(finding.is_cause(CauseKind.PROFILE) for finding in self.findings.values())
+
+    @property
+    def blocking_cause(self) -> CauseKind | None:
+        """Nets that could not be measured or trained, where they left most runs without a verdict; else None.
+
+        More nets would not help: they could not be measured, or trained, either.
+        """
+        kinds = [finding.cause.kind for finding in self.findings.values() if finding.cause]
+        blocking = Counter(kind for kind in kinds if kind in (CauseKind.NOT_MEASURED, CauseKind.NOT_TRAINED))
+        return blocking.most_common(1)[0][0] if 2 * blocking.total() > len(self.findings) else None
+
+    @property
+    def sd_between_runs(self) -> float:
+        """Of the means of runs; NaN with fewer than two."""
+        means = [values.mean() for values in self.by_run if len(values)]
+        return float(np.std(means, ddof=1)) if len(means) > 1 else nan
+
+    @property
+    def excess(self) -> float:
+        """The sd between runs over that expected of independent replicates: above 1 if those of a run are alike."""
+        expected = self.reliability.sd / sqrt(self.n) if self.n else 0.0
+        return self.sd_between_runs / expected if expected else nan
+
+
+def pool_claims(runs: Sequence[Run]) -> list[PooledClaim]:
+    """Every claim that a run has, by name; where a run lacks it, it counts as not run."""
+    known = {claim.id: claim for run in runs for claim in run.claims}
+    verdicts = {run.base_seed: {claim.id: claim.verdict for claim in run.claims} for run in runs}
+    return [
+        PooledClaim(
+            name,
+            known[name].statement,
+            Tally({seed: found.get(name, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}),
+        )
+        for name in sorted(known)
+    ]
+
+
+def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
+    """Every check and control that a run has, by claim and name; where a run lacks it, it counts as not run."""
+    verdicts = {run.base_seed: verdicts_of(run) for run in runs}
+    findings = {run.base_seed: run.findings for run in runs}
+
+    def pooled(key: tuple[str, str]) -> PooledCheck:
+        by_seed = {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
+        decided = {seed: findings[seed][key] for seed, verdict in by_seed.items() if verdict in list(Verdict)}
+        return PooledCheck(*key, decided, Tally(by_seed))
+
+    keys = {key for found in verdicts.values() for key in found}
+    return [pooled(key) for key in sorted(keys, key=lambda key: natural_order(" ".join(key)))]
+
+
+def verdicts_of(run: Run) -> dict[tuple[str, str], ClaimVerdict]:
+    """The verdict of every check and control of a run, those without a finding included."""
+    not_run = {(claim.id, test.name): ClaimVerdict.NOT_RUN for claim in run.claims for test in claim.not_run}
+    decided = {key: ClaimVerdict(finding.verdict) for key, finding in run.findings.items()}
+    errors = {(claim.id, test.name): ClaimVerdict.ERROR for claim in run.claims for test in claim.errors}
+    return not_run | decided | errors

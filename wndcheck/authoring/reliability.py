@@ -1,0 +1,113 @@
+"""How often a check's verdict is wrong, from measured values: for a normal with their mean and sd, and resampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf, nan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wndcheck.authoring import power
+from wndcheck.authoring.power import SILENT, UNKNOWN, Rates
+from wndcheck.verdicts.checks import FEWEST, Check
+from wndcheck.verdicts.statistics import t_quantile
+
+MOST_WRONG = 0.01  # the wrong-verdict rate that a primary check may have
+FEWEST_RESAMPLED = 30  # values; resampling fewer says more about them than about their distribution
+DRAWS = 20_000  # a rate of 1 % is then known to ±.0007, one standard error
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Rates of one check at `n` replicates a run, with the measured mean taken for the true one.
+
+    `wrong` and `worst` are wrong-verdict rates: at that mean, and with the true mean on a border of the region;
+    `resampled_*` the same for the measured residuals instead of a normal, NaN where there are too few values. `nets` is
+    the number of replicates that give the right verdict with 90 % probability: infinite beyond 10,000, NaN if unknown.
+    """
+
+    n: int
+    mean: float = nan
+    sd: float = nan
+    rates: Rates = UNKNOWN
+    wrong: float = nan
+    worst: float = nan
+    resampled_wrong: float = nan
+    resampled_worst: float = nan
+    nets: float = nan
+
+    @property
+    def greatest_wrong(self) -> float:
+        """The greatest wrong-verdict rate that is known, `resampled_worst` left aside; NaN if none is."""
+        known = [rate for rate in (self.wrong, self.worst, self.resampled_wrong) if rate == rate]
+        return max(known, default=nan)
+
+
+def reliability(check: Check, values: NDArray[np.float64], n: int, decides: bool = True) -> Reliability:
+    """Return the reliability of a check from the finite values (R,) of one run or of several, pooled.
+
+    With `decides` false (a level, in a profile that does not decide levels) or with fewer replicates than a verdict
+    takes, every run is inconclusive.
+    """
+    if len(values) < 2:
+        return Reliability(n, float(values.mean()) if len(values) else nan)
+    mean, sd = float(values.mean()), float(values.std(ddof=1))
+    if not decides:
+        return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0)
+    nets = power.nets_needed(check, mean, sd)
+    needed = inf if nets is None else float(nets)
+    if n < FEWEST:
+        return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0, needed)
+    rates = power.normal_rates(check, mean, sd, n)
+    wrong = power.wrong_rate(check, rates, mean)
+    worst = power.worst_rate(power.normal_rates(check, border, sd, n) for border in power.borders(check))
+    if len(values) < FEWEST_RESAMPLED:
+        return Reliability(n, mean, sd, rates, wrong, worst, nets=needed)
+    drawn = draw(values, n)
+    resampled = power.wrong_rate(check, drawn.rates(check, mean), mean)
+    return Reliability(n, mean, sd, rates, wrong, worst, resampled, drawn.worst(check), needed)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Means and standard deviations of samples of `n` residuals, (draws,) each: a sample is a run."""
+
+    means: NDArray[np.float64]
+    sds: NDArray[np.float64]
+    n: int
+
+    def decide(self, check: Check, truth: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Apply `verdict_on` to all samples about a true mean: which are supported, which refuted, (draws,) each."""
+        half = t_quantile(1 - check.alpha, self.n) * self.sds / sqrt(self.n)
+        low, high = truth + self.means - half, truth + self.means + half
+        return (check.region.low <= low) & (high <= check.region.high), (high < check.region.low) | (
+            low > check.region.high
+        )
+
+    def rates(self, check: Check, truth: float) -> Rates:
+        supported, refuted = self.decide(check, truth)
+        return Rates.from_decided(float(supported.mean()), float(refuted.mean()))
+
+    def worst(self, check: Check) -> float:
+        """The wrong-verdict rate with the true mean on a border of the region."""
+        return power.worst_rate(self.rates(check, border) for border in power.borders(check))
+
+
+def draw(values: NDArray[np.float64], n: int, draws: int = DRAWS) -> Draws:
+    """Draw samples of n, with replacement, from the values minus their mean.
+
+    The places drawn depend on the counts alone, so that checks differ by their values and not by luck. ValueError for
+    fewer than two values, values that are not finite, or n below two.
+    """
+    if values.ndim != 1 or len(values) < 2 or n < 2 or not np.isfinite(values).all():
+        raise ValueError(f"values of shape {values.shape}, n {n}: expected a row of two finite values or more, n >= 2")
+    residuals = values - values.mean()
+    samples = residuals[places(len(values), n, draws)]
+    return Draws(samples.mean(axis=1), samples.std(axis=1, ddof=1), n)
+
+
+@lru_cache(maxsize=4)
+def places(size: int, n: int, draws: int) -> NDArray[np.int64]:
+    return np.random.default_rng(20).integers(0, size, (draws, n))

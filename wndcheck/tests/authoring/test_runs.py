@@ -1,0 +1,99 @@
+"""Which runs can be pooled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from wndcheck.authoring.runs import comparable, complaint, read_comparable
+from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run, runs
+from wndcheck.tests.factories import make_claim, make_run, write_run
+from wndcheck.verdicts.run import Problem, ProblemKind, Run, RunError
+from wndcheck.verdicts.statistics import at_most
+
+
+def test_runs_come_back_by_base_seed(tmp_path: Path) -> None:
+    (_, first), (_, second) = runs(trend="II")
+    folders = [write_run(tmp_path / name, run) for name, run in (("b", second), ("a", first))]
+    assert read_comparable(folders) == [first, second]
+
+
+PROBLEM = Problem(ProblemKind.UNREPORTED, "3 of 8 checks were never reported")
+UNMATCHED = Problem(ProblemKind.EXPECTATION, "expectations.toml: 'gone' of claim 'tiny' matches no check")
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (run(1, check("trend", I), selection=True), "run1 cannot be used, it is a selection of checks"),
+        (run(1, check("trend", I), problems=(UNMATCHED, PROBLEM)), "it had problems: 3 of 8 checks were never"),
+        (
+            (Path("run1"), make_run(make_claim("tiny", errors=["trend"]), base_seed=1)),
+            r"tests did not finish: claims/tiny.py::test_trend; see run1.summary.md",
+        ),
+        (run(1, check("trend", I), check("planted", S, must_be="refuted")), "controls failed: tiny planted"),
+        (run(1, check("trend", I), profile="full"), "runs of the profiles full and quick: name runs of one profile"),
+        (run(0, check("trend", I)), "both have the base seed 0: run `pytest claims/` with another --wnd-seed"),
+        (run(1), r"do not have the same checks \(tiny trend\): run the claims again, with the same data"),
+    ],
+    ids=["selection", "problem", "error", "control", "profile", "seed", "check"],
+)
+def test_runs_that_cannot_be_pooled_are_refused(second: tuple[Path, Run], message: str) -> None:
+    first, _ = runs(trend="II")
+    with pytest.raises(RunError, match=message):
+        comparable([first, second])
+
+
+def test_an_expectation_that_matches_nothing_is_not_a_fault_of_the_run() -> None:
+    assert complaint(run(0, check("trend", I), problems=(UNMATCHED,))[1]) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"region": at_most(9)}, "different margins for tiny trend: run the claims again, with one version of them"),
+        ({"alpha": 0.05}, "different confidences for tiny trend: run"),
+        ({"estimand": "the slope"}, "different estimands for tiny trend: run"),
+        ({"unit": "bits"}, "different units for tiny trend: run"),
+        ({"replicate": "ensembles"}, "different replicates for tiny trend: run"),
+        ({"primary": False}, r"different ranks \(primary or secondary\) for tiny trend: run"),
+        ({"level": True}, r"different kinds \(a level or not\) for tiny trend: run"),
+        (
+            {"unit": "", "alpha": 0.1},
+            "run0 and run1 have different confidences for tiny trend; units for tiny trend: run the claims again",
+        ),
+    ],
+)
+def test_checks_of_another_rule_are_not_pooled(changed: dict[str, Any], message: str) -> None:
+    first, second = (run(seed, check("trend", I), check("level", S)) for seed in (0, 1))
+    assert comparable([second, first]) == [first[1], second[1]]
+    with pytest.raises(RunError, match=message):
+        comparable([first, run(1, check("trend", I, rule=replace(IOTA, **changed)), check("level", S))])
+
+
+def test_controls_of_another_rule_are_not_pooled() -> None:
+    trend, planted = check("trend", I), check("planted", R, must_be="refuted")
+    first = run(0, trend, planted)
+    assert comparable([first, run(1, trend, planted)])
+    with pytest.raises(RunError, match="different verdicts that a control must reach for tiny planted: run"):
+        comparable([first, run(1, trend, check("planted", I, must_be="inconclusive"))])
+    with pytest.raises(RunError, match=r"do not have the same checks \(tiny planted\)"):
+        comparable([first, run(1, trend)])
+    assert comparable([first, run(1, trend, not_run=("planted",))])
+
+
+def test_runs_of_two_versions_are_not_pooled() -> None:
+    first, second, unknown = (
+        run(seed, check("trend", I), environment={"wndcheck": version} if version else {})
+        for seed, version in enumerate(("0.1.0", "0.2.0", ""))
+    )
+    message = r"run0 was made by wndcheck 0\.1\.0, run1 by 0\.2\.0: run the claims again, with one version"
+    with pytest.raises(RunError, match=message):
+        comparable([first, second])
+    assert comparable([first, unknown])
+    same = msgspec.structs.replace(second[1], environment={"wndcheck": "0.1.0"})
+    assert comparable([first, (second[0], same)])

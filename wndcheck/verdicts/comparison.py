@@ -1,0 +1,70 @@
+"""Two runs side by side: claims and checks with another verdict, intervals that do not overlap, and what one lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from wndcheck.verdicts.run import Finding, Run
+
+ABSENT = "absent"  # in place of the verdict of a claim that a run lacks
+
+
+class Pair(NamedTuple):
+    """The findings of one check, or control, in both runs."""
+
+    one: Finding
+    other: Finding
+
+    @property
+    def is_disjoint(self) -> bool:
+        """Do the intervals not overlap? Without an estimate an interval is unbounded."""
+        one, other = self.one.interval, self.other.interval
+        return one.high < other.low or other.high < one.low
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything in which the findings of two runs differ."""
+
+    one: Run
+    other: Run
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The checks and controls that both runs have."""
+        findings = self.other.findings
+        return [Pair(finding, findings[key]) for key, finding in self.one.findings.items() if key in findings]
+
+    @cached_property
+    def claims(self) -> list[tuple[str, str, str]]:
+        """The claims whose verdicts differ, with both verdicts, those that one run lacks included."""
+        one, other = ({claim.id: str(claim.verdict) for claim in run.claims} for run in (self.one, self.other))
+        rows = [(name, one.get(name, ABSENT), other.get(name, ABSENT)) for name in {**one, **other}]
+        return [row for row in rows if row[1] != row[2]]
+
+    @property
+    def changed_claims(self) -> list[tuple[str, str, str]]:
+        """Those that both runs have."""
+        return [row for row in self.claims if ABSENT not in row[1:]]
+
+    @property
+    def changed(self) -> list[Pair]:
+        """The checks and controls whose verdicts differ."""
+        return [pair for pair in self.pairs if pair.one.verdict != pair.other.verdict]
+
+    @property
+    def disjoint(self) -> list[Pair]:
+        return [pair for pair in self.pairs if pair.is_disjoint]
+
+    @property
+    def moved(self) -> list[Pair]:
+        """The checks and controls whose margins differ: their verdicts cannot be compared."""
+        return [pair for pair in self.pairs if pair.one.check.region != pair.other.check.region]
+
+
+def only_in(run: Run, other: Run) -> list[tuple[str, str]]:
+    """The checks and controls that one run has and the other lacks, by claim and name."""
+    lacking = other.findings
+    return [key for key in run.findings if key not in lacking]
