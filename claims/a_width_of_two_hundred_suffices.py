@@ -10,9 +10,9 @@ Controls: activations shuffled apart must show no difference; nets that share mo
 
 import numpy as np
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
 from wndcheck.experiment.profiles import HIDDEN_LAYERS
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import within
 

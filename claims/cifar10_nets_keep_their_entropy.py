@@ -12,8 +12,8 @@ whose neurons are constant have no entropy, and must get no verdict.
 
 import numpy as np
 import pytest
-
 from wndcheck.pytest_plugin.parametrized import every_hidden_layer
+
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling

@@ -9,8 +9,8 @@ layers share a direction, more so the wider they are, must have no falling trend
 """
 
 import pytest
-
 from wndcheck.pytest_plugin.parametrized import every_hidden_layer
+
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import weak_dependence
 from wndcheck.verdicts.statistics import at_least, slope_per_doubling

@@ -11,9 +11,9 @@ Control: nets given a shared direction gain information without entropy, and mus
 """
 
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over_widths
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over_widths
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import INDEPENDENT
 from wndcheck.verdicts.statistics import at_most

@@ -14,9 +14,9 @@ rises with the width, must correlate with the width, and against it with the ord
 
 import numpy as np
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
 from wndcheck.experiment.profiles import ACTIVATIONS
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import (
     at_least,

@@ -9,9 +9,9 @@ bottleneck between any two layers must not come out independent.
 """
 
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
 from wndcheck.experiment.records import GROUP_SIZES
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 

@@ -9,9 +9,9 @@ Control: the same nets, with half a nat added to the ι of every second wide net
 
 import numpy as np
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import at_least
 

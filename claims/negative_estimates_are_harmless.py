@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from wndcheck.pytest_plugin.parametrized import over
 
 from wndcheck.experiment.records import PAIR_QUANTILES
 from wndcheck.experiment.simulations import information_estimates
-from wndcheck.pytest_plugin.parametrized import over
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import at_least, at_most
 

@@ -10,8 +10,8 @@ found; nets whose layers share a direction, more so the wider they are, must hav
 """
 
 import pytest
-
 from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over
+
 from wndcheck.verdicts.checks import Claim
 from wndcheck.verdicts.rules import weak_dependence
 from wndcheck.verdicts.statistics import slope_per_doubling

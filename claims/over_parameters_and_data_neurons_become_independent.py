@@ -10,9 +10,9 @@ nets whose layers share a direction, more so the wider they are, must be refuted
 """
 
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_hidden_layer
 
 from wndcheck.experiment.records import SAME_IMAGE
-from wndcheck.pytest_plugin.parametrized import every_hidden_layer
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import INDEPENDENT
 from wndcheck.verdicts.statistics import at_most

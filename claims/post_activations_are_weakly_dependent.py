@@ -11,8 +11,8 @@ the vicinity; so must nets with a bottleneck between any two layers.
 """
 
 import pytest
-
 from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import weak_dependence
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling

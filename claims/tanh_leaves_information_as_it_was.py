@@ -10,9 +10,9 @@ Control: |z| in place of tanh(z) forgets the sign, which is no reparametrisation
 """
 
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_hidden_layer, over_widths
 
 from wndcheck.experiment.profiles import NARROW, Profile
-from wndcheck.pytest_plugin.parametrized import every_hidden_layer, over_widths
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import within
 

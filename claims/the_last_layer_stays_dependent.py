@@ -10,9 +10,9 @@ Controls: the same activations shuffled apart have no dependent last layer, and 
 """
 
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over_widths
 
 from wndcheck.experiment.profiles import Profile
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over_widths
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import at_least, at_most
 

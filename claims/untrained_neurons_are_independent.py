@@ -12,8 +12,8 @@ Controls: the same activations shuffled apart must be supported; planted depende
 """
 
 import pytest
-
 from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import INDEPENDENT
 from wndcheck.verdicts.statistics import at_most, within

@@ -15,9 +15,9 @@ layers, and nets of copies. Nets whose neurons are constant have no information,
 from itertools import chain
 
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
 from wndcheck.experiment.records import PAIR_QUANTILES
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import weak_dependence
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling

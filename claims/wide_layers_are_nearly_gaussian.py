@@ -15,9 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over
 
 from wndcheck.experiment.simulations import negentropies
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import INDEPENDENT
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling

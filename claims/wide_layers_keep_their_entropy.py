@@ -15,8 +15,8 @@ constant have no entropy, and must get no verdict.
 from itertools import chain
 
 import pytest
-
 from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
+
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling

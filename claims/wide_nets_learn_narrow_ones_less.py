@@ -10,9 +10,9 @@ Controls: the same nets before training must fall short of the paper's numbers, 
 
 import numpy as np
 import pytest
+from wndcheck.pytest_plugin.parametrized import every_activation, over_widths
 
 from wndcheck.experiment.profiles import NARROW, Profile
-from wndcheck.pytest_plugin.parametrized import every_activation, over_widths
 from wndcheck.verdicts.checks import Check, Claim
 from wndcheck.verdicts.statistics import at_least, within
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.words import CLAIMS, DATA, PROFILE, STORE, complain, here, say
+from wndcheck.cli.console import CLAIMS, DATA, PROFILE, STORE, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration

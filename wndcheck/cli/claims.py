@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.words import say
+from wndcheck.cli.console import say
 
 PIPED_WIDTH = 200  # columns where the output is no terminal
 

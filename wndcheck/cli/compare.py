@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from wndcheck.cli.tables import print_table
-from wndcheck.cli.words import complain, here
+from wndcheck.cli.console import complain, here, print_table
 
 if TYPE_CHECKING:
     from wndcheck.verdicts.comparison import Comparison, Pair

@@ -11,8 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wndcheck.cli.console import say
 from wndcheck.cli.outstanding import Outstanding
-from wndcheck.cli.words import say
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, training_flops
 from wndcheck.store.progress import spelled

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.words import CLAIMS, complain, here, say
+from wndcheck.cli.console import CLAIMS, complain, here, say
 
 
 @click.command(short_help="Propose expectations.toml by what several runs found.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.words import DATA, PROFILE, STORE, complain, here, say
+from wndcheck.cli.console import DATA, PROFILE, STORE, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.cli.outstanding import Outstanding

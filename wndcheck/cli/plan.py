@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.tables import print_table
-from wndcheck.cli.words import CLAIMS, STORE, here
+from wndcheck.cli.console import CLAIMS, STORE, here, print_table
 
 if TYPE_CHECKING:
     from wndcheck.authoring.pooling import PooledCheck

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.words import CLAIMS, STORE, here, say
+from wndcheck.cli.console import CLAIMS, STORE, here, say
 
 if TYPE_CHECKING:
     from wndcheck.report import Measured

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.words import STORE, complain, here, say
+from wndcheck.cli.console import STORE, complain, here, say
 
 
 @click.group(short_help="List measured cells, and merge stores.")

@@ -1,3 +1,0 @@
-"""The fixture `cli`."""
-
-from wndcheck.tests.cli.conftest import cli as cli
