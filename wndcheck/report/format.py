@@ -57,6 +57,15 @@ def format_number(x: float, digits: int = 4) -> str:
     return f"{x:.{digits}f}" if isfinite(x) else MISSING
 
 
+def format_accuracy(interval: Interval) -> str:
+    """``99.1 % [98.7, 99.4]``: one decimal, two where the interval is narrower; ends beyond 0 and 100 % are cut."""
+    if not interval.n:
+        return "no estimate"
+    style = ".2f" if interval.high - interval.low < 0.01 else ".1f"
+    low, high = (format(100 * min(max(end, 0.0), 1.0), style) for end in (interval.low, interval.high))
+    return f"{100 * interval.estimate:{style}} %" + (f" [{low}, {high}]" if interval.n > 1 else "")
+
+
 def two_digits(x: float) -> str:
     """Two significant digits, without a leading zero: ``.052``."""
     if not isfinite(x):
@@ -89,8 +98,7 @@ def format_seeds(seeds: Sequence[int]) -> str:
     """``0, 3 and 17``; ``0 to 19`` where more than three follow one another."""
     if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
         return f"{seeds[0]} to {seeds[-1]}"
-    texts = list(map(str, seeds))
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+    return join_words(list(map(str, seeds)))
 
 
 def format_minute(created: str) -> str:
@@ -99,6 +107,16 @@ def format_minute(created: str) -> str:
         return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return created
+
+
+def layer_name(layer: int, last: int) -> str:
+    """Layers are counted from 1; the last gives the logits."""
+    return "last layer" if layer == last else f"layer {layer}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def join_few(names: Iterable[str], most: int = 5) -> str:
@@ -115,6 +133,22 @@ def group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+
+
+def escape_markdown(text: object) -> str:
+    """Text that Markdown shows as it is, in a table too: on one line, special characters behind a backslash."""
+    return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of plain text."""
+    lines = [["---"] * len(head), *([escape_markdown(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, *lines])
+
+
 # --- causes -----------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +161,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.STRADDLES:
             return "the interval includes the margin"
         case CauseKind.TOO_FEW:
-            return f"{n} replicates have a value, at least {FEWEST} are needed"
+            return f"{count_of(n, 'replicate')} with a value, at least {FEWEST} are needed"
         case CauseKind.NOT_TRAINED:
             return f"{n} of {cause.total} nets did not train"
         case CauseKind.NOT_MEASURED:
@@ -137,8 +171,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.REFUTED_CHECKS:
             return f"{count_of(len(cause.names), 'check')} refuted: {join_few(cause.names)}"
         case CauseKind.UNDECIDED_CHECKS:
-            parts = [describe_part(kind, count) for kind, count in (cause.parts or {}).items()]
-            return f"{n} of {count_of(cause.total, 'check')} undecided: {', '.join(parts)}"
+            return describe_undecided(cause.total, cause.parts or {})
         case CauseKind.FAILED_CONTROLS:
             return f"{count_of(len(cause.names), 'control')} failed: {join_few(cause.names)}"
         case CauseKind.NO_CONTROL:
@@ -153,17 +186,30 @@ def describe_cause(cause: Cause | None) -> str:
             return f"{count_of(n, 'test')} ended in an error"
 
 
-def describe_part(kind: CauseKind, count: int) -> str:
-    """``8 need the full profile``."""
-    verb = "" if count > 1 else "s"
-    words = {
-        CauseKind.STRADDLES: f"{count} with the margin inside the interval",
-        CauseKind.TOO_FEW: f"{count} with too few replicates",
-        CauseKind.NOT_TRAINED: f"{count} whose nets did not train",
-        CauseKind.NOT_MEASURED: f"{count} without a measurement",
-        CauseKind.PROFILE: f"{count} need{verb} the full profile",
+def describe_undecided(total: int, parts: dict[CauseKind, int]) -> str:
+    """``12 of 14 checks need the full profile and 1 has an interval that includes the margin``."""
+    verbs = {
+        CauseKind.STRADDLES: ("has an interval that includes the margin", "have intervals that include the margin"),
+        CauseKind.TOO_FEW: ("has too few replicates", "have too few replicates"),
+        CauseKind.NOT_TRAINED: (
+            "has too many nets that did not train",
+            "have too many nets that did not train",
+        ),
+        CauseKind.NOT_MEASURED: ("has too many missing values", "have too many missing values"),
+        CauseKind.PROFILE: ("needs the full profile", "need the full profile"),
     }
-    return words.get(kind, f"{count} {kind}")
+    told = [f"{count} {verbs[kind][count > 1]}" for kind, count in parts.items()]
+    if total == 1:
+        return f"its only check {told[0].partition(' ')[2]}"
+    count, _, verb = told[0].partition(" ")
+    return join_words([f"{share_of(int(count), total)} {verb}", *told[1:]])
+
+
+def share_of(count: int, total: int) -> str:
+    """``3 of 8 checks``, ``all 8 checks``, ``both checks``."""
+    if count < total:
+        return f"{count} of {total} checks"
+    return "both checks" if total == 2 else f"all {total} checks"
 
 
 def short_cause(kind: CauseKind) -> str:
@@ -233,26 +279,30 @@ def against_claim(findings: Sequence[Finding]) -> str:
     return f"{describe_range(findings)}, where {margin} is claimed"
 
 
-def found_instead(findings: Iterable[Finding]) -> str:
-    """What the refuted ones of a claim's primary checks found in place of what is claimed."""
-    refuted = [finding for finding in findings if finding.verdict is Verdict.REFUTED]
-    groups = group_by(refuted, lambda f: (f.check.estimand, f.check.region, f.check.unit))
-    return "; ".join(map(against_claim, groups))
-
-
 def describe_claim(claim: ClaimResult) -> str:
-    """``Holds: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``; if refuted, what was found instead."""
+    """What a claim came to, in a sentence or two.
+
+    ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``
+    """
     opening, cause = OPENINGS[claim.verdict], describe_cause(claim.cause)
-    if claim.verdict is ClaimVerdict.REFUTED:
-        return f"{opening}: {found_instead(claim.primary)}."
     if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):
         return f"{opening}: {cause.removeprefix('not run: ')}."
-    decisive = claim.decisive
-    why = f": {cause}" if cause else ""
-    evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}" if decisive else ""
+    decisive, total = claim.decisive, len(claim.primary)
+    if not decisive:
+        return f"{opening}: {cause}."
+    if claim.verdict is ClaimVerdict.REFUTED:
+        refuted = [finding for finding in claim.primary if finding.verdict is Verdict.REFUTED]
+        groups = group_by(refuted, lambda f: (f.check.estimand, f.check.region, f.check.unit))
+        where = f" in {share_of(len(refuted), total)}" if total > 1 else ""
+        return f"{opening}{where}: {'; '.join(map(against_claim, groups))}."
+    evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}"
     if claim.verdict is ClaimVerdict.INCONCLUSIVE:
-        return f"{opening}{why}{f' ({evidence})' if evidence else ''}."
-    return f"{opening}: {evidence}."
+        return f"{opening}: {cause}. Measured: {evidence}."
+    return (
+        f"{opening} in {share_of(total, total)}. Closest to its margin: {evidence}."
+        if total > 1
+        else f"{opening}: {evidence}."
+    )
 
 
 def repeat_command(claim: ClaimResult, profile: str, base_seed: int) -> str:
