@@ -23,6 +23,14 @@ OPENINGS = {
     ClaimVerdict.ERROR: "No verdict",
 }
 
+UNDECIDED = {  # what is said of one check, and of several
+    CauseKind.STRADDLES: "has/have the margin inside the interval",
+    CauseKind.TOO_FEW: "has/have too few replicates",
+    CauseKind.NOT_TRAINED: "has/have too many nets that did not train",
+    CauseKind.NOT_MEASURED: "has/have too many missing values",
+    CauseKind.PROFILE: "needs/need the full profile",
+}
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +179,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.REFUTED_CHECKS:
             return f"{count_of(len(cause.names), 'check')} refuted: {join_few(cause.names)}"
         case CauseKind.UNDECIDED_CHECKS:
-            return describe_undecided(cause.total, cause.parts or {})
+            return describe_undecided(cause)
         case CauseKind.FAILED_CONTROLS:
             return f"{count_of(len(cause.names), 'control')} failed: {join_few(cause.names)}"
         case CauseKind.NO_CONTROL:
@@ -179,30 +187,22 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.NO_PRIMARY_CHECK:
             return "no primary check gave a verdict"
         case CauseKind.INCOMPLETE:
-            return f"{count_of(n, 'check')} or controls were not run"
+            return f"{count_of(n, 'test')} {'was' if n == 1 else 'were'} not run"
         case CauseKind.NOT_RUN:
             return first_and_last_line(cause.names[0]) if cause.names else ""
         case CauseKind.ERRORS:
             return f"{count_of(n, 'test')} ended in an error"
 
 
-def describe_undecided(total: int, parts: dict[CauseKind, int]) -> str:
+def describe_undecided(cause: Cause) -> str:
     """``12 of 14 checks need the full profile and 1 has an interval that includes the margin``."""
-    verbs = {
-        CauseKind.STRADDLES: ("has an interval that includes the margin", "have intervals that include the margin"),
-        CauseKind.TOO_FEW: ("has too few replicates", "have too few replicates"),
-        CauseKind.NOT_TRAINED: (
-            "has too many nets that did not train",
-            "have too many nets that did not train",
-        ),
-        CauseKind.NOT_MEASURED: ("has too many missing values", "have too many missing values"),
-        CauseKind.PROFILE: ("needs the full profile", "need the full profile"),
-    }
-    told = [f"{count} {verbs[kind][count > 1]}" for kind, count in parts.items()]
-    if total == 1:
-        return f"its only check {told[0].partition(' ')[2]}"
-    count, _, verb = told[0].partition(" ")
-    return join_words([f"{share_of(int(count), total)} {verb}", *told[1:]])
+    told = [(count, UNDECIDED.get(kind, "is/are undecided")) for kind, count in (cause.parts or {}).items()]
+    told = told or [(cause.count, "is/are undecided")]
+    verbs = [re.sub(r"(\w+)/(\w+)", rf"\{1 + (count > 1)}", verb) for count, verb in told]
+    if cause.total == 1:
+        return f"its only check {verbs[0]}"
+    others = [f"{count} {verb}" for (count, _), verb in zip(told[1:], verbs[1:], strict=True)]
+    return join_words([f"{share_of(told[0][0], cause.total)} {verbs[0]}", *others])
 
 
 def share_of(count: int, total: int) -> str:
@@ -232,7 +232,8 @@ def first_and_last_line(reason: str) -> str:
 
 def format_estimate(finding: Finding) -> str:
     """``0.073 [0.069, 0.078] nats``."""
-    return f"{format_interval(finding.interval)} {finding.check.unit}".strip()
+    unit = finding.check.unit if isfinite(finding.interval.estimate) else ""
+    return f"{format_interval(finding.interval)} {unit}".strip()
 
 
 def format_margin(finding: Finding) -> str:

@@ -191,6 +191,11 @@ def parameters(finding: Finding) -> str:
     return told or finding.name.partition("[")[2].removesuffix("]") or finding.name
 
 
+def breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores."""
+    return Markup("_<wbr>").join(str(printable(part)) for part in name.split("_"))
+
+
 def slug(text: str) -> Markup:
     """A name as the anchor that GitHub gives to a heading; safe in an attribute."""
     return Markup(re.sub(r"[^a-z0-9_-]", "", text.lower().replace(" ", "-")) or "unnamed")
@@ -225,6 +230,7 @@ def environment(finalize: Any, autoescape: bool) -> Environment:
     )
     made.filters |= {
         "assignments": lambda finding: ", ".join(f"{name}={value}" for name, value in finding.parameters.items()),
+        "breakable": breakable,
         "by_function": by_function,
         "cause": words.describe_cause,
         "claimed": claimed,

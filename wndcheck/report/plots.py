@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.report.format import layer_name
 from wndcheck.report.network import Layers, printable
 from wndcheck.report.panels import (
     AXIS_LABELS,
@@ -28,7 +29,6 @@ from wndcheck.report.panels import (
     layer_look,
     plot_nets,
 )
-from wndcheck.report.format import layer_name
 from wndcheck.report.series import Figure, Line, Scatter
 
 SETTINGS: dict[Any, Any] = {

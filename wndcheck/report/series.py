@@ -155,7 +155,9 @@ class Scatter:
         )
 
     def csv(self) -> str:
-        return csv_text(POINT_HEAD, ([*p.group, p.seed, number(p.entropy_change), number(p.score_change)] for p in self.points))
+        return csv_text(
+            POINT_HEAD, ([*p.group, p.seed, number(p.entropy_change), number(p.score_change)] for p in self.points)
+        )
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
+from wndcheck.experiment.profiles import PROFILES
 from wndcheck.report.data import FIGURES, all_figures
 from wndcheck.report.files import encoded, write_atomically
 from wndcheck.report.measured import Measured
@@ -53,16 +55,21 @@ def write_page(folder: Path, run: Run, measured: Measured) -> list[Path]:
     paths = [write_atomically(folder / name, content) for name, content in contents.items()]
     there = [stem for stem in FIGURES if (folder / f"{stem}.svg").exists()]
     pictures = [picture(stem, (folder / f"{stem}.svg").read_bytes()) for stem in there]
-    text = page(run, pictures, with_missing(all_sections(run, measured), run))
+    text = page(run, pictures, with_missing(all_sections(run, measured), run, folder))
     return [*paths, write_atomically(folder / PAGE, encoded(text))]
 
 
-def with_missing(sections: list[Section], run: Run) -> list[Section]:
-    """The sections, and of those that need nets which the store does not have, what to type."""
+def with_missing(sections: list[Section], run: Run, folder: Path) -> list[Section]:
+    """The sections, and in place of those whose nets the store does not have, what to type.
+
+    Nothing in place of them for a profile that this version does not have.
+    """
+    if run.profile not in PROFILES:
+        return sections
     titles = [section.title for section in sections]
     missing = [title for title in (ACCURACY, READINGS) if title not in titles]
     words = "The store does not have the nets for this table. To measure them, and write the page after that:"
-    command = f"{measure_command(run.profile, run.base_seed)} && wndcheck report"
+    command = f"{measure_command(run.profile, run.base_seed)} && wndcheck report {quote(str(folder))}"
     return [*(Section(title, missing=words, command=command) for title in missing), *sections]
 
 
