@@ -6,7 +6,7 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import isfinite, isnan
 from pathlib import Path
@@ -30,6 +30,7 @@ MOST_DRAWN = 2_000_000  # bytes of its figures; those beyond are left to the fil
 TITLE = "On the weak neural dependence phenomenon: verdicts"
 TEMPLATES = Path(__file__).parent / "templates"
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no HTML may hold them
+POINTS = re.compile(r"(\d+(?:\.\d+)?)pt")
 WIDTH, EDGE = 160, 6  # of the drawing of an interval; room at either side, where what goes on beyond it ends
 SHAPES = {Verdict.SUPPORTED: "circle", Verdict.REFUTED: "cross", Verdict.INCONCLUSIVE: "ring"}
 
@@ -43,12 +44,16 @@ class FigureError(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG file on a page: as an image, it can neither run nor load anything. `uri` is empty if it is too large."""
+    """An SVG file on a page: as an image, it can neither run nor load anything. `uri` is empty if it is too large.
+
+    `size` is its width and height in pixels, so that the page does not move when it is there.
+    """
 
     stem: str
     title: str
     description: str
     uri: str
+    size: tuple[int, int] | None = None
 
 
 def picture(stem: str, svg: bytes) -> Picture:
@@ -62,7 +67,9 @@ def picture(stem: str, svg: bytes) -> Picture:
     found = {each.tag.rpartition("}")[2]: each.text for each in root.iter() if isinstance(each.tag, str) and each.text}
     text = " ".join(svg.decode("utf-8", "replace").split())
     uri = "data:image/svg+xml," + quote(text, safe=" !$()*+,/:;=?@-._~")
-    return Picture(stem, found.get("title", stem), found.get("description", ""), uri)
+    lengths = [POINTS.fullmatch(root.get(name, "")) for name in ("width", "height")]
+    size = tuple(round(4 / 3 * float(length[1])) for length in lengths if length)
+    return Picture(stem, found.get("title", stem), found.get("description", ""), uri, size if len(size) == 2 else None)
 
 
 def fitting(pictures: Iterable[Picture], room: int = MOST_DRAWN) -> list[Picture]:
@@ -71,7 +78,7 @@ def fitting(pictures: Iterable[Picture], room: int = MOST_DRAWN) -> list[Picture
     for each in pictures:
         fits = len(each.uri) <= room
         room -= len(each.uri) * fits
-        kept.append(each if fits else Picture(each.stem, each.title, each.description, ""))
+        kept.append(each if fits else replace(each, uri=""))
     return kept
 
 

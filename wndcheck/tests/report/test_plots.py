@@ -47,6 +47,8 @@ def test_titles_and_descriptions_come_with_the_file(drawings: dict[str, bytes]) 
     assert entropy.title == "Figure 2: mean neuron entropy against width (quick profile)"
     assert entropy.description.startswith("Means by width: entropy relu layer 1: ")
     assert "at 5, " in entropy.description
+    assert entropy.size
+    assert entropy.size[0] > entropy.size[1] > 300
 
 
 def test_places_are_kept_to_a_hundredth_of_a_point(drawings: dict[str, bytes]) -> None:

@@ -20,12 +20,12 @@ from msgspec import structs
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.report.data import FIGURES
-from wndcheck.report.files import encoded, strict_json, write_atomically
+from wndcheck.report.files import strict_json, write_atomically
 from wndcheck.report.measured import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.reported import estimator_claims, grids, measured, with_arrays
-from wndcheck.verdicts.run import Unfinished, encode, read_run
+from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished, encode, read_run
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_run_is_written_as_it_is_and_read_back(tmp_path: Path) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
@@ -126,12 +126,14 @@ def test_a_file_that_cannot_be_moved_into_place_leaves_the_old_one(tmp_path: Pat
 
 
 def test_odd_messages_are_written(tmp_path: Path) -> None:
-    lost = structs.replace(make_claim("tiny"), errors=(Unfinished("claims/tiny.py::test_more", "no file \x1b\x00é"),))
-    write_report(tmp_path, make_run(lost), Measured())
-    assert read_run(tmp_path).claims[0].errors == lost.errors
-    assert "no file" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    lost = Unfinished("claims/tiny.py::test_more", "no file \x1b\x00é\udcff")
+    run = make_run(
+        structs.replace(make_claim("tiny"), errors=(lost,)), problems=(Problem(ProblemKind.REPORT, "\udcff"),)
+    )
+    write_report(tmp_path, run, Measured())
+    read = read_run(tmp_path)
+    assert read.claims[0].errors[0].reason == "no file \x1b\x00é\\udcff"
+    assert read.problems[0].text == "\\udcff"
+    for name in ("summary.md", "index.html"):
+        assert "\\udcff" in (tmp_path / name).read_text(encoding="utf-8")
     assert "\x00" not in (tmp_path / "index.html").read_text(encoding="utf-8")
-
-
-def test_undecodable_text_is_a_backslash_escape() -> None:
-    assert encoded("no file \udcff") == b"no file \\udcff"
