@@ -9,9 +9,10 @@ from math import isfinite
 from pathlib import Path
 
 from wndcheck.inspect import LayerScore, LayerVerdict, NetworkVerdict
+from wndcheck.report.drawings import Picture, fitting, picture, scale_over
 from wndcheck.report.files import encoded, strict_json, write_atomically
 from wndcheck.report.format import format_interval, format_number
-from wndcheck.report.pages import PAGE, Picture, anchors, fitting, picture, render, scale_over
+from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.series import csv_text, number
 from wndcheck.verdicts.run import FILE as VERDICTS
 from wndcheck.verdicts.statistics import at_most

@@ -5,133 +5,27 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from math import isfinite, isnan
+from math import isfinite
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-from xml.etree.ElementTree import ParseError, fromstring
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wndcheck.report import format as words
+from wndcheck.report.drawings import MOST_DRAWN, Picture, drawing, fitting, scale_over
 from wndcheck.report.series import Figure, Scatter
 from wndcheck.report.tables import Section, Strong
-from wndcheck.verdicts.checks import CauseKind, Verdict
+from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, Finding, Run
-from wndcheck.verdicts.statistics import Interval, Region
 
 PAGE = "index.html"
 LARGEST = 3_000_000  # bytes of a page
-MOST_DRAWN = 2_000_000  # bytes of its figures; those beyond are left to the files beside it
 TITLE = "On the weak neural dependence phenomenon: verdicts"
 TEMPLATES = Path(__file__).parent / "templates"
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no HTML may hold them
-POINTS = re.compile(r"(\d+(?:\.\d+)?)pt")
-WIDTH, EDGE = 160, 6  # of the drawing of an interval; room at either side, where what goes on beyond it ends
-SHAPES = {Verdict.SUPPORTED: "circle", Verdict.REFUTED: "cross", Verdict.INCONCLUSIVE: "ring"}
-
-
-class FigureError(ValueError):
-    """A file that is not an SVG; the message says which."""
-
-
-# --- figures ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An SVG file on a page: as an image, it can neither run nor load anything. `uri` is empty if it is too large.
-
-    `size` is its width and height in pixels, so that the page does not move when it is there.
-    """
-
-    stem: str
-    title: str
-    description: str
-    uri: str
-    size: tuple[int, int] | None = None
-
-
-def picture(stem: str, svg: bytes) -> Picture:
-    """FigureError for a file that is not an SVG."""
-    try:
-        root = fromstring(svg)
-    except ParseError as error:
-        raise FigureError(f"{stem}.svg is not an SVG file ({error}): remove it, and it is drawn again") from None
-    if root.tag != "{http://www.w3.org/2000/svg}svg":
-        raise FigureError(f"{stem}.svg is not an SVG file (it is <{root.tag}>): remove it, and it is drawn again")
-    found = {each.tag.rpartition("}")[2]: each.text for each in root.iter() if isinstance(each.tag, str) and each.text}
-    text = " ".join(svg.decode("utf-8", "replace").split())
-    uri = "data:image/svg+xml," + quote(text, safe=" !$()*+,/:;=?@-._~")
-    lengths = [POINTS.fullmatch(root.get(name, "")) for name in ("width", "height")]
-    size = tuple(round(4 / 3 * float(length[1])) for length in lengths if length)
-    return Picture(stem, found.get("title", stem), found.get("description", ""), uri, size if len(size) == 2 else None)
-
-
-def fitting(pictures: Iterable[Picture], room: int = MOST_DRAWN) -> list[Picture]:
-    """The pictures in their order, without the drawings for which there is no room."""
-    kept = []
-    for each in pictures:
-        fits = len(each.uri) <= room
-        room -= len(each.uri) * fits
-        kept.append(each if fits else replace(each, uri=""))
-    return kept
-
-
-# --- intervals against their regions ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scale:
-    """From numbers to places on a drawing."""
-
-    low: float
-    high: float
-
-    def place(self, number: float) -> float:
-        """Within the drawing, whatever the number."""
-        share = (min(max(number, self.low), self.high) - self.low) / (self.high - self.low)
-        return round(EDGE + share * (WIDTH - 2 * EDGE), 1)
-
-    def __str__(self) -> str:
-        style = words.number_format([self.low, self.high], self.high - self.low)
-        return f"{self.low:{style}} to {self.high:{style}}"
-
-
-def scale_over(pairs: Iterable[tuple[Interval, Region]]) -> Scale:
-    """A scale on which every finite interval and border has its place."""
-    ends = [x for at, region in pairs for x in (at.estimate, at.low, at.high, region.low, region.high) if isfinite(x)]
-    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    room = 0.05 * (high - low) or max(abs(high), 1.0)
-    return Scale(low - room, high + room)
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Places of an interval (low, estimate, high) and of the shaded region (left end, width); None without a number."""
-
-    shape: str
-    label: str
-    shaded: tuple[float, float]
-    line: tuple[float, float, float] | None
-    width: int = WIDTH
-
-
-def drawing(interval: Interval, region: Region, verdict: Verdict, scale: Scale) -> Drawing:
-    """An interval whose mark differs between verdicts; a region that goes on reaches the drawing's edge."""
-    left, right = scale.place(region.low), scale.place(region.high)
-    left, right = (0 if left == EDGE else left), (WIDTH if right == WIDTH - EDGE else right)
-    line = None
-    if isfinite(interval.estimate):
-        at = scale.place(interval.estimate)
-        low, high = (at if isnan(x) else scale.place(x) for x in (interval.low, interval.high))
-        line = low, at, high
-    label = f"{words.format_interval(interval)}, claimed {region}"
-    return Drawing(SHAPES[verdict], label, (left, max(round(right - left, 1), 1)), line)
 
 
 # --- views of a run ---------------------------------------------------------------------------------------------------
@@ -224,7 +118,7 @@ def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
 # --- templates --------------------------------------------------------------------------------------------------------
 
 
-def environment(finalize: Any, autoescape: bool) -> Environment:
+def environment(finalize: Callable[[object], object], autoescape: bool) -> Environment:
     """The templates with what they write numbers and findings with."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -287,9 +181,12 @@ def render(template: str, title: str, subtitle: str, contents: Mapping[str, str]
     return HTML.get_template(template).render(shell | values)
 
 
-def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = ()) -> str:
-    """The whole page of a run; figures that no claim names follow after the claims."""
-    by_stem = {each.stem: each for each in fitting(pictures)}
+def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = (), room: int = MOST_DRAWN) -> str:
+    """The whole page of a run; figures that no claim names follow after the claims.
+
+    Figures have `room` bytes, less where the page would be larger than LARGEST.
+    """
+    by_stem = {each.stem: each for each in fitting(pictures, room)}
     shown, drawn = {}, set()
     for claim in run.claims:
         stems = [stem for stem in dict.fromkeys(claim.figures) if stem in by_stem]
@@ -300,7 +197,7 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
     contents = {"verdicts": "Verdicts", "claims": "Claims"} | ({"figures": "Further figures"} if further else {})
     contents |= {anchor: title for title, anchor in titles.items()}
     contents |= {"not-run": "What was not run, and why", "environment": "Environment"}
-    return render(
+    text = render(
         "page.html.j2",
         TITLE,
         f"Profile {run.profile}, base seed {run.base_seed}, {words.format_minute(run.created)}",
@@ -312,6 +209,8 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
         sections={titles[section.title]: section for section in sections},
         not_run=not_run(run),
     )
+    excess = len(text.encode("utf-8", "backslashreplace")) - LARGEST
+    return page(run, pictures, sections, room - excess) if excess > 0 and room > 0 else text
 
 
 def summary(run: Run, figures: Sequence[Figure | Scatter] = (), sections: Sequence[Section] = ()) -> str:

@@ -11,9 +11,10 @@ from shlex import quote
 
 from wndcheck.experiment.profiles import PROFILES
 from wndcheck.report.data import FIGURES, all_figures
+from wndcheck.report.drawings import picture
 from wndcheck.report.files import encoded, write_atomically
 from wndcheck.report.measured import Measured
-from wndcheck.report.pages import PAGE, page, picture, summary
+from wndcheck.report.pages import PAGE, page, summary
 from wndcheck.report.series import Figure, Scatter
 from wndcheck.report.tables import ACCURACY, FILES, READINGS, Section, all_sections, measure_command
 from wndcheck.verdicts.run import FILE, Run, encode

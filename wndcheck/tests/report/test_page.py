@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wndcheck.report import pages
+from wndcheck.report.drawings import FigureError, Scale, drawing, fitting, picture, scale_over
 from wndcheck.report.measured import Measured
-from wndcheck.report.pages import (
-    LARGEST,
-    PAGE,
-    FigureError,
-    Scale,
-    anchors,
-    drawing,
-    fitting,
-    page,
-    picture,
-    scale_over,
-)
+from wndcheck.report.pages import LARGEST, PAGE, anchors, page
 from wndcheck.report.tables import Section, Strong, Table
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
@@ -288,6 +279,17 @@ def test_it_is_small_and_what_is_too_large_is_left_to_the_files_beside_it(folder
     shown = Page(page(make_run(), [picture("figure-x", SVG.format("x" * LARGEST).encode())]))
     assert "Too large for this page: see figure-x.svg beside it." in shown.text
     assert len(shown.html) < LARGEST / 10
+
+
+def test_figures_give_way_to_verdicts_on_a_page_that_would_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(make_claim("tiny", make_finding()))
+    drawn = [picture(f"figure-{i}", SVG.format("x" * 5000).encode()) for i in range(4)]
+    largest = len(page(run)) + 3 * 5000
+    monkeypatch.setattr(pages, "LARGEST", largest)
+    text = page(run, drawn)
+    assert len(text.encode()) <= largest
+    assert text.count("<img") == 2
+    assert text.count("Too large for this page") == 2
 
 
 @pytest.mark.parametrize("text", ["", "<p", "<html/>", "<svg/>"])

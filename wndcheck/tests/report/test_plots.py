@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from wndcheck.report.data import all_figures
-from wndcheck.report.pages import picture
+from wndcheck.report.drawings import picture
 from wndcheck.report.plots import DARK, svg
 from wndcheck.tests.factories import make_run
 from wndcheck.tests.report.reported import estimator_claims, measured
