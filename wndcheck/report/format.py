@@ -195,7 +195,7 @@ def describe_cause(cause: Cause | None) -> str:
 
 
 def describe_undecided(cause: Cause) -> str:
-    """``12 of 14 checks need the full profile and 1 has an interval that includes the margin``."""
+    """``12 of 14 checks need the full profile and 1 has the margin inside the interval``."""
     told = [(count, UNDECIDED.get(kind, "is/are undecided")) for kind, count in (cause.parts or {}).items()]
     told = told or [(cause.count, "is/are undecided")]
     verbs = [re.sub(r"(\w+)/(\w+)", rf"\{1 + (count > 1)}", verb) for count, verb in told]
@@ -223,7 +223,7 @@ def count_of(n: int, noun: str) -> str:
 
 def first_and_last_line(reason: str) -> str:
     """Why something was not run: the first line and, where there are more, the last, which says what to type."""
-    first, *others = reason.splitlines()
+    first, *others = reason.splitlines() or [""]
     return f"{first.partition(' Not found:')[0]} {others[-1]}" if others else first
 
 
@@ -251,11 +251,9 @@ def describe_finding(finding: Finding) -> str:
     """The finding in a line: verdict, cause, estimate, interval, margin, replicates."""
     check, interval = finding.check, finding.interval
     cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
-    numbers = f"{interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".strip()
-    return (
-        f"{finding.verdict}{cause}: {check.estimand} = {numbers}, claimed {check.region}, "
-        f"{interval.n} {check.replicate}"
-    )
+    numbers = f" = {interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".rstrip()
+    measured = check.estimand + (numbers if isfinite(interval.estimate) else " has no estimate")
+    return f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}"
 
 
 def describe_range(findings: Sequence[Finding]) -> str:

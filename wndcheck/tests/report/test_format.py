@@ -9,6 +9,7 @@ import pytest
 from wndcheck.report.format import (
     describe_cause,
     describe_claim,
+    describe_finding,
     escape_markdown,
     format_estimate,
     format_interval,
@@ -73,6 +74,11 @@ def test_intervals_as_text(estimate: float, low: float, high: float, text: str) 
     assert format_interval(Interval(estimate, low, high, 8, 0.99)) == text
 
 
+def test_a_finding_is_told_in_a_line() -> None:
+    assert describe_finding(FAR) == "refuted: ι = 0.05 [0.049, 0.051] nats, claimed ≤ 0.01, 8 nets"
+    assert describe_finding(UNMEASURED).endswith(": the number has no estimate, claimed ≤ 0.01, 0 nets")
+
+
 def test_an_estimate_has_its_unit_where_there_is_one() -> None:
     assert format_estimate(FAR) == "0.050 [0.049, 0.051] nats"
     assert format_estimate(UNMEASURED) == "no estimate"
@@ -118,6 +124,8 @@ def test_what_a_profile_does_not_decide_is_said() -> None:
 
 def test_what_has_no_verdict_says_why() -> None:
     assert describe_claim(make_claim(not_run=["size"])) == "Not run: no data."
+    assert describe_cause(Cause(CauseKind.NOT_RUN, names=("",))) == ""
+    assert describe_cause(Cause(CauseKind.NOT_RUN, names=("no data\nfor it\ntype this",))) == "no data type this"
     assert describe_claim(make_claim(errors=["one", "two"])) == "No verdict: 2 tests ended in an error."
     failed = make_finding("planted", HOLDS, must_be="refuted")
     assert describe_claim(make_claim("tiny", make_finding(), failed)).startswith(
