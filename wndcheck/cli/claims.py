@@ -59,10 +59,10 @@ def claims(context: click.Context, folder: Path, statements: bool, form: str | N
 
 
 def print_markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    from wndcheck.report.markdown import escaped, table
+    from wndcheck.report.format import escape_markdown
 
-    lines = [["<br>".join(map(escaped, cell.split("\n"))) for cell in row] for row in body]
-    click.echo(table(head, lines))
+    lines = [["<br>".join(map(escape_markdown, cell.split("\n"))) for cell in row] for row in body]
+    click.echo("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *lines]))
 
 
 def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:

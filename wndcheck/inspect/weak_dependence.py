@@ -9,7 +9,8 @@ from typing import Any
 
 from wndcheck.estimators.validation import check_number
 from wndcheck.inspect.results import LayerScore, NetworkScore, number, plain
-from wndcheck.verdicts.checks import MOST_UNTRAINED, Check, Verdict, roll_up, verdict_on
+from wndcheck.verdicts.checks import MOST_UNTRAINED, Check, Verdict, verdict_on
+from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.rules import INDEPENDENT
 from wndcheck.verdicts.statistics import Interval, at_most
 
@@ -54,7 +55,7 @@ class NetworkVerdict:
     @property
     def verdict(self) -> Verdict:
         """refuted if that of a layer is, supported if those of all layers are, otherwise inconclusive."""
-        return roll_up([layer.verdict for layer in self.layers.values()])[0]
+        return roll_up(layer.verdict for layer in self.layers.values())
 
     def __getitem__(self, layer: str) -> LayerVerdict:
         return self.layers[layer]

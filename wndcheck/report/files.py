@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
-
-def finite(value: Any) -> Any:
-    """The same nested value with every NaN and infinity, which JSON has no word for, as None."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+from wndcheck.verdicts.run import encode
 
 
 def strict_json(document: dict[str, Any]) -> str:
-    """The document as JSON that any reader takes; keys stay in the order they are given in."""
-    return json.dumps(finite(document), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    """The document as JSON that any reader takes: null for NaN and infinities, keys in the order they are given in."""
+    return encode(document).decode()
 
 
 def encoded(text: str) -> bytes:

@@ -23,6 +23,14 @@ OPENINGS = {
     ClaimVerdict.ERROR: "No verdict",
 }
 
+UNDECIDED = {  # what is said of one check, and of several
+    CauseKind.STRADDLES: "has/have the margin inside the interval",
+    CauseKind.TOO_FEW: "has/have too few replicates",
+    CauseKind.NOT_TRAINED: "has/have too many nets that did not train",
+    CauseKind.NOT_MEASURED: "has/have too many missing values",
+    CauseKind.PROFILE: "needs/need the full profile",
+}
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -57,6 +65,15 @@ def format_number(x: float, digits: int = 4) -> str:
     return f"{x:.{digits}f}" if isfinite(x) else MISSING
 
 
+def format_accuracy(interval: Interval) -> str:
+    """``99.1 % [98.7, 99.4]``: one decimal, two where the interval is narrower; ends beyond 0 and 100 % are cut."""
+    if not interval.n:
+        return "no estimate"
+    style = ".2f" if interval.high - interval.low < 0.01 else ".1f"
+    low, high = (format(100 * min(max(end, 0.0), 1.0), style) for end in (interval.low, interval.high))
+    return f"{100 * interval.estimate:{style}} %" + (f" [{low}, {high}]" if interval.n > 1 else "")
+
+
 def two_digits(x: float) -> str:
     """Two significant digits, without a leading zero: ``.052``."""
     if not isfinite(x):
@@ -89,8 +106,7 @@ def format_seeds(seeds: Sequence[int]) -> str:
     """``0, 3 and 17``; ``0 to 19`` where more than three follow one another."""
     if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
         return f"{seeds[0]} to {seeds[-1]}"
-    texts = list(map(str, seeds))
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
+    return join_words(list(map(str, seeds)))
 
 
 def format_minute(created: str) -> str:
@@ -99,6 +115,16 @@ def format_minute(created: str) -> str:
         return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return created
+
+
+def layer_name(layer: int, last: int) -> str:
+    """Layers are counted from 1; the last gives the logits."""
+    return "last layer" if layer == last else f"layer {layer}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def join_few(names: Iterable[str], most: int = 5) -> str:
@@ -143,7 +169,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.STRADDLES:
             return "the interval includes the margin"
         case CauseKind.TOO_FEW:
-            return f"{n} replicates have a value, at least {FEWEST} are needed"
+            return f"{count_of(n, 'replicate')} with a value, at least {FEWEST} are needed"
         case CauseKind.NOT_TRAINED:
             return f"{n} of {cause.total} nets did not train"
         case CauseKind.NOT_MEASURED:
@@ -153,8 +179,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.REFUTED_CHECKS:
             return f"{count_of(len(cause.names), 'check')} refuted: {join_few(cause.names)}"
         case CauseKind.UNDECIDED_CHECKS:
-            parts = [describe_part(kind, count) for kind, count in (cause.parts or {}).items()]
-            return f"{n} of {count_of(cause.total, 'check')} undecided: {', '.join(parts)}"
+            return describe_undecided(cause)
         case CauseKind.FAILED_CONTROLS:
             return f"{count_of(len(cause.names), 'control')} failed: {join_few(cause.names)}"
         case CauseKind.NO_CONTROL:
@@ -162,24 +187,29 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.NO_PRIMARY_CHECK:
             return "no primary check gave a verdict"
         case CauseKind.INCOMPLETE:
-            return f"{count_of(n, 'check')} or controls were not run"
+            return f"{count_of(n, 'test')} {'was' if n == 1 else 'were'} not run"
         case CauseKind.NOT_RUN:
             return first_and_last_line(cause.names[0]) if cause.names else ""
         case CauseKind.ERRORS:
             return f"{count_of(n, 'test')} ended in an error"
 
 
-def describe_part(kind: CauseKind, count: int) -> str:
-    """``8 need the full profile``."""
-    verb = "" if count > 1 else "s"
-    words = {
-        CauseKind.STRADDLES: f"{count} with the margin inside the interval",
-        CauseKind.TOO_FEW: f"{count} with too few replicates",
-        CauseKind.NOT_TRAINED: f"{count} whose nets did not train",
-        CauseKind.NOT_MEASURED: f"{count} without a measurement",
-        CauseKind.PROFILE: f"{count} need{verb} the full profile",
-    }
-    return words.get(kind, f"{count} {kind}")
+def describe_undecided(cause: Cause) -> str:
+    """``12 of 14 checks need the full profile and 1 has the margin inside the interval``."""
+    told = [(count, UNDECIDED.get(kind, "is/are undecided")) for kind, count in (cause.parts or {}).items()]
+    told = told or [(cause.count, "is/are undecided")]
+    verbs = [re.sub(r"(\w+)/(\w+)", rf"\{1 + (count > 1)}", verb) for count, verb in told]
+    if cause.total == 1:
+        return f"its only check {verbs[0]}"
+    others = [f"{count} {verb}" for (count, _), verb in zip(told[1:], verbs[1:], strict=True)]
+    return join_words([f"{share_of(told[0][0], cause.total)} {verbs[0]}", *others])
+
+
+def share_of(count: int, total: int) -> str:
+    """``3 of 8 checks``, ``all 8 checks``, ``both checks``."""
+    if count < total:
+        return f"{count} of {total} checks"
+    return "both checks" if total == 2 else f"all {total} checks"
 
 
 def short_cause(kind: CauseKind) -> str:
@@ -193,7 +223,7 @@ def count_of(n: int, noun: str) -> str:
 
 def first_and_last_line(reason: str) -> str:
     """Why something was not run: the first line and, where there are more, the last, which says what to type."""
-    first, *others = reason.splitlines()
+    first, *others = reason.splitlines() or [""]
     return f"{first.partition(' Not found:')[0]} {others[-1]}" if others else first
 
 
@@ -202,7 +232,8 @@ def first_and_last_line(reason: str) -> str:
 
 def format_estimate(finding: Finding) -> str:
     """``0.073 [0.069, 0.078] nats``."""
-    return f"{format_interval(finding.interval)} {finding.check.unit}".strip()
+    unit = finding.check.unit if isfinite(finding.interval.estimate) else ""
+    return f"{format_interval(finding.interval)} {unit}".strip()
 
 
 def format_margin(finding: Finding) -> str:
@@ -220,11 +251,9 @@ def describe_finding(finding: Finding) -> str:
     """The finding in a line: verdict, cause, estimate, interval, margin, replicates."""
     check, interval = finding.check, finding.interval
     cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
-    numbers = f"{interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".strip()
-    return (
-        f"{finding.verdict}{cause}: {check.estimand} = {numbers}, claimed {check.region}, "
-        f"{interval.n} {check.replicate}"
-    )
+    numbers = f" = {interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".rstrip()
+    measured = check.estimand + (numbers if isfinite(interval.estimate) else " has no estimate")
+    return f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}"
 
 
 def describe_range(findings: Sequence[Finding]) -> str:
@@ -249,26 +278,30 @@ def against_claim(findings: Sequence[Finding]) -> str:
     return f"{describe_range(findings)}, where {margin} is claimed"
 
 
-def found_instead(findings: Iterable[Finding]) -> str:
-    """What the refuted ones of a claim's primary checks found in place of what is claimed."""
-    refuted = [finding for finding in findings if finding.verdict is Verdict.REFUTED]
-    groups = group_by(refuted, lambda f: (f.check.estimand, f.check.region, f.check.unit))
-    return "; ".join(map(against_claim, groups))
-
-
 def describe_claim(claim: ClaimResult) -> str:
-    """``Holds: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``; if refuted, what was found instead."""
+    """What a claim came to, in a sentence or two.
+
+    ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``
+    """
     opening, cause = OPENINGS[claim.verdict], describe_cause(claim.cause)
-    if claim.verdict is ClaimVerdict.REFUTED:
-        return f"{opening}: {found_instead(claim.primary)}."
     if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):
         return f"{opening}: {cause.removeprefix('not run: ')}."
-    decisive = claim.decisive
-    why = f": {cause}" if cause else ""
-    evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}" if decisive else ""
+    decisive, total = claim.decisive, len(claim.primary)
+    if not decisive:
+        return f"{opening}: {cause}."
+    if claim.verdict is ClaimVerdict.REFUTED:
+        refuted = [finding for finding in claim.primary if finding.verdict is Verdict.REFUTED]
+        groups = group_by(refuted, lambda f: (f.check.estimand, f.check.region, f.check.unit))
+        where = f" in {share_of(len(refuted), total)}" if total > 1 else ""
+        return f"{opening}{where}: {'; '.join(map(against_claim, groups))}."
+    evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}"
     if claim.verdict is ClaimVerdict.INCONCLUSIVE:
-        return f"{opening}{why}{f' ({evidence})' if evidence else ''}."
-    return f"{opening}: {evidence}."
+        return f"{opening}: {cause}. Measured: {evidence}."
+    return (
+        f"{opening} in {share_of(total, total)}. Closest to its margin: {evidence}."
+        if total > 1
+        else f"{opening}: {evidence}."
+    )
 
 
 def repeat_command(claim: ClaimResult, profile: str, base_seed: int) -> str:

@@ -29,6 +29,7 @@ def append(title: str, markdown: str) -> bool:
 
 
 def append_run(run: Run) -> bool:
-    """Add the verdicts of a run."""
-    rows = "\n".join(f"- {claim.id}: {claim.verdict}" for claim in run.claims)
-    return append(f"wndcheck: profile {run.profile}, base seed {run.base_seed}", rows)
+    """Add the verdicts of a run, a row a claim; False where there is no such page."""
+    from wndcheck.report.pages import verdict_table
+
+    return append(f"wndcheck: profile {run.profile}, base seed {run.base_seed}", verdict_table(run))

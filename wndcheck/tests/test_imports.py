@@ -17,7 +17,7 @@ for module in sys.argv[1:]:
 LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "experiment.grids", "experiment.costs")
 LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.architectures")
 LIGHT += ("store.measurements", "store.inventory", "store.merging", "store.filling", "store.processes", "store.workers")
-LIGHT += ("report", "report.page", "cli.outstanding", "cli.dry_run", "inspect")
+LIGHT += ("report.writing", "report.network", "report.step_summary", "cli.outstanding", "cli.dry_run", "inspect")
 LIGHT += ("verdicts.comparison", "authoring.proposals", "authoring.record", "authoring.series")
 
 

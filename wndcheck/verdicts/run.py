@@ -295,7 +295,20 @@ def natural_order(name: str) -> list[tuple[int, str]]:
 
 def encode(value: object, *, indent: int = 1) -> bytes:
     """JSON of a run or of a part of it; NaN and infinities, which JSON does not have, are null."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=indent) + b"\n"
+    try:
+        content = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # undecodable bytes, in an error's message or a path
+        content = msgspec.json.encode(with_escapes(msgspec.to_builtins(value)))
+    return msgspec.json.format(content, indent=indent) + b"\n"
+
+
+def with_escapes(value: Any) -> Any:
+    """Nested text with a backslash escape for what UTF-8 does not have."""
+    if isinstance(value, dict):
+        return {with_escapes(key): with_escapes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_escapes(item) for item in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def encode_finding(finding: Finding) -> str:

@@ -10,29 +10,21 @@ from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.report import Measured, write_report
+from wndcheck.report.measured import Measured
+from wndcheck.report.writing import write_report
 from wndcheck.store.measurements import Store
-from wndcheck.tests.report.pages import Page
-from wndcheck.tests.report.reported import claim, document, estimator_claims, finding, made
+from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
+from wndcheck.tests.report.pages import Page, section
+from wndcheck.tests.report.reported import ensemble, estimator_claims, made, trained
 
-CLAIM_FILE = '''"""The words of the file."""
-
-from wndcheck.verdicts.checks import Claim
-
-CLAIM = Claim("entropy-against-k", "§A", "The number is small", figures=("figure-a1a-entropy-k",))
-
-
-def test_number(decide): ...
-'''
+RUN = make_run(estimator_claims()[0], make_claim("two", make_finding(claim="two", values=[1.0])))
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with one figure, and no page."""
     folder = tmp_path_factory.mktemp("run") / "reports" / "latest"
-    lost = claim("two", [finding(claim="two", low=float("-inf"), high=float("inf"))])
-    whole = document(estimator_claims()[0], lost)
-    write_report(folder, whole, Measured())
+    write_report(folder, RUN, Measured())
     (folder / "index.html").unlink()
     return folder
 
@@ -45,66 +37,65 @@ def here(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "reports" / "latest"
 
 
-def reported(*arguments: str, code: int = 0) -> Result:
+def report(*arguments: str, code: int = 0) -> Result:
     result = CliRunner().invoke(main, ["report", *arguments])
     assert result.exit_code == code, result.output
     return result
 
 
+def page_in(folder: Path) -> Page:
+    return Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
 def test_it_writes_the_page_and_nothing_else(here: Path) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
-    result = reported()
+    result = report()
     assert result.stdout.startswith("reports/latest/index.html (0.")
     after = {path.name: path.read_bytes() for path in here.iterdir()}
     assert after.keys() - before.keys() == {"index.html"}
     assert {name: after[name] for name in before} == before
-    page = Page(after["index.html"].decode())
-    assert "claim-entropy-against-k" in page.ids
-    assert "drawing-figure-a1a-entropy-k" in page.ids
+    page = page_in(here)
+    assert {"claim-entropy_against_k", "claim-two"} <= set(page.ids)
+    assert '<figure id="figure-a1a-entropy-k">' in section(page.html, "claim-entropy_against_k")
     assert not (here.parent.parent / "store").exists(), "reading has made a store"
 
 
-def test_it_is_the_page_that_the_run_would_have_written(here: Path, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    written = document(estimator_claims()[0])
-    write_report(again, written, Measured())
-    page = (again / "index.html").read_bytes()
-    reported(str(again))
-    assert (again / "index.html").read_bytes() == page
-
-
 def test_a_figure_that_is_missing_is_drawn_from_the_run(here: Path) -> None:
+    drawn = (here / "figure-a1a-entropy-k.svg").read_bytes()
     (here / "figure-a1a-entropy-k.svg").unlink()
-    assert "made reports/latest/figure-a1a-entropy-k.svg" in reported().stderr
-    assert (here / "figure-a1a-entropy-k.svg").is_file()
+    assert "made reports/latest/figure-a1a-entropy-k.svg" in report().stderr
+    assert (here / "figure-a1a-entropy-k.svg").read_bytes() == drawn
 
 
-def test_figures_of_nets_are_drawn_from_the_store(here: Path, tmp_path: Path) -> None:
+def test_tables_that_the_store_has_no_nets_for_say_what_to_type(here: Path) -> None:
+    report()
+    page = page_in(here)
+    for id in ("part-accuracy-beside-the-papers", "part-both-readings-side-by-side"):
+        text = Page(section(page.html, id)).text
+        assert "The store does not have the nets for this table." in text
+        assert "wndcheck measure --profile=quick && wndcheck report reports/latest" in text
+    write_run(here, make_run(*RUN.claims, profile="of another version"))
+    report()
+    assert "wndcheck measure" not in page_in(here).text
+
+
+def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    for cell in QUICK.trained_cells(0)[:2]:
+    for cell in (trained("relu", 5, QUICK), trained("relu", 20, QUICK), ensemble(QUICK.ensembles.widths[0], QUICK)):
         store.save(made(cell))
-    result = reported("--store", str(tmp_path / "store"))
+    result = report("--store", str(tmp_path / "store"))
     assert "made reports/latest/figure-pairs.csv" in result.stderr
-    page = Page((here / "index.html").read_text(encoding="utf-8"))
-    assert {"drawing-figure-pairs", "drawing-figure-2-entropy"} <= set(page.ids)
-    assert "Accuracy beside the paper" in page.text
+    page = page_in(here)
+    assert {"figure-pairs", "figure-2-entropy", "figure-both-readings"} <= set(page.ids)
+    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-beside-the-papers")).text
+    assert "ensemble, the same image" in Page(section(page.html, "part-both-readings-side-by-side")).text
+    missing = Page(section(page.html, "part-what-the-paper-leaves-unspecified")).text
+    assert "wndcheck measure --profile=quick --cells=mlp --cells=sensitivity" in missing
 
 
-def test_claims_say_what_the_run_has_not_noted(here: Path, tmp_path: Path) -> None:
-    (tmp_path / "claims").mkdir()
-    (tmp_path / "claims" / "k.py").write_text(CLAIM_FILE)
-    reported()
-    page = (here / "index.html").read_text(encoding="utf-8")
-    assert "The words of the file." in Page(page).text
-    section = page.partition('id="claim-entropy-against-k"')[2].partition("</section>")[0]
-    assert "drawing-figure-a1a-entropy-k" in section
-    (tmp_path / "claims" / "k.py").write_text("import nothing_of_this_name")
-    assert "the page does without" in reported().stderr
-
-
-def test_what_cannot_be_used_says_what_to_type(here: Path, tmp_path: Path) -> None:
-    assert "has no verdicts.json" in reported("nowhere", code=2).stderr
+def test_what_cannot_be_used_says_what_to_type(here: Path) -> None:
+    assert "has no verdicts.json" in report("nowhere", code=2).stderr
     (here / "figure-a1a-entropy-k.svg").write_text("<html>")
-    assert "figure-a1a-entropy-k.svg is no SVG" in reported(code=2).stderr
+    assert "figure-a1a-entropy-k.svg is not an SVG file" in report(code=2).stderr
     (here / "verdicts.json").write_text("{}")
-    assert "is not a run's verdicts.json" in reported(code=2).stderr
+    assert "is not a run's verdicts.json" in report(code=2).stderr

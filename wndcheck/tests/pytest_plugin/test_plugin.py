@@ -9,7 +9,7 @@ import pytest
 # Stay loaded: a run inside this process puts sys.modules back afterwards, and compiled modules load only once.
 import wndcheck.pytest_plugin.run
 import wndcheck.pytest_plugin.terminal
-import wndcheck.report.figures  # noqa: F401
+import wndcheck.report.plots  # noqa: F401
 
 pytest_plugins = ["pytester"]
 

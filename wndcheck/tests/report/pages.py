@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
 
-from wndcheck.report.page.elements import VOID
-from wndcheck.tests.report.reported import claim, document, finding
+from msgspec import structs
+
+from wndcheck.tests.factories import SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.verdicts.run import Problem, ProblemKind, Run, Unfinished
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\x00"
 LOADS = ("src", "srcset", "poster", "data", "action", "formaction", "background")
+VOID = {"meta", "link", "br", "wbr", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
@@ -34,6 +37,10 @@ class Page(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)  # <path/>, in a drawing
+        self.open.pop()
+
     def handle_endtag(self, tag: str) -> None:
         if not self.open or self.open.pop() != tag:
             self.wrong.append(f"</{tag}> closes another")
@@ -45,19 +52,31 @@ class Page(HTMLParser):
     def text(self) -> str:
         return " ".join("".join(self.texts).split())
 
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.elements if name == tag]
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
+        """The attributes of all elements of a kind, of those that have the given ones."""
+        wanted = {name.rstrip("_"): value for name, value in attributes.items()}.items()
+        return [given for name, given in self.elements if name == tag and wanted <= given.items()]
 
     @property
     def ids(self) -> list[str]:
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
     @property
+    def links(self) -> set[str]:
+        """The ids that links within the page lead to."""
+        return {given["href"][1:] for given in self.all("a") if given["href"].startswith("#")}
+
+    @property
+    def files(self) -> set[str]:
+        """The files that links lead to."""
+        return {given["href"] for given in self.all("a") if not given["href"].startswith("#")}
+
+    @property
     def loads(self) -> list[str]:
         """Everything that a browser would fetch unasked, but what is in the page itself."""
         found = [value for _, given in self.elements for name, value in given.items() if name in LOADS]
         found += [given.get("href", "") for name, given in self.elements if name in ("link", "use", "image", "script")]
-        found += re.findall(r"url\(\s*['\"]?([^)'\"]*)", self.html)
+        found += re.findall(r"url\(\s*['\"]?([^)'\"]*)", re.sub(r'"data:[^"]*"', "", self.html))
         found += re.findall(r"@import[^;]*", self.html)
         return [value for value in found if value and not value.startswith(("#", "data:"))]
 
@@ -72,32 +91,25 @@ def tables(html: str) -> list[list[dict[str, str]]]:
     return found
 
 
-def hostile_document() -> dict[str, Any]:
+def section(html: str, id: str) -> str:
+    """The section with that id."""
+    (start,) = re.findall(rf'<section [^>]*\bid="{re.escape(id)}".*', html, re.DOTALL)
+    return start.partition("</section>")[0] + "</section>"
+
+
+def hostile_run() -> Run:
     """A run with the same text wherever a run has any."""
-    texts = dict.fromkeys(("check", "estimand", "unit", "replicate", "cause", "reason", "test"), HOSTILE)
-    bad = finding(**texts, claim=HOSTILE, parameters={HOSTILE: HOSTILE}, verdict="inconclusive")
-    control = finding(**texts, claim=HOSTILE, parameters={HOSTILE: HOSTILE}, control="refuted")
-    whole = claim(
-        HOSTILE,
-        [bad],
-        [control],
-        paper=HOSTILE,
-        statement=HOSTILE,
-        cause=HOSTILE,
-        verdict=HOSTILE,
-        expected=HOSTILE,
-        about=HOSTILE,
-        figures=[HOSTILE],
-        errors=[{"test": HOSTILE, "message": HOSTILE}],
-        not_run=[{"test": HOSTILE, "reason": HOSTILE}],
-    )
-    return document(
-        whole,
-        whole,  # two of one name
+    check = replace(SMALL, estimand=HOSTILE, unit=HOSTILE, replicate=HOSTILE)
+    texts = {"claim": HOSTILE, "test": HOSTILE, "reason": HOSTILE, "parameters": {HOSTILE: HOSTILE}}
+    bad = make_finding(HOSTILE, STRADDLES, check, **texts)
+    control = make_finding(f"{HOSTILE}2", STRADDLES, check, must_be="refuted", **texts)
+    whole = make_claim(HOSTILE, bad, control, paper=HOSTILE, statement=HOSTILE, about=HOSTILE, figures=(HOSTILE,))
+    lost = Unfinished(HOSTILE, HOSTILE)
+    return make_run(
+        structs.replace(whole, errors=(lost,), not_run=(lost,)),
+        make_claim(f"{HOSTILE}!"),  # whose anchor is the same
         profile=HOSTILE,
-        mode=HOSTILE,
-        created=HOSTILE,
         environment={HOSTILE: HOSTILE},
-        problems=[HOSTILE],
+        problems=(Problem(ProblemKind.REPORT, HOSTILE),),
         seconds={HOSTILE: 1.0},
     )

@@ -1,10 +1,9 @@
-"""Made-up nets, checks and documents whose numbers are known, for the tests of the report."""
+"""Made-up nets and experiments whose numbers are known, for the tests of the report."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,16 @@ from wndcheck.experiment.cells import Cell, Training
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK, ConvNets, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
-from wndcheck.report import Measured
-from wndcheck.report.markdown import Section
-from wndcheck.verdicts.checks import Finding
-from wndcheck.verdicts.statistics import mean_interval
+from wndcheck.report.measured import Measured
+from wndcheck.report.tables import Section
+from wndcheck.tests.factories import SMALL, make_claim, make_finding
+from wndcheck.verdicts.checks import Check, verdict_on
+from wndcheck.verdicts.run import ClaimResult, Finding
+from wndcheck.verdicts.statistics import Interval, Region, at_most, within
 
 WIDTHS = (5, 20, 100, 200)
 STAGES = (0, 1, 12)
+TOLERABLE = within(-0.02, 0.02)
 # Every part that a profile can have, at the quick profile's size.
 WHOLE = replace(
     QUICK,
@@ -40,8 +42,35 @@ def made(cell: Cell, **constant: float) -> Measurement:
     return Measurement(cell, arrays | {name: arrays[name] * 0 + value for name, value in constant.items()}, {})
 
 
+# --- cells of a profile -----------------------------------------------------------------------------------------------
+
+
+def trained(activation: str, width: int, profile: Profile = WHOLE) -> Cell:
+    return profile.trained(activation, width, 0)  # type: ignore[arg-type]
+
+
+def ensemble(width: int, profile: Profile = WHOLE) -> Cell:
+    return profile.ensemble(width, 0)
+
+
+def cifar10(profile: Profile = WHOLE) -> tuple[Cell, ...]:
+    return profile.cifar10_cells(0)
+
+
+def convnets(profile: Profile = WHOLE) -> tuple[Cell, ...]:
+    return profile.convnet_cells(0)
+
+
+def choices(profile: Profile = WHOLE) -> dict[str, Cell]:
+    """Of what the paper leaves unspecified, the profile's own first."""
+    return profile.sensitivity_cells(0)
+
+
+# --- measurements -----------------------------------------------------------------------------------------------------
+
+
 def measurement(activation: str, width: int, profile: Profile = WHOLE) -> Measurement:
-    return made(profile.trained(activation, width, 0))  # type: ignore[arg-type]
+    return made(trained(activation, width, profile))
 
 
 def grids(profile: Profile = WHOLE) -> dict[str, Grid]:
@@ -49,17 +78,17 @@ def grids(profile: Profile = WHOLE) -> dict[str, Grid]:
 
 
 def ensembles(profile: Profile = WHOLE) -> Grid:
-    return Grid(tuple(map(made, profile.ensemble_cells(0))), profile)
+    return Grid(tuple(made(ensemble(width, profile)) for width in profile.ensembles.widths), profile)
 
 
 def measured(profile: Profile = WHOLE) -> Measured:
     """Everything."""
     return Measured(
         trained=grids(profile),
-        cifar10=Grid(tuple(map(made, profile.cifar10_cells(0))), profile),
-        convnets=Grid(tuple(map(made, profile.convnet_cells(0))), profile),
+        cifar10=Grid(tuple(map(made, cifar10(profile))), profile),
+        convnets=Grid(tuple(map(made, convnets(profile))), profile),
         ensembles=ensembles(profile),
-        sensitivity={name: made(cell) for name, cell in profile.sensitivity_cells(0).items()},
+        sensitivity={name: made(cell) for name, cell in choices(profile).items()},
     )
 
 
@@ -74,74 +103,49 @@ def planted(measurement: Measurement, name: str, place: tuple[int, ...], value: 
     return with_arrays(measurement, **{name: array})
 
 
-def finding(check: str = "level", estimate: float = 0.005, half: float = 0.001, **fields: Any) -> Finding:
-    defaults: dict[str, Any] = {
-        "claim": "weak-dependence",
-        "parameters": {},
-        "estimand": "ι",
-        "unit": "nats",
-        "replicate": "nets",
-        "region": (-inf, 0.01),
-        "confidence": 0.99,
-        "low": estimate - half,
-        "high": estimate + half,
-        "n": 8,
-        "untrained": 0,
-        "primary": True,
-        "verdict": "supported",
-        "cause": "",
-        "test": "claims/dependence.py::test_level[relu-1]",
-    }
-    return Finding(check=check, estimate=estimate, **defaults | fields)
+# --- findings and claims ----------------------------------------------------------------------------------------------
 
 
-def experiment(claim: str, check: str, parameters: dict[str, float], bias: float, region=(-0.02, 0.02)) -> Finding:
-    place = int(100 * sum(parameters.values()))
-    values = list(bias + np.random.default_rng(place).normal(0, 0.01, 16))
-    found = mean_interval(values, 0.99)
-    fields = {"low": found.low, "high": found.high, "n": 16, "values": values, "replicate": "experiments"}
-    return finding(check, found.estimate, claim=claim, parameters=parameters, region=region, **fields)
+def finding(
+    name: str = "level", estimate: float = 0.005, half: float = 0.001, region: Region = SMALL.region, **fields: Any
+) -> Finding:
+    """A check whose interval is given, and decides its verdict."""
+    check = Check("ι", region, primary=fields.pop("primary", True))
+    interval = Interval(estimate, estimate - half, estimate + half, 8, 0.99)
+    made = {"claim": "weak_dependence", "interval": interval, "verdict": verdict_on(check, interval), "cause": None}
+    return make_finding(name, check=check, **made | fields)
 
 
-def claim(name: str, checks: list[Finding], controls: list[Finding] | None = None, **fields: Any) -> dict[str, Any]:
-    defaults = {
-        "id": name,
-        "paper": "§4",
-        "statement": f"What {name} says.",
-        "verdict": "supported",
-        "cause": "",
-        "expected": "supported",
-        "checks": [check.to_dict() for check in checks],
-        "controls": [control.to_dict() for control in controls or []],
-        "errors": [],
-        "not_run": [],
-    }
-    return defaults | fields
+def experiment(
+    claim: str,
+    name: str,
+    parameters: dict[str, float],
+    bias: float,
+    region: Region = TOLERABLE,
+    **fields: Any,
+) -> Finding:
+    """A check of an estimator: sixteen estimates minus the truth, whose mean is near `bias`."""
+    values = bias + np.random.default_rng(int(100 * sum(parameters.values()))).normal(0, 0.01, 16)
+    check = Check("bias of Ĥ", region, replicate="experiments")
+    return make_finding(name, values, check, claim=claim, parameters=parameters, **fields)
 
 
-def document(*claims: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    run = {"schema": 1, "created": "2026-01-02T03:04:05+00:00", "profile": "quick", "base_seed": 0, "mode": "verify"}
-    run |= {"selection": False, "problems": []}
-    return run | {"environment": {"numpy": "2.0", "torch": "2.4"}, "claims": list(claims)} | fields
-
-
-def estimator_claims() -> list[dict[str, Any]]:
-    k = [experiment("entropy-against-k", f"bias[{k}]", {"k": k}, 0.001 * k) for k in (5, 2, 3)]
-    m = [experiment("entropy-against-m", f"bias[{m}]", {"m": m}, 5 / m) for m in (100, 1000, 10000)]
-    rhos = (0.0, 0.5, 0.9)
-    region = {"vanilla": (-inf, -0.5), "stabilised": (-0.05, 0.05)}
-    gap = {"vanilla": -3.0, "stabilised": 0.01}
-    c = [
-        experiment("stabilisation", f"{name}[{rho}]", {"rho": rho}, gap[name], region[name])
-        for name in gap
-        for rho in rhos
+def estimator_claims() -> list[ClaimResult]:
+    """The three claims whose checks are drawn, with a check and a control that are not."""
+    k = [experiment("entropy_against_k", f"bias[{k}]", {"k": k}, 0.001 * k) for k in (5, 2, 3)]
+    shifted = experiment("entropy_against_k", "shifted", {"k": 3}, 9.0, must_be="refuted")
+    m = [experiment("entropy_against_m", f"bias[{m}]", {"m": m}, 5 / m) for m in (100, 1000, 10000)]
+    falls = make_finding("falls", [1.0, 2.0] * 4, claim="entropy_against_m")
+    estimators = {"vanilla": (-3.0, at_most(-0.5)), "stabilised": (0.01, within(-0.05, 0.05))}
+    scales = [
+        experiment("stabilisation", f"{name}[{rho}]", {"rho": rho}, gap, region)
+        for name, (gap, region) in estimators.items()
+        for rho in (0.0, 0.5, 0.9)
     ]
-    falls = finding("falls", claim="entropy-against-m", values=[1.0, 2.0], parameters={})
-    shifted = experiment("entropy-against-k", "shifted", {"k": 3}, 9.0)
     return [
-        claim("entropy-against-k", k, [replace(shifted, control="refuted")]),
-        claim("entropy-against-m", [*m, falls]),
-        claim("stabilisation", c),
+        make_claim("entropy_against_k", *k, shifted, figures=("figure-a1a-entropy-k",)),
+        make_claim("entropy_against_m", *m, falls),
+        make_claim("stabilisation", *scales),
     ]
 
 
@@ -151,14 +155,9 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def lines(section: Section | None, paragraph: int) -> list[list[str]]:
-    """The cells of the table that is one of a section's paragraphs, without its head."""
+def rows(section: Section | None, place: int = 0) -> dict[str, list[str]]:
+    """The rows of one of a section's tables, by what they begin with."""
     assert section
-    head, _, *body = [line[2:-2].split(" | ") for line in section.paragraphs[paragraph].splitlines()]
-    assert {len(cells) for cells in body} == {len(head)}
-    return body
-
-
-def table(section: Section | None, paragraph: int) -> dict[str, list[str]]:
-    """The same, by what its rows begin with."""
-    return {first: rest for first, *rest in lines(section, paragraph)}
+    table = section.tables[place]
+    assert {len(cells) for cells in table.rows} == {len(table.head)}
+    return {first: rest for first, *rest in table.rows}

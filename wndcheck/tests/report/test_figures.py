@@ -12,18 +12,16 @@ import pytest
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.records import SAME_IMAGE
-from wndcheck.report import Measured
-from wndcheck.report.figures import svg
-from wndcheck.report.gallery import all_figures
-from wndcheck.report.nets import DATA_READING, FORMS, readings_figure, trajectory_figure
-from wndcheck.report.panels import BEFORE, apart, of_nets
+from wndcheck.report.data import DATA_READING, FORMS, all_figures, readings_figure, trajectory_figure
+from wndcheck.report.measured import Measured
+from wndcheck.report.panels import BEFORE, plot_nets, spaced
+from wndcheck.report.plots import svg
 from wndcheck.report.series import Figure, interval
+from wndcheck.tests.factories import make_claim, make_run
 from wndcheck.tests.report.reported import (
     STAGES,
     WHOLE,
     WIDTHS,
-    claim,
-    document,
     ensembles,
     estimator_claims,
     experiment,
@@ -33,15 +31,17 @@ from wndcheck.tests.report.reported import (
     measurement,
     planted,
     read,
+    trained,
     with_arrays,
 )
+from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import mean_interval
 
 COLUMNS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}
 
 
-def figures(measured: Measured, *claims: dict[str, Any]) -> dict[str, Figure]:
-    return {figure.stem: figure for figure in all_figures(document(*claims), measured)}
+def figures(measured: Measured, *claims: ClaimResult) -> dict[str, Any]:
+    return {figure.stem: figure for figure in all_figures(make_run(*claims), measured)}
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,11 @@ def test_csv_of_the_entropies_adds_the_truth_to_the_bias(
     found = read(shown[f"figure-{stem}"].csv())
     assert list(dict.fromkeys(row[key] for row in found)) == places.split()
     truth = log(2 * pi * e) / 2
-    checks = {str(c["parameters"][key]): c for each in claims for c in each["checks"] if key in c["parameters"]}
+    checks = {str(c.parameters[key]): c for each in claims for c in each.checks if key in c.parameters}
     for row in found:
-        bias = checks[row[key]]["values"][int(row["experiment"])]
+        bias = checks[row[key]].values[int(row["experiment"])]
         assert float(row["value"]) == pytest.approx(truth + bias, abs=1e-12)
-        assert float(row["mean"]) == pytest.approx(truth + checks[row[key]]["estimate"], abs=1e-12)
+        assert float(row["mean"]) == pytest.approx(truth + checks[row[key]].interval.estimate, abs=1e-12)
         assert float(row["truth"]) == pytest.approx(truth, abs=1e-12)
 
 
@@ -127,7 +127,7 @@ def test_csv_of_stabilisation_holds_both_estimators(shown: dict[str, Figure]) ->
 
 def test_one_estimator_alone_is_drawn() -> None:
     stabilised = [experiment("stabilisation", "stabilised[0.5]", {"rho": 0.5}, 0.01)]
-    (figure,) = figures(Measured(), claim("stabilisation", stabilised)).values()
+    (figure,) = figures(Measured(), make_claim("stabilisation", *stabilised)).values()
     assert {row["estimator"] for row in read(figure.csv())} == {"stabilised"}
     assert svg(figure)
 
@@ -185,7 +185,7 @@ def test_readings_without_ensembles_or_without_any_that_trained_are_left_out() -
 def test_both_readings_are_drawn_a_panel_a_layer() -> None:
     figure = readings_figure(grids()["relu"], ensembles(), "quick")
     assert figure
-    canvas = of_nets(figure)
+    canvas = plot_nets(figure)
     assert [panel.get_title() for panel in canvas.axes] == ["layer 1", "layer 2", "layer 3", "layer 4", "last layer"]
     assert legend(canvas) == [DATA_READING, *FORMS.values(), BEFORE]
     # Every replicate of three readings, their means, and the means before training; the paper's level.
@@ -233,7 +233,7 @@ def test_a_net_that_ends_untrained_is_left_out_of_its_whole_trajectory() -> None
 def test_trajectories_are_drawn_from_the_initial_net_on() -> None:
     figure = trajectory_figure(grids(), "quick")
     assert figure
-    axes = of_nets(figure).axes
+    axes = plot_nets(figure).axes
     panel = axes[2]  # those above it share its ticks
     assert len(axes) == 4
     labels = zip(panel.get_xticks(), panel.get_xticklabels(), strict=True)
@@ -248,10 +248,10 @@ def test_trajectories_are_drawn_from_the_initial_net_on() -> None:
 
 
 def test_a_panel_shows_all_values_of_its_row() -> None:
-    relu = Grid((made(WHOLE.trained("relu", 5, 0), corrected_score=4.0),), WHOLE)
-    tanh = Grid((made(WHOLE.trained("tanh", 5, 0), corrected_score=-0.5),), WHOLE)
-    for trained in ({"relu": relu, "tanh": tanh}, {"tanh": tanh, "relu": relu}):
-        for panel in of_nets(figures(Measured(trained=trained))["figure-3-dependence"]).axes[2:]:
+    relu = Grid((made(trained("relu", 5), corrected_score=4.0),), WHOLE)
+    tanh = Grid((made(trained("tanh", 5), corrected_score=-0.5),), WHOLE)
+    for nets in ({"relu": relu, "tanh": tanh}, {"tanh": tanh, "relu": relu}):
+        for panel in plot_nets(figures(Measured(trained=nets))["figure-3-dependence"]).axes[2:]:
             low, high = panel.get_ylim()
             assert low < -0.5
             assert high > 4
@@ -267,7 +267,7 @@ def test_a_panel_shows_all_values_of_its_row() -> None:
     ],
 )
 def test_labels_of_widths_do_not_touch(widths: list[int], points: float, kept: list[int]) -> None:
-    assert apart(widths, points) == kept
+    assert spaced(widths, points) == kept
 
 
 def test_interval_of_one_and_of_none() -> None:

@@ -6,22 +6,17 @@ from dataclasses import replace
 
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.records import Measurement
-from wndcheck.report import Measured, gathered
-from wndcheck.report.gallery import all_sections
-from wndcheck.tests.report.reported import (
-    WHOLE,
-    document,
-    grids,
-    made,
-    measured,
-)
+from wndcheck.report.measured import Measured, gathered
+from wndcheck.report.tables import all_sections
+from wndcheck.tests.factories import make_run
+from wndcheck.tests.report.reported import WHOLE, grids, made, measured
 
 
 def test_sections_show_all_that_was_measured_and_leave_out_the_rest() -> None:
-    titles = [section.title for section in all_sections(document(), measured())]
-    assert titles == ["Accuracy beside the paper's", "Both readings side by side", "What the paper leaves unsaid"]
-    assert all_sections(document(), Measured()) == []
-    trained_alone = all_sections(document(), Measured(trained=grids()))
+    titles = [section.title for section in all_sections(make_run(), measured())]
+    assert titles == ["Accuracy beside the paper's", "Both readings side by side", "What the paper leaves unspecified"]
+    assert all_sections(make_run(), Measured()) == []
+    trained_alone = all_sections(make_run(), Measured(trained=grids()))
     assert [section.title for section in trained_alone] == titles[:1]
 
 

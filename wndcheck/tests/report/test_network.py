@@ -12,12 +12,9 @@ import numpy as np
 import pytest
 
 from wndcheck import dependence_score
-from wndcheck.inspect import NetworkVerdict, weakly_dependent
-from wndcheck.inspect.results import DependentPair, LayerScore, NetworkScore
-from wndcheck.report.layers import layers_figure
-from wndcheck.report.network import OccupiedError, write_network
-from wndcheck.report.page.network import layer_section, network_page
-from wndcheck.tests.report.pages import HOSTILE, Page, tables
+from wndcheck.inspect import DependentPair, LayerScore, NetworkScore, NetworkVerdict, weakly_dependent
+from wndcheck.report.network import OccupiedError, layers_figure, network_page, write_network
+from wndcheck.tests.report.pages import HOSTILE, Page, section, tables
 
 HOW = {"model": "net.py:make_net", "k": 3}
 
@@ -60,8 +57,7 @@ def test_it_is_one_page_that_loads_nothing(whole: Page) -> None:
     assert whole.wrong == []
     assert whole.loads == []
     assert len(set(whole.ids)) == len(whole.ids)
-    links = {given["href"] for name, given in whole.elements if name in ("a", "use") and given["href"].startswith("#")}
-    assert {link[1:] for link in links} <= set(whole.ids)
+    assert whole.links <= set(whole.ids)
 
 
 def test_every_layer_has_its_verdict_its_number_and_its_pairs(whole: Page, found: NetworkVerdict) -> None:
@@ -87,13 +83,11 @@ def test_every_layer_has_its_verdict_its_number_and_its_pairs(whole: Page, found
 
 
 def test_the_figure_says_what_it_shows_and_lies_beside_the_page(whole: Page, folder: Path) -> None:
-    large = [given["aria-label"] for given in whole.all("svg") if given.get("class") == "picture"]
-    assert len(large) == 1
-    assert "free" in large[0]
-    assert "bound" in large[0]
-    files = {given["href"] for given in whole.all("a") if not given["href"].startswith("#")}
-    assert files == {"figure-layers.svg", "figure-layers.csv"}
-    assert all((folder / name).is_file() for name in files)
+    (image,) = whole.all("img")
+    assert "free" in image["alt"]
+    assert "bound" in image["alt"]
+    assert whole.files == {"figure-layers.svg", "figure-layers.csv"}
+    assert all((folder / name).is_file() for name in whole.files)
 
 
 def test_the_numbers_are_those_of_the_scores(folder: Path, found: NetworkVerdict) -> None:
@@ -149,7 +143,7 @@ def test_hostile_names_are_shown_and_do_nothing(found: NetworkVerdict) -> None:
     verdict = replace(found["bound"], layer=HOSTILE, score=bad, cause=HOSTILE)
     lost = replace(found["norm"], layer=HOSTILE, cause=HOSTILE)
     judged = replace(found, layers={HOSTILE: verdict, "lost": lost})
-    shown = Page(network_page(judged, HOSTILE, [], {"model": HOSTILE, HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, HOSTILE))
+    shown = Page(network_page(judged, HOSTILE, None, {"model": HOSTILE, HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, HOSTILE))
     assert shown.wrong == []
     assert len(shown.all("script")) == 1
     assert shown.all("img") == []
@@ -170,7 +164,7 @@ def judged(score: LayerScore, margin: float = 0.1, confidence: float = 0.99) -> 
 
 
 def html(found: NetworkVerdict) -> str:
-    return network_page(found, "fc", [], HOW, {})
+    return network_page(found, "fc", None, HOW, {})
 
 
 def test_every_number_stands_under_its_head() -> None:
@@ -209,17 +203,17 @@ def test_what_is_shaded_ends_at_the_margin(margin: float) -> None:
 def test_a_layers_section_says_why_it_is_not_decided() -> None:
     found = judged(layer(corrected=0.1))
     assert found["fc"].verdict == "inconclusive"
-    assert "<p>the interval straddles 0.1.</p>" in layer_section(found["fc"], "layer-fc")
-    assert "<p>" not in layer_section(judged(layer())["fc"], "layer-fc").partition("<h4>")[0]
+    assert "<p>the interval straddles 0.1.</p>" in section(html(found), "layer-fc")
+    assert "<p>" not in section(html(judged(layer())), "layer-fc").partition("<h4>")[0]
 
 
 @pytest.mark.parametrize(("flags", "beyond"), [(2, []), (50, []), (57, ["and 7 more, in score.json"])])
 def test_a_layers_section_names_the_neurons_without_an_estimate(flags: int, beyond: list[str]) -> None:
     whys = {neuron: f"reason {neuron}" for neuron in range(flags)}
-    section = layer_section(judged(layer(flags=whys))["fc"], "layer-fc")
-    items = [Page(item).text for item in re.findall(r"<li>.*?</li>", section)]
+    shown = section(html(judged(layer(flags=whys))), "layer-fc")
+    items = [Page(item).text for item in re.findall(r"<li>.*?</li>", shown)]
     assert items == [f"neuron {neuron}: reason {neuron}" for neuron in range(min(flags, 50))] + beyond
-    assert f"<summary>Neurons without an estimate: {flags} of 80</summary>" in section
+    assert f"<summary>Neurons without an estimate: {flags} of 80</summary>" in shown
 
 
 @pytest.mark.parametrize(("confidence", "said"), [(0.99, "99 %"), (0.9, "90 %"), (0.999, "99.9 %")])

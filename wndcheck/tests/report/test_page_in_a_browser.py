@@ -21,11 +21,12 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, 
 
 from wndcheck import dependence_score
 from wndcheck.inspect import weakly_dependent
-from wndcheck.report import write_report
 from wndcheck.report.network import write_network
-from wndcheck.report.page import FILE, page
-from wndcheck.tests.report.pages import hostile_document
-from wndcheck.tests.report.reported import claim, document, estimator_claims, finding, measured
+from wndcheck.report.pages import PAGE, page
+from wndcheck.report.writing import write_report
+from wndcheck.tests.factories import make_claim, make_finding, make_run
+from wndcheck.tests.report.pages import hostile_run
+from wndcheck.tests.report.reported import estimator_claims, measured
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
@@ -112,10 +113,11 @@ def colours(png: bytes) -> np.ndarray:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    weak = claim("weak-dependence", [finding()], [finding(control="supported")], figures=["figure-3-dependence"])
-    two = claim("two", [finding()], figures=["figure-3-dependence"])
-    write_report(folder, document(*estimator_claims(), weak, two), measured())
-    return folder / FILE
+    checks = [make_finding(claim="weak_dependence"), make_finding("same", claim="weak_dependence", must_be="supported")]
+    weak = make_claim("weak_dependence", *checks, figures=("figure-3-dependence",))
+    two = make_claim("two", make_finding(claim="two"), figures=("figure-3-dependence",))
+    write_report(folder, make_run(*estimator_claims(), weak, two), measured())
+    return folder / PAGE
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("network")
     z = np.random.default_rng(0).standard_normal((200, 4))
     write_network(folder, weakly_dependent(dependence_score({"a": z, "b": z + z[:, :1]})), {"model": "m"}, {})
-    return folder / FILE
+    return folder / PAGE
 
 
 def test_it_opens_and_loads_nothing_else(report: Path, visit: Visitor) -> None:
@@ -133,8 +135,8 @@ def test_it_opens_and_loads_nothing_else(report: Path, visit: Visitor) -> None:
     assert opened.complaints == []
     assert opened.page.title().endswith("verdicts")
     text = opened.page.inner_text("main")
-    assert all(each["id"] in text for each in estimator_claims())
-    assert "weak-dependence" in text
+    assert all(each.id in text for each in estimator_claims())
+    assert "weak_dependence" in text
 
 
 def test_the_page_of_a_network_loads_nothing_else_and_fits_a_phone(network: Path, visit: Visitor) -> None:
@@ -224,16 +226,16 @@ def test_print_is_light_unfolded_and_without_contents(report: Path, visit: Visit
 
 
 def test_hostile_text_does_nothing(visit: Visitor, tmp_path: Path) -> None:
-    file = tmp_path / FILE
-    file.write_text(page(hostile_document()), encoding="utf-8")
+    file = tmp_path / PAGE
+    file.write_text(page(hostile_run()), encoding="utf-8")
     opened = visit(file)
     assert opened.complaints == []
     assert opened.requests == [file.as_uri()]
 
 
 def test_a_script_in_a_drawing_would_be_stopped_by_the_policy(visit: Visitor, tmp_path: Path) -> None:
-    file = tmp_path / FILE
-    file.write_text(page(document()).replace("<main>", "<main><script>window.planted = 1</script>"), encoding="utf-8")
+    file = tmp_path / PAGE
+    file.write_text(page(make_run()).replace("<main>", "<main><script>window.planted = 1</script>"), encoding="utf-8")
     opened = visit(file)
     assert opened.page.evaluate("window.planted") is None
     assert opened.complaints, "a script that is not the page's own was stopped without a message"

@@ -10,10 +10,9 @@ import pytest
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.records import PAIR_QUANTILES
-from wndcheck.report import scatter
-from wndcheck.report.alt import description
-from wndcheck.report.pairs import null_of, pairs_figure
-from wndcheck.report.scatter import lemma_figure
+from wndcheck.report import series
+from wndcheck.report.data import lemma_figure, null_of, pairs_figure
+from wndcheck.tests.factories import make_finding
 from wndcheck.tests.report.reported import STAGES, WIDTHS, finding, grids, measurement, planted, read, with_arrays
 
 
@@ -29,9 +28,10 @@ def test_quantiles_of_the_last_stage_are_drawn_by_layer() -> None:
 
 
 def test_the_null_is_this_runs_or_else_the_papers() -> None:
-    ours = [finding("mean", 0.013), finding("standard_deviation", 0.041), finding("mean", 9, control="refuted")]
+    ours = [finding("mean", 0.013), finding("standard_deviation", 0.041)]
+    missing = make_finding("mean", [nan] * 8)
     assert null_of(ours) == (0.013, 0.041)
-    assert null_of(ours[:1]) == null_of([]) == null_of([finding("mean", nan), ours[1]]) == (0.012, 0.042)
+    assert null_of(ours[:1]) == null_of([]) == null_of([missing, ours[1]]) == (0.012, 0.042)
     found = pairs_figure(grids(), ours, "quick")
     assert found
     assert found.band
@@ -66,9 +66,9 @@ def test_a_point_is_the_change_since_the_beginning() -> None:
 
 
 def test_the_words_count_the_points_that_keep_to_the_bound() -> None:
-    point = scatter.Point("relu", 5, 1, 1, 0, entropy_change=0.1, score_change=0.2)
+    point = series.Point("relu", 5, 1, 1, 0, entropy_change=0.1, score_change=0.2)
     points = (point, replace(point, seed=1, score_change=0.1), replace(point, layer=2, score_change=-1.0))
-    figure = scatter.Scatter("figure-x", "x", "", points)
+    figure = series.Scatter("figure-x", "x", "", points)
     assert figure.description == "Points at or below the bound ΔI ≤ ΔH: layer 1, 1 of 2; layer 2, 1 of 1."
 
 
@@ -76,7 +76,7 @@ def test_many_points_are_drawn_as_means(monkeypatch: pytest.MonkeyPatch) -> None
     found = lemma_figure(grids(), "quick")
     assert found
     assert found.shown is found.points
-    monkeypatch.setattr(scatter, "MOST", 10)
+    monkeypatch.setattr(series, "MOST_POINTS", 10)
     shown = found.shown
     layers = grids()["relu"].measurements[0].cell.layers
     assert len(shown) == 2 * len(WIDTHS) * (len(STAGES) - 1) * layers
@@ -88,6 +88,6 @@ def test_a_figure_in_words_says_where_its_lines_begin_and_end() -> None:
     one = planted(measurement("relu", 20), "pair_quantiles", (-1, 0, 0, 0), nan)
     found = pairs_figure({"relu": Grid((one,), grids()["relu"].profile)}, (), "quick")
     assert found
-    words = description(found)
+    words = found.description
     assert words.startswith("Means by width: pair score relu layer 1 5 %: ")
     assert words.count(" at 20") == one.cell.layers * len(PAIR_QUANTILES)

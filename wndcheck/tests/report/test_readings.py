@@ -9,31 +9,24 @@ import pytest
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
-from wndcheck.report.readings import nearest, readings_section
-from wndcheck.tests.report.reported import (
-    WHOLE,
-    ensembles,
-    grids,
-    lines,
-    made,
-    planted,
-)
+from wndcheck.report.tables import nearest, readings_section
+from wndcheck.tests.report.reported import WHOLE, ensemble, ensembles, grids, made, planted, trained
 
 SAME = SAME_IMAGE + "corrected_score"
 
 
 def group(width: int, **constant: float) -> Measurement:
     constant = {"corrected_score": 0.25, SAME: 0.5, "accuracy": 0.9} | constant
-    return made(WHOLE.ensemble(width, 0), **constant)
+    return made(ensemble(width), **constant)
 
 
 def test_readings_stand_side_by_side() -> None:
-    data = Grid(
-        tuple(made(WHOLE.trained("relu", n, 0), corrected_score=n / 1000, accuracy=0.98) for n in (20, 50, 125)), WHOLE
-    )
+    data = Grid(tuple(made(trained("relu", n), corrected_score=n / 1000, accuracy=0.98) for n in (20, 50, 125)), WHOLE)
     groups = [str(WHOLE.ensembles.count), "90.00 % [90.00, 90.00]"]
     nets = ["8", "98.00 % [98.00, 98.00]"]
-    assert lines(readings_section(data, Grid((group(16), group(100)), WHOLE)), 1) == [
+    section = readings_section(data, Grid((group(16), group(100)), WHOLE))
+    assert section
+    assert section.tables[0].rows == [
         ["data", "20", *nets, *["0.020 [0.020, 0.020]"] * 5],
         ["data", "125", *nets, *["0.125 [0.125, 0.125]"] * 5],
         ["ensemble, one image each", "16", *groups, *["0.250 [0.250, 0.250]"] * 5],
@@ -48,7 +41,8 @@ def test_readings_leave_out_ensembles_that_did_not_train() -> None:
     one = planted(planted(group(16), "corrected_score", (-1, 1, 0), 7.0), "accuracy", (-1, 1), 0.1)
     unknown = planted(one, "corrected_score", (-1, 0, 3), nan)
     section = readings_section(None, Grid((unknown, group(100, accuracy=0.1)), WHOLE))
-    (_, _, nets, _, *layers), none, *_ = lines(section, 1)
+    assert section
+    (_, _, nets, _, *layers), none, *_ = section.tables[0].rows
     assert nets == f"{count - 1} (1 untrained)"
     assert layers[0] == "0.250 [0.250, 0.250]"
     assert layers[3] == f"0.250 [0.250, 0.250] (n = {count - 2})"
@@ -60,11 +54,12 @@ def test_without_ensembles_there_is_nothing_to_set_side_by_side() -> None:
         assert readings_section(grids()["relu"], absent) is None
     alone = readings_section(None, ensembles())
     spoilt = readings_section(
-        Grid(tuple(made(QUICK.trained("relu", n, 0), accuracy=0.0) for n in (5, 50)), QUICK), ensembles()
+        Grid(tuple(made(trained("relu", n, QUICK), accuracy=0.0) for n in (5, 50)), QUICK), ensembles()
     )
-    assert lines(alone, 1) == lines(spoilt, 1)
     assert alone
-    assert "nets of the data reading for" not in alone.paragraphs[0]
+    assert spoilt
+    assert alone.tables == spoilt.tables
+    assert "nets of the data reading for" not in alone.words
 
 
 @pytest.mark.parametrize(

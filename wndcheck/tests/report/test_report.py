@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,22 +15,24 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.report import Measured, write_report
+from wndcheck.report.data import FIGURES
 from wndcheck.report.files import strict_json, write_atomically
-from wndcheck.report.gallery import STEMS
-from wndcheck.tests.report.reported import claim, document, estimator_claims, finding, grids, measured, with_arrays
-
-FIGURES = {f"figure-{stem}" for stem in STEMS}
+from wndcheck.report.measured import Measured
+from wndcheck.report.writing import write_report
+from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
+from wndcheck.tests.report.reported import estimator_claims, grids, measured, with_arrays
+from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished, encode, read_run
 
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The files of a run with everything in it; tests only read them."""
     folder = tmp_path_factory.mktemp("whole") / "new" / "report"
-    return write_report(folder, document(*estimator_claims()), measured())
+    return write_report(folder, make_run(*estimator_claims()), measured())
 
 
 def test_a_whole_run_leaves_every_file_and_nothing_else(whole_run: list[Path]) -> None:
@@ -44,21 +46,22 @@ def test_a_whole_run_leaves_every_file_and_nothing_else(whole_run: list[Path]) -
 
 
 def test_the_same_run_leaves_the_same_bytes(whole_run: list[Path], tmp_path: Path) -> None:
-    again = write_report(tmp_path, document(*estimator_claims()), measured())
+    again = write_report(tmp_path, make_run(*estimator_claims()), measured())
     assert [path.read_bytes() for path in whole_run] == [path.read_bytes() for path in again]
 
 
 def test_figures_leave_matplotlibs_settings_alone_and_never_load_pyplot(tmp_path: Path) -> None:
-    (tmp_path / "document.json").write_text(json.dumps(document(*estimator_claims()[:1])))
+    write_run(tmp_path, make_run(*estimator_claims()[:1]))
     program = (
-        "import json, sys\nfrom pathlib import Path\nfrom wndcheck.report import Measured, write_report\n"
+        "import sys\nfrom pathlib import Path\nfrom wndcheck.report.measured import Measured\n"
+        "from wndcheck.report.writing import write_report\nfrom wndcheck.verdicts.run import read_run\n"
         "assert not {'matplotlib', 'pytest', 'torch'} & sys.modules.keys()\n"
         # Reading the setting "backend" as usual would import pyplot.
         "import matplotlib\n"
         "def settings(): return {key: dict.__getitem__(matplotlib.rcParams, key) for key in matplotlib.rcParams}\n"
         "before = settings()\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "paths = write_report(folder, json.loads((folder / 'document.json').read_text()), Measured())\n"
+        "paths = write_report(folder, read_run(folder), Measured())\n"
         "assert len(paths) == 5\n"
         "assert 'matplotlib.pyplot' not in sys.modules\nassert settings() == before\n"
     )
@@ -70,7 +73,7 @@ def test_no_data_no_figure(whole_run: list[Path], tmp_path: Path) -> None:
         (tmp_path / path.name).touch()
     spoilt = {name: diverged(grid) for name, grid in grids().items()}
     for absent in ({}, {"relu": Grid((), QUICK)}, spoilt):
-        paths = write_report(tmp_path, document(claim("weak-dependence", [])), Measured(trained=absent))
+        paths = write_report(tmp_path, make_run(make_claim("weak_dependence")), Measured(trained=absent))
         assert {path.name for path in paths} == {"verdicts.json", "summary.md", "index.html"}
     assert {path.name for path in tmp_path.iterdir()} == {"verdicts.json", "summary.md", "index.html"}, (
         "an earlier run's files stay"
@@ -88,24 +91,15 @@ def refuse(token: str) -> None:
     raise AssertionError(f"{token} is not JSON")
 
 
-def test_json_is_strict_and_keeps_the_document(tmp_path: Path) -> None:
-    given = document(claim("weak-dependence", [finding(estimate=nan, low=-inf, high=inf, values=[0.5, nan])]))
-    write_report(tmp_path, given, Measured())
-    text = (tmp_path / "verdicts.json").read_text(encoding="utf-8")
-    read = json.loads(text, parse_constant=refuse)
-    assert list(read) == list(given)
-    check = read["claims"][0]["checks"][0]
-    assert (check["estimate"], check["low"], check["region"], check["values"]) == (
-        None,
-        None,
-        [None, 0.01],
-        [0.5, None],
-    )
-    assert text.startswith('{\n "schema": 1,\n')
+def test_the_run_is_written_as_it_is_and_read_back(tmp_path: Path) -> None:
+    run = make_run(make_claim("tiny", make_finding(values=[0.5, nan])), *estimator_claims())
+    write_report(tmp_path, run, Measured())
+    json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert encode(read_run(tmp_path)) == encode(run)
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
@@ -131,9 +125,15 @@ def test_a_file_that_cannot_be_moved_into_place_leaves_the_old_one(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_undecodable_messages_are_written(tmp_path: Path) -> None:
-    broken = {"test": "claims/dependence.py::test_more", "message": "no file \udcff"}
-    write_report(tmp_path, document(claim("weak-dependence", [], errors=[broken])), Measured())
-    read = json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"))
-    assert read["claims"][0]["errors"] == [broken]
-    assert "no file \\udcff" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+def test_odd_messages_are_written(tmp_path: Path) -> None:
+    lost = Unfinished("claims/tiny.py::test_more", "no file \x1b\x00é\udcff")
+    run = make_run(
+        structs.replace(make_claim("tiny"), errors=(lost,)), problems=(Problem(ProblemKind.REPORT, "\udcff"),)
+    )
+    write_report(tmp_path, run, Measured())
+    read = read_run(tmp_path)
+    assert read.claims[0].errors[0].reason == "no file \x1b\x00é\\udcff"
+    assert read.problems[0].text == "\\udcff"
+    for name in ("summary.md", "index.html"):
+        assert "\\udcff" in (tmp_path / name).read_text(encoding="utf-8")
+    assert "\x00" not in (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -10,17 +10,11 @@ import pytest
 
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.records import Measurement
-from wndcheck.report.sensitivity import sensitivity_section
-from wndcheck.tests.report.reported import (
-    made,
-    planted,
-    read,
-    table,
-    with_arrays,
-)
+from wndcheck.report.tables import Strong, sensitivity_section
+from wndcheck.tests.report.reported import choices, made, planted, read, rows, with_arrays
 from wndcheck.verdicts.statistics import mean_interval
 
-VARIED = QUICK.sensitivity_cells(0)
+VARIED = choices(QUICK)
 USUAL, *OTHERS = VARIED
 
 
@@ -41,8 +35,10 @@ def shifted(by: float) -> dict[str, Measurement | None]:
 def test_changes_are_taken_net_by_net() -> None:
     section = sensitivity_section(shifted(0.05), "quick", 0)
     # The nets scatter by .01; paired by their seeds they all change by the same.
-    scores, entropies = table(section, 2), table(section, 4)
-    assert without_zeros(scores[OTHERS[0]]) == ["8", "97.00 % [97.00, 97.00]", *["**0.05 [0.05, 0.05]**"] * 5]
+    scores, entropies = rows(section, 0), rows(section, 1)
+    assert without_zeros(scores[OTHERS[0]]) == ["8", "97.00 % [97.00, 97.00]", *["0.05 [0.05, 0.05]"] * 5]
+    assert {type(cell) for cell in scores[OTHERS[0]][2:]} == {Strong}
+    assert {type(cell) for cell in entropies[OTHERS[0]][2:]} == {str}
     assert entropies[OTHERS[0]][2:] == ["0.000 [0.000, 0.000]"] * 5
     own = mean_interval(made(VARIED[USUAL])["corrected_score"][-1, :, 0], 0.99)
     assert scores[USUAL][2] == f"{own.estimate:.3f} [{own.low:.3f}, {own.high:.3f}]"
@@ -94,11 +90,10 @@ def test_nets_that_diverged_or_gave_no_number_are_counted() -> None:
     assert varied
     for place in range(3):
         varied = planted(planted(varied, "accuracy", (-1, place), nan), "corrected_score", (-1, place), nan)
-    row = table(
-        sensitivity_section(given | {OTHERS[0]: planted(varied, "corrected_score", (-1, 4, 1), nan)}, "quick", 0), 2
-    )[OTHERS[0]]
+    given[OTHERS[0]] = planted(varied, "corrected_score", (-1, 4, 1), nan)
+    row = rows(sensitivity_section(given, "quick", 0))[OTHERS[0]]
     assert row[0] == "5 (3 diverged)"
-    assert without_zeros(row[2:4]) == ["**0.05 [0.05, 0.05]**", "**0.05 [0.05, 0.05]** (n = 4)"]
+    assert without_zeros(row[2:4]) == ["0.05 [0.05, 0.05]", "0.05 [0.05, 0.05] (n = 4)"]
 
 
 @pytest.mark.parametrize(
@@ -115,21 +110,17 @@ def test_what_is_not_measured_says_what_to_type(there: list[str], cells: str, ha
     given = {name: made(cell) if name in there else None for name, cell in VARIED.items()}
     section = sensitivity_section(given, "quick", 0)
     assert section
-    *_, last = section.paragraphs
-    assert last.endswith(f": type `wndcheck measure --profile=quick {cells}`.") == bool(cells)
-    assert bool(section.files) == has_table
+    assert section.command == (f"wndcheck measure --profile=quick {cells}" if cells else "")
+    assert bool(section.missing) == bool(cells)
+    assert bool(section.files) == bool(section.tables) == has_table
     if has_table:
-        assert list(table(section, 2)) == [
-            name.replace("[", r"\[").replace("]", r"\]") for name in VARIED if name in there
-        ]
-    else:
-        assert section.paragraphs == [last]
+        assert list(rows(section)) == [name for name in VARIED if name in there]
 
 
 def test_the_command_names_the_profile_and_the_seed() -> None:
     section = sensitivity_section(dict.fromkeys(VARIED), "full", 3)
     assert section
-    assert "`wndcheck measure --profile=full --seed=3 --cells=mlp --cells=sensitivity`" in section.paragraphs[0]
+    assert section.command == "wndcheck measure --profile=full --seed=3 --cells=mlp --cells=sensitivity"
 
 
 def test_a_profile_without_other_choices_has_no_such_section() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from wndcheck.report import step_summary
-from wndcheck.report.step_summary import VARIABLE, append
+from wndcheck.report.step_summary import VARIABLE, append, append_run
+from wndcheck.tests.factories import make_claim, make_finding, make_run
 
 
 def test_nothing_is_written_without_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +40,16 @@ def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "absent" / "summary.md"))
     with pytest.raises(OSError, match="No such file"):
         append("title", "table")
+
+
+def test_a_run_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(make_claim("two|one", make_finding(claim="two|one")), base_seed=3)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert append_run(run) is False
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "summary.md"))
+    assert append_run(run)
+    _, title, _, head, line, row = (tmp_path / "summary.md").read_text(encoding="utf-8").splitlines()[:6]
+    assert title == "## wndcheck: profile quick, base seed 3"
+    assert head.startswith("| claim | statement | claimed | estimate [interval] | nets | verdict |")
+    assert line.count("|") == head.count("|")
+    assert row.startswith(r"| two\|one | The statement of two\|one | ≤ .01 nats | 0.0015 \[")

@@ -1,146 +1,108 @@
-"""The check that decides a claim, and the summary's words."""
+"""The summary of a run in Markdown."""
 
 from __future__ import annotations
 
-from math import inf, nan
-
-import pytest
+import re
 
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.report import Measured, deciding_check, format_interval
-from wndcheck.report.gallery import all_figures, all_sections
-from wndcheck.report.markdown import Section, escaped
-from wndcheck.report.summary import summary
-from wndcheck.tests.report.reported import claim, document, finding, grids, measured
-from wndcheck.verdicts.checks import Finding
+from wndcheck.report.data import all_figures
+from wndcheck.report.measured import Measured
+from wndcheck.report.pages import summary, verdict_table
+from wndcheck.report.tables import Section, Strong, Table, all_sections
+from wndcheck.tests.factories import FAILS, HOLDS, make_claim, make_finding, make_run
+from wndcheck.tests.report.pages import hostile_run
+from wndcheck.tests.report.reported import finding, grids, measured
+from wndcheck.verdicts.run import Problem, ProblemKind
 
-REFUTED_FAR = finding("far", 0.05, verdict="refuted")
-REFUTED_NEAR = finding("near", 0.02, verdict="refuted")
-# Its estimate is the furthest out, its interval is not.
-REFUTED_WIDE = finding("wide", 0.08, 0.06, verdict="refuted")
-BELOW = finding("below", -0.2, verdict="refuted", region=(-0.1, 0.1))
-UNDECIDED = finding("undecided", 0.01, verdict="inconclusive")
-UNMEASURED = finding("unmeasured", nan, low=-inf, high=inf, verdict="inconclusive")
-COMFORTABLE = finding("comfortable", 0.001)
-TIGHT = finding("tight", 0.0085)
-LOWER_EDGE = finding("lower edge", -0.0989, region=(-0.1, 0.1))
-SECONDARY = finding("secondary", 0.5, verdict="refuted", primary=False)
-CONTROL = finding("control", 0.5, verdict="refuted", control="refuted")
-
-
-@pytest.mark.parametrize(
-    ("checks", "deciding"),
-    [
-        ([COMFORTABLE, REFUTED_NEAR, UNDECIDED, REFUTED_FAR, REFUTED_WIDE], REFUTED_FAR),
-        ([REFUTED_FAR, BELOW], BELOW),
-        ([COMFORTABLE, UNDECIDED, UNMEASURED], UNDECIDED),
-        ([TIGHT, UNMEASURED, UNDECIDED], UNMEASURED),
-        ([COMFORTABLE, TIGHT], TIGHT),
-        ([TIGHT, LOWER_EDGE], LOWER_EDGE),
-        ([SECONDARY, CONTROL, COMFORTABLE], COMFORTABLE),
-        ([SECONDARY, CONTROL], None),
-        ([], None),
-    ],
-)
-def test_the_check_that_decides(checks: list[Finding], deciding: Finding | None) -> None:
-    assert deciding_check(checks) is deciding
-
-
-@pytest.mark.parametrize(
-    ("estimate", "low", "high", "text"),
-    [
-        (0.0732, 0.0688, 0.0776, "0.073 [0.069, 0.078]"),
-        (0.01043, 0.01012, 0.01074, "0.0104 [0.0101, 0.0107]"),
-        (1.4, 1.4, 1.4, "1.400 [1.400, 1.400]"),
-        (0.0, 0.0, 0.0, "0.000 [0.000, 0.000]"),
-        (-0.0001, -0.004, 0.0038, "0.000 [-0.004, 0.004]"),
-        (0.00012, -0.00003, 0.00027, "1.2e-04 [-3.0e-05, 2.7e-04]"),
-        (123456.0, 123400.0, 123512.0, "1.235e+05 [1.234e+05, 1.235e+05]"),
-        (12.3, 2.3, 22.3, "12.300 [2.300, 22.300]"),
-        (0.5, -inf, inf, "0.500 [-∞, ∞]"),
-        (nan, -inf, inf, "no estimate"),
-        (0.0732, nan, nan, "0.073"),
-    ],
-)
-def test_intervals_in_words(estimate: float, low: float, high: float, text: str) -> None:
-    assert format_interval(finding(estimate=estimate, low=low, high=high)) == text
-
-
-def test_escaped_text_shows_as_it_is() -> None:
-    assert escaped("a|b *c* `d`\n<e> [f](g) $h$ \\") == r"a\|b \*c\* \`d\` \<e\> \[f\](g) \$h\$ \\"
+WEAK = "weak_dependence"
 
 
 def test_summary_says_what_was_found() -> None:
     checks = [
         finding("trend[relu|1]", 0.0082, 0.0011, parameters={"layer": 1}, untrained=1, reason="the paper says so"),
-        finding("level", 0.5, primary=False, verdict="refuted"),
+        finding("level", 0.5, primary=False),
     ]
-    shuffled = finding("shuffled", 0.02, 0.001, control="supported", verdict="refuted")
-    made = claim(
-        "weak-dependence",
-        checks,
-        [shuffled],
-        statement="ι | falls",
-        verdict="inconclusive",
-        cause="a control failed",
-        errors=[{"test": "claims/dependence.py::test_more", "message": "boom\n| at line 3"}],
-        not_run=[{"test": "claims/cifar.py::test_it[relu]", "reason": "no data: wndcheck fetch cifar-10"}],
+    shuffled = finding("permuted", 0.02, must_be="supported")
+    made = make_claim(WEAK, *checks, shuffled, statement="ι | falls", not_run=["it[relu]"])
+    run = make_run(
+        made,
+        make_claim("broken", errors=["more"]),
+        profile="full",
+        base_seed=7,
+        problems=[Problem(ProblemKind.UNREPORTED, "a | b")],
     )
-    text = summary(document(made, profile="full", base_seed=7, problems=["a | b"]))
+    text = summary(run)
     for words in (
-        "- profile: full\n- base seed: 7\n- date: 2026-01-02T03:04:05+00:00",
-        "- torch: 2.4\n- **problem**: a \\| b\n",
-        r"| [weak-dependence](#weak-dependence) | ι \| falls | 0.008 [0.007, 0.009] nats, trend\[relu\|1\] |"
-        " ≤ 0.01 | 8 nets (1 untrained) | **inconclusive** | supported |",
-        "Verdict: **inconclusive** (a control failed); expected: supported. Why: the paper says so.",
-        r"| trend\[relu\|1\] | layer=1 | ι | 0.008 [0.007, 0.009] nats | ≤ 0.01 | 8 nets (1 untrained)"
+        "- profile: full\n- base seed: 7\n- date: 2026-11-23T12:00:00+00:00\n- mode: report\n",
+        "- wndcheck: 0.1.0\n- **problem**: a \\| b\n\n| claim | ",
+        r"| [weak\_dependence](#weak_dependence) | ι \| falls | ≤ .01 nats |"
+        r" 0.008 \[0.007, 0.009\] nats, trend\[relu\|1\] | 8 nets (1 untrained) | **inconclusive** | supported |"
+        " Not decided: 1 test was not run. Measured: ι is .0082 nats, in 8 nets. |",
+        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**; expected: supported. Not decided",
+        "\n\nWhy this was expected: the paper says so.\n\n",
+        r"| trend\[relu\|1\] | layer=1 | ι | 0.008 \[0.007, 0.009\] nats | ≤ .01 nats | 8 nets (1 untrained)"
         " | yes | supported |  |",
-        "| level |  | ι | 0.500 [0.499, 0.501] nats | ≤ 0.01 | 8 nets | no | refuted |  |",
-        "| shuffled |  | ι | 0.020 [0.019, 0.021] nats | ≤ 0.01 | 8 nets | supported | **refuted** |  |",
-        r"- claims/dependence.py::test\_more: boom \| at line 3",
-        r"- claims/cifar.py::test\_it\[relu\]: no data: wndcheck fetch cifar-10",
-        '\npytest "claims/dependence.py::test_level" "claims/dependence.py::test_more" "claims/cifar.py::test_it"'
-        " --wnd-profile=full --wnd-seed=7\n",
+        r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ .01 nats | 8 nets | no | refuted |  |",
+        r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ .01 nats | 8 nets | supported | **refuted** |  |",
+        r"- claims/weak\_dependence.py::test\_it\[relu\]: no data",
+        r"- claims/broken.py::test\_more: it broke",
+        '\n\n```sh\npytest "claims/broken.py::test_more" --wnd-profile=full --wnd-seed=7\n```\n',
     ):
         assert words in text
 
 
-def test_every_table_row_has_as_many_cells_as_its_head() -> None:
-    hostile = "a | b ` c \\ d\n| e"
-    checks = [finding(hostile, parameters={hostile: hostile}, estimand=hostile, cause=hostile, unit=hostile)]
-    lines = summary(document(claim("hostile", checks, checks, statement=hostile, expected=hostile))).splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert [line.replace(r"\\", "").replace(r"\|", "").count("|") for line in table] == [8] * 3 + [10] * 6
+def test_every_table_row_has_as_many_cells_as_its_head_whatever_stands_in_it() -> None:
+    cell = "a | b ` c \\ d\n| e"
+    odd = Section("Odd", tables=[Table(["x", "y"], [[cell, Strong(cell)]])])
+    check = make_finding(cell, claim=cell, parameters={cell: cell}, reason=cell, test=cell)
+    control = make_finding(f"{cell}2", FAILS, claim=cell, must_be="refuted", test=cell)
+    for run in (hostile_run(), make_run(make_claim(cell, check, control, statement=cell))):
+        lines = summary(run, sections=[odd]).splitlines()
+        table = [line for line in lines if line.startswith("|")]
+        counts = [re.sub(r"\\.", "", line).count("|") for line in table]
+        assert counts == [9] * (2 + len(run.claims)) + [3] * 3 + [10] * 6
+        text = [line for line in lines if not line.startswith("pytest ")]  # which is in a block of code
+        assert not [line for line in text if re.search(r"(?<!\\)<", line)]
 
 
 def test_a_claim_without_checks_has_a_section_and_no_numbers() -> None:
-    waiting = {"test": "claims/cifar.py::test_it", "reason": "no data"}
-    text = summary(document(claim("cifar-weak-dependence", [], verdict="not run", expected="", not_run=[waiting])))
-    assert "| What cifar-weak-dependence says. |  |  |  | **not run** |  |" in text
+    text = summary(make_run(make_claim("cifar_weak_dependence", not_run=["it"])))
+    assert "| The statement of cifar\\_weak\\_dependence |  |  |  | **not run** |  | Not run: no data. |" in text
     assert "expected: nothing in particular" in text
     assert "Controls" not in text
 
 
 def test_summary_shows_the_figures_beside_it() -> None:
-    text = summary(document(), all_figures(document(), Measured(trained=grids(QUICK))))
+    text = summary(make_run(), all_figures(make_run(), Measured(trained=grids(QUICK))))
     assert "](figure-2-entropy.svg)" in text
     assert "](figure-3-dependence.svg)" in text
     assert "figure-a1" not in text
 
 
 def test_summary_shows_sections_after_the_figures_and_before_the_claims() -> None:
-    made = document(claim("weak-dependence", [finding()]))
-    text = summary(made, all_figures(made, measured()), all_sections(made, measured()))
+    run = make_run(make_claim(WEAK, make_finding(claim=WEAK)))
+    text = summary(run, all_figures(run, measured()), all_sections(run, measured()))
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     assert heads == [
         "## Accuracy beside the paper's",
         "## Both readings side by side",
-        "## What the paper leaves unsaid",
-        "## weak-dependence",
+        "## What the paper leaves unspecified",
+        r"## weak\_dependence",
     ]
     assert text.index("](figure-trajectories.svg)") < text.index(heads[0])
     assert r"| pixels in \[0, 1\] | 8 |" in text
+    assert "\n\n### ReLU perceptrons on mnist-subset\n\nThe quick profile trains" in text
+    assert "\n\n| N | nets | training | validation | paper | same here? |\n| --- | --- |" in text
+    assert "\n\n\n" not in text
 
 
-def test_titles_of_sections_are_escaped_and_their_paragraphs_are_not() -> None:
-    assert Section("a * b", ["**c**", "d"], {}).markdown() == "## a \\* b\n\n**c**\n\nd"
+def test_a_section_tells_what_is_bold_and_what_to_type() -> None:
+    table = Table(["x"], [[Strong("0.1 *")], ["2"]], "A * title")
+    text = summary(make_run(), sections=[Section("a * b", "c", [table], {}, "Missing:", "wndcheck measure --seed=1")])
+    assert "## a \\* b\n\nc\n\n### A \\* title\n\n| x |\n| --- |\n| **0.1 \\*** |\n| 2 |\n\nMissing: `wndcheck" in text
+
+
+def test_the_table_alone_links_nowhere() -> None:
+    table = verdict_table(make_run(make_claim("tiny", make_finding(values=HOLDS))))
+    assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ .01 nats | 0.0015 \[")
+    assert "](#" not in table

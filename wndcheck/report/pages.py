@@ -1,0 +1,225 @@
+"""The page and the summary of a run: templates over the model of a run, and what they need beside it."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from math import isfinite
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wndcheck.report import format as words
+from wndcheck.report.drawings import MOST_DRAWN, Picture, drawing, fitting, scale_over
+from wndcheck.report.series import Figure, Scatter
+from wndcheck.report.tables import Section, Strong
+from wndcheck.verdicts.checks import CauseKind
+from wndcheck.verdicts.run import ClaimResult, Finding, Run
+
+PAGE = "index.html"
+LARGEST = 3_000_000  # bytes of a page
+TITLE = "On the weak neural dependence phenomenon: verdicts"
+TEMPLATES = Path(__file__).parent / "templates"
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no HTML may hold them
+
+
+# --- views of a run ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Tests of a claim that no verdict rests on, for one reason."""
+
+    claim: str
+    reason: str
+    tests: tuple[str, ...]
+
+
+def not_run(run: Run) -> list[NotRun]:
+    """What was not run, or not decided by the profile, and why."""
+    lost = [(claim.id, each.reason, each.test) for claim in run.claims for each in claim.not_run]
+    lost += [(claim.id, "error, see its section", each.test) for claim in run.claims for each in claim.errors]
+    lost += [
+        (claim.id, words.describe_cause(finding.cause), finding.name)
+        for claim in run.claims
+        for finding in claim.checks
+        if finding.is_cause(CauseKind.PROFILE)
+    ]
+    groups = words.group_by(lost, lambda each: each[:2])
+    return [NotRun(*group[0][:2], tuple(test for _, _, test in group)) for group in groups]
+
+
+def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Checks that differ in their parameters alone together, those that count first."""
+    ordered = sorted(findings, key=lambda finding: not finding.check.primary)
+    return words.group_by(ordered, lambda f: (f.function, f.check.primary, f.check.unit))
+
+
+def facts(run: Run) -> dict[str, str]:
+    """The run's options, machine and seconds."""
+    options = {"profile": run.profile, "base seed": str(run.base_seed), "date": run.created, "mode": run.mode}
+    seconds = {f"seconds, {name}": f"{value:,.0f}" for name, value in run.seconds.items() if isfinite(value)}
+    return options | run.environment | seconds
+
+
+def reasons(claim: ClaimResult) -> list[str]:
+    """Why verdicts other than "supported" are expected."""
+    return list(dict.fromkeys(finding.reason for finding in claim.checks if finding.reason))
+
+
+def paragraphs(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """``3 supported, 1 refuted``."""
+    return ", ".join(f"{count} {verdict}" for verdict, count in Counter(f.verdict for f in findings).items())
+
+
+def claimed(findings: Iterable[Finding]) -> list[str]:
+    """``slope of ι_c, claimed ≤ 0 nats``, each once."""
+    return list(dict.fromkeys(f"{f.check.estimand}, claimed {f.check.region} {f.check.unit}".strip() for f in findings))
+
+
+def parameters(finding: Finding) -> str:
+    """``width 50, activation relu``, or what stands in brackets, or the name."""
+    told = ", ".join(f"{name} {value}" for name, value in finding.parameters.items())
+    return told or finding.name.partition("[")[2].removesuffix("]") or finding.name
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores."""
+    return Markup("_<wbr>").join(str(printable(part)) for part in name.split("_"))
+
+
+def slug(text: str) -> Markup:
+    """A name as the anchor that GitHub gives to a heading; safe in an attribute."""
+    return Markup(re.sub(r"[^a-z0-9_-]", "", text.lower().replace(" ", "-")) or "unnamed")
+
+
+def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
+    """An id for each name, no two alike."""
+    found: dict[str, str] = {}
+    for name in names:
+        anchor = base = f"{prefix}-{slug(name)}"
+        number = 1
+        while anchor in found.values():
+            number += 1
+            anchor = f"{base}-{number}"
+        found[name] = anchor
+    return found
+
+
+# --- templates --------------------------------------------------------------------------------------------------------
+
+
+def environment(finalize: Callable[[object], object], autoescape: bool) -> Environment:
+    """The templates with what they write numbers and findings with."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=finalize,
+    )
+    made.filters |= {
+        "assignments": lambda finding: ", ".join(f"{name}={value}" for name, value in finding.parameters.items()),
+        "breakable": breakable,
+        "by_function": by_function,
+        "cause": words.describe_cause,
+        "claimed": claimed,
+        "estimate": words.format_estimate,
+        "facts": facts,
+        "margin": words.format_margin,
+        "number": words.format_number,
+        "one_line": lambda text: Markup(" ".join(text.split())),
+        "paragraphs": paragraphs,
+        "parameters": parameters,
+        "percent": words.percent,
+        "reasons": reasons,
+        "repeat_command": lambda claim, run: words.repeat_command(claim, run.profile, run.base_seed),
+        "replicates": words.format_replicates,
+        "slug": slug,
+        "tally": tally,
+        "words": words.describe_claim,
+    }
+    made.globals |= {
+        "drawing": drawing,
+        "scale_of": lambda findings: scale_over((f.interval, f.check.region) for f in findings),
+        "symbols": words.SYMBOLS,
+    }
+    made.tests["strong"] = lambda cell: isinstance(cell, Strong)
+    return made
+
+
+def printable(value: object) -> object:
+    """What HTML may hold: text from outside can have control characters."""
+    return CONTROL.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def plain_markdown(value: object) -> object:
+    """Text that Markdown shows as it is; what is Markdown already is Markup."""
+    return value if isinstance(value, Markup) else words.escape_markdown(value)
+
+
+HTML = environment(printable, autoescape=True)
+MARKDOWN = environment(plain_markdown, autoescape=False)
+
+
+def render(template: str, title: str, subtitle: str, contents: Mapping[str, str], **values: object) -> str:
+    """A whole page; `contents` are its parts' titles by their ids."""
+    style, script = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
+    shell = {"title": title, "subtitle": subtitle, "style": style, "script": script, "contents": contents}
+    shell["script_digest"] = b64encode(sha256(script.encode()).digest()).decode()
+    return HTML.get_template(template).render(shell | values)
+
+
+def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = (), room: int = MOST_DRAWN) -> str:
+    """The whole page of a run; figures that no claim names follow after the claims.
+
+    Figures have `room` bytes, less where the page would be larger than LARGEST.
+    """
+    by_stem = {each.stem: each for each in fitting(pictures, room)}
+    shown, drawn = {}, set()
+    for claim in run.claims:
+        stems = [stem for stem in dict.fromkeys(claim.figures) if stem in by_stem]
+        shown[claim.id] = [(by_stem[stem], stem not in drawn) for stem in stems]
+        drawn |= set(stems)
+    further = [each for each in by_stem.values() if each.stem not in drawn]
+    titles = anchors([section.title for section in sections], "part")
+    contents = {"verdicts": "Verdicts", "claims": "Claims"} | ({"figures": "Further figures"} if further else {})
+    contents |= {anchor: title for title, anchor in titles.items()}
+    contents |= {"not-run": "What was not run, and why", "environment": "Environment"}
+    text = render(
+        "page.html.j2",
+        TITLE,
+        f"Profile {run.profile}, base seed {run.base_seed}, {words.format_minute(run.created)}",
+        contents,
+        run=run,
+        anchors=anchors((claim.id for claim in run.claims), "claim"),
+        shown=shown,
+        further=further,
+        sections={titles[section.title]: section for section in sections},
+        not_run=not_run(run),
+    )
+    excess = len(text.encode("utf-8", "backslashreplace")) - LARGEST
+    return page(run, pictures, sections, room - excess) if excess > 0 and room > 0 else text
+
+
+def summary(run: Run, figures: Sequence[Figure | Scatter] = (), sections: Sequence[Section] = ()) -> str:
+    """The whole `summary.md`; it shows the figures that lie beside it."""
+    template = MARKDOWN.get_template("summary.md.j2")
+    text = template.render(run=run, title=TITLE, figures=figures, sections=sections, linked=True)
+    return text.rstrip() + "\n"
+
+
+def verdict_table(run: Run) -> str:
+    """A row a claim, in Markdown."""
+    return MARKDOWN.get_template("verdicts.md.j2").render(run=run, linked=False)

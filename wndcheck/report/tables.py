@@ -1,0 +1,346 @@
+"""The sections of a report beside its claims: accuracies, both readings, and what the paper leaves unspecified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, log2
+
+import numpy as np
+
+from wndcheck.datasets import specification_of
+from wndcheck.experiment.cells import Cell, Training
+from wndcheck.experiment.costs import training_images
+from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.profiles import NARROW
+from wndcheck.experiment.records import Measurement
+from wndcheck.report.data import DATA_READING, FORMS, has
+from wndcheck.report.format import count_of, format_accuracy, format_interval, layer_name
+from wndcheck.report.measured import Measured
+from wndcheck.report.series import csv_text, interval, number, numbers
+from wndcheck.verdicts.run import Run
+from wndcheck.verdicts.statistics import Interval
+
+ACCURACY = "Accuracy beside the paper's"
+READINGS = "Both readings side by side"
+SENSITIVITY = "What the paper leaves unspecified"
+FILES = ("accuracy.csv", "sensitivity.csv")
+ARRAYS = {"training": "accuracy", "validation": "validation_accuracy"}
+# §4, for N > 20: training and validation accuracy; "usually worse" for N < 20. Nothing is said of N = 20, of CIFAR-10
+# or of convnets.
+PAPER = {"relu": (0.99, 0.95), "tanh": (0.95, 0.92)}
+EPOCHS, LEARNING_RATE = 300, 0.001  # §4
+NAMES = {"relu": "ReLU", "tanh": "tanh"}
+KINDS = {"mlp": "perceptrons", "ensemble": "ensembles of perceptrons", "convnet": "convnets"}
+QUANTITIES = {"corrected_score": "ι_c", "entropy_change": "ΔH"}
+
+
+class Strong(str):
+    """A cell that stands out."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain text under their heads."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page and of the summary; `files` are the CSV files that it speaks of, by name.
+
+    `missing` says what is not there, and `command` how to get it.
+    """
+
+    title: str
+    words: str = ""
+    tables: Sequence[Table] = ()
+    files: dict[str, str] = field(default_factory=dict)
+    missing: str = ""
+    command: str = ""
+
+
+def all_sections(run: Run, measured: Measured) -> list[Section]:
+    """Every section that this run has data for."""
+    sections = [
+        accuracy_section(measured.groups, run.profile),
+        readings_section(measured.beside_ensembles, measured.ensembles),
+        sensitivity_section(measured.sensitivity, run.profile, run.base_seed),
+    ]
+    return [section for section in sections if section]
+
+
+def measure_command(profile: str, base_seed: int, parts: Iterable[str] = ()) -> str:
+    """What to type for nets that have not been measured."""
+    seed = [f"--seed={base_seed}"] if base_seed else []
+    return " ".join(["wndcheck measure", f"--profile={profile}", *seed, *(f"--cells={part}" for part in parts)])
+
+
+# --- cells ------------------------------------------------------------------------------------------------------------
+
+
+def layer_head(layers: int) -> list[str]:
+    return [layer_name(layer + 1, layers) for layer in range(layers)]
+
+
+def layer_cells(values: np.ndarray, replicates: int, bold: bool = False) -> list[str]:
+    """The mean of each layer of (R, layers), with how many replicates it is of where that is not what the row says.
+
+    `bold` marks means whose interval does not include 0.
+    """
+    return [layer_cell(interval(column), replicates, bold) for column in values.T]
+
+
+def layer_cell(found: Interval, replicates: int, bold: bool) -> str:
+    text = format_interval(found) + (f" (n = {found.n})" if found.n != replicates else "")
+    return Strong(text) if bold and isfinite(found.low) and not found.low <= 0 <= found.high else text
+
+
+def known(measurement: Measurement) -> int:
+    """How many nets, or ensembles, have an accuracy at the last stage: those in which nothing has diverged."""
+    return int(np.isfinite(measurement["accuracy"][-1]).sum())
+
+
+def count(measurement: Measurement) -> str:
+    """``8``, or ``5 (3 diverged)``."""
+    whole, left = measurement.cell.replicates, known(measurement)
+    return f"{left} ({whole - left} diverged)" if left < whole else str(whole)
+
+
+def last_accuracy(measurement: Measurement, name: str = "accuracy") -> str:
+    return format_accuracy(interval(measurement[name][-1]))
+
+
+# --- accuracy beside the paper's (§4) ---------------------------------------------------------------------------------
+
+
+def accuracy_section(groups: Sequence[Grid], profile: str) -> Section | None:
+    """A table for each group of nets."""
+    measured = [m for grid in groups for m in grid.measurements if np.isfinite(m["accuracy"]).any()]
+    if not measured:
+        return None
+    words = (
+        "Mean accuracies after the last epoch, with 99 % t intervals over nets, trained or not. Paper, §4: with N > 20 "
+        "ReLU nets reach > 99 % on training and > 95 % on validation images, tanh nets > 95 % and > 92 %; with N < 20 "
+        f"they are usually worse, taken here as below the same numbers. Every net at every stage: {FILES[0]}."
+    )
+    return Section(
+        ACCURACY, words, [accuracy_table(grid, profile) for grid in groups], {FILES[0]: accuracy_csv(measured)}
+    )
+
+
+def accuracy_table(grid: Grid, profile: str) -> Table:
+    cell = grid.measurements[0].cell
+    head = ("N", "ensembles" if cell.ensembles else "nets", "training", "validation", "paper", "same here?")
+    words = " ".join(filter(None, (describe_recipe(cell, profile), describe_ensemble(cell))))
+    rows = [accuracy_row(measurement) for measurement in grid.measurements]
+    return Table(head, rows, f"{NAMES[cell.activation]} {KINDS[cell.kind]} on {cell.dataset}", words)
+
+
+def recipe(cell: Cell) -> str:
+    """``12 epochs at rate 0.1 in batches of 64 on 10,000 images``."""
+    assert isinstance(cell.protocol, Training)
+    training = cell.protocol
+    steps = f"at rate {training.learning_rate:g} in batches of {training.batch_size}"
+    return f"{count_of(training.stages[-1], 'epoch')} {steps} on {training_images(cell):,} images"
+
+
+def describe_recipe(cell: Cell, profile: str) -> str:
+    """The recipe, and whether the paper's numbers were reached by the same."""
+    if not has_paper(cell):
+        return f"Trained for {recipe(cell)}. The paper gives no accuracies for these."
+    images = sum(specification_of("mnist").train_counts)
+    training = cell.protocol
+    assert isinstance(training, Training)
+    if (training.stages[-1], training.learning_rate, training_images(cell)) == (EPOCHS, LEARNING_RATE, images):
+        return f"The paper's recipe, which leaves the batch size unspecified: {recipe(cell)}."
+    return (
+        f"The {profile} profile trains these for {recipe(cell)}; the paper for {EPOCHS} epochs at rate "
+        f"{LEARNING_RATE:g} on {images:,}. The last column says how well these nets are trained, and nothing about the "
+        "paper's."
+    )
+
+
+def describe_ensemble(cell: Cell) -> str:
+    if not cell.ensembles:
+        return ""
+    return (
+        f"An ensemble's accuracy is the mean over its {cell.nets_per_ensemble} nets, without those that diverged, on "
+        f"the probe's {10 * cell.probe.images_per_class:,} training images and as many validation images; with too "
+        "many diverged nets it has none."
+    )
+
+
+def has_paper(cell: Cell) -> bool:
+    return cell.dataset in ("mnist", "mnist-subset") and cell.architecture == "mlp"
+
+
+def accuracy_row(measurement: Measurement) -> list[str]:
+    cell = measurement.cell
+    found = [interval(measurement[name][-1]) for name in ARRAYS.values()]
+    words = beside_paper(cell, found) if has_paper(cell) else ("", "")
+    return [str(cell.width), count(measurement), *map(format_accuracy, found), *words]
+
+
+def beside_paper(cell: Cell, found: Sequence[Interval]) -> tuple[str, str]:
+    """What the paper says of nets of this width, and whether it is so of these."""
+    bars = PAPER[cell.activation]
+    if cell.width == NARROW:
+        return "", ""
+    answers = [above(each, bar) for each, bar in zip(found, bars, strict=True)]
+    if cell.width > NARROW:
+        return ", ".join(f"> {100 * bar:.0f} %" for bar in bars), together(answers)
+    opposite = {"yes": "no", "no": "yes"}
+    return "usually worse", together([opposite.get(answer, answer) for answer in answers])
+
+
+def above(found: Interval, bar: float) -> str:
+    """Does the whole interval lie above the bar?"""
+    if found.low > bar:
+        return "yes"
+    return "no" if found.high <= bar else "undecided"
+
+
+def together(answers: Sequence[str]) -> str:
+    """One word where training and validation agree, else both."""
+    training, validation = answers
+    return training if training == validation else f"training {training}, validation {validation}"
+
+
+def accuracy_csv(measured: Iterable[Measurement]) -> str:
+    """A row for each net at each stage; of an ensemble, its first net's seed, and how many nets it has."""
+    head = ("dataset", "architecture", "activation", "width", "stage", "replicate", "nets", *ARRAYS)
+    return csv_text(head, (row for measurement in measured for row in accuracy_rows(measurement)))
+
+
+def accuracy_rows(measurement: Measurement) -> Iterable[list[object]]:
+    cell = measurement.cell
+    size = cell.nets_per_ensemble if cell.ensembles else 1
+    for i, stage in enumerate(cell.protocol.stages):
+        for j, seed in enumerate(cell.seeds[::size]):
+            values = [number(measurement[name][i, j]) for name in ARRAYS.values()]
+            yield [cell.dataset, cell.architecture, cell.activation, cell.width, stage, seed, size, *values]
+
+
+# --- both readings ----------------------------------------------------------------------------------------------------
+
+
+def readings_section(data: Grid | None, ensembles: Grid | None) -> Section | None:
+    """ι_c after training: ensembles of every width, and the data reading at the widths nearest to these."""
+    if not ensembles or not ensembles.measurements:
+        return None
+    cell = ensembles.measurements[0].cell
+    data = data if data and has(data, "corrected_score") else None
+    head = ("reading", "N", "replicates", "training accuracy", *layer_head(cell.layers))
+    shown = [(DATA_READING, "", data.at(width)) for width in nearest(data.widths, ensembles.widths)] if data else []
+    shown += [(name, form, ensembles.at(width)) for form, name in FORMS.items() for width in ensembles.widths]
+    words = describe_readings(cell, data.measurements[0].cell if data else cell)
+    return Section(READINGS, words, [Table(head, [reading_row(*each) for each in shown])])
+
+
+def describe_readings(ensemble: Cell, net: Cell) -> str:
+    """What the readings are, and how their recipes differ."""
+    others = ""
+    if recipe(net) != recipe(ensemble):
+        others = f", the nets of the data reading for {recipe(net)}: part of a difference can come from that"
+    return (
+        "Corrected score ι_c (nats) after training, means with 99 % t intervals over replicates. Data reading: the "
+        f"samples are {10 * ensemble.probe.images_per_class} images, a replicate is a net. Ensemble reading: the "
+        f"samples are {ensemble.nets_per_ensemble} nets, each shown an image of its own, or all of them the same; a "
+        f"replicate is an ensemble. Ensembles were trained for {recipe(ensemble)}{others}. Replicates that did not "
+        "train are left out. No estimate: none is left, or neurons are constant, tied or a point mass (of a ReLU net "
+        "with a dead layer, the next gives exactly 0)."
+    )
+
+
+def nearest(widths: Iterable[int], others: Iterable[int]) -> list[int]:
+    """For each of the other widths the one nearest to it in doublings; every width once."""
+    widths = list(widths)
+    return sorted({min(widths, key=lambda width: abs(log2(width / other))) for other in others})
+
+
+def reading_row(reading: str, form: str, grid: Grid) -> list[str]:
+    """One width's row; nets and ensembles that did not train are left out, as in the figures."""
+    (measurement,), untrained = grid.measurements, grid.untrained["untrained"]
+    trained = measurement.cell.replicates - untrained
+    replicates = f"{trained} ({untrained} untrained)" if untrained else str(trained)
+    layers = layer_cells(grid.of(form + "corrected_score")[0], trained)
+    return [reading, str(measurement.cell.width), replicates, last_accuracy(measurement), *layers]
+
+
+# --- what the paper leaves unspecified --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One quantity of nets with the same seeds, made as in the profile and otherwise: (nets, layers) each."""
+
+    seeds: list[int]
+    usual: np.ndarray
+    varied: np.ndarray
+
+    @property
+    def change(self) -> np.ndarray:
+        return self.varied - self.usual
+
+
+def paired(usual: Measurement, varied: Measurement, quantity: str) -> Paired:
+    """The last stage of the nets whose seeds both have, in the order of the first."""
+    seeds = [seed for seed in usual.cell.seeds if seed in varied.cell.seeds]
+    usual_places, varied_places = ([m.cell.seeds.index(seed) for seed in seeds] for m in (usual, varied))
+    return Paired(seeds, usual[quantity][-1, usual_places], varied[quantity][-1, varied_places])
+
+
+def sensitivity_section(measured: dict[str, Measurement | None], profile: str, base_seed: int) -> Section | None:
+    """Changes against the first of the measurements, the profile's own; of what is not measured, how to measure it."""
+    if not measured:
+        return None
+    usual, *others = measured.values()
+    variations = {name: found for name, found in measured.items() if found and found is not usual}
+    parts = ["mlp"] * (usual is None) + ["sensitivity"] * (None in others)
+    missing = "Not all of the other choices have been measured. To measure them:" if parts else ""
+    command = measure_command(profile, base_seed, parts) if parts else ""
+    if not usual or not variations:
+        return Section(SENSITIVITY, missing=missing, command=command)
+    cell = usual.cell
+    words = (
+        f"{len(cell.seeds)} {cell.activation} nets of N = {cell.width} on {cell.dataset}, trained again with other "
+        "choices where the paper leaves them open. First row: the profile's own; below it: change against that, net by "
+        "net (same seed), after the last epoch. Means with 99 % t intervals over nets, trained or not, without those "
+        f"that diverged. Bold: the interval does not include 0. All numbers: {FILES[1]}."
+    )
+    tables = [change_table(next(iter(measured)), usual, variations, quantity) for quantity in QUANTITIES]
+    return Section(SENSITIVITY, words, tables, {FILES[1]: sensitivity_csv(usual, variations)}, missing, command)
+
+
+def change_table(name: str, usual: Measurement, variations: dict[str, Measurement], quantity: str) -> Table:
+    head = ["", "nets", "training accuracy", *layer_head(usual.cell.layers)]
+    rows = [[name, count(usual), last_accuracy(usual), *layer_cells(usual[quantity][-1], known(usual))]]
+    for other, varied in variations.items():
+        cells = layer_cells(paired(usual, varied, quantity).change, known(varied), bold=True)
+        rows.append([other, count(varied), last_accuracy(varied), *cells])
+    return Table(head, rows, f"Change of {QUANTITIES[quantity]} (nats)")
+
+
+def sensitivity_csv(usual: Measurement, variations: dict[str, Measurement]) -> str:
+    """A row for each variation, quantity, layer and net, with the mean change and its interval over the nets."""
+    fields = ("usual", "varied", "change", "mean", "low", "high", "n", "usual_training", "training")
+    rows = (row for name, varied in variations.items() for row in variation_rows(name, usual, varied))
+    return csv_text(("variation", "quantity", "layer", "seed", *fields), rows)
+
+
+def variation_rows(name: str, usual: Measurement, varied: Measurement) -> Iterable[list[object]]:
+    accuracies = [dict(zip(m.cell.seeds, m["accuracy"][-1], strict=True)) for m in (usual, varied)]
+    for quantity in QUANTITIES:
+        both = paired(usual, varied, quantity)
+        for layer in range(usual.cell.layers):
+            mean = numbers(interval(both.change[:, layer]))
+            for i, seed in enumerate(both.seeds):
+                values = [number(each[i, layer]) for each in (both.usual, both.varied, both.change)]
+                yield [name, quantity, layer + 1, seed, *values, *mean, *(number(each[seed]) for each in accuracies)]
