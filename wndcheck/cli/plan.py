@@ -55,8 +55,8 @@ def plan(
     """
     from wndcheck.authoring import planning
     from wndcheck.authoring.minutes import Costs
+    from wndcheck.devices import automatic_workers
     from wndcheck.store.measurements import Store
-    from wndcheck.store.workers import automatic_workers
 
     try:
         read = planning.read_runs(runs or (Path("reports/latest"),))

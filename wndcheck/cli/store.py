@@ -50,8 +50,8 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     Exit status: 0 if every file could be trusted; 1 if one could not, which is named on standard error and left alone,
     or if a cell could not be written; 2 if the command line is wrong or SOURCE is no store of this version's schema.
     """
+    from wndcheck.store.inventory import merge
     from wndcheck.store.measurements import Store
-    from wndcheck.store.merging import merge
 
     try:
         here_ = Store(root, say)

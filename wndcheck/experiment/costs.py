@@ -6,9 +6,9 @@ from itertools import pairwise
 from math import ceil, comb, prod
 
 from wndcheck.datasets import specification_of
-from wndcheck.experiment.cells import Activation, Cell, Probe, Training
+from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.records import TRANSFORMED_NEURONS
-from wndcheck.nets.architectures import Convolution, convolutions, dense_sizes
+from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in what the training does meanwhile on a CPU
 STEP_FLOPS = 2e7  # what starting a step takes, likewise
@@ -42,7 +42,7 @@ def activations(cell: Cell) -> int:
 
 
 def training_images(cell: Cell) -> int:
-    return sum(specification_of(cell.dataset).train_counts) - cell.unsaid.held_out
+    return sum(specification_of(cell.dataset).train_counts) - cell.unspecified.held_out
 
 
 def steps(cell: Cell) -> int:

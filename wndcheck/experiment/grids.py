@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wndcheck.experiment.cells import Cell, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import NARROW, Profile
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import Violation
 
 
 @dataclass(frozen=True)

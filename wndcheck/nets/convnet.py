@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from wndcheck.experiment.cells import Activation
-from wndcheck.nets.architectures import IMAGE, LAYERS, convolutions, features
 from wndcheck.nets.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights
+from wndcheck.nets.specification import IMAGE, LAYERS, Activation, convolutions, features
 from wndcheck.seeds import derived_seed
 
 

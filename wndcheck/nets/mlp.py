@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from wndcheck.experiment.cells import Activation
-from wndcheck.nets.architectures import CLASSES
+from wndcheck.nets.specification import CLASSES, Activation
 from wndcheck.seeds import derived_seed
 
 # The variance of initial weights is gain² / fan-in. The paper says "iid zero-mean Gaussians" and no variance; these

@@ -8,8 +8,8 @@ from math import log2, sqrt
 import torch
 from torch import Tensor
 
-from wndcheck.experiment.cells import Violation
 from wndcheck.nets.mlp import GAIN
+from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 

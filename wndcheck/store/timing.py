@@ -1,9 +1,9 @@
-"""How long cells will take on a device, foretold from a few steps and estimates timed on it beforehand."""
+"""How long cells will take on a device, predicted from a few steps and estimates that are timed on it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isqrt
@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 
 from wndcheck.datasets import specification_of
 from wndcheck.devices import cells_at_once, finish, prepared, threads_beside
-from wndcheck.experiment.cells import Cell, Training
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import (
     estimates,
     inputs,
@@ -26,13 +26,11 @@ from wndcheck.experiment.costs import (
     training_images,
 )
 from wndcheck.experiment.measurement.layers import Layer, summarised
-from wndcheck.experiment.measurement.places import Place, layer_pairs
-from wndcheck.experiment.measurement.readings import FORMS
-from wndcheck.experiment.measurement.spreading import spread
-from wndcheck.nets.architectures import CLASSES
-from wndcheck.nets.execution import STRETCH, steps_on
+from wndcheck.experiment.measurement.readings import FORMS, spread
+from wndcheck.experiment.measurement.sampling import Place, layer_pairs
+from wndcheck.nets.specification import CLASSES, Training
 from wndcheck.nets.stacks import build
-from wndcheck.nets.training import BatchOrder
+from wndcheck.nets.training import STRETCH, BatchOrder, steps_on
 
 ENOUGH = 0.3  # seconds after which a timing ends
 MOST_PARAMETERS = 2e7  # of a stack that is timed; what a wider one takes follows from its FLOPs
@@ -79,16 +77,17 @@ class Calibration:
         """How long the cell takes alone."""
         return sum(self.training(cell)) + self.measuring(cell)
 
-    def together(self, cells: Iterable[Cell], workers: int) -> float:
-        """How long the cells take in all, the longest first.
+    def together(self, cells: Iterable[Cell], workers: int, kept: Collection[Cell] = ()) -> float:
+        """How long the cells take in all, the longest first; those with kept nets are not trained.
 
-        Narrow nets leave a GPU idle: what their steps take whatever their size is shared by the cells side by side.
+        Narrow nets leave a GPU idle: the fixed cost of a step is shared by the cells that are trained side by side.
         """
-        cells, beside = list(cells), cells_at_once(self.device)
-        work = sum(
-            self.training(cell).fixed / beside + self.training(cell).each + self.measuring(cell) for cell in cells
-        )
-        return max([work / workers, *map(self.seconds, cells)], default=0.0)
+        beside, work, alone = cells_at_once(self.device), 0.0, [0.0]
+        for cell in cells:
+            fixed, each = (0.0, 0.0) if cell in kept else self.training(cell)
+            work += fixed / beside + each + self.measuring(cell)
+            alone.append(fixed + each + self.measuring(cell))
+        return max(work / workers, *alone)
 
 
 def calibrated(cells: Iterable[Cell], device: str) -> Calibration:

@@ -13,8 +13,16 @@ for module in sys.argv[1:]:
         break
 """
 LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "experiment.grids", "experiment.costs")
-LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.architectures")
-LIGHT += ("store.measurements", "store.inventory", "store.merging", "store.filling", "store.processes", "store.workers")
+LIGHT += (
+    "verdicts.statistics",
+    "verdicts.checks",
+    "devices",
+    "pytest_plugin",
+    "nets.specification",
+    "experiment.measurement.history",
+)
+LIGHT += ("experiment.measurement.history", "store.measurements", "store.inventory", "store.filling")
+LIGHT += ("store.processes", "store.weights")
 LIGHT += ("report", "report.page", "cli.outstanding", "cli.dry_run", "inspect")
 LIGHT += ("authoring.comparing", "authoring.planning", "authoring.seeding", "authoring.tables")
 

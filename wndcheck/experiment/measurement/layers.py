@@ -1,26 +1,22 @@
-"""One layer of neurons, or two stages of it, in numbers; it knows nothing of nets."""
+"""One layer of neurons, at one stage or compared with stage 0, in numbers; it knows nothing of nets."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import digamma
 
-from wndcheck.estimators import PairwiseInformation, pairwise_mi
-from wndcheck.experiment.cells import Activation, Probe
-from wndcheck.experiment.measurement.averages import exceeds, mean, quantiles
-from wndcheck.experiment.measurement.controls import controls
-from wndcheck.experiment.measurement.distributions import (
-    LEVELS,
-    correlation,
-    distribution,
-    distribution_change,
-    moments,
-)
-from wndcheck.experiment.measurement.groups import total_correlations
-from wndcheck.experiment.measurement.places import Place
-from wndcheck.experiment.measurement.transformed import transformed
-from wndcheck.experiment.records import PAIR_QUANTILES
+from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
+from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.measurement.sampling import Place, exceeds, layer_groups, mean, quantiles
+from wndcheck.experiment.measurement.transformed import controls, transformed
+from wndcheck.experiment.records import GROUP_SIZES, PAIR_QUANTILES
+from wndcheck.experiment.simulations import gaussian_entropy
+from wndcheck.nets.specification import Activation
+
+LEVELS = (np.arange(32) + 0.5) / 32  # at which distributions are compared
 
 
 class Initial(NamedTuple):
@@ -102,3 +98,88 @@ def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
         "lemma_broken": mean(broken[known].astype(float)),
         "flagged": len(now.flags) / len(now.entropy),
     }
+
+
+# --- single neurons, and correlations ---------------------------------------------------------------------------------
+
+
+class Moments(NamedTuple):
+    """Mean, standard deviation (NaN of a flagged neuron) and some quantiles of every neuron, (N,), (N,), (N, 32)."""
+
+    centre: np.ndarray
+    spread: np.ndarray
+    quantiles: np.ndarray
+
+
+def moments(z: np.ndarray, flagged: Collection[int]) -> Moments:
+    """Of a layer z (samples, neurons); without a standard deviation the flagged neurons are left out of averages."""
+    ordered = np.sort(z, axis=0)
+    at = (LEVELS * len(z)).astype(int)
+    spread = z.std(axis=0, ddof=1, dtype=np.float64)
+    spread[list(flagged)] = np.nan
+    return Moments(z.mean(axis=0, dtype=np.float64), spread, ordered[at].T)
+
+
+def distribution(now: Moments, entropy: np.ndarray, samples: int) -> dict[str, object]:
+    """What single neurons are like: near Gaussian, of mean zero, of one scale?
+
+    negentropy: ½ log 2πeσ² - H, zero for a Gaussian. offset: (mean / sd)² less the 1/M that chance gives it.
+    scale_ratio: log10 of the largest standard deviation over the smallest.
+    """
+    spread = np.where(now.spread > 0, now.spread, np.nan)
+    finite = spread[np.isfinite(spread)]
+    return {
+        "negentropy": mean(gaussian_entropy(spread) - entropy),
+        "offset": mean((now.centre / spread) ** 2 - 1 / samples),
+        "scale_ratio": float(np.log10(finite.max() / finite.min())) if finite.size else np.nan,
+    }
+
+
+def distribution_change(now: Moments, initial_spread: np.ndarray, initial_quantiles: np.ndarray) -> float:
+    """Mean over neurons of the 1-Wasserstein distance to the initial distribution, in its standard deviations.
+
+    It needs no density: a neuron that has since become a point mass counts, one that was flagged at stage 0 does not.
+    """
+    spread = np.where(initial_spread > 0, initial_spread, np.nan)
+    return mean(np.abs(now.quantiles - initial_quantiles).mean(axis=1) / spread)
+
+
+def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, object]:
+    """Mean correlation of the pairs, and the information (nats) a Gaussian of the same correlation holds.
+
+    The latter less what it is on average for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
+    """
+    samples, usable = len(z), now.spread > 0
+    scores = (z - now.centre) / np.where(usable, now.spread, np.nan)
+    matrix = scores.T @ scores / (samples - 1)
+    r = np.clip(matrix[tuple(pairs.T)], -1 + 1e-12, 1 - 1e-12)
+    by_chance = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2
+    return {"correlation": mean(r), "gaussian_score": mean(-0.5 * np.log1p(-(r**2)) - by_chance)}
+
+
+# --- more than pairs --------------------------------------------------------------------------------------------------
+
+
+def total_correlations(z: np.ndarray, unusable: Collection[int], place: Place, probe: Probe) -> dict[str, object]:
+    """Mean total correlation of groups of a layer's neurons z (samples, neurons), by their size (nats).
+
+    H(π₁X₁, …, π_d X_d) - H(X₁, …, X_d): as in the corrected score, the marginals and the estimator's bias cancel. NaN
+    for a group that holds a neuron without a density, and where a layer has too few neurons.
+    """
+    rng = np.random.default_rng(place.seed("groups"))
+    return {
+        f"total_correlation_{size}": mean(
+            np.array(
+                [
+                    np.nan if set(group).intersection(unusable) else total_correlation(z[:, group], probe.k, rng)
+                    for group in layer_groups(z.shape[1], size, probe.groups, place.layer).tolist()
+                ]
+            )
+        )
+        for size in GROUP_SIZES
+    }
+
+
+def total_correlation(x: np.ndarray, k: int, rng: np.random.Generator) -> float:
+    """Of the columns of x (samples, d), in nats, less what the same columns show when shuffled apart."""
+    return knn_entropy(rng.permuted(x, axis=0), k=k, standardize=True) - knn_entropy(x, k=k, standardize=True)

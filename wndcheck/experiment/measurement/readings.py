@@ -7,27 +7,31 @@ nets only; what was seen of the parts is joined at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from typing import TypeVar
 
 import numpy as np
+import torch
+from torch import nn
 
 from wndcheck.devices import threads_beside
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import neurons, steps
+from wndcheck.experiment.measurement.history import Arrays
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
-from wndcheck.experiment.measurement.loading import Data
-from wndcheck.experiment.measurement.places import Place, layer_pairs, sampled_neurons
-from wndcheck.experiment.measurement.probing import accuracy, importance, pre_activations
-from wndcheck.experiment.measurement.spreading import spread
+from wndcheck.experiment.measurement.probing import Data, accuracy, importance, pre_activations
+from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
 from wndcheck.experiment.records import SAME_IMAGE, blank_record
 from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
-Arrays = dict[str, np.ndarray]
+T = TypeVar("T")
 Doing = tuple[str, float]  # what is being done, and the share of it that is done
 MOST_DIVERGED = 0.05  # share of an ensemble's nets; without more of them it is another ensemble, and is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
+GLANCE = 0.002  # seconds between two looks at the threads
 
 
 class DataReading:
@@ -71,6 +75,14 @@ class DataReading:
         for kept, value in zip(initial, first, strict=True):
             kept[:] = value
 
+    def kept(self, stack: Stack, epoch: int) -> Arrays:
+        """What is kept of the nets at a stage, to measure them again: their weights."""
+        return weights_of(stack)
+
+    def restore(self, stack: nn.Module, epoch: int, kept: Arrays) -> None:
+        """Make the nets what they were at the stage, from what was kept. RuntimeError if it is of other nets."""
+        stack.load_state_dict({name: torch.from_numpy(array) for name, array in kept.items()})
+
     @staticmethod
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
         """The cell's record, from what was seen of all parts of its stack."""
@@ -110,6 +122,19 @@ class EnsembleReading:
             images = data.probe[shown[self.part]][:, None]
             for layer, z in enumerate(pre_activations(stack, images)):
                 self.seen[f"{form}z_{layer}"][row] = z[:, 0]
+
+    def kept(self, stack: Stack, epoch: int) -> Arrays:
+        """What is kept of the nets at a stage: what `watch` has seen of them, which is smaller than their weights."""
+        row = self.cell.protocol.stages.index(epoch)
+        return {name: array[row] for name, array in self.seen.items()}
+
+    def restore(self, stack: Stack, epoch: int, kept: Arrays) -> None:
+        """Take over what was seen of the nets at a stage. ValueError if it is of other nets."""
+        row = self.cell.protocol.stages.index(epoch)
+        if (found := shapes(kept)) != (expected := shapes(self.kept(stack, epoch))):
+            raise ValueError(f"it holds arrays of shapes {found}, expected {expected}")
+        for name, array in kept.items():
+            self.seen[name][row] = array
 
     @staticmethod
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
@@ -181,5 +206,40 @@ def ensemble_name(cell: Cell, ensemble: int) -> str:
     return f"ensemble from {cell.seeds[ensemble * cell.nets_per_ensemble]}"
 
 
+def weights_of(stack: Stack) -> Arrays:
+    """The parameters of all nets, (S, ...) each, on the host."""
+    return {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
+
+
+def shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
+
+
 def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
     return EnsembleReading if cell.ensembles else DataReading
+
+
+def spread(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:
+    """The results of the pieces, in order; between them, or while they are at work, it yields the share that is done.
+
+    With one thread it is the caller's own. What a piece raises is raised here, and the pieces not yet begun are not.
+    """
+    if threads == 1:
+        results = []
+        for done, piece in enumerate(pieces):
+            yield done / len(pieces)
+            results.append(piece())
+        return results
+    futures = [_pool(threads).submit(piece) for piece in pieces]
+    try:
+        while (pending := wait(futures, GLANCE).not_done) and not any(f.exception() for f in futures if f.done()):
+            yield 1 - len(pending) / len(futures)
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="wndcheck")

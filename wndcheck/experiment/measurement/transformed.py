@@ -1,20 +1,71 @@
-"""The same pairs after a transformation of every neuron: the activation function, and one that loses the sign."""
+"""A layer's activations, transformed: made independent or dependent by a known amount (controls), and after the
+activation function.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+from math import sqrt
 from typing import cast
 
 import numpy as np
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
-from wndcheck.experiment.cells import Activation, Probe
-from wndcheck.experiment.measurement.averages import mean
-from wndcheck.experiment.measurement.places import Place, layer_pairs, sampled_neurons
-from wndcheck.experiment.records import TRANSFORMED_NEURONS
+from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.measurement.sampling import Place, layer_pairs, mean, sampled_neurons
+from wndcheck.experiment.records import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
+from wndcheck.nets.specification import Activation
 
-JITTER = 1e-3  # standard deviations, which part the point mass of ReLU
+JITTER = 1e-3  # standard deviations; it breaks the ties of ReLU's point mass
 NAMES = ("post_score", "post_corrected_score", "post_change", "post_change_3h", "folded_change_3h")
+
+
+def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str, object]:
+    """Corrected scores (nats) of the same activations made independent, and of dependence planted into them.
+
+    Every neuron's samples are first shuffled on their own. Then, beside it: a mix of itself and its neighbour, with a
+    smaller and a larger correlation; its own copy; and neurons that share a latent variable.
+    """
+    rng = np.random.default_rng(place.seed("control"))
+    count, few = probe.control_pairs, max(1, probe.control_pairs // 4)
+    spread = z.std(axis=0, ddof=1, dtype=np.float64)
+    usable = np.flatnonzero(spread > 0)[: count + 1]
+    if len(usable) < 2 or not count:
+        return dict.fromkeys(CONTROLS, np.nan)
+    apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
+    latent = with_latent(apart[:, : few + 1], rng.permuted(apart[:, 0]))
+    beside = [mixed(apart, PLANTED_CORRELATION), mixed(apart, STRONG_CORRELATION)[:, :few], apart[:, :few]]
+    *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in beside)])  # columns where the blocks begin
+    pairs = [layer_pairs(len(usable), count, place.layer)]
+    pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, beside, strict=True)]
+    pairs += [first + each_with(1, latent.shape[1] - 1, count)]
+    found = pairwise_mi(
+        np.hstack([apart, *beside, latent]),
+        k=probe.k,
+        pairs=np.concatenate(pairs),
+        null="shuffle",
+        n_shuffles=1,
+        random_state=place.seed("control null"),
+        device=device,
+    )
+    scores = np.split(cast(np.ndarray, found.pair_corrected), np.cumsum([len(some) for some in pairs])[:-1])
+    return dict(zip(CONTROLS, map(mean, scores), strict=True))
+
+
+def each_with(offset: int, columns: int, most: int) -> np.ndarray:
+    """Pairs of a column with the one that stands `offset` further on, for up to `most` columns: (P, 2)."""
+    own = np.arange(min(columns, most))
+    return np.stack([own, offset + own], axis=1)
+
+
+def mixed(apart: np.ndarray, correlation: float) -> np.ndarray:
+    """Each column with its neighbour mixed into it, so that it has the given correlation with the column itself."""
+    return correlation * apart + sqrt(1 - correlation**2) * np.roll(apart, 1, axis=1)
+
+
+def with_latent(apart: np.ndarray, latent: np.ndarray) -> np.ndarray:
+    """Columns that share a latent variable, any two of them with a correlation of PLANTED_CORRELATION."""
+    return sqrt(1 - PLANTED_CORRELATION) * apart + sqrt(PLANTED_CORRELATION) * latent[:, None]
 
 
 def transformed(

@@ -8,16 +8,14 @@ import pytest
 import torch
 
 from wndcheck.estimators import PairwiseInformation
-from wndcheck.experiment.cells import Activation, Training, Violation
 from wndcheck.experiment.measurement.layers import compared
-from wndcheck.experiment.measurement.loading import load
 from wndcheck.experiment.measurement.measuring import measure
-from wndcheck.experiment.measurement.places import sampled_neurons
-from wndcheck.experiment.measurement.probing import accuracy, importance
+from wndcheck.experiment.measurement.probing import accuracy, importance, load
+from wndcheck.experiment.measurement.sampling import sampled_neurons
 from wndcheck.experiment.records import DATA_QUANTITIES, LAYER_QUANTITIES, Measurement, record_shapes
-from wndcheck.nets.execution import steps_on
+from wndcheck.nets.specification import Activation, Training, Violation
 from wndcheck.nets.stacks import build
-from wndcheck.nets.training import BatchOrder, train
+from wndcheck.nets.training import BatchOrder, steps_on, train
 from wndcheck.tests.tiny import LAST_STAGE, TINY_CELL, TINY_TRAINING, UNTRAINED, unmeasured
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -119,6 +117,7 @@ def test_provenance_tells_what_made_it(measured: Measurement) -> None:
         "threads",
         "versions",
         "stacks",
+        "stacks_from_kept_nets",
         "out_of_memory",
         "resumed_at_epochs",
     }

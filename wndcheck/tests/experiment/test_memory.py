@@ -18,17 +18,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from wndcheck import devices
-from wndcheck.experiment.cells import Unsaid
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members, split
+from wndcheck.nets.specification import Unspecified
 from wndcheck.tests.store.test_resume import forked
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = (5, 3, 8, 1, 9, 2, 7, 4)
 # Eight times 9000 images to validate on, in layers of 50 neurons: a hundred megabytes, half as much for half of it.
-CELL = replace(TINY_CELL, width=50, seeds=SEEDS, unsaid=Unsaid(held_out=9000))
+CELL = replace(TINY_CELL, width=50, seeds=SEEDS, unspecified=Unspecified(held_out=9000))
 
 
 @given(st.integers(1, 20), st.floats(0, 1e12))

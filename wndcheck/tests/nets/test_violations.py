@@ -9,9 +9,9 @@ import torch
 from scipy.stats import kstest
 
 from wndcheck import knn_entropy
-from wndcheck.experiment.cells import Activation, Violation, ViolationKind
 from wndcheck.experiment.measurement.probing import pre_activations
 from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.specification import Activation, Violation, ViolationKind
 from wndcheck.nets.violations import (
     draw_biases,
     drift,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -11,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment import cells
-from wndcheck.experiment.cells import Cell, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import NETS, Violation
 from wndcheck.store import measurements as store
 from wndcheck.store.measurements import Store, packed, store_root
 from wndcheck.tests.tiny import TINY_CELL, finish, random_measurement, start_python, wait_for
@@ -80,7 +81,7 @@ def test_path_tells_what_it_holds(kept: Store) -> None:
     assert kept.path(TINY_CELL).name == f"mnist-subset-tanh-mlp-n0006-{TINY_CELL.key}.npz"
     drifted = replace(TINY_CELL, protocol=Violation("drift", 0.1))
     assert kept.path(drifted).name == f"mnist-subset-tanh-drift-n0006-{drifted.key}.npz"
-    assert kept.root.name == f"v{cells.SCHEMA}"
+    assert kept.root.name == f"v{NETS}"
 
 
 def truncated(path: Path) -> None:
@@ -120,6 +121,10 @@ def cellless(path: Path) -> None:
 
 def another_cells(path: Path) -> None:
     np.savez_compressed(path, **packed(random_measurement(OTHER_CELL)))
+
+
+def of_another_version(path: Path) -> None:
+    write(path, cell=np.array(json.dumps(TINY_CELL.to_dict() | {"key": "another-key"})))
 
 
 def misshapen(path: Path) -> None:
@@ -171,6 +176,7 @@ DAMAGE = {
     folder_of_text: "",
     cellless: "cell",
     another_cells: f"it holds cell {OTHER_CELL.key}, expected {TINY_CELL.key}",
+    of_another_version: "it holds cell another-key, expected ",
     misshapen: "missing or misshapen arrays: score",
     incomplete: "missing or misshapen arrays: score",
     too_many: "missing or misshapen arrays: scores",
@@ -289,9 +295,9 @@ def test_a_writer_killed_half_way_leaves_no_half_file(kept: Store, said: list[st
 
 
 def test_an_error_while_saving_leaves_nothing(kept: Store) -> None:
-    unsaid = replace(random_measurement(TINY_CELL), provenance={"made": object()})
+    unserializable = replace(random_measurement(TINY_CELL), provenance={"made": object()})
     with pytest.raises(TypeError, match="not JSON serializable"):
-        kept.save(unsaid)
+        kept.save(unserializable)
     assert [p for p in kept.root.iterdir() if p.is_file()] == []
 
 

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Unsaid
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.measurement.history import Checkpoint
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import Training, Unspecified
 from wndcheck.store import checkpoints
-from wndcheck.store.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.store.checkpoints import Checkpoints, Kept
 from wndcheck.store.filling import fill
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, Log, finish, start_python
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are f
 KILLS = 20
 # Half a second or so of training, in six epochs of 79 steps.
 PROTOCOL = Training(0.05, 64, (0, 1, 3, 6))
-CELL = replace(TINY_CELL, activation="relu", seeds=(3, 1), protocol=PROTOCOL, unsaid=Unsaid(held_out=5000))
+CELL = replace(TINY_CELL, activation="relu", seeds=(3, 1), protocol=PROTOCOL, unspecified=Unspecified(held_out=5000))
 
 
 class Told(Log):
@@ -195,7 +197,7 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint(tmp_path: Pat
 
 def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process ends after the measurement is saved and before the checkpoint is discarded."""
-    cell = replace(TINY_CELL, unsaid=Unsaid(held_out=9000))
+    cell = replace(TINY_CELL, unspecified=Unspecified(held_out=9000))
     fill_here = partial(fill, [cell], Store(tmp_path), Log(), device="cpu", data_root=None)
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "discard", lambda *_: complain("killed"))

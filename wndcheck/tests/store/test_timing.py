@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import estimates, steps, training_flops
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.profiles import FULL, QUICK
+from wndcheck.nets.specification import Training, Violation
 from wndcheck.store.timing import Calibration, Line, accuracy_flops, calibrated, fitted, of_all_sizes, sort_of
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from wndcheck.cli.outstanding import selected
 from wndcheck.experiment.profiles import FULL, QUICK
-from wndcheck.store.selection import selected
 
 
 def count(*patterns: str) -> dict[str, int]:

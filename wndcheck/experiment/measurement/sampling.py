@@ -1,4 +1,4 @@
-"""Whose layer is measured, when, and which of its neurons: all that names a draw."""
+"""Which neurons, pairs and groups of a layer are measured, the seeds of their draws, and averages over them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wndcheck.seeds import derived_seed
 
 
 class Place(NamedTuple):
-    """Whose layer it is and when: it names the draws of the null and of the controls."""
+    """Whose layer is measured, and when: it names the draws of the null and of the controls."""
 
     replicate: object  # a net's seed, or an ensemble's name
     layer: int
@@ -41,3 +41,21 @@ def layer_groups(count: int, size: int, most: int, layer: int) -> np.ndarray:
         return np.empty((0, size), dtype=np.int64)
     rng = np.random.default_rng(derived_seed("groups", count, size, layer))
     return np.stack([rng.choice(count, size, replace=False) for _ in range(most)])
+
+
+def mean(values: np.ndarray | None) -> float:
+    """Mean over what is not NaN; NaN, without a warning, when nothing is left."""
+    kept = np.asarray(values, dtype=float)
+    kept = kept[np.isfinite(kept)]
+    return float(kept.mean()) if kept.size else float("nan")
+
+
+def quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """Quantiles over what is not NaN."""
+    kept = values[np.isfinite(values)]
+    return np.quantile(kept, at) if kept.size else np.full(len(at), np.nan)
+
+
+def exceeds(values: np.ndarray, bound: float) -> np.ndarray:
+    """1 where a value lies above the bound, 0 where not, NaN where it is NaN."""
+    return np.where(np.isfinite(values), values > bound, np.nan)
