@@ -6,6 +6,7 @@ smaller.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,12 +27,8 @@ class Weights:
 
     def of(self, cell: Cell, seeds: Sequence[int]) -> PartWeights:
         """Where the part of the cell's stack with these seeds is kept, by itself or within a larger part."""
-        first = cell.seeds.index(seeds[0])
-        for part in self._whole_parts(cell):
-            start = first - cell.seeds.index(part[0])
-            if 0 <= start <= len(part) - len(seeds):
-                return PartWeights(self, cell, part, slice(start, start + len(seeds)))
-        return PartWeights(self, cell, tuple(seeds), slice(None))
+        holding = [part for part in self._whole_parts(cell) if set(seeds) <= set(part)]
+        return PartWeights(self, cell, tuple(seeds), (holding or [tuple(seeds)])[0])
 
     def parts(self, cell: Cell) -> list[Part]:
         """The seeds of each kept part, in order; nothing unless they are all of the cell's, at all stages."""
@@ -60,12 +57,12 @@ class Weights:
         return [path for path in self.folder.glob(f"{cell.kept_key}-*.safetensors") if self._part(cell, path)]
 
     def _part(self, cell: Cell, path: Path) -> Part | None:
-        """The part of the cell's stack that a file's name says; None for a file of activations of the same nets."""
-        *key, first, count, _ = path.stem.split("-")
-        if "-".join(key) != cell.kept_key:
+        """The part of the cell's stack that a file's name says; None for a file of ensembles of the same nets."""
+        named = re.fullmatch(rf"{cell.kept_key}-(\d+)-(\d+)-stage\d+", path.stem)
+        if not named or (first := int(named[1])) not in cell.seeds:
             return None
-        at = cell.seeds.index(int(first))
-        return cell.seeds[at : at + int(count)]
+        at = cell.seeds.index(first)
+        return cell.seeds[at : at + int(named[2])]
 
     def _whole_parts(self, cell: Cell) -> list[Part]:
         """The parts that are there at all stages, the largest last."""
@@ -76,18 +73,21 @@ class Weights:
 
 
 class PartWeights:
-    """One part of a cell's stack, a file a stage; it may be read from the files of a larger part."""
+    """One part of a cell's stack, a file a stage; it is read from the files of `source`, itself or a larger part."""
 
-    def __init__(self, weights: Weights, cell: Cell, part: Part, members: slice) -> None:
-        self.weights, self.cell, self.part, self.members = weights, cell, part, members
+    def __init__(self, weights: Weights, cell: Cell, part: Part, source: Part) -> None:
+        self.weights, self.cell, self.part, self.source = weights, cell, part, source
 
     def load(self, epoch: int) -> Stage | None:
         """The nets at a stage; None if they are not kept, or cannot be trusted: such a file is removed."""
         try:
-            arrays, notes = read_safetensors(self.weights.path(self.cell, self.part, epoch))
-            if (found := notes["part"]) != (expected := self._name(epoch)):
-                raise ValueError(f"it holds {found}, expected {expected}")
-            return Stage({name: array[self.members] for name, array in arrays.items()}, notes)
+            path = self.weights.path(self.cell, self.source, epoch)
+            arrays, notes = read_safetensors(path)
+            if notes["part"] != path.stem:
+                raise ValueError(f"it holds {notes['part']}")
+            first = self.source.index(self.part[0])
+            members = slice(first, first + len(self.part))
+            return Stage({name: array[members] for name, array in arrays.items()}, notes)
         except FileNotFoundError:
             return None
         except DAMAGE as error:
@@ -98,14 +98,11 @@ class PartWeights:
         path = self.weights.path(self.cell, self.part, epoch)
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_unfinished(path)
-        write_safetensors(path, stage.arrays, stage.notes | {"part": self._name(epoch)})
+        write_safetensors(path, stage.arrays, stage.notes | {"part": path.stem})
 
     def reject(self, epoch: int, error: Exception) -> None:
         """Remove a file whose nets cannot be measured."""
-        path = self.weights.path(self.cell, self.part, epoch)
+        path = self.weights.path(self.cell, self.source, epoch)
         with suppress(FileNotFoundError):
             path.unlink()
         self.weights.say(f"kept nets {path.name} are damaged ({error}): removed, and trained again")
-
-    def _name(self, epoch: int) -> str:
-        return self.weights.path(self.cell, self.part, epoch).stem

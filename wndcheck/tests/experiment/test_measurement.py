@@ -201,3 +201,20 @@ def test_summaries_of_a_dead_layer_are_nan() -> None:
     found = compared(dead, dead)
     assert found.pop("flagged") == 1
     assert all(np.isnan(value).all() for value in found.values())  # type: ignore[call-overload]
+
+
+# Of TINY_CELL's last stage, means over its two nets, by layer: drawn by the same words since the first version.
+PINNED = {
+    "entropy": [2.525993654281277, 1.0348921850250055, 0.825566659742901, 0.8551627968424862, 1.008820348046401],
+    "corrected_score": [0.11676094677357333, 1.4040448018856009, 1.5879604067650557, 1.7184090971249302, 2.1631543826],
+    "planted_score": [0.07831441262584135, 0.24306403115609068, 0.2576985200964079, 0.3405612143715183, 0.4005456942],
+    "total_correlation_3": [0.33606136924, 3.16227164631, 3.7777749562192384, 4.160115179729418, 5.214964603152705],
+}
+
+
+def test_no_draw_has_changed() -> None:
+    """Nets, batches, probe, pairs, nulls, controls and groups: another draw of any would show."""
+    found = measure(TINY_CELL)
+    assert found["accuracy"][1].mean() == pytest.approx(0.6966)
+    for name, values in PINNED.items():
+        assert found[name][1].mean(axis=0) == pytest.approx(values, abs=1e-3), name

@@ -21,7 +21,7 @@ from wndcheck.nets.specification import Training, Violation
 from wndcheck.store import filling
 from wndcheck.store.filling import Job, cost, fill
 from wndcheck.store.measurements import Store
-from wndcheck.tests.store.test_measurements import HOLD
+from wndcheck.tests.store.test_locks import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import NETS, Violation
 from wndcheck.store import measurements as store
 from wndcheck.store.measurements import Store, packed, store_root
-from wndcheck.tests.tiny import TINY_CELL, finish, random_measurement, start_python, wait_for
+from wndcheck.tests.tiny import TINY_CELL, random_measurement, start_python, wait_for
 
 OTHER_CELL = replace(TINY_CELL, width=7)
 
@@ -299,58 +298,6 @@ def test_an_error_while_saving_leaves_nothing(kept: Store) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         kept.save(unserializable)
     assert [p for p in kept.root.iterdir() if p.is_file()] == []
-
-
-HOLD = """
-import sys
-import time
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL
-with Store(sys.argv[1]).held(TINY_CELL) as mine:
-    print(mine, flush=True)
-    time.sleep(60)
-"""
-TRY = """
-import sys
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL
-with Store(sys.argv[1]).held(TINY_CELL) as mine:
-    print(mine)
-"""
-
-
-def is_free(kept: Store, cell: Cell = TINY_CELL) -> bool:
-    with kept.held(cell) as mine:
-        return mine
-
-
-def test_a_held_cell_is_refused_to_other_processes(kept: Store) -> None:
-    with kept.held(TINY_CELL) as mine:
-        assert mine
-        assert finish(start_python(TRY, kept.root.parent)) == "False\n"
-        assert not is_free(kept)
-        assert is_free(kept, OTHER_CELL)
-    assert finish(start_python(TRY, kept.root.parent)) == "True\n"
-
-
-def test_a_killed_holder_lets_go(kept: Store) -> None:
-    holder = start_python(HOLD, kept.root.parent)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "True\n"
-    assert not is_free(kept)
-    holder.kill()
-    holder.communicate()
-    assert is_free(kept)
-
-
-def test_an_error_lets_go(kept: Store) -> None:
-    def fail() -> None:
-        with kept.held(TINY_CELL):
-            raise RuntimeError("no measurement")
-
-    with pytest.raises(RuntimeError, match="no measurement"):
-        fail()
-    assert is_free(kept)
 
 
 def test_what_cannot_be_read_now_is_not_damaged(kept: Store, said: list[str]) -> None:
