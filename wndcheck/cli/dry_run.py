@@ -72,7 +72,7 @@ def basis(plan: Outstanding, calibration: Calibration) -> str:
     again = ""
     if plan.trained_again:
         seconds = calibration.together(plan.trained_again, plan.workers)
-        again = f"Of the time, about {spelled(seconds)} are for the cells that are trained again. "
+        again = f"Of the time, about {spelled(seconds)} are for cells that are trained again. "
     workers = f"{plan.workers} workers" if plan.workers > 1 else "one worker"
     stacks = f"on {calibration.stacks} stacks of nets trained for some steps, and " if calibration.stacks else ""
     return again + (

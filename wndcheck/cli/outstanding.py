@@ -64,12 +64,12 @@ class Outstanding:
         """Which cells have nets that another record was measured of, and what training these again costs."""
         said = []
         if self.kept:
-            said.append(f"of {len(self.kept)} of them the nets are kept: they are measured without training")
+            said.append(f"{len(self.kept)} of them are measured without training: their nets are kept")
         if self.trained_again:
             tera = sum(map(training_flops, self.trained_again)) / 1e12
             said.append(
-                f"{len(self.trained_again)} of them are trained again ({tera:.3g} TFLOP): their nets were measured "
-                "under another record, and not kept (--keep-weights keeps nets)"
+                f"{len(self.trained_again)} of them must be trained again ({tera:.3g} TFLOP): their nets were measured "
+                "under another record and not kept; --keep-weights keeps nets"
             )
         return said
 

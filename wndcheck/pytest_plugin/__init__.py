@@ -71,8 +71,8 @@ def base_seed(_claims_run) -> int:
     return _claims_run.base_seed
 
 
-@pytest.fixture
-def nets(_claims_run):
+@pytest.fixture(name="nets")  # as a name of this package it would give way to the module nets
+def _nets(_claims_run):
     """The measured nets of the run (`wndcheck.pytest_plugin.nets.Nets`); the first use fills the store."""
     return _claims_run.nets()
 

@@ -1,13 +1,24 @@
-"""Which cells a pattern names."""
+"""Which cells a pattern names, and which of them are trained."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from wndcheck.cli.outstanding import selected
-from wndcheck.experiment.profiles import FULL, QUICK
+from wndcheck.cli import main
+from wndcheck.cli.outstanding import planned, selected
+from wndcheck.experiment import cells
+from wndcheck.experiment.costs import training_flops
+from wndcheck.experiment.measurement import measuring
+from wndcheck.experiment.profiles import FULL, PROFILES, QUICK
+from wndcheck.nets.specification import Training
+from wndcheck.store.filling import fill
+from wndcheck.store.measurements import Store
+from wndcheck.tests.tiny import TINY_PROBE, Log
 
 
 def count(*patterns: str) -> dict[str, int]:
@@ -50,3 +61,59 @@ def test_a_pattern_that_names_nothing_is_an_error_though_another_names_some(patt
 def test_a_part_that_the_profile_leaves_empty_is_an_error():
     with pytest.raises(ValueError, match="profile quick has no cells in its part 'convnets': expected one of mlp, "):
         selected(QUICK, 0, ["convnets"])
+
+
+# --- nets that another record was measured of -------------------------------------------------------------------------
+
+PROFILE = replace(
+    QUICK, name="tiny", widths=(5,), nets=2, training=Training(0.1, 64, (0, 1)), initial_width=6, probe=TINY_PROBE
+)
+RELU, TANH = PROFILE.trained_cells(0)
+
+
+@pytest.fixture
+def another_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
+    """A store with the cells of a part, and with the nets of one of them, under a version of the record before ours."""
+    monkeypatch.setitem(PROFILES, PROFILE.name, PROFILE)
+    store = Store(tmp_path, pytest.fail)
+    fill([RELU], store, Log(), device="cpu", data_root=None, keep_weights=True)
+    fill([TANH], store, Log(), device="cpu", data_root=None)
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    return store
+
+
+def measure(store: Store, *options: str) -> Result:
+    command = ["measure", "--profile=tiny", "--cells=mlp", "--device=cpu", "--workers=1", *options]
+    return CliRunner().invoke(main, [*command, "--store", str(store.root.parent)])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_kept_nets_are_told_from_those_to_train_again(another_record):
+    plan = planned("tiny", 0, ["mlp"], "cpu", 1, another_record.root.parent, make=False, say=pytest.fail)
+    relu, tanh = plan.missing
+    assert (relu.activation, tanh.activation) == ("relu", "tanh")
+    assert (plan.kept, plan.trained_again) == ({relu}, (tanh,))
+    teraflop = f"{training_flops(tanh) / 1e12:.3g}"
+    assert plan.remarks == [
+        "1 of them are measured without training: their nets are kept",
+        f"1 of them must be trained again ({teraflop} TFLOP): their nets were measured under another record and not "
+        "kept; --keep-weights keeps nets",
+    ]
+    told = measure(another_record, "--dry-run")
+    assert all(f"wndcheck: {remark}\n" in told.stderr for remark in plan.remarks)
+    assert re.search(
+        r"Of the time, about \d+ s are for the cells that are trained again\.", " ".join(told.stdout.split())
+    )
+    assert f"{training_flops(tanh) / 1e12:.2f}" in told.stdout
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_keep_weights_spares_the_next_training(another_record, monkeypatch):
+    assert measure(another_record, "--keep-weights").exit_code == 0
+    assert len(list(another_record.measured())) == 2
+    assert len(list(another_record.root.glob("*-r*.npz"))) == 4
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    monkeypatch.setattr(measuring, "run", lambda *_: pytest.fail("a net is trained"))
+    assert measure(another_record).exit_code == 0
+    listed = CliRunner().invoke(main, ["store", "list", "--store", str(another_record.root.parent)])
+    assert "4 measured under another version of the record, which this wndcheck does not read" in listed.stdout

@@ -55,7 +55,7 @@ def test_the_option_makes_a_runs_store_complete_and_changes_nothing_in_it(
 ) -> None:
     store = Store(pytester.path / "store")
     (store.root / "locks").rmdir()
-    outcome = pytester.runpytest_subprocess("claims", "--wnd-complete", "--wnd-store=store", "--wnd-mode=report")
+    outcome = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=store", "--wnd-mode=report")
     outcome.assert_outcomes(passed=1)
     assert list(store.root.iterdir()) == []
 
