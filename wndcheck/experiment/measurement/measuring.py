@@ -56,8 +56,8 @@ class Keeping:
         """The seeds of the parts that the cell's stack is trained in: those of what is kept, or as memory has room."""
         if self.weights and (parts := self.weights.parts(cell)):
             return parts
-        size = (self.checkpoints and self.checkpoints.size(cell)) or most_members(cell, devices.spare_bytes(device))
-        return split(cell.seeds, size)
+        size = self.checkpoints.size(cell) if self.checkpoints else None
+        return split(cell.seeds, size or most_members(cell, devices.spare_bytes(device)))
 
 
 NOTHING_KEPT = Keeping()
