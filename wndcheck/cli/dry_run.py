@@ -77,6 +77,6 @@ def basis(plan: Outstanding, calibration: Calibration) -> str:
     stacks = f"on {calibration.stacks} stacks of nets trained for some steps, and " if calibration.stacks else ""
     return again + (
         f"Times are for {workers} on {calibration.device}; a part's is what it takes alone. They rest {stacks}on a few "
-        "hundred estimates of pairs, timed just now with made-up images. Starting up and other work on this machine "
+        "hundred estimates of pairs, timed just now with random images. Starting up and other work on this machine "
         "come on top; what is half trained takes less."
     )

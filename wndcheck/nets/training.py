@@ -12,7 +12,7 @@ from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
-STRETCH = 25  # steps between two looks of the host; on CUDA one graph
+STRETCH = 25  # steps between two times that the host takes over; on CUDA one graph
 
 
 class Steps:
@@ -28,11 +28,11 @@ class Steps:
         self.seen = images.new_empty(stack.members * training.batch_size, images.shape[1])
 
     def uploaded(self, order: Tensor) -> Tensor:
-        """An epoch's order, drawn on the host, on the device."""
+        """An epoch's order, drawn on the host, copied to the device."""
         return order.to(self.images.device)
 
     def run(self, batches: Tensor) -> None:
-        """As many steps as the batches fill, the last one of them with what is left."""
+        """As many steps as the batches fill; the last one may be smaller."""
         for batch in batches.split(self.training.batch_size, dim=1):
             self.step(batch)
 
@@ -41,7 +41,7 @@ class Steps:
         self.stack.descend(seen.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
 
     def settle(self) -> None:
-        """Wait until the nets are what the steps so far make of them."""
+        """Wait until the steps so far are done."""
 
 
 class GraphedSteps(Steps):
@@ -65,7 +65,7 @@ class GraphedSteps(Steps):
             self.settle()  # before `initial` is freed and stage 0 is read, both on another stream
 
     def capture(self) -> None:
-        """Make the graph of a stretch; it moves the nets."""
+        """Capture the graph of a stretch; this changes the nets."""
         with torch.cuda.stream(self.stream):
             super().run(self.batches[:, : 3 * self.training.batch_size])  # libraries set themselves up before a capture
         # Other cells may be measured on other threads meanwhile.
@@ -113,7 +113,7 @@ class BatchOrder:
 
     @property
     def state(self) -> Tensor:
-        """The generators' states, (S, bytes) uint8; setting it goes on from there."""
+        """The generators' states, (S, bytes) uint8; can be set."""
         return torch.stack([generator.get_state() for generator in self.generators])
 
     @state.setter
@@ -127,8 +127,8 @@ def train(
 ) -> Iterator[tuple[float, bool]]:
     """Train every member by plain SGD; yield (epochs done, is it a stage) after every stretch of steps.
 
-    The initial nets are the first stage. After `done` epochs, 0 or more, with a stack and its order as they were then,
-    it goes on from there, and does not yield what it yielded then. Members see different orders of the same images.
+    The initial nets are the first stage. With `done`, a stack and its order as they were after so many epochs, training
+    goes on from there, and yields only what comes after. Members see different orders of the same images.
     On a GPU the steps between stages may still be under way.
     """
     stretch = STRETCH * training.batch_size
@@ -145,4 +145,4 @@ def train(
                 steps.settle()
             yield float(epoch + 1), epoch + 1 in training.stages
     finally:
-        steps.settle()  # steps under way write to the nets' memory, also when somebody gives up here
+        steps.settle()  # steps under way write to the nets' memory, also when the caller stops here

@@ -10,7 +10,7 @@ from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
 from wndcheck.experiment.cells import Probe
-from wndcheck.experiment.measurement.sampling import Place, exceeds, layer_groups, mean, quantiles
+from wndcheck.experiment.measurement.sampling import Place, layer_groups, mean, quantiles
 from wndcheck.experiment.measurement.transformed import controls, transformed
 from wndcheck.experiment.records import GROUP_SIZES, PAIR_QUANTILES
 from wndcheck.experiment.simulations import gaussian_entropy
@@ -20,7 +20,9 @@ LEVELS = (np.arange(32) + 0.5) / 32  # at which distributions are compared
 
 
 class Initial(NamedTuple):
-    """What a layer is compared with, at stage 0: of its neurons (N,), (N,), (N, 32), and of its pairs (P,)."""
+    """A layer at stage 0, for comparison: entropy (N,), standard deviation (N,) and quantiles (N, 32) of its neurons,
+    information of its pairs (P,), in nats.
+    """
 
     entropy: np.ndarray
     spread: np.ndarray
@@ -29,26 +31,26 @@ class Initial(NamedTuple):
 
 
 def unknown(neurons: int, pairs: int) -> Initial:
-    """Nothing but NaN, to be filled."""
+    """NaN throughout, to be filled."""
     return Initial(*(np.full(shape, np.nan) for shape in (neurons, neurons, (neurons, len(LEVELS)), pairs)))
 
 
 class Layer(NamedTuple):
-    """Samples of a layer, whose they are, and how it is to be measured."""
+    """Samples of a layer, and how it is to be measured."""
 
     z: np.ndarray  # (samples, neurons), pre-activations
     pairs: np.ndarray  # (P, 2)
     place: Place
     probe: Probe
-    activation: Activation | None  # what comes after z; None for logits
+    activation: Activation | None  # None for logits
     is_last_stage: bool
     device: str
 
 
 def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object], Initial]:
-    """All numbers of a layer at one stage, and what later stages are compared with; without `initial` it is stage 0.
+    """All quantities of a layer at one stage, and the layer at stage 0, which this is without `initial`.
 
-    No number where z is not finite; NaN where flags leave nothing to average over.
+    No quantities where z is not finite; NaN where flags leave nothing to average over.
     """
     z, place, probe = layer.z, layer.place, layer.probe
     if not np.isfinite(z).all():
@@ -67,7 +69,7 @@ def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object]
 
 
 def information(layer: Layer) -> PairwiseInformation:
-    """Entropies and pairwise 3H information of one layer, with one shuffle of every neuron as the null."""
+    """Entropies and pairwise 3H information of one layer; the null is one permutation of every neuron."""
     return pairwise_mi(
         layer.z,
         k=layer.probe.k,
@@ -80,11 +82,10 @@ def information(layer: Layer) -> PairwiseInformation:
 
 
 def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
-    """The layer's information at one stage, and beside the initial one."""
+    """The layer's entropy and information at one stage, and their change since stage 0 (nats)."""
     change = now.entropy - initial.entropy
     information_change = now.pair_mi - initial.pair_mi
     i, j = now.pairs.T
-    assert now.null_mi is not None
     broken = np.concatenate([information_change > change[i], information_change > change[j]])
     known = np.tile(np.isfinite(information_change), 2)
     return {
@@ -93,7 +94,6 @@ def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
         "score": mean(now.pair_mi),
         "corrected_score": mean(now.pair_corrected),
         "pair_quantiles": quantiles(now.pair_mi, PAIR_QUANTILES),
-        "share_above_null": mean(exceeds(now.pair_mi, quantiles(now.null_mi, (0.95,))[0])),
         "lemma_excess": mean(information_change - (change[i] + change[j]) / 2),
         "lemma_broken": mean(broken[known].astype(float)),
         "flagged": len(now.flags) / len(now.entropy),
@@ -112,7 +112,7 @@ class Moments(NamedTuple):
 
 
 def moments(z: np.ndarray, flagged: Collection[int]) -> Moments:
-    """Of a layer z (samples, neurons); without a standard deviation the flagged neurons are left out of averages."""
+    """Moments of a layer z (samples, neurons); the NaN of flagged neurons leaves them out of averages."""
     ordered = np.sort(z, axis=0)
     at = (LEVELS * len(z)).astype(int)
     spread = z.std(axis=0, ddof=1, dtype=np.float64)
@@ -121,9 +121,9 @@ def moments(z: np.ndarray, flagged: Collection[int]) -> Moments:
 
 
 def distribution(now: Moments, entropy: np.ndarray, samples: int) -> dict[str, object]:
-    """What single neurons are like: near Gaussian, of mean zero, of one scale?
+    """How far single neurons are from Gaussian, from mean zero, and from one scale.
 
-    negentropy: ½ log 2πeσ² - H, zero for a Gaussian. offset: (mean / sd)² less the 1/M that chance gives it.
+    negentropy: ½ log 2πeσ² - H (nats), zero for a Gaussian. offset: (mean / sd)² minus 1/M, its expectation for mean 0.
     scale_ratio: log10 of the largest standard deviation over the smallest.
     """
     spread = np.where(now.spread > 0, now.spread, np.nan)
@@ -138,23 +138,23 @@ def distribution(now: Moments, entropy: np.ndarray, samples: int) -> dict[str, o
 def distribution_change(now: Moments, initial_spread: np.ndarray, initial_quantiles: np.ndarray) -> float:
     """Mean over neurons of the 1-Wasserstein distance to the initial distribution, in its standard deviations.
 
-    It needs no density: a neuron that has since become a point mass counts, one that was flagged at stage 0 does not.
+    It needs no density: a neuron that has become a point mass counts; one that was flagged at stage 0 is left out.
     """
     spread = np.where(initial_spread > 0, initial_spread, np.nan)
     return mean(np.abs(now.quantiles - initial_quantiles).mean(axis=1) / spread)
 
 
 def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, object]:
-    """Mean correlation of the pairs, and the information (nats) a Gaussian of the same correlation holds.
+    """Mean correlation of the pairs, and the mean information (nats) of Gaussians of the same correlation.
 
-    The latter less what it is on average for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
+    The latter minus its expectation for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
     """
     samples, usable = len(z), now.spread > 0
     scores = (z - now.centre) / np.where(usable, now.spread, np.nan)
     matrix = scores.T @ scores / (samples - 1)
     r = np.clip(matrix[tuple(pairs.T)], -1 + 1e-12, 1 - 1e-12)
-    by_chance = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2
-    return {"correlation": mean(r), "gaussian_score": mean(-0.5 * np.log1p(-(r**2)) - by_chance)}
+    expected = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2
+    return {"correlation": mean(r), "gaussian_score": mean(-0.5 * np.log1p(-(r**2)) - expected)}
 
 
 # --- more than pairs --------------------------------------------------------------------------------------------------
@@ -181,5 +181,5 @@ def total_correlations(z: np.ndarray, unusable: Collection[int], place: Place, p
 
 
 def total_correlation(x: np.ndarray, k: int, rng: np.random.Generator) -> float:
-    """Of the columns of x (samples, d), in nats, less what the same columns show when shuffled apart."""
+    """Total correlation of the columns of x (samples, d) in nats, minus that of the same columns permuted."""
     return knn_entropy(rng.permuted(x, axis=0), k=k, standardize=True) - knn_entropy(x, k=k, standardize=True)

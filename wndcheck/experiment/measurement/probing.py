@@ -32,7 +32,10 @@ class Data:
 
 
 def load(cell: Cell, device: torch.device, root: str | None) -> Data:
-    """The cell's data; cells on one device share it. Raises MissingData or DamagedData, with the command to type."""
+    """The cell's data; cells with the same data share one copy on a device.
+
+    Raises MissingData or DamagedData, with the command to type.
+    """
     probe = (cell.probe.images_per_class, cell.probe.seed)
     return _load(cell.dataset, cell.unspecified.scaling, cell.unspecified.held_out, *probe, device, root)
 
@@ -48,8 +51,8 @@ def _load(
         if held_out >= len(images):
             raise ValueError(f"{held_out} images held out of {name}'s {len(images)}: expected fewer")
         order = np.random.default_rng(derived_seed("held out", name)).permutation(len(images))
-        kept, apart = np.sort(order[held_out:]), np.sort(order[:held_out])
-        images, labels, validation_images, validation_labels = images[kept], labels[kept], images[apart], labels[apart]
+        kept, held = np.sort(order[held_out:]), np.sort(order[:held_out])
+        images, labels, validation_images, validation_labels = images[kept], labels[kept], images[held], labels[held]
     chosen = datasets.probe_indices(labels, per_class=per_class, seed=probe_seed)
 
     def scaled(pixels: np.ndarray) -> Tensor:
@@ -74,7 +77,7 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
     """How much single neurons matter: (S, hidden layers).
 
     The mean, over some neurons of every hidden layer, of the share of images (n, inputs) that a net classifies
-    otherwise when the neuron puts out 0. NaN for a member whose logits are not finite.
+    differently when the neuron's output is 0. NaN for a member whose logits are not finite.
     """
     entering, z = stack.dense.propagated(stack.features(images))
     classes, finite = z[-1].argmax(-1), z[-1].isfinite().all(-1).all(-1)
@@ -89,7 +92,7 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
 
 @torch.no_grad()
 def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
-    """Share of images each member classifies rightly, (S,) float64; NaN for a member whose logits are not finite."""
+    """Share of images that each member classifies correctly, (S,) float64; NaN for one whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
     slices = max(1, AT_ONCE // (stack.members * stack.widest))

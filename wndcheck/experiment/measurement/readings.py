@@ -1,7 +1,7 @@
-"""The two readings of the paper's claims: what is random, the images alone, or the parameters too (theorem 1).
+"""The two readings of the paper's claims: the images are random, or the parameters too (theorem 1).
 
-A reading watches a stack at every stage and makes the cell's record of what it saw. A stack may hold some of the cell's
-nets only; what was seen of the parts is joined at the end.
+A reading measures a stack at every stage and makes the cell's record of it. A stack may hold only some of the cell's
+nets; what was seen of the parts is joined at the end.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
 T = TypeVar("T")
-Doing = tuple[str, float]  # what is being done, and the share of it that is done
-MOST_DIVERGED = 0.05  # share of an ensemble's nets; without more of them it is another ensemble, and is not measured
+Doing = tuple[str, float]  # the activity, and the share of it that is done
+MOST_DIVERGED = 0.05  # share of an ensemble's nets; an ensemble that lost more is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
 GLANCE = 0.002  # seconds between two looks at the threads
 
@@ -52,7 +52,7 @@ class DataReading:
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
         """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
         cell, row = self.cell, self.cell.protocol.stages.index(epoch)
-        if steps(cell):  # of a net that is never trained, accuracy says nothing and costs the most
+        if steps(cell):  # the accuracy of untrained nets means nothing, and costs the most
             self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
             self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
             self.seen["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
@@ -65,7 +65,7 @@ class DataReading:
             yield f"measuring stage {epoch}", share
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
-        """Fill the places of one net's layer z (images, neurons) at a stage."""
+        """Measure one net's layer z (images, neurons) at a stage."""
         row = self.cell.protocol.stages.index(epoch)
         initial = Initial(*(self.seen[f"initial_{name}_{layer}"][member] for name in Initial._fields))
         watched = watched_layer(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
@@ -107,7 +107,7 @@ class EnsembleReading:
             self.seen[name] = np.full((stages, len(seeds)), np.nan)
 
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
-        """Keep what every neuron of every net does on the net's images, and how well the net classifies.
+        """Keep the pre-activations of every net on the net's images, and how well the net classifies.
 
         Accuracies are taken on the probe, which is part of the training images, and on as many validation images.
         """
@@ -149,7 +149,7 @@ class EnsembleReading:
             if steps(cell):
                 diverged |= np.isnan(accuracies["accuracy"])
             record["diverged"][:, ensemble] = diverged.mean(axis=1)
-            kept = ~diverged.any(axis=0)  # a diverged net is no sample at any stage
+            kept = ~diverged.any(axis=0)  # a diverged net is not a sample at any stage
             if kept.mean() < 1 - MOST_DIVERGED:
                 continue
             for name, values in accuracies.items():
@@ -176,7 +176,7 @@ class EnsembleReading:
 def measure_ensemble(
     cell: Cell, record: Arrays, z: np.ndarray, ensemble: int, layer: int, form: str, device: str
 ) -> None:
-    """Fill the places of one layer of an ensemble at all stages; z (stages, nets, neurons)."""
+    """Measure one layer of an ensemble at all stages; z (stages, nets, neurons)."""
     pairs, initial = layer_pairs(z.shape[2], cell.probe.most_pairs, layer), None
     for row, epoch in enumerate(cell.protocol.stages):
         watched = watched_layer(cell, z[row], pairs, ensemble_name(cell, ensemble) + form, layer, epoch, device)
@@ -188,14 +188,14 @@ def measure_ensemble(
 def watched_layer(
     cell: Cell, z: np.ndarray, pairs: np.ndarray, replicate: object, layer: int, epoch: int, device: str
 ) -> Layer:
-    """One replicate's layer of the cell, as it is measured; z (samples, neurons)."""
+    """A layer of one replicate, with all that measuring it takes; z (samples, neurons)."""
     activation = cell.activation if layer < cell.layers - 1 else None
     is_last_stage = epoch == cell.protocol.stages[-1]
     return Layer(z, pairs, Place(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
 
 
 def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the probe's images each net sees, (S,) each: another for every net of an ensemble, and one for all."""
+    """Which of the probe's images each net sees, (S,) each: another one for every net of an ensemble; one for all."""
     images, size = 10 * cell.probe.images_per_class, cell.nets_per_ensemble
     seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
     draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
@@ -220,9 +220,10 @@ def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
 
 
 def spread(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:
-    """The results of the pieces, in order; between them, or while they are at work, it yields the share that is done.
+    """The results of the pieces of work, in order; in between it yields the share that is done.
 
-    With one thread it is the caller's own. What a piece raises is raised here, and the pieces not yet begun are not.
+    With one thread, that is the caller's. What a piece raises is raised here, and pieces that have not begun are
+    cancelled.
     """
     if threads == 1:
         results = []

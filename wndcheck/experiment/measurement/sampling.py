@@ -10,7 +10,7 @@ from wndcheck.seeds import derived_seed
 
 
 class Place(NamedTuple):
-    """Whose layer is measured, and when: it names the draws of the null and of the controls."""
+    """A layer of a net or ensemble at a stage; its fields name the draws of the null and of the controls."""
 
     replicate: object  # a net's seed, or an ensemble's name
     layer: int
@@ -54,8 +54,3 @@ def quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
     """Quantiles over what is not NaN."""
     kept = values[np.isfinite(values)]
     return np.quantile(kept, at) if kept.size else np.full(len(at), np.nan)
-
-
-def exceeds(values: np.ndarray, bound: float) -> np.ndarray:
-    """1 where a value lies above the bound, 0 where not, NaN where it is NaN."""
-    return np.where(np.isfinite(values), values > bound, np.nan)

@@ -23,8 +23,8 @@ NAMES = ("post_score", "post_corrected_score", "post_change", "post_change_3h", 
 def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str, object]:
     """Corrected scores (nats) of the same activations made independent, and of dependence planted into them.
 
-    Every neuron's samples are first shuffled on their own. Then, beside it: a mix of itself and its neighbour, with a
-    smaller and a larger correlation; its own copy; and neurons that share a latent variable.
+    Every neuron's samples are first permuted independently. Each is then paired with a mix of itself and its neighbour,
+    of a smaller and a larger correlation, and with its own copy; and neurons are made that share a latent variable.
     """
     rng = np.random.default_rng(place.seed("control"))
     count, few = probe.control_pairs, max(1, probe.control_pairs // 4)
@@ -32,15 +32,15 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
     usable = np.flatnonzero(spread > 0)[: count + 1]
     if len(usable) < 2 or not count:
         return dict.fromkeys(CONTROLS, np.nan)
-    apart = rng.permuted(z[:, usable] / spread[usable], axis=0)
-    latent = with_latent(apart[:, : few + 1], rng.permuted(apart[:, 0]))
-    beside = [mixed(apart, PLANTED_CORRELATION), mixed(apart, STRONG_CORRELATION)[:, :few], apart[:, :few]]
+    permuted = rng.permuted(z[:, usable] / spread[usable], axis=0)
+    latent = with_latent(permuted[:, : few + 1], rng.permuted(permuted[:, 0]))
+    beside = [mixed(permuted, PLANTED_CORRELATION), mixed(permuted, STRONG_CORRELATION)[:, :few], permuted[:, :few]]
     *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in beside)])  # columns where the blocks begin
     pairs = [layer_pairs(len(usable), count, place.layer)]
     pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, beside, strict=True)]
     pairs += [first + each_with(1, latent.shape[1] - 1, count)]
     found = pairwise_mi(
-        np.hstack([apart, *beside, latent]),
+        np.hstack([permuted, *beside, latent]),
         k=probe.k,
         pairs=np.concatenate(pairs),
         null="shuffle",
@@ -53,29 +53,30 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
 
 
 def each_with(offset: int, columns: int, most: int) -> np.ndarray:
-    """Pairs of a column with the one that stands `offset` further on, for up to `most` columns: (P, 2)."""
+    """Pairs of a column with the one `offset` further on, for up to `most` columns: (P, 2)."""
     own = np.arange(min(columns, most))
     return np.stack([own, offset + own], axis=1)
 
 
-def mixed(apart: np.ndarray, correlation: float) -> np.ndarray:
+def mixed(permuted: np.ndarray, correlation: float) -> np.ndarray:
     """Each column with its neighbour mixed into it, so that it has the given correlation with the column itself."""
-    return correlation * apart + sqrt(1 - correlation**2) * np.roll(apart, 1, axis=1)
+    return correlation * permuted + sqrt(1 - correlation**2) * np.roll(permuted, 1, axis=1)
 
 
-def with_latent(apart: np.ndarray, latent: np.ndarray) -> np.ndarray:
+def with_latent(permuted: np.ndarray, latent: np.ndarray) -> np.ndarray:
     """Columns that share a latent variable, any two of them with a correlation of PLANTED_CORRELATION."""
-    return sqrt(1 - PLANTED_CORRELATION) * apart + sqrt(PLANTED_CORRELATION) * latent[:, None]
+    return sqrt(1 - PLANTED_CORRELATION) * permuted + sqrt(PLANTED_CORRELATION) * latent[:, None]
 
 
 def transformed(
     z: np.ndarray, activation: Activation | None, place: Place, probe: Probe, device: str
 ) -> dict[str, object]:
-    """What some of a layer's pairs share as post-activations, and how that differs from before (nats).
+    """Information of some of a layer's pairs as post-activations, and its change by the activation function (nats).
 
-    z: (samples, neurons). 3H, the paper's, measures tanh, and the absolute values |z|, whose information is another:
-    the control. ReLU leaves a point mass at 0, on which 3H means nothing, and is measured by KSG1, with jitter to part
-    it. Changes are of the same pairs with the same shuffles. NaN for logits (`activation` None), which have none.
+    z: (samples, neurons). tanh is measured by 3H, the paper's estimator, and so are the absolute values |z|, whose
+    information differs: a control. ReLU leaves a point mass at 0, where 3H is invalid, and is measured by KSG1, with
+    jitter to break the ties. Changes are of the same pairs with the same permutations. NaN for logits (`activation`
+    None), which have no activation function.
     """
     if activation is None or not probe.transformed_pairs:
         return dict.fromkeys(NAMES, np.nan)

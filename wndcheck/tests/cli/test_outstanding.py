@@ -101,9 +101,7 @@ def test_kept_nets_are_told_from_those_to_train_again(another_record):
     ]
     told = measure(another_record, "--dry-run")
     assert all(f"wndcheck: {remark}\n" in told.stderr for remark in plan.remarks)
-    assert re.search(
-        r"Of the time, about \d+ s are for cells that are trained again\.", " ".join(told.stdout.split())
-    )
+    assert re.search(r"Of the time, about \d+ s are for cells that are trained again\.", " ".join(told.stdout.split()))
     assert f"{training_flops(tanh) / 1e12:.2f}" in told.stdout
 
 

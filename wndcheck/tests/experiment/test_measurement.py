@@ -43,7 +43,7 @@ def test_the_numbers_are_what_they_are_named_for(measured: Measurement) -> None:
     assert (np.diff(measured["pair_quantiles"], axis=-1) >= 0).all()
     assert (measured["score"] > measured["pair_quantiles"][..., 0]).all()
     assert (measured["score"] < measured["pair_quantiles"][..., -1]).all()
-    for name in ("share_above_null", "lemma_broken", "flagged"):
+    for name in ("lemma_broken", "flagged"):
         assert ((measured[name] >= 0) & (measured[name] <= 1)).all(), name
     assert not measured["flagged"].any()
 
@@ -179,7 +179,6 @@ def test_summaries_by_hand() -> None:
     assert found["entropy_change"] == pytest.approx(0.5)
     assert found["score"] == pytest.approx(0.55)
     assert found["corrected_score"] == pytest.approx(0.45)  # nulls 0, .1 and .2
-    assert found["share_above_null"] == pytest.approx(2 / 3)  # above .19: .5 and 1.05
     # ΔH = (1, 0, .5), ΔI = (.4, -.1, .75): less the mean ΔH of the pair, (.5, .75, .25).
     assert found["lemma_excess"] == pytest.approx(np.mean([-0.1, -0.85, 0.5]))
     assert found["lemma_broken"] == pytest.approx(3 / 6)  # of pair 01 neuron 1, of pair 12 both
@@ -191,7 +190,6 @@ def test_summaries_leave_out_what_is_flagged() -> None:
     found = compared(now, before)
     assert found["entropy_change"] == pytest.approx(0.5)
     assert found["score"] == pytest.approx(0.5)
-    assert found["share_above_null"] == 1
     assert found["lemma_broken"] == pytest.approx(1 / 2)
     assert found["flagged"] == pytest.approx(1 / 3)
 
