@@ -90,7 +90,7 @@ def stack_bytes(cell: Cell, members: int) -> float:
 
     Parameters count twice, for what libraries set aside; activations four times, for their gradients and copies.
     """
-    probed = 1 if cell.ensembles else 10 * cell.probe.images_per_class
+    probed = 1 if cell.ensembles else cell.probe.images
     images = max(getattr(cell.protocol, "batch_size", 1), probed)
     order = 16 * training_images(cell) if steps(cell) else 0
     return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)

@@ -1,10 +1,11 @@
-"""Build the stack of nets of a specification."""
+"""Build the stack of nets of a specification; take its weights out, and put them in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +32,16 @@ class Stack(Protocol):
     def pre_activations(self, x: Tensor) -> list[Tensor]: ...
     def descend(self, x: Tensor, labels: Tensor, learning_rate: float) -> object: ...
     def state_dict(self) -> dict[str, Tensor]: ...
+
+
+def weights_of(stack: Stack) -> dict[str, np.ndarray]:
+    """The parameters of all nets by name, (S, ...) each, on the host."""
+    return {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
+
+
+def load_weights(stack: nn.Module, weights: dict[str, np.ndarray]) -> None:
+    """Give the nets the parameters of `weights_of`. RuntimeError for those of a stack of another shape."""
+    stack.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
 
 
 def build(nets: NetSpec, seeds: Sequence[int], inputs: int, device: torch.device) -> StackedMLP | StackedConvNet:

@@ -116,7 +116,7 @@ def kind_of(cell: Cell) -> tuple:
 
 def samples(cell: Cell) -> int:
     """Samples behind an estimate: images, or the nets of an ensemble."""
-    return cell.nets_per_ensemble if cell.ensembles else 10 * cell.probe.images_per_class
+    return cell.nets_per_ensemble if cell.ensembles else cell.probe.images
 
 
 def drawn(cell: Cell) -> float:

@@ -28,10 +28,10 @@ from wndcheck.experiment.measurement.history import (
     WeightStore,
 )
 from wndcheck.experiment.measurement.probing import Data, load
-from wndcheck.experiment.measurement.readings import Doing, reading_of, weights_of
+from wndcheck.experiment.measurement.readings import Doing, EnsembleReading, reading_of
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import Violation
-from wndcheck.nets.stacks import Stack, build
+from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
 from wndcheck.nets.training import BatchOrder, steps_on, train
 from wndcheck.nets.violations import violate
 
@@ -127,19 +127,23 @@ def recalled(
 ) -> Generator[Doing, None, Arrays | None]:
     """What the reading sees of nets that were kept; None if they were not at all stages, or cannot be trusted."""
     reading = reading_of(cell)(cell, seeds, str(where))
-    stack = build(cell, seeds, data.images.shape[1], where)
+    stack = None
     for epoch in cell.protocol.stages:
         if not (stage := stages.load(epoch)):
             return None
         try:
-            reading.restore(stack, epoch, stage.arrays)
+            if isinstance(reading, EnsembleReading):
+                reading.restore(stage.arrays, epoch)
+            else:
+                stack = stack or build(cell, seeds, data.images.shape[1], where)
+                load_weights(stack, stage.arrays)
             history.recall(stage.notes)
         except UNFIT as error:
             if is_out_of_memory(error):
                 raise
             stages.reject(epoch, error)
             return None
-        if not cell.ensembles:
+        if stack:
             yield from reading.watch(stack, data, epoch)
     history.lap("measuring")
     history.recalled += 1
@@ -191,7 +195,7 @@ def resumed(checkpoint: Checkpoint, stack: nn.Module, order: BatchOrder, history
 
     RuntimeError, KeyError, ValueError or TypeError if it does not fit them.
     """
-    stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
+    load_weights(stack, checkpoint.nets)
     order.state = torch.from_numpy(checkpoint.order)
     history.resume(checkpoint.notes)
     return int(checkpoint.notes["epochs"])

@@ -13,8 +13,6 @@ from functools import cache, partial
 from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import nn
 
 from wndcheck.devices import threads_beside
 from wndcheck.experiment.cells import Cell
@@ -24,7 +22,7 @@ from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, u
 from wndcheck.experiment.measurement.probing import Data, accuracy, importance, pre_activations
 from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
 from wndcheck.experiment.records import SAME_IMAGE, blank_record
-from wndcheck.nets.stacks import Stack
+from wndcheck.nets.stacks import Stack, weights_of
 from wndcheck.seeds import derived_seed
 
 T = TypeVar("T")
@@ -79,10 +77,6 @@ class DataReading:
         """What is kept of the nets at a stage, to measure them again: their weights."""
         return weights_of(stack)
 
-    def restore(self, stack: nn.Module, epoch: int, kept: Arrays) -> None:
-        """Make the nets what they were at the stage, from what was kept. RuntimeError if it is of other nets."""
-        stack.load_state_dict({name: torch.from_numpy(array) for name, array in kept.items()})
-
     @staticmethod
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
         """The cell's record, from what was seen of all parts of its stack."""
@@ -95,8 +89,8 @@ class EnsembleReading:
 
     def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
         self.cell = cell
-        places = [cell.seeds.index(seed) for seed in (seeds[0], seeds[-1])]
-        self.part = slice(places[0], places[1] + 1)
+        first = cell.seeds.index(seeds[0])
+        self.part = slice(first, first + len(seeds))
         stages = len(cell.protocol.stages)
         self.seen: Arrays = {
             f"{form}z_{layer}": np.full((stages, len(seeds), n), np.nan, dtype=np.float32)
@@ -128,10 +122,11 @@ class EnsembleReading:
         row = self.cell.protocol.stages.index(epoch)
         return {name: array[row] for name, array in self.seen.items()}
 
-    def restore(self, stack: Stack, epoch: int, kept: Arrays) -> None:
+    def restore(self, kept: Arrays, epoch: int) -> None:
         """Take over what was seen of the nets at a stage. ValueError if it is of other nets."""
         row = self.cell.protocol.stages.index(epoch)
-        if (found := shapes(kept)) != (expected := shapes(self.kept(stack, epoch))):
+        found = {name: array.shape for name, array in kept.items()}
+        if found != (expected := {name: array[row].shape for name, array in self.seen.items()}):
             raise ValueError(f"it holds arrays of shapes {found}, expected {expected}")
         for name, array in kept.items():
             self.seen[name][row] = array
@@ -196,7 +191,7 @@ def watched_layer(
 
 def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     """Which of the probe's images each net sees, (S,) each: another one for every net of an ensemble; one for all."""
-    images, size = 10 * cell.probe.images_per_class, cell.nets_per_ensemble
+    images, size = cell.probe.images, cell.nets_per_ensemble
     seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
     draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
     return np.concatenate([draw[:size] for draw in draws]), np.repeat([draw[0] for draw in draws], size)
@@ -204,15 +199,6 @@ def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
 
 def ensemble_name(cell: Cell, ensemble: int) -> str:
     return f"ensemble from {cell.seeds[ensemble * cell.nets_per_ensemble]}"
-
-
-def weights_of(stack: Stack) -> Arrays:
-    """The parameters of all nets, (S, ...) each, on the host."""
-    return {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
-
-
-def shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in arrays.items()}
 
 
 def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
