@@ -123,13 +123,13 @@ def held_bytes(cell: Cell) -> int:
 
 
 @EACH
-def test_a_stack_takes_no_more_than_is_foretold(cell: Cell) -> None:
+def test_a_stack_takes_no_more_than_is_predicted(cell: Cell) -> None:
     for asked in (cell, *(replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500))):
-        foretold = stack_bytes(asked, len(cell.seeds))
-        assert held_bytes(asked) < foretold
+        predicted = stack_bytes(asked, len(cell.seeds))
+        assert held_bytes(asked) < predicted
 
 
-def test_an_ensemble_takes_no_more_than_is_foretold() -> None:
+def test_an_ensemble_takes_no_more_than_is_predicted() -> None:
     cell = replace(ENSEMBLES, seeds=tuple(range(200)), width=50, unspecified=Unspecified(held_out=9000))
     assert held_bytes(cell) < stack_bytes(cell, 200)
 

@@ -84,7 +84,7 @@ def test_workers_end_with_the_process_above_them(tmp_path):
 
 @pytest.mark.usefixtures("one_thread_each")
 def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
-    """They wait for cells that are held here, and end when the store has these. Ctrl-C is not for them to hear."""
+    """They wait for cells that are held here, and end when the store has these. They ignore Ctrl-C."""
     said: list[str] = []
     store = Store(tmp_path)
 

@@ -35,8 +35,8 @@ PROTOCOL = Training(0.05, 64, (0, 1, 3, 6))
 CELL = replace(TINY_CELL, activation="relu", seeds=(3, 1), protocol=PROTOCOL, unspecified=Unspecified(held_out=5000))
 
 
-class Told(Log):
-    """Tells the parent, through a pipe, what it is about to do: a letter each time."""
+class Piped(Log):
+    """Writes to a pipe what it is about to do: a letter each time."""
 
     def __init__(self, pipe: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def forked(work: Callable[[], object]) -> int:
 
 def filled(root: Path, pipe: int) -> None:
     checkpoints.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
-    fill([CELL], Store(root), Told(pipe), device="cpu", data_root=None)
+    fill([CELL], Store(root), Piped(pipe), device="cpu", data_root=None)
 
 
 def unfinished(root: Path) -> list[str]:
@@ -73,22 +73,24 @@ def is_writing(root: Path) -> bool:
     return any(root.rglob("*.part"))
 
 
-def attempt(root: Path, told: float = inf, seconds: float = 0, *, at_a_write: bool = False) -> tuple[str | None, int]:
-    """Start a process that fills the store and kill it once it has told so often, some seconds later.
+def attempt(
+    root: Path, letters: float = inf, seconds: float = 0, *, at_a_write: bool = False
+) -> tuple[str | None, int]:
+    """Start a process that fills the store; kill it when it has written so many letters, some seconds later.
 
     With `at_a_write` it is killed at its first write after that. Returns what it was doing, training, measuring,
-    writing or starting, or None if it was done before; and how often it told.
+    writing or starting, or None if it was done before; and how many letters it wrote.
     """
     mine, its = os.pipe()
     child = forked(lambda: filled(root, its))
     os.close(its)
-    heard = b""
+    written = b""
     with os.fdopen(mine, "rb", buffering=0) as pipe:
-        while len(heard) < told:
-            heard += (piece := pipe.read(1))
+        while len(written) < most:
+            written += (piece := pipe.read(1))
             if not piece:
                 assert os.waitpid(child, 0)[1] == 0, "a process ended badly"
-                return None, len(heard)
+                return None, len(written)
         time.sleep(seconds)
         ended, status = 0, 0
         while at_a_write and not ended and not is_writing(root):
@@ -96,12 +98,12 @@ def attempt(root: Path, told: float = inf, seconds: float = 0, *, at_a_write: bo
         if not ended:
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
-        heard += pipe.read(1000)
+        written += pipe.read(1000)
     if status == 0:
-        return None, len(heard)
+        return None, len(written)
     assert status == signal.SIGKILL
-    letter = b"w" if is_writing(root) else heard[-1:]
-    return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(heard)
+    letter = b"w" if is_writing(root) else written[-1:]
+    return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(written)
 
 
 def complain(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Foretelling how long cells take."""
+"""Predicting how long cells take."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def calibration(one_thread) -> Calibration:
 
 
 @pytest.mark.parametrize("cell", [SMALL, WIDER], ids=lambda cell: str(cell.width))
-def test_a_real_cell_takes_what_is_foretold(calibration, cell):
+def test_a_real_cell_takes_what_is_predicted(calibration, cell):
     """To a factor of 3: other programs on the machine lengthen the one or the other."""
     began = time.perf_counter()
     measure(cell)
