@@ -20,7 +20,7 @@ PATIENCE = 0.2  # seconds between looks at the cells that other processes hold
 
 
 class Reporter(Protocol):
-    """Told what a sweep does. `share` runs from 0 to 1."""
+    """Receives the events of filling a store. `share` runs from 0 to 1."""
 
     def planned(self, cells: list[Cell]) -> None: ...
     def working(self, cell: Cell, doing: str, share: float) -> None: ...

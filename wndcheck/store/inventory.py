@@ -19,7 +19,10 @@ from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
-    """A line for each measured cell, and for each half-trained stack; each with whether its file can be trusted."""
+    """A line for each measured cell, for what is kept beside them, and for each half-trained stack.
+
+    Each comes with whether its file can be trusted.
+    """
     for path in store.measured():
         try:
             yield measured_line(verified(path)), True
@@ -27,6 +30,8 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
             yield f"{path.name} is damaged: {error}", False
     if others := len(set(store.root.glob("*.npz")).difference(store.measured())):
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
+    if kept := list(store.weights.folder.glob("*.safetensors")):
+        yield f"{len(kept)} files of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB", True
     for path in sorted(store.checkpoints.folder.glob("*.npz")):
         try:
             yield half_trained_line(path), True

@@ -233,9 +233,11 @@ main(["measure", "--profile=tiny", "--device=cpu", "--store", sys.argv[1], *sys.
 
 def test_two_workers_in_processes_of_their_own(tmp_path):
     folder = tmp_path / "here" / FOLDER
-    process = start_python(MAIN, tmp_path / "here", "--workers=2", "--cells=mlp")
+    process = start_python(MAIN, tmp_path / "here", "--workers=2", "--cells=mlp", "--keep-weights")
     assert finish(process) == f"2 cells measured, in {folder}\n"
-    measured = [Store(tmp_path / "here", pytest.fail).load(cell) for cell in CELLS]
+    store = Store(tmp_path / "here", pytest.fail)
+    measured = [store.load(cell) for cell in CELLS]
+    assert all(map(store.weights.has, CELLS))
     assert [found.provenance["threads"] for found in measured if found] == [1, 1]
     assert len((folder / "measure.log").read_text(encoding="utf-8").splitlines()) == 3
 

@@ -114,4 +114,5 @@ def test_keep_weights_spares_the_next_training(another_record, monkeypatch):
     monkeypatch.setattr(measuring, "run", lambda *_: pytest.fail("a net is trained"))
     assert measure(another_record).exit_code == 0
     listed = CliRunner().invoke(main, ["store", "list", "--store", str(another_record.root.parent)])
-    assert "4 measured under another version of the record, which this wndcheck does not read" in listed.stdout
+    assert "4 measured under another version of the record, which this wndcheck does not read\n" in listed.stdout
+    assert re.search(r"\n4 files of kept nets, [\d.e-]+ GB\n", listed.stdout)

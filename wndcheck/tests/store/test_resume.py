@@ -73,9 +73,7 @@ def is_writing(root: Path) -> bool:
     return any(root.rglob("*.part"))
 
 
-def attempt(
-    root: Path, letters: float = inf, seconds: float = 0, *, at_a_write: bool = False
-) -> tuple[str | None, int]:
+def attempt(root: Path, most: float = inf, seconds: float = 0, *, at_a_write: bool = False) -> tuple[str | None, int]:
     """Start a process that fills the store; kill it when it has written so many letters, some seconds later.
 
     With `at_a_write` it is killed at its first write after that. Returns what it was doing, training, measuring,
