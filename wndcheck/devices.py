@@ -1,4 +1,4 @@
-"""The device that trains the nets: its name, its settings, its free memory and the number of CPU cores."""
+"""The device that trains the nets: its name, settings and free memory; threads and device of each worker."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CUDA_SETTINGS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "CUDA_DEVICE_MAX_CONNECTIONS": "32"}
 CELLS_AT_ONCE = {"cpu": 1, "cuda": 12}  # narrow nets leave a GPU idle; several cells share it, one stream each
 SHARE = {"cpu": 0.5, "cuda": 0.8}  # share of the free memory that a stack may take
+# One thread a worker: several workers with a thread a core each are slower than one alone.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def prepare(name: str) -> torch.device:
@@ -108,3 +110,22 @@ def visible_gpus() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def one_thread_each() -> None:
+    """Give each worker that is started from now on one thread, unless the user has set otherwise."""
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")
+
+
+def automatic_workers(device: str) -> int:
+    """How many workers fill a store together: one a visible GPU, or one a core."""
+    if not resolve(device).startswith("cuda"):
+        return usable_cores()
+    return visible_gpus() if device in ("auto", "cuda") else 1
+
+
+def own_device(device: str, worker: int | None = None) -> str:
+    """The device of the worker of that number; they take the visible GPUs in turn. One process leaves them to torch."""
+    resolved = resolve(device)
+    return resolved if worker is None or resolved != "cuda" else f"cuda:{worker % visible_gpus()}"

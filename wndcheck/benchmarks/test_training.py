@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from wndcheck.devices import prepare, visible_gpus
-from wndcheck.experiment.cells import Training
 from wndcheck.nets.convnet import StackedConvNet
-from wndcheck.nets.execution import GraphedSteps, Steps, steps_on
 from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
-from wndcheck.nets.training import BatchOrder, train
+from wndcheck.nets.training import BatchOrder, GraphedSteps, Steps, steps_on, train
 
 BATCH, RATE = 32, 0.001  # on random images, a higher rate amplifies rounding errors
 EPOCH = Training(RATE, BATCH, (0, 1))

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from wndcheck.cli.console import say
 from wndcheck.cli.outstanding import Outstanding
+from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, training_flops
 from wndcheck.store.progress import spelled
-from wndcheck.store.workers import one_thread_each, own_device
 
 if TYPE_CHECKING:
     from wndcheck.store.timing import Calibration
@@ -42,7 +42,7 @@ def show(plan: Outstanding) -> None:
 
 
 def row(cells: Sequence[Cell], plan: Outstanding, calibration: Calibration | None) -> list[str]:
-    """How many cells there are and are measured; of the others, the nets, the work, the memory and the time."""
+    """How many cells there are, and are measured; of the others the nets, the operations, the memory and the time."""
     missing = [cell for cell in cells if cell in plan.missing]
     counts = [str(len(cells)), str(len(cells) - len(missing))]
     if not missing or not calibration:
@@ -50,9 +50,9 @@ def row(cells: Sequence[Cell], plan: Outstanding, calibration: Calibration | Non
     return [
         *counts,
         str(sum(len(cell.seeds) for cell in missing)),
-        f"{sum(map(training_flops, missing)) / 1e12:,.2f}",
+        f"{sum(training_flops(cell) for cell in missing if cell not in plan.kept) / 1e12:,.2f}",
         f"{max(stack_bytes(cell, len(cell.seeds)) for cell in missing) / 1e9:.2f} GB",
-        spelled(calibration.together(missing, plan.workers)),
+        spelled(calibration.together(missing, plan.workers, plan.kept)),
     ]
 
 
@@ -69,10 +69,14 @@ def timed(plan: Outstanding) -> Calibration:
 
 def basis(plan: Outstanding, calibration: Calibration) -> str:
     """What the times rest on."""
+    again = ""
+    if plan.trained_again:
+        seconds = calibration.together(plan.trained_again, plan.workers)
+        again = f"Of the time, about {spelled(seconds)} are for cells that are trained again. "
     workers = f"{plan.workers} workers" if plan.workers > 1 else "one worker"
     stacks = f"on {calibration.stacks} stacks of nets trained for some steps, and " if calibration.stacks else ""
-    return (
+    return again + (
         f"Times are for {workers} on {calibration.device}; a part's is what it takes alone. They rest {stacks}on a few "
-        "hundred estimates of pairs, timed just now with made-up images. Starting up and other work on this machine "
+        "hundred estimates of pairs, timed just now with random images. Starting up and other work on this machine "
         "come on top; what is half trained takes less."
     )

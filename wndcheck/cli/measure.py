@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="File that gets a line a measured cell.  [default: measure.log beside the cells]",
 )
+@click.option(
+    "--keep-weights",
+    is_flag=True,
+    help="Keep the nets that are trained now, at all stages, beside the cells (of ensembles, what was probed of them): "
+    "when other quantities are to be measured, they need not be trained again.",
+)
 @click.option("--dry-run", is_flag=True, help="Measure nothing: show what there is to do, and about how long it takes.")
 @click.pass_context
 def measure(
@@ -50,12 +56,14 @@ def measure(
     root: Path | None,
     data: Path | None,
     log: Path | None,
+    keep_weights: bool,
     dry_run: bool,
 ) -> None:
     """Train and measure the nets of a profile, as far as the store lacks them.
 
     Several such commands, and runs of the claims, share one store and the work. Ctrl-C or a crash costs little: what is
-    measured stays, and the same command goes on from the last checkpoint of what is half trained.
+    measured stays, and the same command goes on from the last checkpoint of what is half trained. Nets that were kept
+    are measured without training.
 
     Exit status: 0 if all the cells are measured; 1 if data is missing or a cell failed, with the reason on standard
     error; 2 if the command line is wrong; 130 if it was interrupted.
@@ -64,12 +72,13 @@ def measure(
 
     try:
         plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
-        say(f"wndcheck: {plan.summary}")
+        for line in (plan.summary, *plan.remarks):
+            say(f"wndcheck: {line}")
         journal = None if dry_run else prepared_journal(plan, log)
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
     if journal:
-        context.exit(carried_out(plan, journal, data))
+        context.exit(carried_out(plan, journal, data, keep_weights))
     from wndcheck.cli.dry_run import show
 
     show(plan)
@@ -86,17 +95,17 @@ def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
     return path
 
 
-def carried_out(plan: Outstanding, journal: Path, data: Path | None) -> int:
+def carried_out(plan: Outstanding, journal: Path, data: Path | None, keep_weights: bool) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.store.processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
-    task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root)
+    task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root, keep_weights)
     failures: list[str] = []
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
-            load(name, data_root)  # what is missing or damaged is better known before hours of training than after
+            load(name, data_root)  # fails now, not after hours of training, if data is missing or damaged
         with termination_as_interruption():
             if plan.workers == 1:
                 alone(task, say)
@@ -110,7 +119,7 @@ def carried_out(plan: Outstanding, journal: Path, data: Path | None) -> int:
         return 1
     left = sum(not plan.store.has(cell) for cell in plan.cells)
     if failures or left:
-        complain(f"{left} of {len(plan.cells)} cells are not measured; what went wrong stands above")
+        complain(f"{left} of {len(plan.cells)} cells are not measured; see the errors above")
         return 1
     click.echo(f"{len(plan.cells)} cells measured, in {plan.store.root}")
     return 0

@@ -1,23 +1,23 @@
-"""What `wndcheck measure` is about to do."""
+"""Which cells `wndcheck measure` is to measure, and how: trained, or from kept nets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from wndcheck.devices import resolve
+from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.profiles import named
+from wndcheck.experiment.costs import steps, training_flops
+from wndcheck.experiment.profiles import Profile, named
 from wndcheck.store.measurements import Store
-from wndcheck.store.selection import selected
-from wndcheck.store.workers import automatic_workers
 
 
 @dataclass(frozen=True)
 class Outstanding:
-    """The cells asked for, by part of the profile, and who measures those that the store lacks."""
+    """The cells asked for, by part of the profile, and how those are measured that the store lacks."""
 
     name: str
     parts: dict[str, tuple[Cell, ...]]
@@ -28,6 +28,18 @@ class Outstanding:
     @cached_property
     def missing(self) -> tuple[Cell, ...]:
         return tuple(cell for cell in self.cells if not self.store.has(cell))
+
+    @cached_property
+    def kept(self) -> frozenset[Cell]:
+        """Those that are missing and whose nets are kept: they are measured without training."""
+        return frozenset(filter(self.store.weights.has, self.missing))
+
+    @cached_property
+    def trained_again(self) -> tuple[Cell, ...]:
+        """Those that are missing, whose nets were trained for another record and have not been kept."""
+        return tuple(
+            cell for cell in self.missing if steps(cell) and cell not in self.kept and self.store.other_records(cell)
+        )
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -47,6 +59,20 @@ class Outstanding:
             todo += f" on {resolve(self.device)} by {self.workers} worker{'s' * (self.workers > 1)}"
         return f"{self.name}: {len(self.cells)} cells, {measured} measured, {half} half trained, {todo}"
 
+    @property
+    def remarks(self) -> list[str]:
+        """Which cells have nets that another record was measured of, and what training these again costs."""
+        said = []
+        if self.kept:
+            said.append(f"{len(self.kept)} of them are measured without training: their nets are kept")
+        if self.trained_again:
+            tera = sum(map(training_flops, self.trained_again)) / 1e12
+            said.append(
+                f"{len(self.trained_again)} of them must be trained again ({tera:.3g} TFLOP): their nets were measured "
+                "under another record and not kept; --keep-weights keeps nets"
+            )
+        return said
+
 
 def planned(
     profile: str,
@@ -59,7 +85,7 @@ def planned(
     make: bool,
     say: Callable[[str], None],
 ) -> Outstanding:
-    """What a command line asks for. ValueError or OSError, with what to type instead, where there can be none."""
+    """What a command line asks for. ValueError or OSError, with what to type instead, if it cannot be done."""
     parts = selected(named(profile), seed, patterns)
     resolve(device)
     store = Store(root, say, make=make)
@@ -67,3 +93,34 @@ def planned(
         store.load(cell)  # puts aside what is damaged, which is then measured again
     name = f"profile {profile}, seed {seed}"
     return Outstanding(name, parts, store, device, workers or automatic_workers(device))
+
+
+def selected(profile: Profile, base_seed: int, patterns: Sequence[str] = ()) -> dict[str, tuple[Cell, ...]]:
+    """The cells that any of the patterns names, by part of the profile; all of them without a pattern.
+
+    A pattern is a part's name, or a shell pattern that a cell's label matches as a whole. ValueError for one that names
+    nothing.
+    """
+    parts = profile.parts(base_seed)
+    for pattern in patterns:
+        if not any(matches(pattern, part, cell) for part, cells in parts.items() for cell in cells):
+            raise ValueError(no_match(pattern, profile, parts))
+    chosen = {
+        part: tuple(cell for cell in cells if not patterns or any(matches(p, part, cell) for p in patterns))
+        for part, cells in parts.items()
+    }
+    return {part: cells for part, cells in chosen.items() if cells}
+
+
+def matches(pattern: str, part: str, cell: Cell) -> bool:
+    return pattern == part or fnmatchcase(cell.label, pattern)
+
+
+def no_match(pattern: str, profile: Profile, parts: dict[str, tuple[Cell, ...]]) -> str:
+    filled = [part for part, cells in parts.items() if cells]
+    example = parts[filled[0]][0].label
+    if pattern in parts:
+        what = f"profile {profile.name} has no cells in its part {pattern!r}"
+    else:
+        what = f"{pattern!r} names no cell of profile {profile.name}"
+    return f"{what}: expected one of {', '.join(filled)}, or a pattern for labels such as {example!r}"

@@ -49,9 +49,9 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
     """
     from wndcheck.authoring.pooling import pool_checks
     from wndcheck.authoring.runs import read_comparable
+    from wndcheck.devices import automatic_workers
     from wndcheck.report.format import format_seeds, short_cause
     from wndcheck.store.measurements import Store
-    from wndcheck.store.workers import automatic_workers
 
     try:
         runs = read_comparable(folders or (Path("reports/latest"),))

@@ -11,9 +11,9 @@ from wndcheck.cli.console import STORE, complain, here, say
 
 @click.group(short_help="List measured cells, and merge stores.")
 def store() -> None:
-    """Look into the store of measured cells, and bring stores together.
+    """List what the store of measured cells holds, and merge stores.
 
-    Exit status: that of the command; 2 if there is none of that name.
+    Exit status: that of the command; 2 if there is no command of that name.
     """
 
 
@@ -43,15 +43,16 @@ def list_(context: click.Context, root: Path | None) -> None:
 @STORE
 @click.pass_context
 def merge(context: click.Context, source: Path, root: Path | None) -> None:
-    """Copy the measured cells of another store, SOURCE, that this one lacks; each is verified first.
+    """Copy the measured cells of another store, SOURCE, that this one lacks; each is verified first. Records of other
+    versions are not copied, and neither are kept nets: copy the folder `weights` for these.
 
     SOURCE stays as it is, and so does what this store has. Runs that fill either store may go on meanwhile.
 
     Exit status: 0 if every file could be trusted; 1 if one could not, which is named on standard error and left alone,
-    or if a cell could not be written; 2 if the command line is wrong or SOURCE is no store of this version's schema.
+    or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this version.
     """
+    from wndcheck.store.inventory import merge
     from wndcheck.store.measurements import Store
-    from wndcheck.store.merging import merge
 
     try:
         here_ = Store(root, say)

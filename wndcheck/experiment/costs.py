@@ -1,4 +1,4 @@
-"""What a cell costs: parameters, floating-point operations, memory. Counted, not measured; no torch here."""
+"""The cost of a cell: parameters, floating-point operations, memory. Counted, not measured; no torch here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from itertools import pairwise
 from math import ceil, comb, prod
 
 from wndcheck.datasets import specification_of
-from wndcheck.experiment.cells import Activation, Cell, Probe, Training
+from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.records import TRANSFORMED_NEURONS
-from wndcheck.nets.architectures import Convolution, convolutions, dense_sizes
+from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
-PAIR_FLOPS = 1.5e6  # one pair's estimate, in what the training does meanwhile on a CPU
-STEP_FLOPS = 2e7  # what starting a step takes, likewise
+PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
+STEP_FLOPS = 2e7  # the overhead of a step, likewise
 
 
 def inputs(cell: Cell) -> int:
@@ -30,19 +30,19 @@ def neurons(cell: Cell) -> list[int]:
 
 
 def parameters(cell: Cell) -> int:
-    """Of one net, biases included."""
+    """Parameters of one net, biases included."""
     sizes = layer_sizes(cell)
     dense = sum((n + 1) * m for n, m in pairwise(sizes))
     return dense + sum(layer.out * (9 * layer.channels + 1) for layer in _convolutions(cell))
 
 
 def activations(cell: Cell) -> int:
-    """Numbers that one net holds of one image, what the convolutions make of it included."""
+    """Activations of one net for one image, those of the convolutions included."""
     return inputs(cell) + sum(layer_sizes(cell)) + sum(2 * layer.out * layer.pixels for layer in _convolutions(cell))
 
 
 def training_images(cell: Cell) -> int:
-    return sum(specification_of(cell.dataset).train_counts) - cell.unsaid.held_out
+    return sum(specification_of(cell.dataset).train_counts) - cell.unspecified.held_out
 
 
 def steps(cell: Cell) -> int:
@@ -71,7 +71,7 @@ def estimates(cell: Cell) -> int:
 
 
 def layer_estimates(count: int, probe: Probe) -> int:
-    """The same of the pre-activations of one layer of `count` neurons at one stage."""
+    """Estimates of pairs of the pre-activations of one layer of `count` neurons at one stage."""
     pairs = min(probe.most_pairs, comb(count, 2))
     usable, few = min(count, probe.control_pairs + 1), max(1, probe.control_pairs // 4)
     controls = min(probe.control_pairs, comb(usable, 2)) + min(probe.control_pairs, usable)
@@ -80,7 +80,7 @@ def layer_estimates(count: int, probe: Probe) -> int:
 
 
 def transformed_estimates(count: int, probe: Probe, activation: Activation) -> int:
-    """The same of post-activations: their information with a null and by KSG1, before and after."""
+    """Estimates of pairs of post-activations: with a null, and by KSG1 before and after."""
     pairs = min(probe.transformed_pairs, comb(min(count, TRANSFORMED_NEURONS), 2))
     return (8 if activation == "tanh" else 3) * pairs
 
@@ -90,14 +90,14 @@ def stack_bytes(cell: Cell, members: int) -> float:
 
     Parameters count twice, for what libraries set aside; activations four times, for their gradients and copies.
     """
-    probed = 1 if cell.ensembles else 10 * cell.probe.images_per_class
+    probed = 1 if cell.ensembles else cell.probe.images
     images = max(getattr(cell.protocol, "batch_size", 1), probed)
     order = 16 * training_images(cell) if steps(cell) else 0
     return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)
 
 
 def cost(cell: Cell) -> float:
-    """Rough work of a cell in multiplications, to put the longest first and to foretell the time left."""
+    """Rough work of a cell in multiplications, to put the longest first and to predict the time left."""
     return training_flops(cell) + STEP_FLOPS * steps(cell) + PAIR_FLOPS * estimates(cell)
 
 

@@ -1,4 +1,4 @@
-"""Measurements of one activation over all widths, side by side."""
+"""Measurements that differ only in the width."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wndcheck.experiment.cells import Cell, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import NARROW, Profile
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import Violation
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Measurements that differ in their width alone, narrowest first, at one stage (the last, unless told)."""
+    """Measurements that differ only in the width, narrowest first, at one stage (by default the last)."""
 
     measurements: tuple[Measurement, ...]
     profile: Profile
@@ -26,7 +27,7 @@ class Grid:
 
     @property
     def trained(self) -> np.ndarray:
-        """Which nets count as trained, (widths, S); nets that were never to be trained always do."""
+        """Which nets count as trained, (widths, S); nets that are not to be trained always do."""
         return np.array([is_trained(m, self.profile) for m in self.measurements])
 
     def raw(self, name: str) -> np.ndarray:
@@ -79,7 +80,7 @@ class Grid:
 
     @property
     def untrained(self) -> dict[str, int]:
-        """How many nets there are and how many of them did not train, as `decide` takes them."""
+        """How many nets there are and how many of them did not train: arguments of `decide`."""
         return {"nets": int(self.trained.size), "untrained": int((~self.trained).sum())}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from wndcheck.datasets import specification_of
-from wndcheck.experiment.cells import Activation, Cell, Probe, Training, Unsaid, Violation
+from wndcheck.experiment.cells import Activation, Cell, Probe, Training, Unspecified, Violation
 from wndcheck.seeds import net_seeds
 
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "tanh")  # §4
@@ -13,8 +13,8 @@ HIDDEN_LAYERS = (1, 2, 3, 4)  # of the paper's five layers; the fifth gives the 
 NARROW = 20  # §4: "for N > 20" the nets reach their accuracies, below they are "usually worse"
 
 
-# What the paper leaves unsaid, and what is taken:
-UNSAID = Unsaid(
+# What the paper leaves unspecified, and what is taken:
+UNSPECIFIED = Unspecified(
     initial_gain=1.0,  # He's and LeCun's variances keep the scale of pre-activations from layer to layer
     scaling="standardised",  # what those variances assume of the inputs
     held_out=0,  # the data sets come with images apart; all training images are trained on
@@ -73,7 +73,7 @@ class Profile:
     narrow_accuracy: float  # the same for N <= 20, which the paper itself calls usually worse
     probe: Probe
     ensembles: Ensembles
-    sensitivity_width: int  # at which what the paper leaves unsaid is varied
+    sensitivity_width: int  # at which what the paper leaves unspecified is varied
     cifar10: Cifar10
     convnets: ConvNets | None = None
     experiments: int = 16  # repetitions of each estimator experiment; ours, to give it an interval
@@ -99,14 +99,15 @@ class Profile:
 
     def trained(self, activation: Activation, width: int, base_seed: int) -> Cell:
         seeds = net_seeds(base_seed, self.nets)
-        return Cell(self.dataset, activation, width, seeds, self.training, self.probe, unsaid=UNSAID)
+        return Cell(self.dataset, activation, width, seeds, self.training, self.probe, unspecified=UNSPECIFIED)
 
     def cifar10_cells(self, base_seed: int) -> tuple[Cell, ...]:
         """ReLU at every width, on CIFAR-10."""
         nets = self.cifar10
         seeds = net_seeds(base_seed, nets.nets)
         return tuple(
-            Cell(nets.dataset, "relu", width, seeds, nets.training, self.probe, unsaid=UNSAID) for width in nets.widths
+            Cell(nets.dataset, "relu", width, seeds, nets.training, self.probe, unspecified=UNSPECIFIED)
+            for width in nets.widths
         )
 
     def cifar10_on_more_images(self, base_seed: int) -> Cell:
@@ -119,7 +120,16 @@ class Profile:
             return ()
         seeds = net_seeds(base_seed, nets.nets)
         return tuple(
-            Cell("cifar10", "relu", width, seeds, nets.training, self.probe, architecture="convnet", unsaid=UNSAID)
+            Cell(
+                "cifar10",
+                "relu",
+                width,
+                seeds,
+                nets.training,
+                self.probe,
+                architecture="convnet",
+                unspecified=UNSPECIFIED,
+            )
             for width in nets.widths
         )
 
@@ -131,7 +141,9 @@ class Profile:
         groups = self.ensembles
         seeds = net_seeds(base_seed, groups.count * groups.nets)
         probe = replace(self.probe, control_pairs=100)  # of few samples, and so cheap
-        return Cell(self.dataset, "relu", width, seeds, groups.training, probe, ensembles=groups.count, unsaid=UNSAID)
+        return Cell(
+            self.dataset, "relu", width, seeds, groups.training, probe, ensembles=groups.count, unspecified=UNSPECIFIED
+        )
 
     def initial_ensemble(self, base_seed: int) -> Cell:
         """Ensembles of wide nets that are never trained."""
@@ -154,10 +166,10 @@ class Profile:
             "as in the profile": usual,
             f"batches of {batch // 4}": replace(usual, protocol=replace(self.training, batch_size=batch // 4)),
             f"batches of {batch * 4}": replace(usual, protocol=replace(self.training, batch_size=batch * 4)),
-            "initial weights × ½": replace(usual, unsaid=replace(UNSAID, initial_gain=0.5)),
-            "initial weights × 1.5": replace(usual, unsaid=replace(UNSAID, initial_gain=1.5)),
-            "pixels in [0, 1]": replace(usual, unsaid=replace(UNSAID, scaling="unit")),
-            "a sixth held out for validation": replace(usual, unsaid=replace(UNSAID, held_out=self.sixth)),
+            "initial weights × ½": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=0.5)),
+            "initial weights × 1.5": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=1.5)),
+            "pixels in [0, 1]": replace(usual, unspecified=replace(UNSPECIFIED, scaling="unit")),
+            "a sixth held out for validation": replace(usual, unspecified=replace(UNSPECIFIED, held_out=self.sixth)),
         }
 
     @property
@@ -188,7 +200,7 @@ class Profile:
     def initial(self, activation: Activation, base_seed: int) -> Cell:
         seeds = net_seeds(base_seed, self.nets)
         untrained = replace(self.training, stages=(0,))
-        return Cell(self.dataset, activation, self.initial_width, seeds, untrained, self.probe, unsaid=UNSAID)
+        return Cell(self.dataset, activation, self.initial_width, seeds, untrained, self.probe, unspecified=UNSPECIFIED)
 
     def violation_cells(self, kind: str, base_seed: int) -> tuple[Cell, ...]:
         """Nets that break a claim, at several widths where they do so the more the wider they are."""
@@ -198,7 +210,7 @@ class Profile:
     def violation(self, kind: str, width: int, base_seed: int, activation: Activation = "tanh") -> Cell:
         # tanh: neurons that share a direction would die together under ReLU and leave nothing to measure.
         seeds = net_seeds(base_seed, self.violation_nets)
-        return Cell(self.dataset, activation, width, seeds, VIOLATIONS[kind], VIOLATION_PROBE, unsaid=UNSAID)
+        return Cell(self.dataset, activation, width, seeds, VIOLATIONS[kind], VIOLATION_PROBE, unspecified=UNSPECIFIED)
 
     def relu_bottleneck(self, base_seed: int) -> Cell:
         """The control of what is measured of ReLU alone."""

@@ -1,4 +1,4 @@
-"""What a measured cell leaves behind: numbers by stage, net and layer, and where they were made. No torch here."""
+"""The record of a measured cell: its quantities by stage, net and layer, and where they were made. No torch here."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ TRANSFORMED_NEURONS = 40  # of a layer at most, whose pairs are measured as post
 GROUP_SIZES = (3, 5)  # of neurons, of which the total correlation is taken (§6)
 
 CONTROLS = {
-    "shuffled_score": "ι_c of the same activations shuffled apart: 0 (nats)",
-    "planted_score": "ι_c of shuffled pairs mixed to a correlation of .3: near .047 (nats)",
+    "shuffled_score": "ι_c of the same activations, independently permuted: 0 (nats)",
+    "planted_score": "ι_c of permuted pairs mixed to a correlation of .3: near .047 (nats)",
     "planted_strong_score": "the same to a correlation of .6: near .223 (nats)",
-    "duplicated_score": "ι_c of shuffled neurons and their own copies: ψ(M) - ψ(k), some 6 nats",
-    "latent_score": "ι_c of shuffled neurons that share a latent variable, correlation .3: near .047 (nats)",
+    "duplicated_score": "ι_c of permuted neurons and their own copies: ψ(M) - ψ(k), some 6 nats",
+    "latent_score": "ι_c of permuted neurons that share a latent variable, correlation .3: near .047 (nats)",
 }
 
 LAYER_QUANTITIES = {
     "entropy": "mean neuron entropy H̄, eq. A.1, raw units (nats)",
-    "entropy_change": "ΔH: mean neuron entropy less its value at stage 0 (nats)",
+    "entropy_change": "ΔH: mean neuron entropy minus its value at stage 0 (nats)",
     "score": "dependence score ι: mean signed 3H information over pairs, standardised (nats)",
     "corrected_score": "ι_c: mean over pairs of H(X, πY) - H(X, Y) (nats)",
-    "share_above_null": "share of pairs above the shuffle null's 95 % point",
     "lemma_excess": "mean over pairs of ΔI - ΔH, eq. 7 (nats)",
     "lemma_broken": "share of ordered pairs with ΔI above the neuron's ΔH",
     "flagged": "share of neurons that are constant, tied or a point mass, and left out",
     "negentropy": "mean over neurons of ½ log 2πeσ² - H, 0 for Gaussians (nats)",
-    "offset": "mean over neurons of (mean / sd)², less what chance gives it",
+    "offset": "mean over neurons of (mean / sd)² minus its expectation 1/M for mean 0",
     "scale_ratio": "log10 of the largest standard deviation of a neuron over the smallest",
     "distribution_change": "mean over neurons of the Wasserstein distance to stage 0, in initial standard deviations",
     "correlation": "mean over pairs of Pearson's correlation",
     "gaussian_score": "mean over pairs of the information that Gaussians of their correlation share (nats)",
     "post_score": "ι of post-activations, 3H (tanh) or KSG1 (ReLU), of some pairs; last stage (nats)",
     "post_corrected_score": "ι_c of post-activations, likewise (nats)",
-    "post_change": "mean over those pairs of the information after less before the activation function, KSG1 (nats)",
-    "post_change_3h": "the same by 3H, corrected; tanh alone (nats)",
+    "post_change": "mean over those pairs of the information after minus before the activation function, KSG1 (nats)",
+    "post_change_3h": "the same by 3H, corrected; only for tanh (nats)",
     "folded_change_3h": "the same for |z| in place of tanh: a control, not 0 (nats)",
     **{
         f"total_correlation_{size}": f"mean total correlation of {size} neurons, corrected; last stage (nats)"
@@ -50,7 +49,7 @@ LAYER_QUANTITIES = {
 }
 
 DATA_QUANTITIES = {
-    "importance": "mean over some hidden neurons of the share of images classified otherwise without the neuron",
+    "importance": "mean over some hidden neurons of the share of images classified differently without the neuron",
 }
 
 SAME_IMAGE = "same_image_"  # the second form of the ensemble reading: all nets of an ensemble see the same image
@@ -63,8 +62,8 @@ class Measurement:
     `arrays` holds every name of LAYER_QUANTITIES as (stages, R, layers) float64, "pair_quantiles" as (stages, R,
     layers, 5), "accuracy" and "validation_accuracy" as (stages, R), for R replicates: the nets, or in the ensemble
     reading the ensembles. Layers run from the first dense one to the logits. In the ensemble reading every quantity
-    of a layer is there twice: by its name for one image each, and with `SAME_IMAGE` before it; and "diverged" holds
-    the share of an ensemble's nets that diverged, (stages, R). DATA_QUANTITIES are there in the data reading alone.
+    of a layer is there twice: by its name for one image each, and with the prefix `SAME_IMAGE`; and "diverged" holds
+    the share of an ensemble's nets that diverged, (stages, R). DATA_QUANTITIES are only in the data reading.
     """
 
     cell: Cell

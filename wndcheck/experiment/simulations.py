@@ -1,4 +1,4 @@
-"""The estimators on Gaussian samples whose entropy and information are known: the paper's Appendix A, repeated.
+"""The estimators on Gaussian samples whose entropy and information are known: the paper's Appendix A.
 
 An experiment is a mean over many independent samples; experiments are the replicates of a check.
 """
@@ -27,7 +27,7 @@ def gaussian_information(rho: float) -> float:
 
 
 def entropy_errors(*words: object, trials: int, m: int, k: int, sd: float = 1.0) -> np.ndarray:
-    """Ĥ less the standard Gaussian's H of `trials` samples of size m, (trials,); `words` name the draw.
+    """Ĥ minus the standard Gaussian's H for `trials` samples of size m, (trials,) nats; `words` name the draw.
 
     A standard deviation other than 1 plants an error of log(sd) nats.
     """
@@ -50,8 +50,8 @@ def information_estimates(
 def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarray:
     """½ log 2πes² - Ĥ of `trials` samples of size m, (trials,) nats; `words` name the draw.
 
-    A value is the sum of some independent uniform numbers, or without summands Gaussian. A single uniform number has
-    ½ log(2πe/12) = .176 nats.
+    A value is the sum of `summands` independent uniform numbers, or Gaussian if there are none. A single uniform number
+    has ½ log(2πe/12) = .176 nats.
     """
     rng = np.random.default_rng(derived_seed(*words))
     samples = rng.random((summands, trials, m)).sum(axis=0) if summands else rng.standard_normal((trials, m))

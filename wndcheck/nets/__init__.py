@@ -1,1 +1,1 @@
-"""Stacks of nets: what is trained. `architectures` imports no torch."""
+"""Stacks of nets: their specification (without torch), initialisation, training, and violations of the claims."""

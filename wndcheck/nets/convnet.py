@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from wndcheck.experiment.cells import Activation
-from wndcheck.nets.architectures import IMAGE, LAYERS, convolutions, features
 from wndcheck.nets.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights
+from wndcheck.nets.specification import IMAGE, LAYERS, Activation, convolutions, features
 from wndcheck.seeds import derived_seed
 
 
@@ -41,12 +40,12 @@ class StackedConvNet(nn.Module):
 
     @property
     def weights(self) -> nn.ParameterList:
-        """Of the dense layers."""
+        """Weights of the dense layers."""
         return self.dense.weights
 
     @property
     def widest(self) -> int:
-        """Numbers that the widest layer makes of an image."""
+        """Activations of the largest layer for one image."""
         return max([self.dense.widest, *(layer.out * layer.pixels for layer in convolutions())])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +57,7 @@ class StackedConvNet(nn.Module):
         return self.dense.pre_activations(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the convolutions make of images (S, n, 3072) or (n, 3072): (S, n, features)."""
+        """Outputs (S, n, features) of the convolutions for images (S, n, 3072) or (n, 3072)."""
         images = for_each_member(x, self.members)
         members, n, _ = images.shape
         height, width, channels = IMAGE

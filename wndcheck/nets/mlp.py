@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softmax
 
-from wndcheck.experiment.cells import Activation
-from wndcheck.nets.architectures import CLASSES
+from wndcheck.nets.specification import CLASSES, Activation
 from wndcheck.seeds import derived_seed
 
 # The variance of initial weights is gain² / fan-in. The paper says "iid zero-mean Gaussians" and no variance; these
@@ -52,7 +51,7 @@ class StackedMLP(nn.Module):
 
     @property
     def dense(self) -> StackedMLP:
-        """The dense layers: all there is."""
+        """The dense layers: all of them."""
         return self
 
     def features(self, x: Tensor) -> Tensor:
@@ -65,7 +64,7 @@ class StackedMLP(nn.Module):
 
     @property
     def widest(self) -> int:
-        """Numbers that the widest layer makes of an image."""
+        """Neurons of the widest layer."""
         return max(weight.shape[2] for weight in self.weights)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,7 +76,7 @@ class StackedMLP(nn.Module):
         return self.propagated(x)[1]
 
     def propagated(self, x: Tensor, lowest: int = 0) -> tuple[list[Tensor], list[Tensor]]:
-        """What enters every layer from the `lowest` up, and its z; x enters the lowest."""
+        """The inputs and the z of every layer from the `lowest` up; x enters the lowest."""
         entering, z = [for_each_member(x, self.members)], []
         for weight, bias in zip(list(self.weights)[lowest:], list(self.biases)[lowest:], strict=True):
             if z:
@@ -86,7 +85,7 @@ class StackedMLP(nn.Module):
         return entering, z
 
     def without(self, neuron: int, layer: int, x: Tensor) -> Tensor:
-        """Logits (S, n, classes) when a hidden neuron puts out 0; x enters the layer after its own, `layer` + 1."""
+        """Logits (S, n, classes) when a hidden neuron's output is 0; x enters the layer after its own, `layer` + 1."""
         silenced = x.clone()
         silenced[..., neuron] = 0
         return self.propagated(silenced, layer + 1)[1][-1]
@@ -98,8 +97,8 @@ class StackedMLP(nn.Module):
         Nothing couples the members, so each takes the step it would take alone. With `back` it returns the gradient
         of each member's loss in its inputs, (S, n, inputs).
 
-        Back-propagation is written out, for then a weight's gradient goes straight into the weight: half of what
-        autograd and an optimiser move through memory, which is what bounds a step.
+        Back-propagation is written out, so that a weight's gradient goes straight into the weight: this halves the
+        memory traffic of autograd and an optimiser, which bounds a step.
         """
         entering, z = self.propagated(x)
         error = loss_gradient(z[-1], labels)

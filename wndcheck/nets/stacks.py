@@ -1,20 +1,21 @@
-"""The stack of nets that a cell asks for."""
+"""Build the stack of nets of a specification; take its weights out, and put them in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wndcheck.experiment.cells import Activation, Cell
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.specification import Activation, NetSpec
 
 
 class Stack(Protocol):
-    """What training and measuring ask of S nets of one shape."""
+    """S nets of one shape, as training and measuring use them."""
 
     activation: Activation
 
@@ -33,11 +34,19 @@ class Stack(Protocol):
     def state_dict(self) -> dict[str, Tensor]: ...
 
 
-def build(cell: Cell, seeds: Sequence[int], inputs: int, device: torch.device) -> StackedMLP | StackedConvNet:
-    """The initial nets of some of the cell's seeds; `inputs` is the number of values of an image."""
-    gain = cell.unsaid.initial_gain
-    if cell.architecture == "convnet":
-        return StackedConvNet(cell.width, seeds=seeds, activation=cell.activation, gain=gain).to(device)
-    return StackedMLP(inputs, cell.width, seeds=seeds, activation=cell.activation, layers=cell.layers, gain=gain).to(
-        device
-    )
+def weights_of(stack: Stack) -> dict[str, np.ndarray]:
+    """The parameters of all nets by name, (S, ...) each, on the host."""
+    return {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
+
+
+def load_weights(stack: nn.Module, weights: dict[str, np.ndarray]) -> None:
+    """Give the nets the parameters of `weights_of`. RuntimeError for those of a stack of another shape."""
+    stack.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+
+
+def build(nets: NetSpec, seeds: Sequence[int], inputs: int, device: torch.device) -> StackedMLP | StackedConvNet:
+    """The initial nets of some of the specification's seeds; `inputs` is the number of values of an image."""
+    shape = {"seeds": seeds, "activation": nets.activation, "gain": nets.unspecified.initial_gain}
+    if nets.architecture == "convnet":
+        return StackedConvNet(nets.width, **shape).to(device)
+    return StackedMLP(inputs, nets.width, layers=nets.layers, **shape).to(device)

@@ -1,4 +1,4 @@
-"""One SGD loop over a stack; it stops at each stage so that the nets can be probed."""
+"""One SGD loop over a stack: the steps, one by one or as CUDA graphs; each member's batches; a stop at every stage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,95 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from wndcheck.experiment.cells import Training
-from wndcheck.nets.execution import STRETCH, Steps
+from wndcheck.nets.specification import Training
+from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
+
+STRETCH = 25  # steps between two times that the host takes over; on CUDA one graph
+
+
+class Steps:
+    """Steps taken one after the other.
+
+    Images (n, inputs) float32 and labels (n,) int64 lie on the stack's device, and so do batches, the indices
+    (S, steps · batch size) of the images that each member sees.
+    """
+
+    def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:
+        self.stack, self.images, self.labels, self.training = stack, images, labels, training
+        # One buffer for every batch: on a CPU, fresh memory costs more than filling it.
+        self.seen = images.new_empty(stack.members * training.batch_size, images.shape[1])
+
+    def uploaded(self, order: Tensor) -> Tensor:
+        """An epoch's order, drawn on the host, copied to the device."""
+        return order.to(self.images.device)
+
+    def run(self, batches: Tensor) -> None:
+        """As many steps as the batches fill; the last one may be smaller."""
+        for batch in batches.split(self.training.batch_size, dim=1):
+            self.step(batch)
+
+    def step(self, batch: Tensor) -> None:
+        seen = torch.index_select(self.images, 0, batch.flatten(), out=self.seen[: batch.numel()])
+        self.stack.descend(seen.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
+
+    def settle(self) -> None:
+        """Wait until the steps so far are done."""
+
+
+class GraphedSteps(Steps):
+    """Stretches as one CUDA graph, so that the host only launches them, on a stream beside those of other cells."""
+
+    def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:
+        super().__init__(stack, images, labels, training)
+        self.stream = torch.cuda.Stream(images.device)
+        self.batches = labels.new_zeros(stack.members, STRETCH * training.batch_size)
+        self.graph = torch.cuda.CUDAGraph()
+        initial = {name: value.clone() for name, value in stack.state_dict().items()}
+        self.pinned: Tensor | None = None
+        self.copied = torch.cuda.Event()
+        self.stream.wait_stream(torch.cuda.current_stream(images.device))
+        try:
+            self.capture()
+            with torch.no_grad(), torch.cuda.stream(self.stream):
+                for name, value in stack.state_dict().items():
+                    value.copy_(initial[name])
+        finally:
+            self.settle()  # before `initial` is freed and stage 0 is read, both on another stream
+
+    def capture(self) -> None:
+        """Capture the graph of a stretch; this changes the nets."""
+        with torch.cuda.stream(self.stream):
+            super().run(self.batches[:, : 3 * self.training.batch_size])  # libraries set themselves up before a capture
+        # Other cells may be measured on other threads meanwhile.
+        with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
+            super().run(self.batches)
+
+    def uploaded(self, order: Tensor) -> Tensor:
+        if self.pinned is None:
+            self.pinned = torch.empty_like(order, pin_memory=True)
+        self.copied.synchronize()  # so the host is never more than an epoch ahead
+        self.pinned.copy_(order)
+        with torch.cuda.stream(self.stream):
+            on_device = self.pinned.to(self.images.device, non_blocking=True)
+            self.copied.record(self.stream)
+        return on_device
+
+    def run(self, batches: Tensor) -> None:
+        with torch.cuda.stream(self.stream):
+            if batches.shape == self.batches.shape:
+                self.batches.copy_(batches)
+                self.graph.replay()
+            else:
+                super().run(batches)
+
+    def settle(self) -> None:
+        self.stream.synchronize()
+
+
+def steps_on(stack: Stack, images: Tensor, labels: Tensor, training: Training) -> Steps:
+    """Graphed on CUDA, plain elsewhere."""
+    return (GraphedSteps if images.is_cuda else Steps)(stack, images, labels, training)
 
 
 class BatchOrder:
@@ -27,7 +113,7 @@ class BatchOrder:
 
     @property
     def state(self) -> Tensor:
-        """The generators' states, (S, bytes) uint8; setting it goes on from there."""
+        """The generators' states, (S, bytes) uint8; can be set."""
         return torch.stack([generator.get_state() for generator in self.generators])
 
     @state.setter
@@ -41,8 +127,8 @@ def train(
 ) -> Iterator[tuple[float, bool]]:
     """Train every member by plain SGD; yield (epochs done, is it a stage) after every stretch of steps.
 
-    The initial nets are the first stage. After `done` epochs, 0 or more, with a stack and its order as they were then,
-    it goes on from there, and does not yield what it yielded then. Members see different orders of the same images.
+    The initial nets are the first stage. With `done`, a stack and its order as they were after so many epochs, training
+    goes on from there, and yields only what comes after. Members see different orders of the same images.
     On a GPU the steps between stages may still be under way.
     """
     stretch = STRETCH * training.batch_size
@@ -59,4 +145,4 @@ def train(
                 steps.settle()
             yield float(epoch + 1), epoch + 1 in training.stages
     finally:
-        steps.settle()  # steps under way write to the nets' memory, also when somebody gives up here
+        steps.settle()  # steps under way write to the nets' memory, also when the caller stops here

@@ -1,4 +1,4 @@
-"""Nets that break a claim by construction: the positive controls, measured like any other net."""
+"""Nets that break a claim by construction: positive controls, measured like any other net."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from math import log2, sqrt
 import torch
 from torch import Tensor
 
-from wndcheck.experiment.cells import Violation
 from wndcheck.nets.mlp import GAIN
+from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
@@ -27,7 +27,7 @@ def violate(stack: Stack, width: int, violation: Violation, seeds: Sequence[int]
         case "tied":
             tie(stack, int(violation.strength))
         case "constant":
-            silence(stack, violation.strength)
+            make_constant(stack, violation.strength)
         case "biased":
             draw_biases(stack, violation.strength, seeds)
     yield 1, True
@@ -79,8 +79,8 @@ def tie(stack: Stack, different: int) -> None:
 
 
 @torch.no_grad()
-def silence(stack: Stack, share: float) -> None:
-    """Cut the first neurons of every hidden layer off from the layer below: they are constant, whatever the image."""
+def make_constant(stack: Stack, share: float) -> None:
+    """Cut the first neurons of every hidden layer off from the layer below: they are constant."""
     for weight in list(stack.weights)[:-1]:
         weight[:, :, : round(share * weight.shape[2])] = 0
 

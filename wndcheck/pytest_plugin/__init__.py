@@ -27,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--wnd-device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
     group.addoption("--wnd-report", metavar="DIR", help="folder of the run's report (default: reports/latest)")
+    group.addoption(
+        "--wnd-complete",
+        action="store_true",
+        help="the store is complete: train nothing; a missing cell, or one of another record's version, is an error "
+        "that names it",
+    )
     group.addoption("--wnd-require-data", action="store_true", help="missing data is an error, not a claim left out")
 
 

@@ -82,6 +82,7 @@ class Nets:
     def measured(self, cell: Cell) -> Measurement:
         """One cell's measurement; a damaged file is measured again. Without its data the check is not run."""
         while (found := self.loaded(cell)) is None:
+            self.store.require(cell)
             try:
                 if not datasets.is_available(cell.dataset, self.data_root):
                     datasets.load(cell.dataset, self.data_root)  # says what is missing, and what to type

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from wndcheck.devices import resolve
+from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
@@ -23,7 +24,6 @@ from wndcheck.pytest_plugin.messages import EVENTS, Messages
 from wndcheck.pytest_plugin.results import FINDING, Results, record_claim, recorded
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
-from wndcheck.store.workers import automatic_workers
 from wndcheck.verdicts import expectations
 from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run, decode_finding
 from wndcheck.versions import environment, versions
@@ -71,7 +71,7 @@ class ClaimsRun:
             )
         self.written: list[Path] = []
         self.messages = Messages(config)
-        Store(option.wnd_store)  # fails now, not after the training, where it cannot be written
+        self.store()  # fails now, not after the training, where it cannot be written
 
     # --- before the tests -------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class ClaimsRun:
             f"{self.profile.widths[0]} to {self.profile.widest}), device {self.device_name}, "
             f"seeds {seeds[0]} to {seeds[-1]} (--wnd-seed={self.base_seed}), mode {self.mode}",
             f"wndcheck: {packages}, Python {platform.python_version()}",
-            f"wndcheck: measured cells in {Store(self.config.option.wnd_store).root}",
+            f"wndcheck: measured cells in {self.store().root}",
         ]
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -119,6 +119,9 @@ class ClaimsRun:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         record_claim(item)
 
+    def store(self, **options: Any) -> Store:
+        return Store(self.config.option.wnd_store, complete=self.config.option.wnd_complete, **options)
+
     def nets(self) -> Nets:
         return self._nets
 
@@ -129,7 +132,7 @@ class ClaimsRun:
             profile=self.profile,
             base_seed=self.base_seed,
             needed=self.needed,
-            store=Store(option.wnd_store, say=self.messages.reporter.note),
+            store=self.store(say=self.messages.reporter.note),
             reporter=self.messages.reporter,
             device=self.own_device,
             data_root=option.wnd_data,
@@ -201,7 +204,7 @@ class ClaimsRun:
 
         folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
         try:
-            measured = gathered(self.profile, self.base_seed, Store(self.config.option.wnd_store).load)
+            measured = gathered(self.profile, self.base_seed, self.store().load)
             seconds = {"run": time.monotonic() - self.began, "nets": measured.seconds}
             self.written = write_report(folder, self.run(seconds), measured)
         except OSError as error:

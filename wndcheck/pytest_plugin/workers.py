@@ -1,4 +1,4 @@
-"""Which runs have claims in them, and what of `wndcheck.store.workers` their processes get."""
+"""Which runs have claims in them, and what of `wndcheck.devices` their processes get."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wndcheck.store import workers
+from wndcheck import devices
 
 
 def claims_folder(config: pytest.Config) -> Path | None:
@@ -41,10 +41,10 @@ def is_worker(config: pytest.Config) -> bool:
 def pin_threads(config: pytest.Config) -> None:
     """Before workers start: one thread each. A run in one process keeps all cores."""
     if getattr(config.option, "numprocesses", None) and not is_worker(config):
-        workers.one_thread_each()
+        devices.one_thread_each()
 
 
 def own_device(config: pytest.Config, device: str) -> str:
     """This process's device."""
     number = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else None  # type: ignore[attr-defined]
-    return workers.own_device(device, number)
+    return devices.own_device(device, number)

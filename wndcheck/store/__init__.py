@@ -1,1 +1,1 @@
-"""What is kept on disk: measurements, and stacks half trained."""
+"""Measurements, checkpoints and kept nets on disk, and the sweep that fills the store."""

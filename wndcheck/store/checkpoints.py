@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.measurement.history import Checkpoint
 from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
 
 NOTES = "notes"
@@ -19,27 +19,21 @@ CELL = "cell"
 PAUSE = 600.0  # seconds of training between stages after which a stack is kept again
 
 
-class Checkpoint(NamedTuple):
-    """A stack part-way: its nets and generators, what its reading has seen, and notes in plain Python."""
+def packed(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """The arrays of the file; notes as a numpy string, which needs no pickle."""
+    named = {f"nets/{name}": array for name, array in checkpoint.nets.items()}
+    named |= {f"seen/{name}": array for name, array in checkpoint.seen.items()}
+    return named | {"order": checkpoint.order, NOTES: np.array(json.dumps(checkpoint.notes))}
 
-    nets: dict[str, np.ndarray]
-    order: np.ndarray  # generators' states, (S, bytes) uint8
-    seen: dict[str, np.ndarray]
-    notes: dict
 
-    def packed(self) -> dict[str, np.ndarray]:
-        named = {f"nets/{name}": array for name, array in self.nets.items()}
-        named |= {f"seen/{name}": array for name, array in self.seen.items()}
-        return named | {"order": self.order, NOTES: np.array(json.dumps(self.notes))}
-
-    @classmethod
-    def unpacked(cls, arrays: dict[str, np.ndarray]) -> Checkpoint:
-        groups: dict[str, dict[str, np.ndarray]] = {"nets": {}, "seen": {}}
-        order, notes = arrays.pop("order"), json.loads(str(arrays.pop(NOTES)))
-        for name, array in arrays.items():
-            group, _, rest = name.partition("/")
-            groups[group][rest] = array
-        return cls(groups["nets"], order, groups["seen"], notes)
+def unpacked(arrays: dict[str, np.ndarray]) -> Checkpoint:
+    """The checkpoint in a file's arrays. KeyError or ValueError for others."""
+    groups: dict[str, dict[str, np.ndarray]] = {"nets": {}, "seen": {}}
+    order, notes = arrays.pop("order"), json.loads(str(arrays.pop(NOTES)))
+    for name, array in arrays.items():
+        group, _, rest = name.partition("/")
+        groups[group][rest] = array
+    return Checkpoint(groups["nets"], order, groups["seen"], notes)
 
 
 class Checkpoints:
@@ -61,7 +55,7 @@ class Checkpoints:
         return max((int(path.stem.rpartition("-")[2]) for path in self.folder.glob(f"{cell.key}-*.npz")), default=None)
 
     def discard(self, cell: Cell) -> None:
-        """Remove all there is of the cell, once it is measured."""
+        """Remove all checkpoints of the cell, once it is measured."""
         for pattern in (f"{cell.key}-*.npz", f".{cell.key}-*.part"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
@@ -77,13 +71,13 @@ class Kept:
         self.saved = time.monotonic()
 
     def load(self) -> Checkpoint | None:
-        """What was kept; None if nothing was, or nothing that can be trusted."""
+        """The checkpoint; None if there is none, or none that can be trusted: such a file is removed."""
         remove_unfinished(self.path)
         try:
             arrays = read_npz(self.path)
             if (found := str(arrays.pop(CELL))) != self.key:
                 raise ValueError(f"it is of cell {found}, expected {self.key}")
-            return Checkpoint.unpacked(arrays)
+            return unpacked(arrays)
         except FileNotFoundError:
             return None
         except DAMAGE as error:
@@ -91,17 +85,17 @@ class Kept:
             return None
 
     def reject(self, error: Exception) -> None:
-        """Remove what cannot be gone on from."""
+        """Remove a checkpoint from which training cannot go on."""
         with suppress(FileNotFoundError):
             self.path.unlink()
-        self.say(f"checkpoint {self.path.name} is damaged ({error}): removed, and its nets are trained anew")
+        self.say(f"checkpoint {self.path.name} is damaged ({error}): removed, and its nets are trained from the start")
 
     def save(self, checkpoint: Checkpoint) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_npz(self.path, checkpoint.packed() | {CELL: np.array(self.key)}, compress=False)
+        write_npz(self.path, packed(checkpoint) | {CELL: np.array(self.key)}, compress=False)
         self.saved = time.monotonic()
 
     @property
     def is_due(self) -> bool:
-        """Is so much trained since that it is worth keeping between stages?"""
+        """Has it trained so long since it was saved that it is worth saving between stages?"""
         return time.monotonic() - self.saved > PAUSE

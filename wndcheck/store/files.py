@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 # What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
-# lone array. What the disk refuses is no damage: a file that cannot be read now may be whole.
+# lone array. An OSError is not damage: a file that cannot be read now may be whole.
 DAMAGE = (ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
-    """Write arrays as .npz, without pickle; a process killed on the way leaves what was there, and a .part file."""
+@contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """A path to write the file under, which is then moved into place; a killed writer leaves it as a .part file."""
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
     try:
-        with unfinished.open("wb") as file:
-            (np.savez_compressed if compress else np.savez)(file, allow_pickle=False, **arrays)
-            file.flush()
+        yield unfinished
+        with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed writers of the file left; for the one process that may write it."""
+    for unfinished in path.parent.glob(f".{path.stem}.*.part"):
+        unfinished.unlink(missing_ok=True)
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
+    """Write arrays as .npz, without pickle; a process killed on the way leaves what was there."""
+    with replacement(path) as unfinished, unfinished.open("wb") as file:
+        (np.savez_compressed if compress else np.savez)(file, allow_pickle=False, **arrays)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -40,7 +56,35 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise
 
 
-def remove_unfinished(path: Path) -> None:
-    """Remove what killed writers of the file left; for the one process that may write it."""
-    for unfinished in path.parent.glob(f".{path.stem}.*.part"):
-        unfinished.unlink(missing_ok=True)
+def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray], notes: dict[str, Any]) -> None:
+    """Write arrays and plain notes as .safetensors, with a digest of both; atomic as `write_npz`."""
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    text = json.dumps(notes)
+    with replacement(path) as unfinished:
+        save_file(contiguous, unfinished, {"notes": text, "sha256": content_digest(contiguous, text)})
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and notes of the file. OSError if it cannot be read, and one of DAMAGE if it is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata, arrays = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    if metadata["sha256"] != content_digest(arrays, metadata["notes"]):
+        raise ValueError("its arrays are not those that were written")
+    return arrays, json.loads(metadata["notes"])
+
+
+def content_digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
+    """SHA-256 of names, types, shapes and values of contiguous arrays, and of a text."""
+    content = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        content.update(f"{name} {array.dtype} {array.shape}".encode())
+        content.update(array.data)
+    return content.hexdigest()

@@ -1,4 +1,4 @@
-"""Fill the store with the cells a run needs: alone, together with other processes, or through a `map`."""
+"""Fill the store with the cells a run needs, alone or together with other processes."""
 
 from __future__ import annotations
 
@@ -20,27 +20,39 @@ PATIENCE = 0.2  # seconds between looks at the cells that other processes hold
 
 
 class Reporter(Protocol):
-    """Told what a sweep does. `share` runs from 0 to 1."""
+    """Receives the events of filling a store. `share` runs from 0 to 1."""
 
     def planned(self, cells: list[Cell]) -> None: ...
     def working(self, cell: Cell, doing: str, share: float) -> None: ...
     def finished(self, cell: Cell, seconds: float) -> None: ...
 
 
-def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str, data_root: str | None) -> None:
+def fill(
+    cells: Iterable[Cell],
+    store: Store,
+    reporter: Reporter,
+    *,
+    device: str,
+    data_root: str | None,
+    keep_weights: bool = False,
+) -> None:
     """Measure every cell the store lacks, longest first, leaving to other processes what they hold.
 
     Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A holder
-    that dies lets its cell go, and it is measured here. A cell that cannot be measured is left; when the others are
-    done, what went wrong first is raised.
+    that dies releases its cell, and it is measured here. A cell that cannot be measured is left; when the others are
+    done, the first error is raised. With `keep_weights` the nets that are trained are kept, to be measured again.
+    Nothing is measured for a store that was named as complete: IncompleteStore if it lacks a cell.
     """
     wanted = longest_first(cells)
     missing = [cell for cell in wanted if not store.has(cell)]
+    if store.is_complete:
+        store.require(*missing)
+        return
     for cell in set(wanted).difference(missing):
         store.checkpoints.discard(cell)  # of a process killed after it had saved the measurement
     if missing:
         reporter.planned(missing)
-    start = partial(Job, store=store, reporter=reporter, device=device, data_root=data_root)
+    start = partial(Job, store=store, reporter=reporter, device=device, data_root=data_root, keep_weights=keep_weights)
     jobs: list[Job] = []
     failures: list[Exception] = []
     looked = -PATIENCE
@@ -53,7 +65,7 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
                 looked = time.monotonic()
             if not jobs:
                 time.sleep(PATIENCE)
-            at_work = [job for job in jobs if goes_on(job, failures)]
+            at_work = [job for job in jobs if advanced(job, failures)]
             if len(at_work) < len(jobs):
                 looked = -PATIENCE
             jobs = at_work
@@ -64,8 +76,8 @@ def fill(cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str
         raise failures[0]
 
 
-def goes_on(job: Job, failures: list[Exception]) -> bool:
-    """Advance the job; False when it is done, or failed: then why is kept, and its cell is let go."""
+def advanced(job: Job, failures: list[Exception]) -> bool:
+    """Advance the job; False when it is done, or failed: then the error is kept, and its cell is released."""
     try:
         return job.advance()
     except Exception as error:
@@ -95,9 +107,18 @@ def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], 
 class Job:
     """One cell at work in this process, which holds it until it is measured."""
 
-    def __init__(self, cell: Cell, *, store: Store, reporter: Reporter, device: str, data_root: str | None) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        store: Store,
+        reporter: Reporter,
+        device: str,
+        data_root: str | None,
+        keep_weights: bool = False,
+    ) -> None:
         self.cell, self.store, self.reporter = cell, store, reporter
-        self.device, self.data_root = device, data_root
+        self.device, self.data_root, self.keep_weights = device, data_root, keep_weights
         self.held = ExitStack()
         self.is_mine = self.held.enter_context(store.held(cell))
         self.work: Work | None = None
@@ -109,18 +130,14 @@ class Job:
             if self.store.has(self.cell):  # measured by the one who held it before
                 self.close()
                 return False
-            from wndcheck.experiment.measurement.measuring import (
-                measuring,  # imports torch, which a warm store does without
-            )
-
-            checkpoints = self.store.checkpoints
-            self.work = measuring(self.cell, device=self.device, data_root=self.data_root, checkpoints=checkpoints)
+            self.work = self.started()
         try:
             self.reporter.working(self.cell, *next(self.work))
             return True
         except StopIteration as done:
             self.store.save(done.value)
             self.store.checkpoints.discard(self.cell)
+            self.check_weights()
             self.reporter.finished(self.cell, time.perf_counter() - self.began)
             self.close()
             return False
@@ -128,30 +145,29 @@ class Job:
             error.add_note(f"while training or measuring {self.cell.label}")
             raise
 
+    def started(self) -> Work:
+        from wndcheck.experiment.measurement.measuring import Keeping, measuring  # torch; a warm store needs none
+
+        keeping = Keeping(self.store.checkpoints, self.store.weights, self.keep_weights)
+        return measuring(self.cell, device=self.device, data_root=self.data_root, keeping=keeping)
+
+    def check_weights(self) -> None:
+        """Remove what is of no use, and say so where nets were to be kept and are not."""
+        if not self.keep_weights:
+            return
+        weights = self.store.weights
+        weights.discard_incomplete(self.cell)
+        if not weights.has(self.cell):
+            self.store.say(
+                f"the nets of {self.cell.label} are not kept: an earlier run trained their first stages without "
+                "--keep-weights"
+            )
+
     def close(self) -> None:
-        """Let the cell go, measured or not."""
+        """Release the cell, measured or not."""
         if self.work:
             self.work.close()
         self.held.close()
-
-
-def ensure(cell: Cell, store: Store, reporter: Reporter, device: str, data_root: str | None) -> bool:
-    """Have the cell in the store; False if another process holds it."""
-    job = Job(cell, store=store, reporter=reporter, device=device, data_root=data_root)
-    try:
-        while job.is_mine and job.advance():
-            pass
-    finally:
-        job.close()
-    return job.is_mine
-
-
-def fill_with(
-    map: Callable, cells: Iterable[Cell], store: Store, reporter: Reporter, *, device: str, data_root: str | None
-) -> None:
-    """Fill the store through any `map`, such as that of an executor on other machines that share the store."""
-    work = partial(ensure, store=store, reporter=reporter, device=device, data_root=data_root)
-    list(map(work, longest_first(cells)))
 
 
 def longest_first(cells: Iterable[Cell]) -> list[Cell]:

@@ -1,9 +1,10 @@
-"""What a store holds, in lines for people."""
+"""What a store holds, in lines for people; and taking over the measurements of another store."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,23 @@ from wndcheck.experiment.records import Measurement
 from wndcheck.seeds import SEEDS_PER_BASE
 from wndcheck.store.checkpoints import NOTES
 from wndcheck.store.files import DAMAGE
-from wndcheck.store.measurements import Store, verified
+from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
-    """A line a measured cell, then one a half-trained stack; each with whether its file can be trusted."""
+    """A line for each measured cell, for what is kept beside them, and for each half-trained stack.
+
+    Each comes with whether its file can be trusted.
+    """
     for path in store.measured():
         try:
             yield measured_line(verified(path)), True
         except (*DAMAGE, OSError) as error:
             yield f"{path.name} is damaged: {error}", False
+    if others := len(set(store.root.glob("*.npz")).difference(store.measured())):
+        yield f"{others} measured under another version of the record, which this wndcheck does not read", True
+    if kept := list(store.weights.folder.glob("*.safetensors")):
+        yield f"{len(kept)} files of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB", True
     for path in sorted(store.checkpoints.folder.glob("*.npz")):
         try:
             yield half_trained_line(path), True
@@ -32,16 +40,16 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
 
 
 def measured_line(measurement: Measurement) -> str:
-    """When it was made, seconds it took, the cell's label, and the device."""
-    told = measurement.provenance
-    spent = told.get("seconds")
+    """When it was measured, in how many seconds with training, the cell's label, and the device."""
+    provenance = measurement.provenance
+    spent = provenance.get("seconds")
     seconds = f"{sum(spent.values()):.0f} s" if isinstance(spent, dict) else "?"
-    return f"{told.get('made', '?')}  {seconds:>8}  {measurement.cell.label}  ({told.get('device', '?')})"
+    return f"{provenance.get('made', '?')}  {seconds:>8}  {measurement.cell.label}  ({provenance.get('device', '?')})"
 
 
 def half_trained_line(path: Path) -> str:
-    """What a checkpoint says of itself: the cell, as far as a profile knows it, epochs, and which of its nets."""
-    key, first, count = path.stem.split("-")
+    """The cell of a checkpoint, as far as a profile has it, the epochs behind it, and which of its nets."""
+    key, first, count = path.stem.rsplit("-", 2)
     with np.load(path, allow_pickle=False) as archive:  # the notes alone: the nets may be gigabytes
         epochs = json.loads(str(archive[NOTES]))["epochs"]
     cell = cell_of(key, int(first) // SEEDS_PER_BASE)
@@ -53,3 +61,44 @@ def cell_of(key: str, base_seed: int) -> Cell | None:
     """The cell of that key in any profile."""
     parts = (part for profile in PROFILES.values() for part in profile.parts(base_seed).values())
     return next((cell for cells in parts for cell in cells if cell.key == key), None)
+
+
+# --- merging ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Merged:
+    """What became of the files of the other store, by name."""
+
+    copied: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)  # another process measures their cells right now
+    damaged: dict[str, str] = field(default_factory=dict)  # and why
+
+
+def merge(source: Path, store: Store) -> Merged:
+    """Copy the measurements below `source` that `store` lacks; what it has stays, and so does the source.
+
+    Files that cannot be trusted are left alone, and so are cells that another process holds. ValueError when `source`
+    is not a store of nets of this version, or is the store itself. Records of other versions are not copied.
+    """
+    folder = folder_of(source)
+    if folder.samefile(store.root):
+        raise ValueError(f"{source} is the store itself: name another one, or another --wnd-store")
+    merged = Merged()
+    for path in measured_in(folder):
+        try:
+            measurement = verified(path)
+        except (*DAMAGE, OSError) as error:
+            merged.damaged[path.name] = str(error)
+            continue
+        with store.held(measurement.cell) as mine:
+            if (mine and store.load(measurement.cell)) or (not mine and store.has(measurement.cell)):
+                merged.there.append(path.name)
+            elif not mine:
+                merged.held.append(path.name)
+            else:
+                store.save(measurement)
+                store.checkpoints.discard(measurement.cell)
+                merged.copied.append(path.name)
+    return merged

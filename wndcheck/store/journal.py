@@ -1,4 +1,4 @@
-"""A line of text about every cell that is measured, appended to a file by the process that measured it."""
+"""The log of measured cells: a line each, appended to a file by the process that measured it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 class Journal:
-    """A sweep's reporter that hands on to another, and notes what is finished, from its measurement in the store."""
+    """A reporter that passes events on to another one, and logs finished cells from their measurements in the store."""
 
     def __init__(self, path: Path, store: Store, reporter: Reporter) -> None:
         self.path, self.store, self.reporter = path, store, reporter
@@ -46,7 +46,7 @@ class Journal:
 
 
 def begin(path: Path) -> None:
-    """Make the file, and its header if it is new. OSError where it cannot be written."""
+    """Create the file with its header, if it is new. OSError if it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         is_new = file.tell() == 0
@@ -65,11 +65,11 @@ def append_line(path: Path, fields: tuple[str, ...]) -> None:
 
 
 def fields_of(measurement: Measurement, seconds: float) -> tuple[str, ...]:
-    """What COLUMNS names. Stacks: how many nets trained together, one number a stack. Accuracies: means over the
-    replicates at the last stage; empty for nets that were never trained.
+    """The values of COLUMNS. Stacks: how many nets were trained together, one number a stack. Accuracies: means over
+    the replicates at the last stage; empty for nets that were never trained.
     """
-    told = measurement.provenance
-    spent, stacks = told["seconds"], told["stacks"]
+    provenance = measurement.provenance
+    spent, stacks = provenance["seconds"], provenance["stacks"]
     assert isinstance(spent, dict)
     assert isinstance(stacks, list)
     return (
@@ -78,7 +78,7 @@ def fields_of(measurement: Measurement, seconds: float) -> tuple[str, ...]:
         f"{seconds:.2f}",
         f"{spent['training']:.2f}",
         f"{spent['measuring']:.2f}",
-        str(told["device"]),
+        str(provenance["device"]),
         "+".join(map(str, stacks)),
         last_mean(measurement["accuracy"]),
         last_mean(measurement["validation_accuracy"]),
@@ -86,6 +86,6 @@ def fields_of(measurement: Measurement, seconds: float) -> tuple[str, ...]:
 
 
 def last_mean(values: np.ndarray) -> str:
-    """Mean over the replicates (stages, R) at the last stage; empty where there is none."""
+    """Mean over the replicates of values (stages, R) at the last stage; empty if there are none."""
     known = values[-1][np.isfinite(values[-1])]
     return f"{known.mean():.4f}" if known.size else ""

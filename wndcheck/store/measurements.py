@@ -1,10 +1,11 @@
-"""Measurements on disk: one file a cell, named by the cell's key; atomic, locked, verified; no pickle, no torch."""
+"""Measurements on disk: one file a cell, named by the cell's keys; atomic, locked, verified; no pickle, no torch."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,15 +14,22 @@ import numpy as np
 import platformdirs
 from filelock import FileLock, Timeout
 
-from wndcheck.experiment.cells import SCHEMA, Cell
+from wndcheck.experiment import cells
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.records import Measurement, record_shapes
+from wndcheck.nets.specification import NETS
 from wndcheck.store.checkpoints import Checkpoints
 from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
+from wndcheck.store.weights import Weights
 
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
 CELL = "cell"
-FOLDER = f"v{SCHEMA}"  # of the measurements that this version reads and writes, below the store's root
+FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are left alone
+
+
+class IncompleteStore(Exception):
+    """A store that was named as complete lacks a cell."""
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -35,6 +43,7 @@ class Store:
 
     A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none. What
     goes wrong with a file is told to `say`. Without `make` the folder need not be there, and is not made to read it.
+    A `complete` store, such as a committed one, is only read: nothing is trained to fill it, and nothing in it changes.
     """
 
     def __init__(
@@ -43,10 +52,12 @@ class Store:
         say: Callable[[str], None] = logger.warning,
         *,
         make: bool = True,
+        complete: bool = False,
     ) -> None:
-        self.root = store_root(root) / FOLDER
+        self.root = folder_of(store_root(root)) if complete else store_root(root) / FOLDER
         self.say = say
-        if not make:
+        self.is_complete = complete
+        if complete or not make:
             return
         try:
             (self.root / "locks").mkdir(parents=True, exist_ok=True)
@@ -56,7 +67,7 @@ class Store:
             ) from error
 
     def path(self, cell: Cell) -> Path:
-        """Where the cell's measurement lies: a readable stem and the key."""
+        """Where the cell's measurement lies: a readable stem and the keys of its nets and of its record."""
         return self.root / f"{cell.dataset}-{cell.activation}-{cell.kind}-n{cell.width:04d}-{cell.key}.npz"
 
     @property
@@ -64,11 +75,20 @@ class Store:
         """The half-trained nets of cells that are not measured yet."""
         return Checkpoints(self.root / "checkpoints", self.say)
 
+    @property
+    def weights(self) -> Weights:
+        """The nets that were kept to be measured again."""
+        return Weights(self.root / "weights", self.say)
+
     def has(self, cell: Cell) -> bool:
         return self.path(cell).exists()
 
     def is_half_trained(self, cell: Cell) -> bool:
         return not self.has(cell) and any(self.checkpoints.folder.glob(f"{cell.key}-*.npz"))
+
+    def other_records(self, cell: Cell) -> list[Path]:
+        """The files of the same nets' other records: of another probe, or of another version of what is measured."""
+        return sorted(set(self.root.glob(f"*-{cell.nets_key}-r*.npz")) - {self.path(cell)})
 
     def load(self, cell: Cell) -> Measurement | None:
         """The cell's measurement; None if there is none, or if its file cannot be trusted: that one is put aside."""
@@ -78,11 +98,31 @@ class Store:
         except FileNotFoundError:
             return None
         except DAMAGE as error:
+            if self.is_complete:
+                self.say(f"{path.name} is damaged ({error})")
+                return None
             aside = path.with_suffix(".damaged")
             with suppress(FileNotFoundError):  # another process has put it aside
                 path.replace(aside)
             self.say(f"{path.name} is damaged ({error}): put aside as {aside.name}, to be measured again")
             return None
+
+    def require(self, *cells: Cell) -> None:
+        """IncompleteStore, which names the cells, where a complete store lacks any; other stores can be filled."""
+        lacking = [cell for cell in cells if not self.load(cell)] if self.is_complete else []
+        if lacking:
+            raise IncompleteStore(
+                f"the store {self.root} was named as complete, and lacks {len(lacking)} of the cells: "
+                + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
+                + ". To measure them, type `wndcheck measure --store` with its folder, or leave out --wnd-complete"
+            )
+
+    def _why_lacking(self, cell: Cell) -> str:
+        if self.has(cell):
+            return f"whose file {self.path(cell).name} is damaged"
+        if others := self.other_records(cell):
+            return f"of which it has another record ({', '.join(path.name for path in others)}), not {cell.record_key}"
+        return f"of which it has nothing ({self.path(cell).name})"
 
     def save(self, measurement: Measurement) -> Path:
         """Write the measurement, whole or not at all."""
@@ -92,8 +132,10 @@ class Store:
 
     @contextmanager
     def held(self, cell: Cell) -> Iterator[bool]:
-        """Hold the cell against other processes; yields False when another holds it. A killed holder lets go."""
-        lock = FileLock(self.root / "locks" / f"{cell.key}.lock")
+        """Hold the cell's nets against other processes; yields False when another holds them, for this or another
+        record. A killed holder lets go.
+        """
+        lock = FileLock(self.root / "locks" / f"{cell.nets_key}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -106,24 +148,31 @@ class Store:
             lock.release()
 
     def measured(self) -> Iterator[Path]:
-        """The files of all measurements, by name."""
-        return iter(sorted(self.root.glob("*.npz")))
+        """The files of all measurements of this version of the record, by name."""
+        return measured_in(self.root)
+
+
+def measured_in(folder: Path) -> Iterator[Path]:
+    """The files in a folder of all measurements of this version of the record, by name."""
+    return iter(sorted(folder.glob(f"*-r{cells.RECORD}-*.npz")))
 
 
 def packed(measurement: Measurement) -> dict[str, np.ndarray]:
     """The arrays of the file; text as numpy strings, which need no pickle."""
-    texts = {CELL: measurement.cell.to_dict(), PROVENANCE: measurement.provenance}
+    cell = measurement.cell
+    texts = {CELL: cell.to_dict() | {"key": cell.key}, PROVENANCE: measurement.provenance}
     return measurement.arrays | {name: np.array(json.dumps(fields)) for name, fields in texts.items()}
 
 
 def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
     """The measurement in a file's arrays, of the cell, or of any without one.
 
-    ValueError when it is another cell's or an array is missing or misshapen.
+    ValueError when it is another cell's, of another version, or an array is missing or misshapen.
     """
-    found = Cell.from_dict(json.loads(str(arrays.pop(CELL))))
-    if cell and found != cell:
-        raise ValueError(f"it holds cell {found.key}, expected {cell.key}")
+    fields = json.loads(str(arrays.pop(CELL)))
+    key, found = fields.pop("key"), Cell.from_dict(fields)
+    if (cell and found != cell) or key != found.key:
+        raise ValueError(f"it holds cell {key}, expected {(cell or found).key}")
     provenance = json.loads(str(arrays.pop(PROVENANCE)))
     if not isinstance(provenance, dict):
         raise ValueError(f"its provenance is {provenance!r}, expected named fields")
@@ -140,7 +189,28 @@ def verified(path: Path) -> Measurement:
     try:
         measurement = unpacked(None, read_npz(path))
     except AttributeError as error:  # fields of a cell that are of another kind than the cell's
-        raise ValueError(f"it holds no cell ({error})") from None
-    if path.stem.rpartition("-")[2] != measurement.cell.key:
+        raise ValueError(f"it does not hold a cell ({error})") from None
+    if not path.stem.endswith(f"-{measurement.cell.key}"):
         raise ValueError(f"it holds cell {measurement.cell.key}, which its name does not say")
     return measurement
+
+
+def folder_of(source: Path) -> Path:
+    """The folder of measurements of a store: `source` itself, or the one below it. ValueError where there is none."""
+    if not source.is_dir():
+        raise ValueError(f"{source} is not a folder: name the root of a store, or {FOLDER} in it")
+    if (source / FOLDER).is_dir():
+        return source / FOLDER
+    if source.resolve().name == FOLDER:
+        return source
+    candidates = [source, *(path for path in source.iterdir() if path.is_dir())]
+    versions = sorted(int(found[1]) for path in candidates if (found := re.fullmatch(r"v(\d+)", path.name)))
+    if not versions:
+        raise ValueError(f"{source} is not a store: expected a folder {FOLDER} in it")
+    what_now = "measure them again with `wndcheck measure`"
+    if max(versions) > NETS:
+        what_now = "use the newer wndcheck that made them"
+    raise ValueError(
+        f"{source} holds only nets of version {', '.join(map(str, versions))}, and this wndcheck reads version {NETS}: "
+        + what_now
+    )

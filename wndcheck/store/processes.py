@@ -1,4 +1,4 @@
-"""Fill the store with several processes of this machine: what they say becomes lines, and so does how they end."""
+"""Fill the store with several processes of this machine; their events, and how they end, become lines of text."""
 
 from __future__ import annotations
 
@@ -19,31 +19,39 @@ from pathlib import Path
 from typing import Any, cast
 
 from wndcheck.datasets import DamagedData, MissingData
+from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
 from wndcheck.store.filling import fill
 from wndcheck.store.journal import Journal
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter, Lines, Watcher, append
-from wndcheck.store.workers import one_thread_each, own_device
 
-GRACE = 10.0  # seconds that workers get to end in order
+GRACE = 10.0  # seconds that workers get to release their cells
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be measured, and where everything lies."""
+    """Which cells to measure, where, and how."""
 
     cells: tuple[Cell, ...]
     store: Path  # the store's root
     journal: Path
     device: str
     data_root: str | None
+    keep_weights: bool = False
 
     def carry_out(self, device: str, tell: Callable[[dict], None]) -> None:
         """Measure, in this process, what the store lacks and nobody else holds, until it has all of it."""
         reporter = EventReporter(tell)
         store = Store(self.store, say=reporter.note)
-        fill(self.cells, store, Journal(self.journal, store, reporter), device=device, data_root=self.data_root)
+        fill(
+            self.cells,
+            store,
+            Journal(self.journal, store, reporter),
+            device=device,
+            data_root=self.data_root,
+            keep_weights=self.keep_weights,
+        )
 
 
 def alone(task: Task, write: Callable[[str], None]) -> None:
@@ -52,9 +60,9 @@ def alone(task: Task, write: Callable[[str], None]) -> None:
 
 
 def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
-    """Carry the task out in that many processes, of one thread each; what went wrong, each thing once.
+    """Carry the task out in that many processes, of one thread each; returns the errors, each once.
 
-    A worker that fails or dies leaves its cells to the others. However this function ends, so have they.
+    A worker that fails or dies leaves its cells to the others. When this function returns or raises, all have ended.
     """
     one_thread_each()
     with tempfile.TemporaryDirectory(prefix="wndcheck-") as folder:
@@ -69,7 +77,7 @@ def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str
                 for number in range(workers):
                     processes.append(started(task, number, events))
             for number, process in in_order_of_ending(processes):
-                if process.exitcode not in (0, TOLD):
+                if process.exitcode not in (0, REPORTED):
                     EventReporter(append(events)).failed(how_it_ended(number, process.exitcode))
         finally:
             end(processes)
@@ -77,11 +85,11 @@ def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str
     return lines.failures
 
 
-# --- the process above ------------------------------------------------------------------------------------------------
+# --- the parent -------------------------------------------------------------------------------------------------------
 
 
 def started(task: Task, number: int, events: Path) -> BaseProcess:
-    """A worker at work: a fresh Python, which has read none of the variables that `one_thread_each` sets."""
+    """A started worker: a fresh Python, which reads the variables that `one_thread_each` sets."""
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=work, args=(task, number, events), name=f"wndcheck {number}", daemon=True)
     process.start()
@@ -89,18 +97,18 @@ def started(task: Task, number: int, events: Path) -> BaseProcess:
 
 
 def without_interruption() -> AbstractContextManager[None]:
-    """Ctrl-C goes to every process of a terminal. Those started in here never hear it: the one above ends them."""
-    return hearing(signal.SIGINT, signal.SIG_IGN)
+    """Start processes that ignore Ctrl-C, which a terminal sends to all: their parent ends them."""
+    return signal_handler(signal.SIGINT, signal.SIG_IGN)
 
 
 def termination_as_interruption() -> AbstractContextManager[None]:
-    """SIGTERM, with which schedulers end a command, is heard as Ctrl-C is."""
-    return hearing(signal.SIGTERM, signal.default_int_handler)
+    """Handle SIGTERM, with which schedulers end a command, as Ctrl-C."""
+    return signal_handler(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager
-def hearing(number: signal.Signals, handler: Any) -> Iterator[None]:
-    """Have the handler hear the signal for a while; threads other than the main one cannot, and change nothing."""
+def signal_handler(number: signal.Signals, handler: Any) -> Iterator[None]:
+    """Handle a signal so for a while; only the main thread can, and others change nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -125,11 +133,11 @@ def how_it_ended(number: int, code: int | None) -> str:
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         ended = f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"worker {number} {ended}; what it was measuring is left to the others, or to the same command again"
+    return f"worker {number} {ended}; its cells are left to the other workers, or to the same command typed again"
 
 
 def end(processes: list[BaseProcess]) -> None:
-    """Have all of them end: in order, letting go of their cells, or else at once."""
+    """Terminate all of them, so that they release their cells; kill those that take too long."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + GRACE
@@ -142,11 +150,11 @@ def end(processes: list[BaseProcess]) -> None:
 
 # --- the workers ------------------------------------------------------------------------------------------------------
 
-TOLD = 3  # exit status of a worker that has said what went wrong
+REPORTED = 3  # exit status of a worker that has reported its error
 
 
 def work(task: Task, number: int, events: Path) -> None:
-    """What a worker does."""
+    """Carry the task out as worker `number`; errors become events."""
     signal.signal(signal.SIGTERM, leave)
     threading.Thread(target=leave_with_parent, daemon=True).start()
     tell = append(events)
@@ -158,17 +166,17 @@ def work(task: Task, number: int, events: Path) -> None:
         EventReporter(tell).failed(f"a cell could not be measured\n{traceback.format_exc().rstrip()}")
     else:
         return
-    sys.exit(TOLD)
+    sys.exit(REPORTED)
 
 
 def leave(*_: object) -> None:
-    """End in order: cells are let go, and no file stays unfinished."""
+    """Exit by an exception, so that cells are released and no file stays unfinished."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + signal.SIGTERM)
 
 
 def leave_with_parent() -> None:
-    """A parent that is killed ends nobody; without it, nobody hears what the worker does."""
+    """End when the parent does: a parent that is killed cannot end its workers."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)

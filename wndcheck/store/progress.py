@@ -1,6 +1,6 @@
-"""What a run is training and measuring, how far it is and how long it will take: one line at a time.
+"""Progress of a run in lines of text: what is trained and measured, how far it is and how long it will take.
 
-Workers append events to a file that the process above them reads, because nothing that a worker of pytest-xdist prints
+Workers append events to a file that their parent process reads, because nothing that a worker of pytest-xdist prints
 reaches the terminal. The same lines appear on a terminal, in a log, under xdist and of `wndcheck measure`.
 """
 
@@ -16,22 +16,22 @@ from pathlib import Path
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import cost
 
-GLANCE = 0.5  # seconds between two words on one cell: a GPU does a stretch of steps in a few milliseconds
-SILENCE = 10.0  # seconds without a line after which a cell in work says how far it is
+INTERVAL = 0.5  # seconds between two events of one cell: a GPU takes a few milliseconds for a stretch of steps
+SILENCE = 10.0  # seconds without a line after which a cell's progress is printed
 
 
 @dataclass
 class Lines:
-    """Turns events into lines; foretells the time left from the share of the planned work that is done.
+    """Turns events into lines; predicts the time left from the share of the planned work that is done.
 
-    Work that an earlier run did, and kept in a checkpoint, says nothing of how fast this one is: it is left out.
+    Work that is in an earlier run's checkpoint is left out.
     """
 
     write: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     costs: dict[str, float] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
-    found: dict[str, float] = field(default_factory=dict)  # the shares that cells in work began from
+    found: dict[str, float] = field(default_factory=dict)  # the shares that were done when a cell's work began
     done: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
     started: float = 0.0
@@ -67,7 +67,7 @@ class Lines:
         self.say(text)
 
     def failed(self, text: str) -> None:
-        """What several workers run into is said once."""
+        """An error of several workers is printed once."""
         if text not in self.failures:
             self.failures.append(text)
             self.say(f"error: {text}")
@@ -77,7 +77,7 @@ class Lines:
         self.write(f"wndcheck: {line}")
 
     def time_left(self) -> str:
-        """ ", about 2 min 30 s left", once enough is done to tell."""
+        """The text ``, about 2 min 30 s left``, once enough is done to predict it."""
         total = sum(cost * (1 - self.found.get(label, 0.0)) for label, cost in self.costs.items())
         done = total - sum(cost * (1 - self.shares.get(label, 0.0)) for label, cost in self.costs.items())
         if not total or done < 0.02 * total or len(self.done) == len(self.costs):
@@ -86,7 +86,7 @@ class Lines:
 
 
 def spelled(seconds: float) -> str:
-    """A length of time for people: 45 s, 2 min 30 s, 3 h 5 min."""
+    """A duration in words: 45 s, 2 min 30 s, 3 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -94,7 +94,7 @@ def spelled(seconds: float) -> str:
 
 
 class EventReporter:
-    """A sweep's reporter that hands on events: to `Lines` in one process, to a file in a worker."""
+    """A reporter that passes on events: to `Lines` in one process, to a file in a worker."""
 
     def __init__(self, tell: Callable[[dict], None], clock: Callable[[], float] = time.monotonic) -> None:
         self.tell = tell
@@ -105,7 +105,7 @@ class EventReporter:
         self.tell({"event": "planned", "costs": {cell.label: cost(cell) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
-        if self.clock() - self.told.get(cell.key, -GLANCE) >= GLANCE:
+        if self.clock() - self.told.get(cell.key, -INTERVAL) >= INTERVAL:
             self.told[cell.key] = self.clock()
             self.tell({"event": "working", "label": cell.label, "doing": doing, "share": share})
 
@@ -120,7 +120,7 @@ class EventReporter:
 
 
 def append(path: Path) -> Callable[[dict], None]:
-    """A teller that appends to a file; one write a line, so that lines of several workers do not mix."""
+    """A function that appends events to a file; one write a line, so that lines of several workers do not mix."""
 
     def tell(event: dict) -> None:
         with path.open("ab", buffering=0) as file:
@@ -130,7 +130,7 @@ def append(path: Path) -> Callable[[dict], None]:
 
 
 class Watcher(threading.Thread):
-    """Reads the workers' events in the process above them and tells the lines."""
+    """Reads the workers' events in their parent process and turns them into lines."""
 
     def __init__(self, path: Path, lines: Lines) -> None:
         super().__init__(daemon=True, name="wndcheck progress")
@@ -152,6 +152,6 @@ class Watcher(threading.Thread):
                 self.stopped.wait(0.3)
 
     def stop(self) -> None:
-        """Tell what is left and end."""
+        """Read the remaining events and end."""
         self.stopped.set()
         self.join()

@@ -1,9 +1,9 @@
-"""How long cells will take on a device, foretold from a few steps and estimates timed on it beforehand."""
+"""How long cells will take on a device, predicted from a few steps and estimates that are timed on it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isqrt
@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 
 from wndcheck.datasets import specification_of
 from wndcheck.devices import cells_at_once, host_threads, prepare, synchronize
-from wndcheck.experiment.cells import Cell, Training
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import (
     estimates,
     inputs,
@@ -26,18 +26,16 @@ from wndcheck.experiment.costs import (
     training_images,
 )
 from wndcheck.experiment.measurement.layers import Layer, summarised
-from wndcheck.experiment.measurement.places import Place, layer_pairs
-from wndcheck.experiment.measurement.readings import FORMS
-from wndcheck.experiment.measurement.spreading import spread
-from wndcheck.nets.architectures import CLASSES
-from wndcheck.nets.execution import STRETCH, steps_on
+from wndcheck.experiment.measurement.readings import FORMS, spread
+from wndcheck.experiment.measurement.sampling import Place, layer_pairs
+from wndcheck.nets.specification import CLASSES, Training
 from wndcheck.nets.stacks import build
-from wndcheck.nets.training import BatchOrder
+from wndcheck.nets.training import STRETCH, BatchOrder, steps_on
 
-ENOUGH = 0.3  # seconds after which a timing ends
-MOST_PARAMETERS = 2e7  # of a stack that is timed; what a wider one takes follows from its FLOPs
-MOST_FLOPS = {"cpu": 2e9, "cuda": float("inf")}  # of its steps, which a core of a CPU does in a tenth of a second
-MOST_IMAGES = 10_000  # that its batches are taken from
+ENOUGH = 0.3  # seconds after which timing ends
+MOST_PARAMETERS = 2e7  # of a stack that is timed; the time of a larger one follows from its FLOPs
+MOST_FLOPS = {"cpu": 2e9, "cuda": float("inf")}  # of its steps: a tenth of a second on one core
+MOST_IMAGES = 10_000  # from which its batches are drawn
 
 
 class Line(NamedTuple):
@@ -49,11 +47,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was timed on a device, and what it says of cells like those timed.
+    """Timings on a device, and the durations they predict for cells like those timed.
 
-    steps: of each sort of net, the seconds of a step by its FLOPs. layers: of each number of samples, the seconds of
-    measuring a layer by its estimates. draw: seconds for one image's place in a batch order. stacks: how many were
-    timed.
+    steps: for each kind of net, the seconds of a step by its FLOPs. layers: for each number of samples, the seconds of
+    measuring a layer by its estimates. draw: seconds for one image of a batch order. stacks: how many were timed.
     """
 
     device: str
@@ -63,64 +60,67 @@ class Calibration:
     stacks: int
 
     def training(self, cell: Cell) -> Line:
-        """Seconds of training the cell alone: what does not depend on the size of its nets, and what does."""
+        """Seconds of training the cell alone: the part that does not depend on the size of its nets, and the part that
+        does.
+        """
         if not steps(cell):
             return Line(0.0, 0.0)
-        line = self.steps[sort_of(cell)]
+        line = self.steps[kind_of(cell)]
         return Line(line.fixed * steps(cell), line.each * training_flops(cell) + self.draw * drawn(cell))
 
     def measuring(self, cell: Cell) -> float:
         """Seconds of measuring the cell, accuracies included."""
         line = self.layers[samples(cell)]
-        shown = self.steps[sort_of(cell)].each * accuracy_flops(cell) if sort_of(cell) in self.steps else 0.0
+        shown = self.steps[kind_of(cell)].each * accuracy_flops(cell) if kind_of(cell) in self.steps else 0.0
         return line.fixed * layers_measured(cell) + line.each * estimates(cell) + shown
 
     def seconds(self, cell: Cell) -> float:
         """How long the cell takes alone."""
         return sum(self.training(cell)) + self.measuring(cell)
 
-    def together(self, cells: Iterable[Cell], workers: int) -> float:
-        """How long the cells take in all, the longest first.
+    def together(self, cells: Iterable[Cell], workers: int, kept: Collection[Cell] = ()) -> float:
+        """How long the cells take in all, the longest first; those with kept nets are not trained.
 
-        Narrow nets leave a GPU idle: what their steps take whatever their size is shared by the cells side by side.
+        Narrow nets leave a GPU idle: the fixed cost of a step is shared by the cells that are trained side by side.
         """
-        cells, beside = list(cells), cells_at_once(self.device)
-        work = sum(
-            self.training(cell).fixed / beside + self.training(cell).each + self.measuring(cell) for cell in cells
-        )
-        return max([work / workers, *map(self.seconds, cells)], default=0.0)
+        beside, work, alone = cells_at_once(self.device), 0.0, [0.0]
+        for cell in cells:
+            fixed, each = (0.0, 0.0) if cell in kept else self.training(cell)
+            work += fixed / beside + each + self.measuring(cell)
+            alone.append(fixed + each + self.measuring(cell))
+        return max(work / workers, *alone)
 
 
 def calibrated(cells: Iterable[Cell], device: str) -> Calibration:
-    """Time what the cells are made of, on made-up images. A few seconds; with the threads that this process has."""
+    """Time steps and estimates of such cells on random images, with this process's threads. Takes a few seconds."""
     cells, where = list(cells), prepare(device)
     trained = [cell for cell in cells if steps(cell)]
-    sorts = dict.fromkeys(map(sort_of, trained))
-    stacks = {sort: of_all_sizes([cell for cell in trained if sort_of(cell) == sort]) for sort in sorts}
+    kinds = dict.fromkeys(map(kind_of, trained))
+    stacks = {kind: of_all_sizes([cell for cell in trained if kind_of(cell) == kind]) for kind in kinds}
     return Calibration(
         device=device,
-        steps={sort: fitted([timed_steps(cell, where) for cell in some]) for sort, some in stacks.items()},
+        steps={kind: fitted([timed_steps(cell, where) for cell in some]) for kind, some in stacks.items()},
         layers={number: timed_layers(cell, device) for number, cell in {samples(c): c for c in cells}.items()},
         draw=timed_draw(),
         stacks=sum(map(len, stacks.values())),
     )
 
 
-# --- what a cell is made of -------------------------------------------------------------------------------------------
+# --- the work of a cell -----------------------------------------------------------------------------------------------
 
 
-def sort_of(cell: Cell) -> tuple:
-    """Cells whose steps differ in their number of FLOPs alone, or nearly so."""
+def kind_of(cell: Cell) -> tuple:
+    """Cells of one kind differ, in their steps, only in the number of FLOPs, or nearly so."""
     return cell.architecture, cell.activation, inputs(cell), bool(cell.ensembles)
 
 
 def samples(cell: Cell) -> int:
     """Samples behind an estimate: images, or the nets of an ensemble."""
-    return cell.nets_per_ensemble if cell.ensembles else 10 * cell.probe.images_per_class
+    return cell.nets_per_ensemble if cell.ensembles else cell.probe.images
 
 
 def drawn(cell: Cell) -> float:
-    """Places in all batch orders of the cell."""
+    """Images in all batch orders of the cell."""
     assert isinstance(cell.protocol, Training)
     return len(cell.seeds) * cell.protocol.stages[-1] * training_images(cell)
 
@@ -131,7 +131,7 @@ def layers_measured(cell: Cell) -> int:
 
 
 def accuracy_flops(cell: Cell) -> float:
-    """Forward passes over all images at every stage; ensembles look at the probe alone, and untrained nets at none."""
+    """FLOPs of the accuracies: all images at every stage; none for untrained nets, and few for ensembles."""
     stages = len(cell.protocol.stages)
     if stages == 1 or cell.ensembles:
         return 0.0
@@ -150,7 +150,7 @@ def of_all_sizes(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def timed_steps(cell: Cell, where: torch.device) -> tuple[float, float]:
-    """FLOPs of a step of the cell, or of as many of its nets as can be timed soon, and its seconds."""
+    """FLOPs and seconds of a step of the cell, or of as many of its nets as can be timed quickly."""
     protocol = cell.protocol
     assert isinstance(protocol, Training)
     flops = training_flops(cell) / steps(cell) / len(cell.seeds)  # of one net
@@ -172,7 +172,7 @@ def timed_steps(cell: Cell, where: torch.device) -> tuple[float, float]:
 
 
 def timed_layers(cell: Cell, device: str) -> Line:
-    """Seconds of measuring a layer: whatever its number of estimates, and for each of them."""
+    """Seconds of measuring a layer: a fixed part, and a part for each estimate."""
     rng, points, threads = np.random.default_rng(0), [], host_threads(device)
     for most in (10, 5000 if device.startswith("cuda") else 400):
         neurons = isqrt(2 * most) + 1
@@ -191,7 +191,7 @@ def timed_draw() -> float:
 
 
 def timed(run: Callable[[], object]) -> float:
-    """Seconds of one run, after one that sets everything up: the median of a few dozen, or of what time allows."""
+    """Seconds of one run: the median of up to 30, or of as many as take ENOUGH seconds, after one to warm up."""
     run()
     laps, began = [], time.perf_counter()
     while len(laps) < 30 and (not laps or time.perf_counter() - began < ENOUGH):

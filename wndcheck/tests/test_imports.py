@@ -15,10 +15,11 @@ for module in sys.argv[1:]:
         break
 """
 LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "experiment.grids", "experiment.costs")
-LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.architectures")
-LIGHT += ("store.measurements", "store.inventory", "store.merging", "store.filling", "store.processes", "store.workers")
-LIGHT += ("report.writing", "report.network", "report.step_summary", "cli.outstanding", "cli.dry_run", "inspect")
-LIGHT += ("verdicts.comparison", "authoring.proposals", "authoring.record", "authoring.series")
+LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.specification")
+LIGHT += ("experiment.measurement.history", "store.measurements", "store.inventory", "store.filling")
+LIGHT += ("store.processes", "store.weights", "report.writing", "report.network", "report.step_summary")
+LIGHT += ("cli.outstanding", "cli.dry_run", "inspect", "verdicts.comparison")
+LIGHT += ("authoring.proposals", "authoring.record", "authoring.series")
 
 
 def test_start_and_warm_store_import_no_heavy_library() -> None:

@@ -1,30 +1,28 @@
-"""One layer of neurons, or two stages of it, in numbers; it knows nothing of nets."""
+"""One layer of neurons, at one stage or compared with stage 0, in numbers; it knows nothing of nets."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import digamma
 
-from wndcheck.estimators import PairwiseInformation, pairwise_mi
-from wndcheck.experiment.cells import Activation, Probe
-from wndcheck.experiment.measurement.averages import exceeds, mean, quantiles
-from wndcheck.experiment.measurement.controls import controls
-from wndcheck.experiment.measurement.distributions import (
-    LEVELS,
-    correlation,
-    distribution,
-    distribution_change,
-    moments,
-)
-from wndcheck.experiment.measurement.groups import total_correlations
-from wndcheck.experiment.measurement.places import Place
-from wndcheck.experiment.measurement.transformed import transformed
-from wndcheck.experiment.records import PAIR_QUANTILES
+from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
+from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.measurement.sampling import Place, layer_groups, mean, quantiles
+from wndcheck.experiment.measurement.transformed import controls, transformed
+from wndcheck.experiment.records import GROUP_SIZES, PAIR_QUANTILES
+from wndcheck.experiment.simulations import gaussian_entropy
+from wndcheck.nets.specification import Activation
+
+LEVELS = (np.arange(32) + 0.5) / 32  # at which distributions are compared
 
 
 class Initial(NamedTuple):
-    """What a layer is compared with, at stage 0: of its neurons (N,), (N,), (N, 32), and of its pairs (P,)."""
+    """A layer at stage 0, for comparison: entropy (N,), standard deviation (N,) and quantiles (N, 32) of its neurons,
+    information of its pairs (P,), in nats.
+    """
 
     entropy: np.ndarray
     spread: np.ndarray
@@ -33,26 +31,26 @@ class Initial(NamedTuple):
 
 
 def unknown(neurons: int, pairs: int) -> Initial:
-    """Nothing but NaN, to be filled."""
+    """NaN throughout, to be filled."""
     return Initial(*(np.full(shape, np.nan) for shape in (neurons, neurons, (neurons, len(LEVELS)), pairs)))
 
 
 class Layer(NamedTuple):
-    """Samples of a layer, whose they are, and how it is to be measured."""
+    """Samples of a layer, and how it is to be measured."""
 
     z: np.ndarray  # (samples, neurons), pre-activations
     pairs: np.ndarray  # (P, 2)
     place: Place
     probe: Probe
-    activation: Activation | None  # what comes after z; None for logits
+    activation: Activation | None  # None for logits
     is_last_stage: bool
     device: str
 
 
 def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object], Initial]:
-    """All numbers of a layer at one stage, and what later stages are compared with; without `initial` it is stage 0.
+    """All quantities of a layer at one stage, and the layer at stage 0, which this is without `initial`.
 
-    No number where z is not finite; NaN where flags leave nothing to average over.
+    No quantities where z is not finite; NaN where flags leave nothing to average over.
     """
     z, place, probe = layer.z, layer.place, layer.probe
     if not np.isfinite(z).all():
@@ -71,7 +69,7 @@ def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object]
 
 
 def information(layer: Layer) -> PairwiseInformation:
-    """Entropies and pairwise 3H information of one layer, with one shuffle of every neuron as the null."""
+    """Entropies and pairwise 3H information of one layer; the null is one permutation of every neuron."""
     return pairwise_mi(
         layer.z,
         k=layer.probe.k,
@@ -84,11 +82,10 @@ def information(layer: Layer) -> PairwiseInformation:
 
 
 def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
-    """The layer's information at one stage, and beside the initial one."""
+    """The layer's entropy and information at one stage, and their change since stage 0 (nats)."""
     change = now.entropy - initial.entropy
     information_change = now.pair_mi - initial.pair_mi
     i, j = now.pairs.T
-    assert now.null_mi is not None
     broken = np.concatenate([information_change > change[i], information_change > change[j]])
     known = np.tile(np.isfinite(information_change), 2)
     return {
@@ -97,8 +94,92 @@ def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
         "score": mean(now.pair_mi),
         "corrected_score": mean(now.pair_corrected),
         "pair_quantiles": quantiles(now.pair_mi, PAIR_QUANTILES),
-        "share_above_null": mean(exceeds(now.pair_mi, quantiles(now.null_mi, (0.95,))[0])),
         "lemma_excess": mean(information_change - (change[i] + change[j]) / 2),
         "lemma_broken": mean(broken[known].astype(float)),
         "flagged": len(now.flags) / len(now.entropy),
     }
+
+
+# --- single neurons, and correlations ---------------------------------------------------------------------------------
+
+
+class Moments(NamedTuple):
+    """Mean, standard deviation (NaN of a flagged neuron) and some quantiles of every neuron, (N,), (N,), (N, 32)."""
+
+    centre: np.ndarray
+    spread: np.ndarray
+    quantiles: np.ndarray
+
+
+def moments(z: np.ndarray, flagged: Collection[int]) -> Moments:
+    """Moments of a layer z (samples, neurons); the NaN of flagged neurons leaves them out of averages."""
+    ordered = np.sort(z, axis=0)
+    at = (LEVELS * len(z)).astype(int)
+    spread = z.std(axis=0, ddof=1, dtype=np.float64)
+    spread[list(flagged)] = np.nan
+    return Moments(z.mean(axis=0, dtype=np.float64), spread, ordered[at].T)
+
+
+def distribution(now: Moments, entropy: np.ndarray, samples: int) -> dict[str, object]:
+    """How far single neurons are from Gaussian, from mean zero, and from one scale.
+
+    negentropy: ½ log 2πeσ² - H (nats), zero for a Gaussian. offset: (mean / sd)² minus 1/M, its expectation for mean 0.
+    scale_ratio: log10 of the largest standard deviation over the smallest.
+    """
+    spread = np.where(now.spread > 0, now.spread, np.nan)
+    finite = spread[np.isfinite(spread)]
+    return {
+        "negentropy": mean(gaussian_entropy(spread) - entropy),
+        "offset": mean((now.centre / spread) ** 2 - 1 / samples),
+        "scale_ratio": float(np.log10(finite.max() / finite.min())) if finite.size else np.nan,
+    }
+
+
+def distribution_change(now: Moments, initial_spread: np.ndarray, initial_quantiles: np.ndarray) -> float:
+    """Mean over neurons of the 1-Wasserstein distance to the initial distribution, in its standard deviations.
+
+    It needs no density: a neuron that has become a point mass counts; one that was flagged at stage 0 is left out.
+    """
+    spread = np.where(initial_spread > 0, initial_spread, np.nan)
+    return mean(np.abs(now.quantiles - initial_quantiles).mean(axis=1) / spread)
+
+
+def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, object]:
+    """Mean correlation of the pairs, and the mean information (nats) of Gaussians of the same correlation.
+
+    The latter minus its expectation for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
+    """
+    samples, usable = len(z), now.spread > 0
+    scores = (z - now.centre) / np.where(usable, now.spread, np.nan)
+    matrix = scores.T @ scores / (samples - 1)
+    r = np.clip(matrix[tuple(pairs.T)], -1 + 1e-12, 1 - 1e-12)
+    expected = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2
+    return {"correlation": mean(r), "gaussian_score": mean(-0.5 * np.log1p(-(r**2)) - expected)}
+
+
+# --- more than pairs --------------------------------------------------------------------------------------------------
+
+
+def total_correlations(z: np.ndarray, unusable: Collection[int], place: Place, probe: Probe) -> dict[str, object]:
+    """Mean total correlation of groups of a layer's neurons z (samples, neurons), by their size (nats).
+
+    H(π₁X₁, …, π_d X_d) - H(X₁, …, X_d): as in the corrected score, the marginals and the estimator's bias cancel. NaN
+    for a group that holds a neuron without a density, and where a layer has too few neurons.
+    """
+    rng = np.random.default_rng(place.seed("groups"))
+    return {
+        f"total_correlation_{size}": mean(
+            np.array(
+                [
+                    np.nan if set(group).intersection(unusable) else total_correlation(z[:, group], probe.k, rng)
+                    for group in layer_groups(z.shape[1], size, probe.groups, place.layer).tolist()
+                ]
+            )
+        )
+        for size in GROUP_SIZES
+    }
+
+
+def total_correlation(x: np.ndarray, k: int, rng: np.random.Generator) -> float:
+    """Total correlation of the columns of x (samples, d) in nats, minus that of the same columns permuted."""
+    return knn_entropy(rng.permuted(x, axis=0), k=k, standardize=True) - knn_entropy(x, k=k, standardize=True)

@@ -1,37 +1,66 @@
 """Cell → Measurement: train the stack, stop at every stage, measure every layer of every net.
 
 The unit of replication is the net, or in the ensemble reading the ensemble: each quantity is one number a replicate,
-layer and stage, never one a neuron or pair.
+layer and stage, never one a neuron or pair. Nets whose weights were kept are measured again without training.
 """
 
 from __future__ import annotations
 
-import platform
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import nn
 
 from wndcheck import devices
-from wndcheck.experiment.cells import Cell, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, steps
-from wndcheck.experiment.measurement.loading import Data, load
-from wndcheck.experiment.measurement.readings import Arrays, Doing, reading_of
+from wndcheck.experiment.measurement.history import (
+    Arrays,
+    Checkpoint,
+    CheckpointStore,
+    History,
+    KeptCheckpoint,
+    KeptStages,
+    Stage,
+    WeightStore,
+)
+from wndcheck.experiment.measurement.probing import Data, load
+from wndcheck.experiment.measurement.readings import Doing, EnsembleReading, reading_of
 from wndcheck.experiment.records import Measurement
-from wndcheck.nets.execution import steps_on
-from wndcheck.nets.stacks import Stack, build
-from wndcheck.nets.training import BatchOrder, train
+from wndcheck.nets.specification import Violation
+from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
+from wndcheck.nets.training import BatchOrder, steps_on, train
 from wndcheck.nets.violations import violate
-from wndcheck.store.checkpoints import Checkpoint, Checkpoints, Kept
-from wndcheck.versions import versions
 
 NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # a CPU, CUDA, and cuBLAS
+UNFIT = (RuntimeError, KeyError, ValueError, TypeError)  # what nets raise that are given the state of others
 Progress = Callable[[str, float], None]
 Work = Generator[Doing, None, Measurement]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What may be kept on disk on the way: checkpoints, and with `keep_weights` the nets of all stages.
+
+    Nets that are in `weights` already are measured again without training.
+    """
+
+    checkpoints: CheckpointStore | None = None
+    weights: WeightStore | None = None
+    keep_weights: bool = False
+
+    def parts(self, cell: Cell, device: str) -> list[tuple[int, ...]]:
+        """The seeds of the parts that the cell's stack is trained in: those of what is kept, or as memory has room."""
+        if self.weights and (parts := self.weights.parts(cell)):
+            return parts
+        size = self.checkpoints.size(cell) if self.checkpoints else None
+        return split(cell.seeds, size or most_members(cell, devices.spare_bytes(device)))
+
+
+NOTHING_KEPT = Keeping()
 
 
 def measure(
@@ -39,11 +68,11 @@ def measure(
     *,
     device: str = "cpu",
     data_root: str | None = None,
-    checkpoints: Checkpoints | None = None,
+    keeping: Keeping = NOTHING_KEPT,
     progress: Progress = lambda doing, share: None,
 ) -> Measurement:
     """Train and measure one cell. Raises MissingData or DamagedData (with the command to type) without its data."""
-    work = measuring(cell, device=device, data_root=data_root, checkpoints=checkpoints)
+    work = measuring(cell, device=device, data_root=data_root, keeping=keeping)
     while True:
         try:
             progress(*next(work))
@@ -52,22 +81,20 @@ def measure(
 
 
 def measuring(
-    cell: Cell, *, device: str = "cpu", data_root: str | None = None, checkpoints: Checkpoints | None = None
+    cell: Cell, *, device: str = "cpu", data_root: str | None = None, keeping: Keeping = NOTHING_KEPT
 ) -> Work:
     """`measure` in small pieces, so that several cells can share a device; it yields what it does between them.
 
-    A stack that does not fit the memory is trained in parts. Out of memory all the same, it is tried once more with
-    parts of half the size.
+    A stack that does not fit the memory is trained in parts. When memory runs out all the same, it is tried once more
+    with parts of half the size.
     """
     where = devices.prepare(device)
     data = load(cell, where, data_root)
     history = History(where)
-    size = (checkpoints and checkpoints.size(cell)) or most_members(cell, devices.spare_bytes(device))
-    waiting, parts = deque(split(cell.seeds, size)), []
+    waiting, parts = deque(keeping.parts(cell, device)), []
     while waiting:
-        kept = checkpoints.of(cell, waiting[0]) if checkpoints else None
         try:
-            parts.append((yield from measuring_part(cell, waiting[0], data, where, kept, history)))
+            parts.append((yield from measuring_part(cell, waiting[0], data, where, keeping, history)))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or history.out_of_memory or len(waiting[0]) == 1:
                 raise
@@ -85,20 +112,65 @@ def measuring(
 
 
 def measuring_part(
-    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, kept: Kept | None, history: History
+    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, keeping: Keeping, history: History
 ) -> Generator[Doing, None, Arrays]:
-    """Train and watch the nets of some of the cell's seeds; what their reading has seen."""
+    """Measure the nets of some of the cell's seeds, kept or newly trained; what their reading has seen."""
+    stages = keeping.weights.of(cell, seeds) if keeping.weights else None
+    if stages and (seen := (yield from recalled(cell, seeds, data, where, stages, history))) is not None:
+        return seen
+    kept = keeping.checkpoints.of(cell, seeds) if keeping.checkpoints else None
+    return (yield from trained(cell, seeds, data, where, kept, stages if keeping.keep_weights else None, history))
+
+
+def recalled(
+    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, stages: KeptStages, history: History
+) -> Generator[Doing, None, Arrays | None]:
+    """What the reading sees of nets that were kept; None if they were not at all stages, or cannot be trusted."""
+    reading = reading_of(cell)(cell, seeds, str(where))
+    stack = None
+    for epoch in cell.protocol.stages:
+        if not (stage := stages.load(epoch)):
+            return None
+        try:
+            if isinstance(reading, EnsembleReading):
+                reading.restore(stage.arrays, epoch)
+            else:
+                stack = stack or build(cell, seeds, data.images.shape[1], where)
+                load_weights(stack, stage.arrays)
+            history.recall(stage.notes)
+        except UNFIT as error:
+            if is_out_of_memory(error):
+                raise
+            stages.reject(epoch, error)
+            return None
+        if stack:
+            yield from reading.watch(stack, data, epoch)
+    history.lap("measuring")
+    history.recalled += 1
+    return reading.seen
+
+
+def trained(
+    cell: Cell,
+    seeds: Sequence[int],
+    data: Data,
+    where: torch.device,
+    kept: KeptCheckpoint | None,
+    stages: KeptStages | None,
+    history: History,
+) -> Generator[Doing, None, Arrays]:
+    """What the reading sees of nets that are trained, from their checkpoint on if there is one."""
     reading = reading_of(cell)(cell, seeds, str(where))
     order = BatchOrder(seeds, len(data.images), devices.host_threads(str(where)))
     stack, done = build(cell, seeds, data.images.shape[1], where), None
     if kept and (checkpoint := kept.load()):
         try:
             done = resumed(checkpoint, stack, order, history)
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        except UNFIT as error:
             if is_out_of_memory(error):
                 raise
             kept.reject(error)
-            return (yield from measuring_part(cell, seeds, data, where, kept, history))
+            return (yield from trained(cell, seeds, data, where, kept, stages, history))
         reading.seen |= checkpoint.seen
         if done == cell.protocol.stages[-1]:
             return reading.seen
@@ -111,10 +183,10 @@ def measuring_part(
             history.lap("training")
             yield from reading.watch(stack, data, int(epochs))
             history.lap("measuring")
+            if stages:
+                stages.save(int(epochs), Stage(reading.kept(stack, int(epochs)), history.notes(int(epochs))))
         if kept and is_due:
-            notes = {"epochs": int(epochs)}
-            nets = {name: value.cpu().numpy() for name, value in stack.state_dict().items()}
-            kept.save(Checkpoint(nets, order.state.numpy(), reading.seen, notes | history.notes()))
+            kept.save(Checkpoint(weights_of(stack), order.state.numpy(), reading.seen, history.notes(int(epochs))))
     return reading.seen
 
 
@@ -123,7 +195,7 @@ def resumed(checkpoint: Checkpoint, stack: nn.Module, order: BatchOrder, history
 
     RuntimeError, KeyError, ValueError or TypeError if it does not fit them.
     """
-    stack.load_state_dict({name: torch.from_numpy(array) for name, array in checkpoint.nets.items()})
+    load_weights(stack, checkpoint.nets)
     order.state = torch.from_numpy(checkpoint.order)
     history.resume(checkpoint.notes)
     return int(checkpoint.notes["epochs"])
@@ -158,44 +230,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in NO_MEMORY):
         return True
     return error.__context__ is not None and is_out_of_memory(error.__context__)
-
-
-class History:
-    """How a measurement came about; recorded beside it, and no part of its key."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.stacks: list[int] = []
-        self.out_of_memory = 0
-        self.resumed: list[int] = []
-        self.seconds = {"training": 0.0, "measuring": 0.0}
-        self.since = time.perf_counter()
-
-    def lap(self, what: str) -> None:
-        """Lay the time since the last lap to training or to measuring."""
-        now = time.perf_counter()
-        self.seconds[what] += now - self.since
-        self.since = now
-
-    def notes(self) -> dict[str, object]:
-        return {"seconds": dict(self.seconds)}
-
-    def resume(self, notes: dict) -> None:
-        """Go on from a checkpoint's notes."""
-        self.resumed.append(notes["epochs"])
-        for what, seconds in notes["seconds"].items():
-            self.seconds[what] = max(seconds, self.seconds[what])  # notes hold all parts before them, too
-
-    def provenance(self) -> dict[str, object]:
-        """Where and with what a measurement was made; seconds are the wall's, shared with cells beside it on a GPU."""
-        cuda = self.device.type == "cuda"
-        return {
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
-            "device": torch.cuda.get_device_name(self.device) if cuda else platform.machine(),
-            "threads": torch.get_num_threads(),
-            "stacks": self.stacks,
-            "out_of_memory": self.out_of_memory,
-            "resumed_at_epochs": self.resumed,
-            "versions": versions("wndcheck", "torch", "numpy", "numba"),
-        }

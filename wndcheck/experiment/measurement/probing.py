@@ -1,16 +1,69 @@
-"""What the neurons of a stack do on the probe images."""
+"""A data set as tensors on the device that trains on it, and what a stack of nets does on its images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wndcheck import datasets
+from wndcheck.experiment.cells import Cell
+from wndcheck.nets.specification import Scaling
 from wndcheck.nets.stacks import Stack
+from wndcheck.seeds import derived_seed
 
 AT_ONCE = 2**26  # numbers of a layer at once when only the logits are wanted, which bounds the memory of wide stacks
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set on the device: scaled images (n, inputs), labels (n,), and the probe's images and labels."""
+
+    images: Tensor
+    labels: Tensor
+    validation_images: Tensor
+    validation_labels: Tensor
+    probe: Tensor
+    probe_labels: Tensor
+
+
+def load(cell: Cell, device: torch.device, root: str | None) -> Data:
+    """The cell's data; cells with the same data share one copy on a device.
+
+    Raises MissingData or DamagedData, with the command to type.
+    """
+    probe = (cell.probe.images_per_class, cell.probe.seed)
+    return _load(cell.dataset, cell.unspecified.scaling, cell.unspecified.held_out, *probe, device, root)
+
+
+@lru_cache(maxsize=4)  # MNIST, also in other scaling and with images held out, and CIFAR-10
+def _load(
+    name: str, scaling: Scaling, held_out: int, per_class: int, probe_seed: int, device: torch.device, root: str | None
+) -> Data:
+    raw = datasets.load(name, root)
+    images, labels = raw.train_images, raw.train_labels
+    validation_images, validation_labels = raw.validation_images, raw.validation_labels
+    if held_out:
+        if held_out >= len(images):
+            raise ValueError(f"{held_out} images held out of {name}'s {len(images)}: expected fewer")
+        order = np.random.default_rng(derived_seed("held out", name)).permutation(len(images))
+        kept, held = np.sort(order[held_out:]), np.sort(order[:held_out])
+        images, labels, validation_images, validation_labels = images[kept], labels[kept], images[held], labels[held]
+    chosen = datasets.probe_indices(labels, per_class=per_class, seed=probe_seed)
+
+    def scaled(pixels: np.ndarray) -> Tensor:
+        values = datasets.standardised(pixels, images) if scaling == "standardised" else datasets.in_unit(pixels)
+        return torch.from_numpy(values).to(device)
+
+    def classes(labels: np.ndarray) -> Tensor:
+        return torch.from_numpy(labels.astype(np.int64)).to(device)
+
+    training, truth, at = scaled(images), classes(labels), torch.from_numpy(chosen).to(device)
+    return Data(training, truth, scaled(validation_images), classes(validation_labels), training[at], truth[at])
 
 
 @torch.no_grad()
@@ -24,7 +77,7 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
     """How much single neurons matter: (S, hidden layers).
 
     The mean, over some neurons of every hidden layer, of the share of images (n, inputs) that a net classifies
-    otherwise when the neuron puts out 0. NaN for a member whose logits are not finite.
+    differently when the neuron's output is 0. NaN for a member whose logits are not finite.
     """
     entering, z = stack.dense.propagated(stack.features(images))
     classes, finite = z[-1].argmax(-1), z[-1].isfinite().all(-1).all(-1)
@@ -39,7 +92,7 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
 
 @torch.no_grad()
 def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
-    """Share of images each member classifies rightly, (S,) float64; NaN for a member whose logits are not finite."""
+    """Share of images that each member classifies correctly, (S,) float64; NaN for one whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
     slices = max(1, AT_ONCE // (stack.members * stack.widest))

@@ -1,33 +1,35 @@
-"""The two readings of the paper's claims: what is random, the images alone, or the parameters too (theorem 1).
+"""The two readings of the paper's claims: the images are random, or the parameters too (theorem 1).
 
-A reading watches a stack at every stage and makes the cell's record of what it saw. A stack may hold some of the cell's
-nets only; what was seen of the parts is joined at the end.
+A reading measures a stack at every stage and makes the cell's record of it. A stack may hold only some of the cell's
+nets; what was seen of the parts is joined at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from typing import TypeVar
 
 import numpy as np
 
 from wndcheck.devices import host_threads
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import neurons, steps
+from wndcheck.experiment.measurement.history import Arrays
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
-from wndcheck.experiment.measurement.loading import Data
-from wndcheck.experiment.measurement.places import Place, layer_pairs, sampled_neurons
-from wndcheck.experiment.measurement.probing import accuracy, importance, pre_activations
-from wndcheck.experiment.measurement.spreading import spread
+from wndcheck.experiment.measurement.probing import Data, accuracy, importance, pre_activations
+from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
 from wndcheck.experiment.records import SAME_IMAGE, blank_record
-from wndcheck.nets.stacks import Stack
+from wndcheck.nets.stacks import Stack, weights_of
 from wndcheck.seeds import derived_seed
 
-Arrays = dict[str, np.ndarray]
-Doing = tuple[str, float]  # what is being done, and the share of it that is done
-MOST_DIVERGED = 0.05  # share of an ensemble's nets; without more of them it is another ensemble, and is not measured
+T = TypeVar("T")
+Doing = tuple[str, float]  # the activity, and the share of it that is done
+MOST_DIVERGED = 0.05  # share of an ensemble's nets; an ensemble that lost more is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
+GLANCE = 0.002  # seconds between two looks at the threads
 
 
 class DataReading:
@@ -48,7 +50,7 @@ class DataReading:
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
         """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
         cell, row = self.cell, self.cell.protocol.stages.index(epoch)
-        if steps(cell):  # of a net that is never trained, accuracy says nothing and costs the most
+        if steps(cell):  # the accuracy of untrained nets means nothing, and costs the most
             self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
             self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
             self.seen["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
@@ -61,7 +63,7 @@ class DataReading:
             yield f"measuring stage {epoch}", share
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
-        """Fill the places of one net's layer z (images, neurons) at a stage."""
+        """Measure one net's layer z (images, neurons) at a stage."""
         row = self.cell.protocol.stages.index(epoch)
         initial = Initial(*(self.seen[f"initial_{name}_{layer}"][member] for name in Initial._fields))
         watched = watched_layer(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
@@ -70,6 +72,10 @@ class DataReading:
             self.seen[name][row, member, layer] = value
         for kept, value in zip(initial, first, strict=True):
             kept[:] = value
+
+    def kept(self, stack: Stack, epoch: int) -> Arrays:
+        """What is kept of the nets at a stage, to measure them again: their weights."""
+        return weights_of(stack)
 
     @staticmethod
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
@@ -83,8 +89,8 @@ class EnsembleReading:
 
     def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
         self.cell = cell
-        places = [cell.seeds.index(seed) for seed in (seeds[0], seeds[-1])]
-        self.part = slice(places[0], places[1] + 1)
+        first = cell.seeds.index(seeds[0])
+        self.part = slice(first, first + len(seeds))
         stages = len(cell.protocol.stages)
         self.seen: Arrays = {
             f"{form}z_{layer}": np.full((stages, len(seeds), n), np.nan, dtype=np.float32)
@@ -95,7 +101,7 @@ class EnsembleReading:
             self.seen[name] = np.full((stages, len(seeds)), np.nan)
 
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
-        """Keep what every neuron of every net does on the net's images, and how well the net classifies.
+        """Keep the pre-activations of every net on the net's images, and how well the net classifies.
 
         Accuracies are taken on the probe, which is part of the training images, and on as many validation images.
         """
@@ -111,6 +117,20 @@ class EnsembleReading:
             for layer, z in enumerate(pre_activations(stack, images)):
                 self.seen[f"{form}z_{layer}"][row] = z[:, 0]
 
+    def kept(self, stack: Stack, epoch: int) -> Arrays:
+        """What is kept of the nets at a stage: what `watch` has seen of them, which is smaller than their weights."""
+        row = self.cell.protocol.stages.index(epoch)
+        return {name: array[row] for name, array in self.seen.items()}
+
+    def restore(self, kept: Arrays, epoch: int) -> None:
+        """Take over what was seen of the nets at a stage. ValueError if it is of other nets."""
+        row = self.cell.protocol.stages.index(epoch)
+        found = {name: array.shape for name, array in kept.items()}
+        if found != (expected := {name: array[row].shape for name, array in self.seen.items()}):
+            raise ValueError(f"it holds arrays of shapes {found}, expected {expected}")
+        for name, array in kept.items():
+            self.seen[name][row] = array
+
     @staticmethod
     def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
         """The cell's record: every ensemble's layers, measured with its nets as the samples."""
@@ -124,7 +144,7 @@ class EnsembleReading:
             if steps(cell):
                 diverged |= np.isnan(accuracies["accuracy"])
             record["diverged"][:, ensemble] = diverged.mean(axis=1)
-            kept = ~diverged.any(axis=0)  # a diverged net is no sample at any stage
+            kept = ~diverged.any(axis=0)  # a diverged net is not a sample at any stage
             if kept.mean() < 1 - MOST_DIVERGED:
                 continue
             for name, values in accuracies.items():
@@ -151,7 +171,7 @@ class EnsembleReading:
 def measure_ensemble(
     cell: Cell, record: Arrays, z: np.ndarray, ensemble: int, layer: int, form: str, device: str
 ) -> None:
-    """Fill the places of one layer of an ensemble at all stages; z (stages, nets, neurons)."""
+    """Measure one layer of an ensemble at all stages; z (stages, nets, neurons)."""
     pairs, initial = layer_pairs(z.shape[2], cell.probe.most_pairs, layer), None
     for row, epoch in enumerate(cell.protocol.stages):
         watched = watched_layer(cell, z[row], pairs, ensemble_name(cell, ensemble) + form, layer, epoch, device)
@@ -163,15 +183,15 @@ def measure_ensemble(
 def watched_layer(
     cell: Cell, z: np.ndarray, pairs: np.ndarray, replicate: object, layer: int, epoch: int, device: str
 ) -> Layer:
-    """One replicate's layer of the cell, as it is measured; z (samples, neurons)."""
+    """A layer of one replicate, with all that measuring it takes; z (samples, neurons)."""
     activation = cell.activation if layer < cell.layers - 1 else None
     is_last_stage = epoch == cell.protocol.stages[-1]
     return Layer(z, pairs, Place(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
 
 
 def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the probe's images each net sees, (S,) each: another for every net of an ensemble, and one for all."""
-    images, size = 10 * cell.probe.images_per_class, cell.nets_per_ensemble
+    """Which of the probe's images each net sees, (S,) each: another one for every net of an ensemble; one for all."""
+    images, size = cell.probe.images, cell.nets_per_ensemble
     seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
     draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
     return np.concatenate([draw[:size] for draw in draws]), np.repeat([draw[0] for draw in draws], size)
@@ -183,3 +203,30 @@ def ensemble_name(cell: Cell, ensemble: int) -> str:
 
 def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
     return EnsembleReading if cell.ensembles else DataReading
+
+
+def spread(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:
+    """The results of the pieces of work, in order; in between it yields the share that is done.
+
+    With one thread, that is the caller's. What a piece raises is raised here, and pieces that have not begun are
+    cancelled.
+    """
+    if threads == 1:
+        results = []
+        for done, piece in enumerate(pieces):
+            yield done / len(pieces)
+            results.append(piece())
+        return results
+    futures = [_pool(threads).submit(piece) for piece in pieces]
+    try:
+        while (pending := wait(futures, GLANCE).not_done) and not any(f.exception() for f in futures if f.done()):
+            yield 1 - len(pending) / len(futures)
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="wndcheck")

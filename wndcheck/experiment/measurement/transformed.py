@@ -1,30 +1,82 @@
-"""The same pairs after a transformation of every neuron: the activation function, and one that loses the sign."""
+"""A layer's activations, transformed: made independent or dependent by a known amount (controls), and after the
+activation function.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+from math import sqrt
 from typing import cast
 
 import numpy as np
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
-from wndcheck.experiment.cells import Activation, Probe
-from wndcheck.experiment.measurement.averages import mean
-from wndcheck.experiment.measurement.places import Place, layer_pairs, sampled_neurons
-from wndcheck.experiment.records import TRANSFORMED_NEURONS
+from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.measurement.sampling import Place, layer_pairs, mean, sampled_neurons
+from wndcheck.experiment.records import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
+from wndcheck.nets.specification import Activation
 
-JITTER = 1e-3  # standard deviations, which part the point mass of ReLU
+JITTER = 1e-3  # standard deviations; it breaks the ties of ReLU's point mass
 NAMES = ("post_score", "post_corrected_score", "post_change", "post_change_3h", "folded_change_3h")
+
+
+def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str, object]:
+    """Corrected scores (nats) of the same activations made independent, and of dependence planted into them.
+
+    Every neuron's samples are first permuted independently. Each is then paired with a mix of itself and its neighbour,
+    of a smaller and a larger correlation, and with its own copy; and neurons are made that share a latent variable.
+    """
+    rng = np.random.default_rng(place.seed("control"))
+    count, few = probe.control_pairs, max(1, probe.control_pairs // 4)
+    spread = z.std(axis=0, ddof=1, dtype=np.float64)
+    usable = np.flatnonzero(spread > 0)[: count + 1]
+    if len(usable) < 2 or not count:
+        return dict.fromkeys(CONTROLS, np.nan)
+    permuted = rng.permuted(z[:, usable] / spread[usable], axis=0)
+    latent = with_latent(permuted[:, : few + 1], rng.permuted(permuted[:, 0]))
+    beside = [mixed(permuted, PLANTED_CORRELATION), mixed(permuted, STRONG_CORRELATION)[:, :few], permuted[:, :few]]
+    *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in beside)])  # columns where the blocks begin
+    pairs = [layer_pairs(len(usable), count, place.layer)]
+    pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, beside, strict=True)]
+    pairs += [first + each_with(1, latent.shape[1] - 1, count)]
+    found = pairwise_mi(
+        np.hstack([permuted, *beside, latent]),
+        k=probe.k,
+        pairs=np.concatenate(pairs),
+        null="shuffle",
+        n_shuffles=1,
+        random_state=place.seed("control null"),
+        device=device,
+    )
+    scores = np.split(cast(np.ndarray, found.pair_corrected), np.cumsum([len(some) for some in pairs])[:-1])
+    return dict(zip(CONTROLS, map(mean, scores), strict=True))
+
+
+def each_with(offset: int, columns: int, most: int) -> np.ndarray:
+    """Pairs of a column with the one `offset` further on, for up to `most` columns: (P, 2)."""
+    own = np.arange(min(columns, most))
+    return np.stack([own, offset + own], axis=1)
+
+
+def mixed(permuted: np.ndarray, correlation: float) -> np.ndarray:
+    """Each column with its neighbour mixed into it, so that it has the given correlation with the column itself."""
+    return correlation * permuted + sqrt(1 - correlation**2) * np.roll(permuted, 1, axis=1)
+
+
+def with_latent(permuted: np.ndarray, latent: np.ndarray) -> np.ndarray:
+    """Columns that share a latent variable, any two of them with a correlation of PLANTED_CORRELATION."""
+    return sqrt(1 - PLANTED_CORRELATION) * permuted + sqrt(PLANTED_CORRELATION) * latent[:, None]
 
 
 def transformed(
     z: np.ndarray, activation: Activation | None, place: Place, probe: Probe, device: str
 ) -> dict[str, object]:
-    """What some of a layer's pairs share as post-activations, and how that differs from before (nats).
+    """Information of some of a layer's pairs as post-activations, and its change by the activation function (nats).
 
-    z: (samples, neurons). 3H, the paper's, measures tanh, and the absolute values |z|, whose information is another:
-    the control. ReLU leaves a point mass at 0, on which 3H means nothing, and is measured by KSG1, with jitter to part
-    it. Changes are of the same pairs with the same shuffles. NaN for logits (`activation` None), which have none.
+    z: (samples, neurons). tanh is measured by 3H, the paper's estimator, and so are the absolute values |z|, whose
+    information differs: a control. ReLU leaves a point mass at 0, where 3H is invalid, and is measured by KSG1, with
+    jitter to break the ties. Changes are of the same pairs with the same permutations. NaN for logits (`activation`
+    None), which have no activation function.
     """
     if activation is None or not probe.transformed_pairs:
         return dict.fromkeys(NAMES, np.nan)

@@ -21,7 +21,7 @@ from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.grids import is_trained
 from wndcheck.experiment.measurement import layers
 from wndcheck.experiment.measurement.measuring import measure
-from wndcheck.experiment.measurement.places import Place
+from wndcheck.experiment.measurement.sampling import Place
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.ledger import ClaimEntry

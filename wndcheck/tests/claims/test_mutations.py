@@ -24,9 +24,9 @@ from wndcheck.estimators.layer import Method, estimate
 from wndcheck.estimators.resampling import shuffles
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained
-from wndcheck.experiment.measurement import averages, controls, layers, measuring, readings
+from wndcheck.experiment.measurement import layers, measuring, readings, sampling, transformed
 from wndcheck.nets import mlp
-from wndcheck.nets.execution import Steps
+from wndcheck.nets.training import Steps
 from wndcheck.pytest_plugin.ledger import ClaimEntry
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.mutations import (
@@ -143,11 +143,11 @@ class Still(np.random.Generator):
 
 def leave_controls_together(patch: Patch) -> None:
     random = SimpleNamespace(default_rng=lambda seed: Still(np.random.PCG64(seed)))
-    patch.setattr(controls, "np", SimpleNamespace(**vars(np) | {"random": random}))
+    patch.setattr(transformed, "np", SimpleNamespace(**vars(np) | {"random": random}))
 
 
 def plant_nothing(patch: Patch) -> None:
-    patch.setattr(controls, "PLANTED_CORRELATION", 0)
+    patch.setattr(transformed, "PLANTED_CORRELATION", 0)
 
 
 def measure_the_first_nets_again(patch: Patch) -> None:
@@ -184,7 +184,7 @@ def turn_the_change(patch: Patch) -> None:
 
 
 def average_nan_as_0(patch: Patch) -> None:
-    everywhere(patch, averages.mean, lambda values: float(np.nan_to_num(values).mean()))
+    everywhere(patch, sampling.mean, lambda values: float(np.nan_to_num(values).mean()))
 
 
 # --- nets and training ----------------------------------------------------------------------------------------------

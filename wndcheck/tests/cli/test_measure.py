@@ -64,7 +64,8 @@ def files(root: Path) -> dict[str, int]:
 
 def test_help_explains_options_and_exit_status():
     text = CliRunner().invoke(main, ["measure", "--help"]).output
-    options = ("--profile", "--seed", "--cells", "--device", "--workers", "--store", "--data", "--log", "--dry-run")
+    options = ("--profile", "--seed", "--cells", "--device", "--workers", "--store", "--data", "--log")
+    options += ("--keep-weights", "--dry-run")
     assert all(option in text for option in options)
     words = " ".join(text.split())
     assert "0 if all the cells are measured; 1 if data is missing or a cell failed" in words
@@ -182,7 +183,7 @@ def test_a_wrong_command_line_ends_with_status_2(tmp_path, arguments, said):
     assert "--wnd" not in outcome.stderr
 
 
-def test_a_dry_run_foretells_and_writes_nothing(tmp_path):
+def test_a_dry_run_predicts_and_writes_nothing(tmp_path):
     outcome = run("--dry-run", "--cells=mlp", "--cells=violations")
     assert (outcome.exit_code, outcome.exception) == (0, None)
     assert list(tmp_path.iterdir()) == []
@@ -232,9 +233,11 @@ main(["measure", "--profile=tiny", "--device=cpu", "--store", sys.argv[1], *sys.
 
 def test_two_workers_in_processes_of_their_own(tmp_path):
     folder = tmp_path / "here" / FOLDER
-    process = start_python(MAIN, tmp_path / "here", "--workers=2", "--cells=mlp")
+    process = start_python(MAIN, tmp_path / "here", "--workers=2", "--cells=mlp", "--keep-weights")
     assert finish(process) == f"2 cells measured, in {folder}\n"
-    measured = [Store(tmp_path / "here", pytest.fail).load(cell) for cell in CELLS]
+    store = Store(tmp_path / "here", pytest.fail)
+    measured = [store.load(cell) for cell in CELLS]
+    assert all(map(store.weights.has, CELLS))
     assert [found.provenance["threads"] for found in measured if found] == [1, 1]
     assert len((folder / "measure.log").read_text(encoding="utf-8").splitlines()) == 3
 
@@ -262,7 +265,7 @@ def test_a_damaged_cell_is_measured_again(tmp_path: Path) -> None:
     assert store.load(CELLS[0]) is not None
 
 
-def test_termination_is_heard_as_an_interruption() -> None:
+def test_termination_is_an_interruption() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), termination_as_interruption():
         signal.raise_signal(signal.SIGTERM)

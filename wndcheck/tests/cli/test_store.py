@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
-from wndcheck.experiment.cells import SCHEMA
+from wndcheck.experiment.measurement.history import Checkpoint
 from wndcheck.experiment.profiles import QUICK
+from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store.checkpoints import Checkpoint
 from wndcheck.store.measurements import FOLDER, Store
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 
@@ -112,13 +112,13 @@ def test_merge_leaves_out_what_is_at_work(kept, tmp_path):
     ("source", "said"),
     [
         ("store", "is the store itself: name another one, or another --store"),
-        ("nowhere", f"is no folder: name the root of a store, or {FOLDER} in it"),
-        (".", f"is no store: expected a folder {FOLDER} in it"),
-        ("old", f"holds measurements of schema {SCHEMA - 1} alone, and this wndcheck reads schema {SCHEMA}"),
+        ("nowhere", f"is not a folder: name the root of a store, or {FOLDER} in it"),
+        (".", f"is not a store: expected a folder {FOLDER} in it"),
+        ("old", f"holds only nets of version {NETS - 1}, and this wndcheck reads version {NETS}"),
     ],
 )
 def test_merge_of_what_is_no_other_store_ends_with_status_2(tmp_path, source, said):
-    (tmp_path / "old" / f"v{SCHEMA - 1}").mkdir(parents=True)
+    (tmp_path / "old" / f"v{NETS - 1}").mkdir(parents=True)
     outcome = run("merge", tmp_path / source)
     assert outcome.exit_code == 2
     assert f"Error: {tmp_path / source} {said}" in outcome.stderr

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 
 import pytest
 
 from wndcheck.experiment import cells
-from wndcheck.experiment.cells import Cell, Probe, Training, Unsaid, Violation
+from wndcheck.experiment.cells import Cell, Probe
+from wndcheck.nets import specification
+from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.tests.tiny import TINY_CELL
 
 VIOLATED = replace(TINY_CELL, protocol=Violation("drift", 0.1))
@@ -19,14 +22,14 @@ OTHER = {
         "width": 7,
         "seeds": (0, 2),
         "protocol": replace(TINY_CELL.protocol, stages=(0, 2)),
-        "probe": Probe(),
         "architecture": "convnet",
+        "unspecified": Unspecified(scaling="unit"),
+        "probe": Probe(),
         "ensembles": 2,
-        "unsaid": Unsaid(scaling="unit"),
     },
     Training: {"learning_rate": 0.2, "batch_size": 32, "stages": (0, 1, 2)},
     Violation: {"kind": "shared", "strength": 0.2, "stages": (0, 2)},
-    Unsaid: {"initial_gain": 2.0, "scaling": "unit", "held_out": 100},
+    Unspecified: {"initial_gain": 2.0, "scaling": "unit", "held_out": 100},
     Probe: {
         "images_per_class": 21,
         "seed": 1,
@@ -50,37 +53,70 @@ def changed(owner: type, field: str) -> tuple[Cell, Cell]:
         return TINY_CELL, replace(TINY_CELL, **other)
     if owner is Probe:
         return TINY_CELL, replace(TINY_CELL, probe=replace(TINY_CELL.probe, **other))
-    if owner is Unsaid:
-        return TINY_CELL, replace(TINY_CELL, unsaid=Unsaid(**other))
+    if owner is Unspecified:
+        return TINY_CELL, replace(TINY_CELL, unspecified=Unspecified(**other))
     cell = TINY_CELL if owner is Training else VIOLATED
     return cell, replace(cell, protocol=replace(cell.protocol, **other))
 
 
 @pytest.mark.parametrize(("owner", "field"), [(owner, field.name) for owner in OTHER for field in fields(owner)])
-def test_key_changes_with_every_field(owner: type, field: str) -> None:
+def test_each_field_is_in_one_key(owner: type, field: str) -> None:
     before, after = changed(owner, field)
+    of_record = owner is Probe or field in ("probe", "ensembles")
+    assert (before.nets_key == after.nets_key) == of_record
+    assert (before.record_key == after.record_key) != of_record
     assert before.key != after.key
 
 
-def test_key_changes_with_the_order_of_seeds() -> None:
-    assert replace(TINY_CELL, seeds=(1, 0)).key != TINY_CELL.key
+def test_nets_key_changes_with_the_order_of_seeds() -> None:
+    assert replace(TINY_CELL, seeds=(1, 0)).nets_key != TINY_CELL.nets_key
 
 
-def test_key_changes_with_the_data_and_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = TINY_CELL.key
-    with monkeypatch.context() as patch:
-        patch.setattr(cells, "SCHEMA", cells.SCHEMA + 1)
-        assert replace(TINY_CELL).key != key
-    with monkeypatch.context() as patch:
-        patch.setattr(cells, "dataset_digest", lambda name: "another digest")
-        assert replace(TINY_CELL).key != key
-    assert replace(TINY_CELL).key == key
+CONVNET = replace(TINY_CELL, dataset="cifar10", architecture="convnet")
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "changed"),
+    [
+        ("NETS", specification.NETS + 1, [True, True]),
+        ("dataset_digest", lambda name: "another digest", [True, True]),
+        ("LAYERS", {"mlp": 6, "convnet": 3}, [True, False]),
+        ("CONVOLUTIONS", ((96, 1), *specification.CONVOLUTIONS[1:]), [False, True]),
+        ("CONVOLUTIONS", ((32, 2), *specification.CONVOLUTIONS[1:]), [False, True]),
+    ],
+)
+def test_nets_key_changes_with_data_architecture_and_version(
+    name: str, other: object, changed: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [cell.nets_key for cell in (TINY_CELL, CONVNET)]
+    monkeypatch.setattr(specification, name, other)
+    after = [replace(cell) for cell in (TINY_CELL, CONVNET)]  # new objects, which have no key yet
+    assert [cell.nets_key != key for cell, key in zip(after, before, strict=True)] == changed
+    assert after[0].record_key == TINY_CELL.record_key
+
+
+def test_record_key_changes_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    again = replace(TINY_CELL)
+    assert (again.nets_key, again.record_key != TINY_CELL.record_key) == (TINY_CELL.nets_key, True)
+    assert again.record_key.startswith(f"r{cells.RECORD}-")
+
+
+def test_what_is_kept_of_ensembles_depends_on_the_images_they_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensembles = replace(TINY_CELL, seeds=tuple(range(12)), ensembles=3)
+    for field, other in OTHER[Probe].items():
+        probe = replace(TINY_CELL.probe, **{field: other})
+        assert replace(TINY_CELL, probe=probe).kept_key == TINY_CELL.kept_key
+        same = replace(ensembles, probe=probe).kept_key == ensembles.kept_key
+        assert same == (field not in ("images_per_class", "seed")), field
+    assert replace(ensembles, ensembles=2).kept_key != ensembles.kept_key
+    monkeypatch.setattr(cells, "KEPT_ACTIVATIONS", cells.KEPT_ACTIVATIONS + 1)
+    assert replace(ensembles).kept_key != ensembles.kept_key
 
 
 def test_key_is_the_same_for_equal_cells_and_fit_for_a_file_name() -> None:
     assert replace(TINY_CELL).key == TINY_CELL.key
-    assert len(TINY_CELL.key) == 16
-    assert set(TINY_CELL.key) <= set("0123456789abcdef")
+    assert re.fullmatch(r"[0-9a-f]{16}-r\d+-[0-9a-f]{8}", TINY_CELL.key)
 
 
 def test_key_refuses_an_unknown_data_set() -> None:
@@ -124,9 +160,9 @@ def test_cell_refuses_nets_that_cannot_be_paired_or_told_apart(width: int, seeds
 @pytest.mark.parametrize(
     ("field", "value"), [("initial_gain", 0.0), ("initial_gain", float("nan")), ("scaling", "raw"), ("held_out", -1)]
 )
-def test_unsaid_refuses_what_has_no_meaning(field: str, value: object) -> None:
+def test_unspecified_refuses_what_has_no_meaning(field: str, value: object) -> None:
     with pytest.raises(ValueError, match="expected a positive gain, scaling 'standardised' or 'unit', held_out >= 0"):
-        Unsaid(**{field: value})  # type: ignore[arg-type]
+        Unspecified(**{field: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("more", [{"dataset": "mnist"}, {"dataset": "cifar10", "protocol": VIOLATED.protocol}])
@@ -149,7 +185,7 @@ CELLS = [
     VIOLATED,
     replace(TINY_CELL, ensembles=2),
     replace(TINY_CELL, dataset="cifar10", architecture="convnet"),
-    replace(TINY_CELL, unsaid=Unsaid(2.0, "unit", 100)),
+    replace(TINY_CELL, unspecified=Unspecified(2.0, "unit", 100)),
 ]
 
 

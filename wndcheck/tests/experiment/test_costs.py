@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wndcheck.experiment import costs
-from wndcheck.experiment.cells import Cell, Probe, Training, Unsaid, Violation
+from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.costs import (
     cost,
     estimates,
@@ -18,12 +18,12 @@ from wndcheck.experiment.costs import (
     training_flops,
     training_images,
 )
-from wndcheck.experiment.measurement import controls, layers, transformed
+from wndcheck.experiment.measurement import layers, transformed
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.probing import pre_activations
-from wndcheck.nets.execution import Steps
+from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.nets.stacks import build
-from wndcheck.nets.training import BatchOrder
+from wndcheck.nets.training import BatchOrder, Steps
 from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,7 +53,7 @@ def test_parameters_by_hand() -> None:
 
 def test_steps_and_images() -> None:
     assert training_images(TINY_CELL) == 10_000
-    assert training_images(replace(TINY_CELL, unsaid=Unsaid(held_out=9000))) == 1000
+    assert training_images(replace(TINY_CELL, unspecified=Unspecified(held_out=9000))) == 1000
     assert steps(TINY_CELL) == 157  # 156 batches of 64, and one of 16
     assert steps(CONVNET) == 2 * 6250
     assert steps(replace(TINY_CELL, protocol=Training(0.1, 64, (0,)))) == 0
@@ -100,9 +100,9 @@ def test_estimates_are_what_the_estimator_is_asked_for(cell: Cell, monkeypatch: 
         asked.append(len(pairs) * (1 + options.get("n_shuffles", 8) * (null is not None)))
         return estimate(x, pairs=pairs, null=null, **options)
 
-    for module in (layers, controls, transformed):
+    for module in (layers, transformed):
         monkeypatch.setattr(module, "pairwise_mi", counted)
-    found = measure(replace(cell, unsaid=Unsaid(held_out=9000)))
+    found = measure(replace(cell, unspecified=Unspecified(held_out=9000)))
     assert not found["flagged"].any()  # else its controls would want fewer
     assert estimates(cell) == sum(asked)
 
@@ -123,14 +123,14 @@ def held_bytes(cell: Cell) -> int:
 
 
 @EACH
-def test_a_stack_takes_no_more_than_is_foretold(cell: Cell) -> None:
+def test_a_stack_takes_no_more_than_is_predicted(cell: Cell) -> None:
     for asked in (cell, *(replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500))):
-        foretold = stack_bytes(asked, len(cell.seeds))
-        assert held_bytes(asked) < foretold
+        predicted = stack_bytes(asked, len(cell.seeds))
+        assert held_bytes(asked) < predicted
 
 
-def test_an_ensemble_takes_no_more_than_is_foretold() -> None:
-    cell = replace(ENSEMBLES, seeds=tuple(range(200)), width=50, unsaid=Unsaid(held_out=9000))
+def test_an_ensemble_takes_no_more_than_is_predicted() -> None:
+    cell = replace(ENSEMBLES, seeds=tuple(range(200)), width=50, unspecified=Unspecified(held_out=9000))
     assert held_bytes(cell) < stack_bytes(cell, 200)
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.grids import Grid, grid, is_trained
 from wndcheck.experiment.profiles import NARROW, QUICK
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import Training, Violation
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 from wndcheck.verdicts.checks import Cause, Check, Verdict, decide
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling

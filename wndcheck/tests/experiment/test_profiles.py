@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from wndcheck.datasets import dataset_digest
-from wndcheck.experiment.cells import Cell, Training, Violation, ViolationKind
+from wndcheck.experiment.cells import Cell, Training, Violation
 from wndcheck.experiment.profiles import (
     ACTIVATIONS,
     CIFAR10_ACCURACY,
@@ -19,6 +19,7 @@ from wndcheck.experiment.profiles import (
     Profile,
     named,
 )
+from wndcheck.nets.specification import ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from wndcheck.datasets import in_unit
-from wndcheck.experiment.cells import Cell, Training, Unsaid
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import inputs, layer_sizes
-from wndcheck.nets.architectures import convolutions, features
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.specification import Training, Unspecified, convolutions, features
 from wndcheck.nets.stacks import build
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -159,7 +159,9 @@ def test_a_seed_names_the_same_net_in_any_stack() -> None:
 
 
 def test_a_cells_stack_is_the_convnet_of_its_width() -> None:
-    cell = Cell("cifar10", "relu", 12, (4, 5), Training(0.1, 8, (0,)), architecture="convnet", unsaid=Unsaid(0.5))
+    cell = Cell(
+        "cifar10", "relu", 12, (4, 5), Training(0.1, 8, (0,)), architecture="convnet", unspecified=Unspecified(0.5)
+    )
     stack = build(cell, (5,), inputs(cell), torch.device("cpu"))
     expected = StackedConvNet(12, seeds=(5,), activation="relu", gain=0.5)
     assert all(torch.equal(a, b) for a, b in zip(stack.parameters(), expected.parameters(), strict=True))

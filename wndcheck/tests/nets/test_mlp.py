@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from wndcheck.experiment.cells import Activation, Unsaid
 from wndcheck.nets.mlp import StackedMLP, loss_gradient
+from wndcheck.nets.specification import Activation, Unspecified
 from wndcheck.nets.stacks import build
 from wndcheck.tests.tiny import TINY_CELL
 
@@ -174,7 +174,7 @@ def test_gain_multiplies_all_initial_weights(activation: Activation) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_cells_stack_has_its_shape_gain_and_seeds(activation: Activation) -> None:
-    cell = replace(TINY_CELL, activation=activation, unsaid=Unsaid(initial_gain=0.5))
+    cell = replace(TINY_CELL, activation=activation, unspecified=Unspecified(initial_gain=0.5))
     stack = build(cell, (1, 9), 784, torch.device("cpu"))
     expected = StackedMLP(784, 6, seeds=(1, 9), activation=activation, gain=0.5)
     assert stack.activation == activation

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from wndcheck.experiment.cells import Activation, Training
-from wndcheck.nets.execution import Steps
 from wndcheck.nets.mlp import StackedMLP
-from wndcheck.nets.training import BatchOrder, train
+from wndcheck.nets.specification import Activation, Training
+from wndcheck.nets.training import BatchOrder, Steps, train
 from wndcheck.tests.nets.test_mlp import sequential
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,15 +9,15 @@ import torch
 from scipy.stats import kstest
 
 from wndcheck import knn_entropy
-from wndcheck.experiment.cells import Activation, Violation, ViolationKind
 from wndcheck.experiment.measurement.probing import pre_activations
 from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.specification import Activation, Violation, ViolationKind
 from wndcheck.nets.violations import (
     draw_biases,
     drift,
+    make_constant,
     share_direction,
     shared_variance,
-    silence,
     squeeze,
     tie,
     violate,
@@ -135,7 +135,7 @@ def test_tied_neurons_are_copies_of_the_first_few() -> None:
 def test_silenced_neurons_are_constant(share: float) -> None:
     stack = StackedMLP(20, 10, seeds=(0, 1), activation="tanh")
     before = [weight.detach().clone() for weight in stack.weights]
-    silence(stack, share)
+    make_constant(stack, share)
     count = round(10 * share)
     for z in pre_activations(stack, torch.randn(50, 20))[:-1]:
         assert np.ptp(z, axis=1).astype(bool).tolist() == [[False] * count + [True] * (10 - count)] * 2
@@ -197,7 +197,7 @@ def test_violate_yields_the_initial_nets_and_then_the_broken_ones(kind: Violatio
         case "tied":
             tie(expected, 4)
         case "constant":
-            silence(expected, 0.5)
+            make_constant(expected, 0.5)
         case "biased":
             draw_biases(expected, 1, (0,))
     assert torch.equal(expected.weights[0], initial) == (kind == "biased")

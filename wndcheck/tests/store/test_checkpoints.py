@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment import cells
-from wndcheck.experiment.cells import Cell, Training, Unsaid, Violation
-from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.measurement.history import Checkpoint
+from wndcheck.experiment.measurement.measuring import Keeping, measure
+from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.store import checkpoints
-from wndcheck.store.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.store.checkpoints import Checkpoints, Kept, packed
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SHORT = replace(TINY_CELL, protocol=Training(0.1, 64, (0, 1, 3)), unsaid=Unsaid(held_out=9000))
+SHORT = replace(TINY_CELL, protocol=Training(0.1, 64, (0, 1, 3)), unspecified=Unspecified(held_out=9000))
 CHECKPOINT = Checkpoint(
     nets={"weights.0": np.arange(6, dtype=np.float32).reshape(2, 3), "biases.0": np.full((2, 1, 3), np.nan)},
     order=np.arange(20, dtype=np.uint8).reshape(2, 10),
@@ -103,21 +105,21 @@ def flipped(path: Path) -> None:
 
 
 def another_array(path: Path) -> None:
-    np.savez(path, **CHECKPOINT.packed() | {"score": np.zeros(3)})
+    np.savez(path, **packed(CHECKPOINT) | {"score": np.zeros(3)})
 
 
 def orderless(path: Path) -> None:
-    arrays = CHECKPOINT.packed()
+    arrays = packed(CHECKPOINT)
     del arrays["order"]
     np.savez(path, **arrays)
 
 
 def half_noted(path: Path) -> None:
-    np.savez(path, **CHECKPOINT.packed() | {"notes": np.array("{half")})
+    np.savez(path, **packed(CHECKPOINT) | {"notes": np.array("{half")})
 
 
 def pickled(path: Path) -> None:
-    np.savez(path, **CHECKPOINT.packed() | {"nets/more": np.array([{"a": 1}], dtype=object)})
+    np.savez(path, **packed(CHECKPOINT) | {"nets/more": np.array([{"a": 1}], dtype=object)})
 
 
 DAMAGE = (truncated, emptied, noise, flipped, another_array, orderless, half_noted, pickled)
@@ -131,7 +133,7 @@ def test_a_damaged_checkpoint_is_removed_and_said(damage: Callable[[Path], None]
     assert files(kept) == []
     (told,) = said
     assert told.startswith(f"checkpoint {TINY_CELL.key}-0-2.npz is damaged (")
-    assert told.endswith("): removed, and its nets are trained anew")
+    assert told.endswith("): removed, and its nets are trained from the start")
     kept.save(CHECKPOINT)
     assert_same(kept.load(), CHECKPOINT)
 
@@ -205,7 +207,7 @@ def saved_epochs(cell: Cell, all_kept: Checkpoints, monkeypatch: pytest.MonkeyPa
         save(kept, checkpoint)
 
     monkeypatch.setattr(Kept, "save", noted)
-    measure(cell, checkpoints=all_kept)
+    measure(cell, keeping=Keeping(all_kept))
     return epochs
 
 
@@ -227,19 +229,19 @@ def test_nets_that_are_not_trained_are_not_kept(
 
 def test_a_cells_checkpoint_is_not_anothers(all_kept: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     def resumed(cell: Cell) -> object:
-        return measure(cell, checkpoints=all_kept).provenance["resumed_at_epochs"]
+        return measure(cell, keeping=Keeping(all_kept)).provenance["resumed_at_epochs"]
 
     assert resumed(SHORT) == []
     assert resumed(SHORT) == [3]
     assert resumed(replace(SHORT, seeds=(0, 2))) == []
     assert resumed(replace(SHORT, protocol=replace(SHORT.protocol, learning_rate=0.2))) == []
-    assert resumed(replace(SHORT, unsaid=replace(SHORT.unsaid, scaling="unit"))) == []
-    monkeypatch.setattr(cells, "SCHEMA", cells.SCHEMA + 1)
-    assert resumed(replace(SHORT)) == []  # a cell made anew, which has no key yet
+    assert resumed(replace(SHORT, unspecified=replace(SHORT.unspecified, scaling="unit"))) == []
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    assert resumed(replace(SHORT)) == []  # a new object, which has no key yet
 
 
 def test_notes_are_plain(all_kept: Checkpoints) -> None:
-    measure(SHORT, checkpoints=all_kept)
+    measure(SHORT, keeping=Keeping(all_kept))
     found = all_kept.of(SHORT, SHORT.seeds).load()
     assert found is not None
     assert json.loads(json.dumps(found.notes)) == found.notes
@@ -249,12 +251,12 @@ def test_notes_are_plain(all_kept: Checkpoints) -> None:
 
 def test_nets_of_another_shape_are_trained_anew(all_kept: Checkpoints, said: list[str]) -> None:
     undisturbed = measure(SHORT)
-    whole = measure(SHORT, checkpoints=all_kept)
+    whole = measure(SHORT, keeping=Keeping(all_kept))
     kept = all_kept.of(SHORT, SHORT.seeds)
     found = kept.load()
     assert found is not None
     kept.save(found._replace(nets=found.nets | {"weights.0": found.nets["weights.0"][:, 1:]}))
-    again = measure(SHORT, checkpoints=all_kept)
+    again = measure(SHORT, keeping=Keeping(all_kept))
     for name, array in undisturbed.arrays.items():
         assert array.tobytes() == whole[name].tobytes() == again[name].tobytes(), name
     assert again.provenance["resumed_at_epochs"] == []

@@ -3,8 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from wndcheck import devices
-from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.nets.specification import Training, Violation
 from wndcheck.store import filling
-from wndcheck.store.filling import Job, cost, fill, fill_with
+from wndcheck.store.filling import Job, cost, fill
 from wndcheck.store.measurements import Store
-from wndcheck.tests.store.test_measurements import HOLD
+from wndcheck.tests.store.test_locks import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -152,10 +152,9 @@ class Overtaken(Store):
             yield mine
 
 
-@pytest.mark.parametrize("way", [fill, partial(fill_with, map)], ids=["fill", "fill_with"])
-def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(way: Callable[..., None], tmp_path: Path) -> None:
+def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(tmp_path: Path) -> None:
     kept, log = Overtaken(tmp_path, pytest.fail), Log()
-    way([NARROW], kept, log, device="cpu", data_root=None)
+    fill_here([NARROW], kept, log)
     assert (log.done, log.shares) == ([], [])
     found = kept.load(NARROW)
     assert found is not None
@@ -228,28 +227,6 @@ def test_as_many_cells_at_once_as_the_device_and_its_memory_take(
     fill_here(cells, kept, log)
     assert log.most_at_work == most
     assert Counter(log.done) == Counter(cells)
-
-
-def test_fill_with_a_map(kept: Store) -> None:
-    asked: list[Cell] = []
-
-    def watched(work: Callable[[Cell], bool], cells: Iterable[Cell]) -> Iterable[bool]:
-        asked.extend(cells)
-        return map(work, asked)
-
-    log = Log()
-    fill_with(watched, [NARROW, WIDE, NARROW], kept, log, device="cpu", data_root=None)
-    assert asked == [WIDE, NARROW]
-    assert log.done == [WIDE, NARROW]
-    assert all(kept.has(cell) for cell in (WIDE, NARROW))
-
-
-def test_fill_with_an_executor(kept: Store) -> None:
-    log = Log()
-    with ThreadPoolExecutor(2) as executor:
-        fill_with(executor.map, [NARROW, MIDDLE], kept, log, device="cpu", data_root=None)
-    assert set(log.done) == {NARROW, MIDDLE}
-    assert len(log.done) == 2
 
 
 def test_what_goes_wrong_is_raised(kept: Store, tmp_path: Path) -> None:

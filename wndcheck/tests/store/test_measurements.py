@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -11,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment import cells
-from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import NETS, Violation
 from wndcheck.store import measurements as store
 from wndcheck.store.measurements import Store, packed, store_root
-from wndcheck.tests.tiny import TINY_CELL, finish, random_measurement, start_python, wait_for
+from wndcheck.tests.tiny import TINY_CELL, random_measurement, start_python, wait_for
 
 OTHER_CELL = replace(TINY_CELL, width=7)
 
@@ -80,7 +80,7 @@ def test_path_tells_what_it_holds(kept: Store) -> None:
     assert kept.path(TINY_CELL).name == f"mnist-subset-tanh-mlp-n0006-{TINY_CELL.key}.npz"
     drifted = replace(TINY_CELL, protocol=Violation("drift", 0.1))
     assert kept.path(drifted).name == f"mnist-subset-tanh-drift-n0006-{drifted.key}.npz"
-    assert kept.root.name == f"v{cells.SCHEMA}"
+    assert kept.root.name == f"v{NETS}"
 
 
 def truncated(path: Path) -> None:
@@ -120,6 +120,10 @@ def cellless(path: Path) -> None:
 
 def another_cells(path: Path) -> None:
     np.savez_compressed(path, **packed(random_measurement(OTHER_CELL)))
+
+
+def of_another_version(path: Path) -> None:
+    write(path, cell=np.array(json.dumps(TINY_CELL.to_dict() | {"key": "another-key"})))
 
 
 def misshapen(path: Path) -> None:
@@ -171,6 +175,7 @@ DAMAGE = {
     folder_of_text: "",
     cellless: "cell",
     another_cells: f"it holds cell {OTHER_CELL.key}, expected {TINY_CELL.key}",
+    of_another_version: "it holds cell another-key, expected ",
     misshapen: "missing or misshapen arrays: score",
     incomplete: "missing or misshapen arrays: score",
     too_many: "missing or misshapen arrays: scores",
@@ -289,62 +294,10 @@ def test_a_writer_killed_half_way_leaves_no_half_file(kept: Store, said: list[st
 
 
 def test_an_error_while_saving_leaves_nothing(kept: Store) -> None:
-    unsaid = replace(random_measurement(TINY_CELL), provenance={"made": object()})
+    unserializable = replace(random_measurement(TINY_CELL), provenance={"made": object()})
     with pytest.raises(TypeError, match="not JSON serializable"):
-        kept.save(unsaid)
+        kept.save(unserializable)
     assert [p for p in kept.root.iterdir() if p.is_file()] == []
-
-
-HOLD = """
-import sys
-import time
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL
-with Store(sys.argv[1]).held(TINY_CELL) as mine:
-    print(mine, flush=True)
-    time.sleep(60)
-"""
-TRY = """
-import sys
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL
-with Store(sys.argv[1]).held(TINY_CELL) as mine:
-    print(mine)
-"""
-
-
-def is_free(kept: Store, cell: Cell = TINY_CELL) -> bool:
-    with kept.held(cell) as mine:
-        return mine
-
-
-def test_a_held_cell_is_refused_to_other_processes(kept: Store) -> None:
-    with kept.held(TINY_CELL) as mine:
-        assert mine
-        assert finish(start_python(TRY, kept.root.parent)) == "False\n"
-        assert not is_free(kept)
-        assert is_free(kept, OTHER_CELL)
-    assert finish(start_python(TRY, kept.root.parent)) == "True\n"
-
-
-def test_a_killed_holder_lets_go(kept: Store) -> None:
-    holder = start_python(HOLD, kept.root.parent)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "True\n"
-    assert not is_free(kept)
-    holder.kill()
-    holder.communicate()
-    assert is_free(kept)
-
-
-def test_an_error_lets_go(kept: Store) -> None:
-    def fail() -> None:
-        with kept.held(TINY_CELL):
-            raise RuntimeError("no measurement")
-
-    with pytest.raises(RuntimeError, match="no measurement"):
-        fail()
-    assert is_free(kept)
 
 
 def test_what_cannot_be_read_now_is_not_damaged(kept: Store, said: list[str]) -> None:

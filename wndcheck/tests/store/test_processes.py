@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training
+from wndcheck.devices import THREAD_VARIABLES
+from wndcheck.experiment.cells import Cell
+from wndcheck.nets.specification import Training
 from wndcheck.store.measurements import Store
-from wndcheck.store.processes import TOLD, Task, how_it_ended, together, work
-from wndcheck.store.workers import THREAD_VARIABLES
+from wndcheck.store.processes import REPORTED, Task, how_it_ended, together, work
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
 
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
@@ -83,7 +84,7 @@ def test_workers_end_with_the_process_above_them(tmp_path):
 
 @pytest.mark.usefixtures("one_thread_each")
 def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
-    """They wait for cells that are held here, and end when the store has these. Ctrl-C is not for them to hear."""
+    """They wait for cells that are held here, and end when the store has these. They ignore Ctrl-C."""
     said: list[str] = []
     store = Store(tmp_path)
 
@@ -106,8 +107,8 @@ def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
         (killed,) = together(task(tmp_path, ENDLESS), 2, said.append)
     killing.join(60)
     assert killed.endswith(
-        "was killed by SIGKILL (out of memory?); what it was measuring is left to the others, or to the same command "
-        "again"
+        "was killed by SIGKILL (out of memory?); its cells are left to the other workers, or to the same command "
+        "typed again"
     )
     assert said[1:] == [f"wndcheck: error: {killed}"]
     assert not multiprocessing.active_children()
@@ -132,7 +133,7 @@ def test_a_worker_that_fails_says_why_and_lets_go(tmp_path, cell, said):
             work(task(tmp_path, (cell,)), 0, tmp_path / "events")
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert ended.value.code == TOLD
+    assert ended.value.code == REPORTED
     *_, last = map(json.loads, (tmp_path / "events").read_text(encoding="utf-8").splitlines())
     assert last["event"] == "failed"
     assert re.search(said, last["text"])

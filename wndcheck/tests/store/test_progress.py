@@ -26,15 +26,15 @@ def lines(clock: Clock) -> tuple[Lines, list[str]]:
 
 def test_time_left_follows_the_share_of_the_work_done():
     clock = Clock()
-    told, written = lines(clock)
-    told.tell({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
+    progress, written = lines(clock)
+    progress.tell({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
     clock.now += 20
-    told.tell({"event": "finished", "label": "a", "seconds": 20.0})
-    told.tell({"event": "working", "label": "b", "doing": "training", "share": 0.0})
+    progress.tell({"event": "finished", "label": "a", "seconds": 20.0})
+    progress.tell({"event": "working", "label": "b", "doing": "training", "share": 0.0})
     clock.now += 20
-    told.tell({"event": "working", "label": "b", "doing": "training", "share": 0.5})
+    progress.tell({"event": "working", "label": "b", "doing": "training", "share": 0.5})
     clock.now += 20
-    told.tell({"event": "finished", "label": "b", "seconds": 40.0})
+    progress.tell({"event": "finished", "label": "b", "seconds": 40.0})
     assert written == [
         "wndcheck: 2 cells to train and measure (a cell: one width, all its seeds)",
         "wndcheck: [1/2] a: 20 s, about 1 min 0 s left",
@@ -45,37 +45,37 @@ def test_time_left_follows_the_share_of_the_work_done():
 
 def test_what_an_earlier_run_did_is_left_out_of_the_time_left():
     clock = Clock()
-    told, written = lines(clock)
-    told.planned({"a": 1.0})
-    told.working("a", "training", 0.8)  # from a checkpoint
+    progress, written = lines(clock)
+    progress.planned({"a": 1.0})
+    progress.working("a", "training", 0.8)  # from a checkpoint
     clock.now += 20
-    told.working("a", "training", 0.85)  # a twentieth of the work in 20 s
+    progress.working("a", "training", 0.85)  # a twentieth of the work in 20 s
     assert written[-1] == "wndcheck: a: training, 85%, about 1 min 0 s left"
 
 
 def test_a_failure_of_several_workers_is_said_once():
-    told, written = lines(Clock())
-    reporters = [EventReporter(told.tell) for _ in range(3)]
+    progress, written = lines(Clock())
+    reporters = [EventReporter(progress.tell) for _ in range(3)]
     for reporter, text in zip(reporters, ("no data", "no data", "no memory"), strict=True):
         reporter.failed(text)
-    assert told.failures == ["no data", "no memory"]
+    assert progress.failures == ["no data", "no memory"]
     assert written == ["wndcheck: error: no data", "wndcheck: error: no memory"]
 
 
 def test_a_cell_in_work_speaks_only_after_a_silence():
     clock = Clock()
-    told, written = lines(clock)
-    told.planned({"a": 1.0})
+    progress, written = lines(clock)
+    progress.planned({"a": 1.0})
     for _ in range(30):
         clock.now += 1
-        told.working("a", "training", 0.01)
+        progress.working("a", "training", 0.01)
     assert len(written) == 1 + 3
 
 
 def test_cells_that_two_workers_plan_are_counted_once():
-    told, written = lines(Clock())
-    told.planned({"a": 1.0})
-    told.planned({"a": 1.0})
+    progress, written = lines(Clock())
+    progress.planned({"a": 1.0})
+    progress.planned({"a": 1.0})
     assert len(written) == 1
 
 
@@ -87,8 +87,8 @@ def test_spelled(seconds, text):
 def test_events_of_two_workers_reach_the_controller_whole(tmp_path):
     path = tmp_path / "events.jsonl"
     path.touch()
-    told, written = lines(Clock())
-    watcher = Watcher(path, told)
+    progress, written = lines(Clock())
+    watcher = Watcher(path, progress)
     watcher.start()
     reporters = [EventReporter(append(path)) for _ in range(2)]
     reporters[0].planned(CELLS)

@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Unsaid
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.measurement.history import Checkpoint
 from wndcheck.experiment.records import Measurement
+from wndcheck.nets.specification import Training, Unspecified
 from wndcheck.store import checkpoints
-from wndcheck.store.checkpoints import Checkpoint, Checkpoints, Kept
+from wndcheck.store.checkpoints import Checkpoints, Kept
 from wndcheck.store.filling import fill
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, Log, finish, start_python
@@ -30,11 +32,11 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are f
 KILLS = 20
 # Half a second or so of training, in six epochs of 79 steps.
 PROTOCOL = Training(0.05, 64, (0, 1, 3, 6))
-CELL = replace(TINY_CELL, activation="relu", seeds=(3, 1), protocol=PROTOCOL, unsaid=Unsaid(held_out=5000))
+CELL = replace(TINY_CELL, activation="relu", seeds=(3, 1), protocol=PROTOCOL, unspecified=Unspecified(held_out=5000))
 
 
-class Told(Log):
-    """Tells the parent, through a pipe, what it is about to do: a letter each time."""
+class Piped(Log):
+    """Writes to a pipe what it is about to do: a letter each time."""
 
     def __init__(self, pipe: int) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ def forked(work: Callable[[], object]) -> int:
 
 def filled(root: Path, pipe: int) -> None:
     checkpoints.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
-    fill([CELL], Store(root), Told(pipe), device="cpu", data_root=None)
+    fill([CELL], Store(root), Piped(pipe), device="cpu", data_root=None)
 
 
 def unfinished(root: Path) -> list[str]:
@@ -71,22 +73,22 @@ def is_writing(root: Path) -> bool:
     return any(root.rglob("*.part"))
 
 
-def attempt(root: Path, told: float = inf, seconds: float = 0, *, at_a_write: bool = False) -> tuple[str | None, int]:
-    """Start a process that fills the store and kill it once it has told so often, some seconds later.
+def attempt(root: Path, most: float = inf, seconds: float = 0, *, at_a_write: bool = False) -> tuple[str | None, int]:
+    """Start a process that fills the store; kill it when it has written so many letters, some seconds later.
 
     With `at_a_write` it is killed at its first write after that. Returns what it was doing, training, measuring,
-    writing or starting, or None if it was done before; and how often it told.
+    writing or starting, or None if it was done before; and how many letters it wrote.
     """
     mine, its = os.pipe()
     child = forked(lambda: filled(root, its))
     os.close(its)
-    heard = b""
+    written = b""
     with os.fdopen(mine, "rb", buffering=0) as pipe:
-        while len(heard) < told:
-            heard += (piece := pipe.read(1))
+        while len(written) < most:
+            written += (piece := pipe.read(1))
             if not piece:
                 assert os.waitpid(child, 0)[1] == 0, "a process ended badly"
-                return None, len(heard)
+                return None, len(written)
         time.sleep(seconds)
         ended, status = 0, 0
         while at_a_write and not ended and not is_writing(root):
@@ -94,12 +96,12 @@ def attempt(root: Path, told: float = inf, seconds: float = 0, *, at_a_write: bo
         if not ended:
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
-        heard += pipe.read(1000)
+        written += pipe.read(1000)
     if status == 0:
-        return None, len(heard)
+        return None, len(written)
     assert status == signal.SIGKILL
-    letter = b"w" if is_writing(root) else heard[-1:]
-    return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(heard)
+    letter = b"w" if is_writing(root) else written[-1:]
+    return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(written)
 
 
 def complain(message: str) -> None:
@@ -195,7 +197,7 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint(tmp_path: Pat
 
 def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process ends after the measurement is saved and before the checkpoint is discarded."""
-    cell = replace(TINY_CELL, unsaid=Unsaid(held_out=9000))
+    cell = replace(TINY_CELL, unspecified=Unspecified(held_out=9000))
     fill_here = partial(fill, [cell], Store(tmp_path), Log(), device="cpu", data_root=None)
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "discard", lambda *_: complain("killed"))

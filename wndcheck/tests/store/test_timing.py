@@ -1,4 +1,4 @@
-"""Foretelling how long cells take."""
+"""Predicting how long cells take."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import estimates, steps, training_flops
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.profiles import FULL, QUICK
-from wndcheck.store.timing import Calibration, Line, accuracy_flops, calibrated, fitted, of_all_sizes, sort_of
+from wndcheck.nets.specification import Training, Violation
+from wndcheck.store.timing import Calibration, Line, accuracy_flops, calibrated, fitted, kind_of, of_all_sizes
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 PROBE = replace(QUICK.probe, most_pairs=200)
@@ -28,7 +29,7 @@ def calibration(one_thread) -> Calibration:
 
 
 @pytest.mark.parametrize("cell", [SMALL, WIDER], ids=lambda cell: str(cell.width))
-def test_a_real_cell_takes_what_is_foretold(calibration, cell):
+def test_a_real_cell_takes_what_is_predicted(calibration, cell):
     """To a factor of 3: other programs on the machine lengthen the one or the other."""
     began = time.perf_counter()
     measure(cell)
@@ -52,14 +53,14 @@ def test_more_work_takes_longer(calibration, more):
     assert calibration.seconds(replace(wider, **more)) > calibration.seconds(wider) > 0
 
 
-def test_each_sort_of_net_is_timed_at_its_ends_and_in_the_middle(calibration):
+def test_each_kind_of_net_is_timed_at_its_ends_and_in_the_middle(calibration):
     assert calibration.stacks == 2
-    assert list(calibration.steps) == [sort_of(SMALL)]
+    assert list(calibration.steps) == [kind_of(SMALL)]
     assert list(calibration.layers) == [1000]
     cells = FULL.parts(0)["mlp"]
     relu = [cell for cell in cells if cell.activation == "relu"]
     assert [cell.width for cell in of_all_sizes(relu)] == [5, 100, 1000]
-    assert len({sort_of(cell) for part in FULL.parts(0).values() for cell in part if steps(cell)}) == 5
+    assert len({kind_of(cell) for part in FULL.parts(0).values() for cell in part if steps(cell)}) == 5
 
 
 def test_nets_that_are_never_trained_take_their_measuring(calibration):
@@ -74,7 +75,7 @@ def test_nothing_to_train_needs_no_stack():
 # Counts by hand of made-up rates: every rate another power of ten.
 RATES = Calibration(
     "cpu",
-    {sort_of(TINY_CELL): Line(1.0, 1e-9)},
+    {kind_of(TINY_CELL): Line(1.0, 1e-9)},
     {200: Line(10.0, 0.001)},
     draw=1e-6,
     stacks=1,

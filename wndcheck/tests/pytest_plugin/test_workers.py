@@ -9,7 +9,6 @@ import pytest
 
 from wndcheck import devices
 from wndcheck.pytest_plugin import workers as of_runs
-from wndcheck.store import workers
 
 
 def config(folder: Path, *args: str, **more) -> SimpleNamespace:
@@ -41,15 +40,15 @@ def test_whole_folder(claims, argument, whole):
 
 def test_workers_get_one_thread_unless_told(monkeypatch, tmp_path):
     environment = {"OMP_NUM_THREADS": "3"}
-    monkeypatch.setattr(workers.os, "environ", environment)
+    monkeypatch.setattr(devices.os, "environ", environment)
     of_runs.pin_threads(config(tmp_path, option=SimpleNamespace(numprocesses=None)))
     assert environment == {"OMP_NUM_THREADS": "3"}
     of_runs.pin_threads(config(tmp_path, option=SimpleNamespace(numprocesses=2)))
-    assert environment == dict.fromkeys(workers.THREAD_VARIABLES, "1") | {"OMP_NUM_THREADS": "3"}
+    assert environment == dict.fromkeys(devices.THREAD_VARIABLES, "1") | {"OMP_NUM_THREADS": "3"}
 
 
 def test_automatic_workers_on_the_cpu():
-    assert workers.automatic_workers("cpu") == devices.usable_cores()
+    assert devices.automatic_workers("cpu") == devices.usable_cores()
 
 
 @pytest.fixture
@@ -60,10 +59,10 @@ def two_gpus(monkeypatch):
 
 @pytest.mark.usefixtures("two_gpus")
 def test_workers_share_out_the_visible_gpus():
-    assert workers.automatic_workers("auto") == 2
-    assert workers.automatic_workers("cuda:1") == 1
-    assert [workers.own_device("auto", i) for i in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
-    assert workers.own_device("cuda:1", 0) == "cuda:1"
+    assert devices.automatic_workers("auto") == 2
+    assert devices.automatic_workers("cuda:1") == 1
+    assert [devices.own_device("auto", i) for i in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert devices.own_device("cuda:1", 0) == "cuda:1"
 
 
 @pytest.mark.usefixtures("two_gpus")

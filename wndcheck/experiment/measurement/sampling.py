@@ -1,4 +1,4 @@
-"""Whose layer is measured, when, and which of its neurons: all that names a draw."""
+"""Which neurons, pairs and groups of a layer are measured, the seeds of their draws, and averages over them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wndcheck.seeds import derived_seed
 
 
 class Place(NamedTuple):
-    """Whose layer it is and when: it names the draws of the null and of the controls."""
+    """A layer of a net or ensemble at a stage; its fields name the draws of the null and of the controls."""
 
     replicate: object  # a net's seed, or an ensemble's name
     layer: int
@@ -41,3 +41,16 @@ def layer_groups(count: int, size: int, most: int, layer: int) -> np.ndarray:
         return np.empty((0, size), dtype=np.int64)
     rng = np.random.default_rng(derived_seed("groups", count, size, layer))
     return np.stack([rng.choice(count, size, replace=False) for _ in range(most)])
+
+
+def mean(values: np.ndarray | None) -> float:
+    """Mean over what is not NaN; NaN, without a warning, when nothing is left."""
+    kept = np.asarray(values, dtype=float)
+    kept = kept[np.isfinite(kept)]
+    return float(kept.mean()) if kept.size else float("nan")
+
+
+def quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """Quantiles over what is not NaN."""
+    kept = values[np.isfinite(values)]
+    return np.quantile(kept, at) if kept.size else np.full(len(at), np.nan)

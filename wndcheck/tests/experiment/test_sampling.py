@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.experiment.measurement.places import Place, layer_groups, layer_pairs, sampled_neurons
+from wndcheck.experiment.measurement.sampling import Place, layer_groups, layer_pairs, sampled_neurons
 
 
 @settings(deadline=None)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment.cells import SCHEMA
-from wndcheck.store.measurements import FOLDER, Store, packed
-from wndcheck.store.merging import Merged, folder_of, merge
+from wndcheck.nets.specification import NETS
+from wndcheck.store.inventory import Merged, merge
+from wndcheck.store.measurements import FOLDER, Store, folder_of, packed
 from wndcheck.tests.store.test_measurements import assert_same
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 
@@ -70,7 +70,7 @@ def renamed(path: Path) -> None:
 
 def with_cell(path: Path, **fields: object) -> None:
     arrays = packed(random_measurement(CELLS[0]))
-    arrays["cell"] = np.array(json.dumps(CELLS[0].to_dict() | fields))
+    arrays["cell"] = np.array(json.dumps(CELLS[0].to_dict() | {"key": CELLS[0].key} | fields))
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
@@ -101,8 +101,8 @@ DAMAGE = {
     cut: "",
     renamed: f"it holds cell {CELLS[1].key}, which its name does not say",
     of_other_data: "unknown data set 'imagenet'",
-    of_no_protocol: "it holds no cell",
-    of_other_seeds: "which its name does not say",
+    of_no_protocol: "it does not hold a cell",
+    of_other_seeds: "it holds cell ",
     without_provenance: "its provenance is [], expected named fields",
     a_folder: "Is a directory",
 }
@@ -150,16 +150,24 @@ def test_a_store_is_not_merged_into_itself(here, tmp_path, spelled):
 @pytest.mark.parametrize(
     ("folders", "named", "said"),
     [
-        ([], ".", f"is no store: expected a folder {FOLDER} in it"),
-        (["cells", "v", "v3a"], ".", f"is no store: expected a folder {FOLDER} in it"),
-        ([], "nowhere", f"is no folder: name the root of a store, or {FOLDER} in it"),
-        ([f"v{SCHEMA - 1}"], ".", f"holds measurements of schema {SCHEMA - 1} alone, .* so measure those cells again"),
-        ([f"v{SCHEMA - 1}"], f"v{SCHEMA - 1}", f"schema {SCHEMA - 1} alone, and this wndcheck reads schema {SCHEMA}"),
-        ([f"v{SCHEMA + 7}"], ".", f"holds measurements of schema {SCHEMA + 7} alone, .* the newer wndcheck that made"),
-        (["v1", "v10"], ".", "holds measurements of schema 1, 10 alone"),
+        ([], ".", f"is not a store: expected a folder {FOLDER} in it"),
+        (["cells", "v", "v3a"], ".", f"is not a store: expected a folder {FOLDER} in it"),
+        ([], "nowhere", f"is not a folder: name the root of a store, or {FOLDER} in it"),
+        (
+            [f"v{NETS - 1}"],
+            ".",
+            f"only nets of version {NETS - 1}, .* measure them again with `wndcheck measure`",
+        ),
+        (
+            [f"v{NETS - 1}"],
+            f"v{NETS - 1}",
+            f"only nets of version {NETS - 1}, and .* reads version {NETS}",
+        ),
+        ([f"v{NETS + 7}"], ".", f"holds only nets of version {NETS + 7}, .* use the newer wndcheck that made"),
+        (["v1", "v10"], ".", "holds only nets of version 1, 10,"),
     ],
 )
-def test_what_is_no_store_of_this_schema_is_an_error_in_words(here, tmp_path, folders, named, said):
+def test_what_is_not_a_store_of_this_version_is_an_error_in_words(here, tmp_path, folders, named, said):
     source = tmp_path / "source"
     source.mkdir()
     for folder in folders:
@@ -168,8 +176,8 @@ def test_what_is_no_store_of_this_schema_is_an_error_in_words(here, tmp_path, fo
         merge(source / named, here)
 
 
-def test_other_schemas_beside_this_one_do_not_matter(there):
-    (there.root.parent / f"v{SCHEMA + 1}").mkdir()
+def test_other_versions_beside_this_one_do_not_matter(there):
+    (there.root.parent / f"v{NETS + 1}").mkdir()
     assert folder_of(there.root.parent) == there.root
 
 

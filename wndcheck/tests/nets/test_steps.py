@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from wndcheck.devices import prepare, visible_gpus
-from wndcheck.experiment.cells import Training
 from wndcheck.nets.convnet import StackedConvNet
-from wndcheck.nets.execution import STRETCH, GraphedSteps, Steps, steps_on
 from wndcheck.nets.mlp import StackedMLP
+from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
-from wndcheck.nets.training import BatchOrder, train
+from wndcheck.nets.training import STRETCH, BatchOrder, GraphedSteps, Steps, steps_on, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device: graphs and streams are CUDA's")

@@ -1,0 +1,118 @@
+"""Which cells a pattern names, and which of them are trained."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wndcheck.cli import main
+from wndcheck.cli.outstanding import planned, selected
+from wndcheck.experiment import cells
+from wndcheck.experiment.costs import training_flops
+from wndcheck.experiment.measurement import measuring
+from wndcheck.experiment.profiles import FULL, PROFILES, QUICK
+from wndcheck.nets.specification import Training
+from wndcheck.store.filling import fill
+from wndcheck.store.measurements import Store
+from wndcheck.tests.tiny import TINY_PROBE, Log
+
+
+def count(*patterns: str) -> dict[str, int]:
+    return {part: len(cells) for part, cells in selected(FULL, 0, patterns).items()}
+
+
+def test_all_cells_without_a_pattern():
+    assert selected(FULL, 3) == {part: cells for part, cells in FULL.parts(3).items() if cells}
+    assert "convnets" not in selected(QUICK, 0)
+
+
+@pytest.mark.parametrize("part", FULL.parts(0))
+def test_a_part_by_its_name(part):
+    assert selected(FULL, 0, [part]) == {part: FULL.parts(0)[part]}
+
+
+def test_labels_by_a_shell_pattern():
+    (cells,) = selected(FULL, 0, ["mnist relu N=50 *"]).values()
+    assert cells == (FULL.trained("relu", 50, 0),)
+    assert selected(FULL, 0, [FULL.trained("relu", 50, 0).label])["mlp"] == cells
+    assert {cell.width for cells in selected(FULL, 0, ["* N=[57]? *"]).values() for cell in cells} == {50, 75}
+
+
+def test_several_patterns_name_what_any_of_them_does():
+    both = count("violations", "mnist relu N=50 *")
+    assert both == {"mlp": 1, "violations": len(FULL.parts(0)["violations"])}
+    assert count("mlp", "mnist relu N=50 *") == count("mlp")
+
+
+@pytest.mark.parametrize("pattern", ["relu", "MLP", "", "mnist relu N=51 *"])
+def test_a_pattern_that_names_nothing_is_an_error_though_another_names_some(pattern):
+    said = (
+        f"{pattern!r} names no cell of profile quick: expected one of mlp, cifar10, initial, violations, "
+        "ensembles, sensitivity, or a pattern for labels such as 'mnist-subset relu N=5 ×8 12 epochs of 64'"
+    )
+    with pytest.raises(ValueError, match=re.escape(said)):
+        selected(QUICK, 0, ["mlp", pattern])
+
+
+def test_a_part_that_the_profile_leaves_empty_is_an_error():
+    with pytest.raises(ValueError, match="profile quick has no cells in its part 'convnets': expected one of mlp, "):
+        selected(QUICK, 0, ["convnets"])
+
+
+# --- nets that another record was measured of -------------------------------------------------------------------------
+
+PROFILE = replace(
+    QUICK, name="tiny", widths=(5,), nets=2, training=Training(0.1, 64, (0, 1)), initial_width=6, probe=TINY_PROBE
+)
+RELU, TANH = PROFILE.trained_cells(0)
+
+
+@pytest.fixture
+def another_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
+    """A store with the cells of a part, and with the nets of one of them, under a version of the record before ours."""
+    monkeypatch.setitem(PROFILES, PROFILE.name, PROFILE)
+    store = Store(tmp_path, pytest.fail)
+    fill([RELU], store, Log(), device="cpu", data_root=None, keep_weights=True)
+    fill([TANH], store, Log(), device="cpu", data_root=None)
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    return store
+
+
+def measure(store: Store, *options: str) -> Result:
+    command = ["measure", "--profile=tiny", "--cells=mlp", "--device=cpu", "--workers=1", *options]
+    return CliRunner().invoke(main, [*command, "--store", str(store.root.parent)])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_kept_nets_are_told_from_those_to_train_again(another_record):
+    plan = planned("tiny", 0, ["mlp"], "cpu", 1, another_record.root.parent, make=False, say=pytest.fail)
+    relu, tanh = plan.missing
+    assert (relu.activation, tanh.activation) == ("relu", "tanh")
+    assert (plan.kept, plan.trained_again) == ({relu}, (tanh,))
+    teraflop = f"{training_flops(tanh) / 1e12:.3g}"
+    assert plan.remarks == [
+        "1 of them are measured without training: their nets are kept",
+        f"1 of them must be trained again ({teraflop} TFLOP): their nets were measured under another record and not "
+        "kept; --keep-weights keeps nets",
+    ]
+    told = measure(another_record, "--dry-run")
+    assert all(f"wndcheck: {remark}\n" in told.stderr for remark in plan.remarks)
+    assert re.search(r"Of the time, about \d+ s are for cells that are trained again\.", " ".join(told.stdout.split()))
+    assert f"{training_flops(tanh) / 1e12:.2f}" in told.stdout
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_keep_weights_spares_the_next_training(another_record, monkeypatch):
+    assert measure(another_record, "--keep-weights").exit_code == 0
+    assert len(list(another_record.measured())) == 2
+    assert len(list(another_record.root.glob("*-r*.npz"))) == 4
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    monkeypatch.setattr(measuring, "run", lambda *_: pytest.fail("a net is trained"))
+    assert measure(another_record).exit_code == 0
+    listed = CliRunner().invoke(main, ["store", "list", "--store", str(another_record.root.parent)])
+    assert "4 measured under another version of the record, which this wndcheck does not read\n" in listed.stdout
+    assert re.search(r"\n4 files of kept nets, [\d.e-]+ GB\n", listed.stdout)

@@ -1,0 +1,67 @@
+"""--wnd-complete: the claims are judged by what a store has, and nothing is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import wndcheck.pytest_plugin.run  # noqa: F401  # stays loaded: compiled modules load only once
+from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.store.measurements import IncompleteStore, Store
+from wndcheck.tests.pytest_plugin.test_measured import NEEDS_DATA, SMALL
+from wndcheck.tests.tiny import TINY_CELL, Log, random_measurement
+
+pytest_plugins = ["pytester"]
+
+
+def test_a_missing_cell_is_an_error_and_neither_trained_nor_left_out(tmp_path: Path) -> None:
+    Store(tmp_path / "store").save(random_measurement(TINY_CELL))
+    store = Store(tmp_path / "store", pytest.fail, complete=True)
+    needed = [TINY_CELL, NEEDS_DATA]
+    found = Nets(SMALL, 0, needed, store, Log(), "cpu", str(tmp_path / "no data"), False)  # type: ignore[arg-type]
+    assert found.measured(TINY_CELL).cell == TINY_CELL
+    with pytest.raises(IncompleteStore, match=f"lacks 1 of the cells: {NEEDS_DATA.label}, of which it has nothing"):
+        found.measured(NEEDS_DATA)
+
+
+CLAIM = """
+import pytest
+from wndcheck.store.measurements import IncompleteStore
+from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.verdicts.statistics import at_most
+
+pytestmark = pytest.mark.claim(Claim("tiny", "§4", "The number is small"))
+
+
+def test_size(decide, nets):
+    assert nets.store.is_complete
+    decide(Check("the number", at_most(0.01)), [0.001, 0.002] * 4)
+"""
+
+
+@pytest.fixture
+def claims(pytester: pytest.Pytester) -> Path:
+    pytester.makeini("[pytest]\npython_files = claims/*.py\n")
+    folder = pytester.path / "claims"
+    folder.mkdir()
+    (folder / "expectations.toml").touch()
+    (folder / "tiny.py").write_text(CLAIM, encoding="utf-8")
+    return folder
+
+
+def test_the_option_makes_a_runs_store_complete_and_changes_nothing_in_it(
+    pytester: pytest.Pytester, claims: Path
+) -> None:
+    store = Store(pytester.path / "store")
+    (store.root / "locks").rmdir()
+    outcome = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=store", "--wnd-mode=report")
+    outcome.assert_outcomes(passed=1)
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_complete_store_must_be_there(pytester: pytest.Pytester, claims: Path) -> None:
+    outcome = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=nowhere")
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    outcome.stderr.fnmatch_lines("*nowhere is not a folder: name the root of a store*")
+    assert not (pytester.path / "nowhere").exists()
