@@ -51,13 +51,7 @@ def random_images_for_cifar10(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """As many as the probe and a few steps need."""
     rng, load = np.random.default_rng(0), datasets.load
     images, labels = rng.integers(0, 256, (420, 32, 32, 3), np.uint8), np.arange(420, dtype=np.uint8) % 10
-    made = replace(
-        load("mnist-subset"),
-        train_images=images[:400],
-        train_labels=labels[:400],
-        validation_images=images[400:],
-        validation_labels=labels[400:],
-    )
+    made = datasets.Dataset(images[:400], labels[:400], images[400:], labels[400:])
     monkeypatch.setattr(datasets, "load", lambda name, root=None: made if name == "cifar10" else load(name, root))
     yield
     probing._load.cache_clear()
