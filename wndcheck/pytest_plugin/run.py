@@ -18,7 +18,7 @@ from wndcheck.experiment.families import cells_of
 from wndcheck.pytest_plugin import workers
 from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of
 from wndcheck.pytest_plugin.judging import Judge, with_outcome
-from wndcheck.pytest_plugin.measured import Nets
+from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
 from wndcheck.pytest_plugin.messages import EVENTS, Messages
 from wndcheck.pytest_plugin.results import FINDING, Results, record_claim, recorded
 from wndcheck.seeds import net_seeds
@@ -111,7 +111,10 @@ class ClaimsRun:
         claims = {claim_id(item): claim for item in session.items if (claim := claim_of(item))}
         self.collected = sum(claim_of(item) is not None for item in session.items)
         names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
-        self.needed = cells_of(names, self.profile, self.base_seed)
+        try:
+            self.needed = cells_of(names, self.profile, self.base_seed)
+        except ValueError as error:
+            raise pytest.UsageError(f"a claim's families=(...): {error}") from None
 
     # --- the tests --------------------------------------------------------------------------------------------------
 
@@ -119,11 +122,13 @@ class ClaimsRun:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         record_claim(item)
 
-    def nets(self) -> Nets:
-        return self._nets
+    def nets(self, item: pytest.Item) -> DeclaredNets:
+        """The nets that the test's claim declares."""
+        claim = claim_of(item)
+        return DeclaredNets(self.measured, claim.families if claim else (), item.path.name)
 
     @cached_property
-    def _nets(self) -> Nets:
+    def measured(self) -> Nets:
         option = self.config.option
         return Nets(
             profile=self.profile,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import Profile
 
@@ -15,7 +16,7 @@ def selected(profile: Profile, base_seed: int, patterns: Sequence[str] = ()) -> 
     A pattern is a part's name, or a shell pattern that a cell's label matches as a whole. ValueError for one that names
     nothing.
     """
-    parts = profile.parts(base_seed)
+    parts = families.parts(profile, base_seed)
     for pattern in patterns:
         if not any(is_named(pattern, part, cell) for part, cells in parts.items() for cell in cells):
             raise ValueError(nothing_named(pattern, profile, parts))
