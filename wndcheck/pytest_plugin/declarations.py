@@ -20,12 +20,24 @@ every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
 
 def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:
     """Declare the check that a test decides; with `by`, one for each value of that parameter of the test."""
-    return pytest.mark.check(checks, by)
+    return pytest.mark.check(*validated(checks, by))
 
 
 def control(checks: Checks, by: str = "", *, must_be: str) -> pytest.MarkDecorator:
     """Declare a control: a check with a known answer, on which its claim's verdict depends."""
-    return pytest.mark.control(checks, by, must_be=Verdict(must_be))
+    if must_be not in list(Verdict):
+        raise ValueError(f"control(must_be={must_be!r}): expected one of {', '.join(Verdict)}")
+    return pytest.mark.control(*validated(checks, by), must_be=Verdict(must_be))
+
+
+def validated(checks: Checks, by: str) -> tuple[Checks, str]:
+    """Return both. TypeError for anything but one check, or a mapping of checks with `by`."""
+    declared = checks.values() if isinstance(checks, Mapping) and by else [checks] if not by else []
+    if not declared or not all(isinstance(each, Check) for each in declared):
+        raise TypeError(
+            f"check {checks!r}, by {by!r}: expected a Check, or one for each value of a parameter and by='parameter'"
+        )
+    return checks, by
 
 
 def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[int]]) -> None:

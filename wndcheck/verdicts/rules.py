@@ -1,4 +1,4 @@
-"""Checks and measures that several claims share, their margins fixed in one place. The threshold is the paper's (§4)."""
+"""Checks that several claims share, with margins fixed in one place, and what they measure of a grid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 
-INDEPENDENT = at_most(0.01)  # §4: "we may roughly view 0.01 as a threshold for independence"
+INDEPENDENT = at_most(0.01)  # the paper's threshold, §4: "we may roughly view 0.01 as a threshold for independence"
 NEAR_INDEPENDENT = at_most(0.054)  # "in the vicinity of this threshold": the null's mean plus its standard deviation
 
 
