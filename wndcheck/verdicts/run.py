@@ -180,7 +180,10 @@ class Run(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.base_seed < 0:
             raise ValueError(f"base_seed is {self.base_seed}, expected 0 or more")
-        datetime.fromisoformat(self.created)
+        try:
+            datetime.fromisoformat(self.created)
+        except ValueError:
+            raise ValueError(f"created is {self.created!r}, expected a time as 2026-11-23T12:00:00+00:00") from None
         refuse_duplicates("claim", (claim.id for claim in self.claims))
 
     @property
@@ -308,7 +311,8 @@ def decode(content: bytes) -> Run:
     """Parse verdicts.json. ValueError, which names the field, what it is and what was expected."""
     document = msgspec.json.decode(content)
     if isinstance(document, dict) and document.get("schema") != SCHEMA:
-        raise ValueError(f"schema is {document.get('schema', 'missing')!r}, expected {SCHEMA}, of this version")
+        found = repr(document["schema"]) if "schema" in document else "missing"
+        raise ValueError(f"schema is {found}, expected {SCHEMA}, that of this version")
     return msgspec.convert(with_numbers(document), Run)
 
 

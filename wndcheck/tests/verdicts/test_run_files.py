@@ -1,42 +1,62 @@
-"""A verdicts.json that another hand wrote or changed: refused by name, whichever command reads it."""
+"""verdicts.json: a run comes back from it as it was, and what is not a run's is refused by name."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from math import inf
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from wndcheck.authoring.documents import RunError
-from wndcheck.authoring.layout import refuse_misfits
-from wndcheck.authoring.reading import read_verdicts
-from wndcheck.authoring.runs import read_run
-from wndcheck.authoring.seeding import STAMP, Series
 from wndcheck.cli import main
-from wndcheck.report.files import strict_json
-from wndcheck.tests.verdictfiles import document, entry, found, write
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.expectations import FILE
-from wndcheck.verdicts.statistics import at_most
-
-SMALL = Check("the number", at_most(0))
-MINUS_ONE = [-1.0, -1.1, -0.9, -1.05, -0.95]
+from wndcheck.tests.factories import FAILS, HOLDS, make_claim, make_finding, make_run, write_run
+from wndcheck.verdicts.checks import Cause, CauseKind, Verdict
+from wndcheck.verdicts.run import Problem, ProblemKind, Run, RunError, decode_finding, encode, encode_finding, read_run
 
 
-def whole(seed: int = 0) -> dict[str, Any]:
-    """A run of two claims as it comes out of the file; it fits."""
-    one = entry(
+def whole_run() -> Run:
+    """A run of two claims with everything that a run may hold."""
+    one = make_claim(
         "one",
-        found("one", "size[1]", SMALL, MINUS_ONE),
-        found("one", "size[2]", SMALL, MINUS_ONE),
-        found("one", "planted", SMALL, [-value for value in MINUS_ONE], control="refuted"),
+        make_finding("size[1]", claim="one", parameters={"layer": 1, "rho": 0.5, "activation": "relu"}),
+        make_finding("size[2]", [nan, 0.001, *HOLDS], claim="one", untrained=1, expected=(Verdict.REFUTED,)),
+        make_finding("one[3]", [0.5], claim="one"),
+        make_finding("none[3]", [nan] * 4, claim="one"),
+        make_finding("planted", FAILS, claim="one", must_be="refuted"),
         not_run=["other"],
+        about="§4: as it says.",
+        figures=("figure-pairs",),
     )
-    return json.loads(strict_json(document(seed, one, entry("two", found("two", "size", SMALL, MINUS_ONE)))))
+    problems = (Problem(ProblemKind.EXPECTATION, "an entry matches nothing"),)
+    return make_run(one, make_claim("two", make_finding(claim="two")), problems=problems, seconds={"run": 1.5})
+
+
+def whole() -> dict[str, Any]:
+    """The run as it comes out of the file."""
+    return json.loads(encode(whole_run()))
+
+
+def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
+    run = whole_run()
+    folder = write_run(tmp_path, run)
+    assert encode(read_run(folder)) == encode(run)
+    assert read_run(folder / "verdicts.json").claims[1] == run.claims[1]
+    one, none = (read_run(folder).findings["one", name] for name in ("one[3]", "none[3]"))
+    assert (one.interval.low, one.interval.high, one.check.region.low) == (-inf, inf, -inf)
+    assert isnan(none.interval.estimate)
+    assert all(map(isnan, none.values))
+    assert none.cause == Cause(CauseKind.NOT_MEASURED, 4, 4)
+
+
+def test_a_finding_crosses_as_one_line_of_json() -> None:
+    finding = make_finding("size[1]", [0.5])
+    text = encode_finding(finding)
+    assert "\n" not in text
+    assert json.loads(text)["interval"]["high"] is None
+    assert decode_finding(text) == finding
 
 
 def put(*place: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -65,152 +85,167 @@ def dropped(name: str) -> Callable[[dict[str, Any]], None]:
     return lambda fields: fields.pop(name)
 
 
-CHECK = ("claims", 0, "checks", 1)
-THREE = "'supported', 'refuted' or 'inconclusive'"
+CLAIM = ("claims", 0)
+CHECK = (*CLAIM, "checks", 2)
+AT_CLAIM, AT_CHECK = "at `$.claims[0]", "at `$.claims[0].checks[2]"
 MISFITS = {
-    "seed-text": (put("base_seed", value="1"), 'base_seed is "1", expected a whole number from 0'),
-    "seed-null": (put("base_seed", value=None), "base_seed is null, expected a whole number from 0"),
-    "seed-true": (put("base_seed", value=True), "base_seed is true, expected a whole number from 0"),
-    "seed-half": (put("base_seed", value=1.5), "base_seed is 1.5, expected a whole number from 0"),
-    "seed-negative": (put("base_seed", value=-1), "base_seed is -1, expected a whole number from 0"),
-    "seed-none": (dropped("base_seed"), "base_seed is missing, expected a whole number from 0"),
-    "created-null": (put("created", value=None), "created is null, expected a time such as 2026-"),
-    "created-word": (put("created", value="today"), 'created is "today", expected a time such as 2026-'),
-    "selection": (put("selection", value=0), "selection is 0, expected true or false"),
-    "problems": (put("problems", value="none"), 'problems is "none", expected a list, each item a text'),
-    "environment": (put("environment", value={"cores": 2}), 'environment is {"cores": 2}, expected an object of texts'),
-    "schema": (put("schema", value=True), "has schema True, expected 1"),
-    "claims": (put("claims", value={"one": {}}), 'claims is {"one": {}}, expected a list of objects'),
-    "claim": (put("claims", 1, value=["two"]), 'claims[1] is ["two"], expected an object'),
-    "claim-twice": (doubled("claims"), 'claims[2].id is "one" a second time, expected each claim once'),
-    "claim-verdict": (
-        put("claims", 0, "verdict", value="maybe"),
-        "claims[0].verdict is \"maybe\", expected 'supported', 'refuted', 'inconclusive', 'not run' or 'error'",
-    ),
-    "nested": (put("claims", 0, "checks", value=[[{}]]), "claims[0].checks[0] is [{}], expected an object"),
-    "no-list": (put("claims", 0, "checks", value={}), "claims[0].checks is {}, expected a list of objects"),
-    "controls": (put("claims", 0, "controls", value=None), "claims[0].controls is null, expected a list of objects"),
-    "not-run": (put("claims", 0, "not_run", value=["other"]), 'claims[0].not_run[0] is "other", expected an object'),
-    "errors": (put("claims", 0, "errors", value=[{}]), "claims[0].errors[0].test is missing, expected a text"),
-    "mode": (dropped("mode"), "mode is missing, expected a text"),
-    "seconds": (put("seconds", value={"run": "1"}), 'seconds is {"run": "1"}, expected an object of numbers or nulls'),
-    "paper": (put("claims", 0, "paper", value=4), "claims[0].paper is 4, expected a text"),
-    "about": (put("claims", 0, "about", value=None), "claims[0].about is null, expected a text"),
-    "figures": (
-        put("claims", 0, "figures", value="b1"),
-        'claims[0].figures is "b1", expected a list, each item a text',
-    ),
+    "seed-text": (put("base_seed", value="1"), "Expected `int`, got `str` - at `$.base_seed`"),
+    "seed-null": (put("base_seed", value=None), "Expected `int`, got `null` - at `$.base_seed`"),
+    "seed-true": (put("base_seed", value=True), "Expected `int`, got `bool` - at `$.base_seed`"),
+    "seed-half": (put("base_seed", value=1.5), "Expected `int`, got `float` - at `$.base_seed`"),
+    "seed-negative": (put("base_seed", value=-1), "base_seed is -1, expected 0 or more"),
+    "seed-none": (dropped("base_seed"), "Object missing required field `base_seed`"),
+    "net-seeds": (put("net_seeds", value=["a"]), "Expected `int`, got `str` - at `$.net_seeds[0]`"),
+    "created-null": (put("created", value=None), "Expected `str`, got `null` - at `$.created`"),
+    "created-word": (put("created", value="today"), "created is 'today', expected a time as 2026-11-23T12:00:00+00:00"),
+    "selection": (put("selection", value=0), "Expected `bool`, got `int` - at `$.selection`"),
+    "problems": (put("problems", value="none"), "Expected `array`, got `str` - at `$.problems`"),
+    "problem": (put("problems", 0, "kind", value="x"), "Invalid enum value 'x' - at `$.problems[0].kind`"),
+    "environment": (put("environment", value={"cores": 2}), "Expected `str`, got `int` - at `$.environment[...]`"),
+    "schema": (put("schema", value=True), "schema is True, expected 2, that of this version"),
+    "schema-1": (put("schema", value=1), "schema is 1, expected 2, that of this version"),
+    "schema-none": (dropped("schema"), "schema is missing, expected 2, that of this version"),
+    "claims": (put("claims", value={"one": {}}), "Expected `array`, got `object` - at `$.claims`"),
+    "claim": (put("claims", 1, value=["two"]), "Expected `object`, got `array` - at `$.claims[1]`"),
+    "claim-twice": (doubled("claims"), "claim 'one' is there twice, expected once"),
+    "claim-verdict": (put(*CLAIM, "verdict", value="maybe"), f"Invalid enum value 'maybe' - {AT_CLAIM}.verdict`"),
+    "claim-expected": (put(*CLAIM, "expected", value="error"), f"Invalid enum value 'error' - {AT_CLAIM}.expected`"),
+    "nested": (put(*CLAIM, "checks", value=[[{}]]), f"Expected `object`, got `array` - {AT_CLAIM}.checks[0]`"),
+    "no-list": (put(*CLAIM, "checks", value={}), f"Expected `array`, got `object` - {AT_CLAIM}.checks`"),
+    "controls": (put(*CLAIM, "controls", value=None), f"Expected `array`, got `null` - {AT_CLAIM}.controls`"),
+    "not-run": (put(*CLAIM, "not_run", value=["other"]), f"Expected `object`, got `str` - {AT_CLAIM}.not_run[0]`"),
+    "errors": (put(*CLAIM, "errors", value=[{}]), f"Object missing required field `test` - {AT_CLAIM}.errors[0]`"),
     "no-reason": (
-        put("claims", 0, "not_run", value=[{"test": "other"}]),
-        "claims[0].not_run[0].reason is missing, expected a text",
+        put(*CLAIM, "not_run", value=[{"test": "other"}]),
+        f"Object missing required field `reason` - {AT_CLAIM}.not_run[0]`",
     ),
-    "another's": (
-        put(*CHECK, "claim", value="two"),
-        'checks[1].claim is "two", expected "one", the claim it stands in',
+    "mode": (dropped("mode"), "Object missing required field `mode`"),
+    "mode-word": (put("mode", value="try"), "Invalid enum value 'try' - at `$.mode`"),
+    "seconds": (put("seconds", value={"run": "1"}), "Expected `float`, got `str` - at `$.seconds[...]`"),
+    "paper": (put(*CLAIM, "paper", value=4), f"Expected `str`, got `int` - {AT_CLAIM}.paper`"),
+    "about": (put(*CLAIM, "about", value=None), f"Expected `str`, got `null` - {AT_CLAIM}.about`"),
+    "figures": (put(*CLAIM, "figures", value="b1"), f"Expected `array`, got `str` - {AT_CLAIM}.figures`"),
+    "claim-cause": (
+        put(*CLAIM, "cause", value={"kind": "undecided_checks", "parts": {"bad": 1}}),
+        "Invalid enum value 'bad' - at `key` in `$.claims[0].cause.parts`",
     ),
-    "check-twice": (
-        doubled("claims", 0, "checks"),
-        'claims[0].checks[2].check is "size[1]" a second time, expected each',
+    "another's": (put(*CHECK, "claim", value="two"), "is a check of 'two', expected 'one' - at `$.claims[0]`"),
+    "check-twice": (doubled(*CLAIM, "checks"), "is there twice, expected once - at `$.claims[0]`"),
+    "verdict": (put(*CHECK, "verdict", value="maybe"), f"Invalid enum value 'maybe' - {AT_CHECK}.verdict`"),
+    "verdict-list": (put(*CHECK, "verdict", value=["refuted"]), f"Expected `str`, got `array` - {AT_CHECK}.verdict`"),
+    "cause": (put(*CHECK, "cause", value={"kind": "bad"}), f"Invalid enum value 'bad' - {AT_CHECK}.cause.kind`"),
+    "cause-text": (
+        put(*CHECK, "cause", value="not trained"),
+        f"Expected `object | null`, got `str` - {AT_CHECK}.cause`",
     ),
-    "verdict": (put(*CHECK, "verdict", value="maybe"), f'claims[0].checks[1].verdict is "maybe", expected {THREE}'),
-    "verdict-list": (put(*CHECK, "verdict", value=["refuted"]), f'checks[1].verdict is ["refuted"], expected {THREE}'),
-    "control": (put("claims", 0, "controls", 0, "control", value="wrong"), 'controls[0].control is "wrong", expected'),
-    "primary": (put(*CHECK, "primary", value="yes"), 'checks[1].primary is "yes", expected true or false'),
+    "outcome": (put(*CHECK, "outcome", value="ok"), f"Invalid enum value 'ok' - {AT_CHECK}.outcome`"),
+    "parameters": (
+        put(*CHECK, "parameters", value={"x": [1]}),
+        f"Expected `int | float | str`, got `array` - {AT_CHECK}.parameters[...]`",
+    ),
+    "control": (
+        put(*CLAIM, "controls", 0, "must_be", value="wrong"),
+        f"Invalid enum value 'wrong' - {AT_CLAIM}.controls[0].must_be`",
+    ),
+    "primary": (
+        put(*CHECK, "check", "primary", value="yes"),
+        f"Expected `bool`, got `str` - {AT_CHECK}.check.primary`",
+    ),
+    "alpha": (
+        put(*CHECK, "check", "alpha", value=2),
+        f"alpha 2.0: expected a number between 0 and 1 - {AT_CHECK}.check`",
+    ),
     "region-open": (
-        put(*CHECK, "region", value=[None, None]),
-        "checks[1].region is [null, null], expected a list of two",
+        put(*CHECK, "check", "region", value={"low": None, "high": None}),
+        "region from -inf to inf: expected low <= high, at least one of them finite",
     ),
     "region-turned": (
-        put(*CHECK, "region", value=[2, 1]),
-        "checks[1].region is [2, 1], expected a list of two ends in",
+        put(*CHECK, "check", "region", value={"low": 2, "high": 1}),
+        "region from 2.0 to 1.0: expected low",
     ),
-    "region-long": (put(*CHECK, "region", value=[0, 1, 2]), "checks[1].region is [0, 1, 2], expected a list of two"),
-    "confidence": (put(*CHECK, "confidence", value=1), "checks[1].confidence is 1, expected a number between 0 and 1"),
-    "estimate": (put(*CHECK, "estimate", value="-1"), 'checks[1].estimate is "-1", expected a number or null'),
+    "region-list": (
+        put(*CHECK, "check", "region", value=[0, 1]),
+        f"Expected `object`, got `array` - {AT_CHECK}.check.region`",
+    ),
+    "confidence": (
+        put(*CHECK, "interval", "confidence", value=1),
+        "confidence 1.0: expected n >= 0, 0 < confidence < 1",
+    ),
+    "n": (
+        put(*CHECK, "interval", "n", value=-1),
+        f"n -1, confidence 0.99: expected n >= 0, 0 < confidence < 1 - {AT_CHECK}",
+    ),
+    "estimate": (
+        put(*CHECK, "interval", "estimate", value="-1"),
+        f"Expected `float`, got `str` - {AT_CHECK}.interval.estimate`",
+    ),
     "decided-without-a-number": (
-        put(*CHECK, "estimate", value=None),
-        "checks[1].estimate is null, expected a number where the verdict is supported",
+        put(*CHECK, "interval", "estimate", value=None),
+        "the estimate is missing, expected a number where the verdict is supported",
     ),
-    "values": (
-        put(*CHECK, "values", value=[1, "2"]),
-        'checks[1].values is [1, "2"], expected a list, each item a number',
-    ),
-    "values-true": (put(*CHECK, "values", value=[True]), "checks[1].values is [true], expected a list, each item a"),
-    "values-great": (put(*CHECK, "values", value=[10**400]), "checks[1].values is [1000"),
-    "infinite": (put(*CHECK, "low", value=-inf), "checks[1].low is -Infinity, expected a number or null"),
-    "expected": (
-        put(*CHECK, "expected", value=["maybe"]),
-        f'checks[1].expected is ["maybe"], expected a list, each item {THREE}',
-    ),
+    "values": (put(*CHECK, "values", value=[1, "2"]), f"Expected `float`, got `str` - {AT_CHECK}.values[1]`"),
+    "values-true": (put(*CHECK, "values", value=[True]), f"Expected `float`, got `bool` - {AT_CHECK}.values[0]`"),
+    "values-great": (put(*CHECK, "values", value=[10**400]), f"Number out of range - {AT_CHECK}.values[0]`"),
+    "infinite": (put(*CHECK, "interval", "low", value=-inf), "JSON is malformed: invalid character"),
+    "expected": (put(*CHECK, "expected", value=["maybe"]), f"Invalid enum value 'maybe' - {AT_CHECK}.expected[0]`"),
 }
 
 
-@pytest.mark.parametrize("read", [read_verdicts, read_run])
-@pytest.mark.parametrize("name", MISFITS)
-def test_a_misfit_is_named_with_its_place_what_was_expected_and_what_to_type(tmp_path, name, read):
-    change, said = MISFITS[name]
+def misfit(name: str) -> tuple[str, str]:
+    """The text of a file with a misfit, and what is said of it."""
+    change, complaint = MISFITS[name]
     change(fields := whole())
-    (tmp_path / "verdicts.json").write_text(json.dumps(fields), encoding="utf-8")
-    with pytest.raises(RunError) as caught:
-        read(tmp_path)
-    message = str(caught.value)
-    assert message.startswith(str(tmp_path / "verdicts.json"))
-    assert said in message
-    if name != "schema":
-        assert message.endswith(f"run it again with `pytest claims/ -n auto --wnd-report={tmp_path}`")
+    return json.dumps(fields), complaint
 
 
-def test_what_the_plugin_writes_fits():
-    refuse_misfits(whole() | {"seconds": {"run": 1.5, "nets": None}})
-
-
-def test_what_earlier_runs_lack_is_not_missed():
-    fields = whole()
-    for claim in fields["claims"]:
-        del claim["about"], claim["figures"]
-    refuse_misfits(fields)
-
-
-@pytest.mark.parametrize("text", ["[" * 100_000, "3", '"verdicts"', "null"])
-def test_what_is_no_object_is_refused(tmp_path, text):
+@pytest.mark.parametrize("name", MISFITS)
+def test_a_misfit_is_named_with_its_place_what_was_expected_and_what_to_type(tmp_path: Path, name: str) -> None:
+    text, complaint = misfit(name)
     (tmp_path / "verdicts.json").write_text(text, encoding="utf-8")
-    with pytest.raises(RunError, match=r"is not a run's verdicts.json \((it holds .* an object|RecursionError: .*)\)"):
+    with pytest.raises(RunError) as caught:
+        read_run(tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'verdicts.json'} is not a run's verdicts.json (")
+    assert complaint in message
+    assert message.endswith(f"run it again with `pytest claims/ -n auto --wnd-report={tmp_path}`")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "3", '"verdicts"', "null", "", "{", "\0"])
+def test_what_is_not_an_object_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "verdicts.json").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        RunError, match=r"is not a run's verdicts.json \((Expected `object`|maximum rec|Input data|JSON is)"
+    ):
         read_run(tmp_path)
 
 
-def test_report_and_compare_end_with_status_2(tmp_path):
-    folders = [str(write(tmp_path / name, whole())) for name in "ab"]
-    change, said = MISFITS["paper"]
-    change(fields := whole())
-    write(tmp_path / "b", fields)
+def test_a_folder_without_a_run_is_refused_with_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"has no verdicts.json: name the folder of a report; `pytest claims/ -n auto`"):
+        read_run(tmp_path)
+    (tmp_path / "verdicts.json").mkdir()
+    with pytest.raises(RunError, match=r"verdicts.json cannot be read \(Is a directory\)"):
+        read_run(tmp_path)
+
+
+def test_report_and_compare_end_with_status_2(tmp_path: Path) -> None:
+    folders = [str(write_run(tmp_path / name, whole_run())) for name in "ab"]
+    text, complaint = misfit("paper")
+    (tmp_path / "b" / "verdicts.json").write_text(text, encoding="utf-8")
     for arguments in (["report", folders[1]], ["compare", *folders]):
         outcome = CliRunner().invoke(main, arguments)
         assert (outcome.exit_code, outcome.stdout) == (2, ""), arguments
-        assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json ({said}" in outcome.stderr
+        assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json ({complaint}" in outcome.stderr
 
 
-@pytest.mark.parametrize(
-    "name", ["seed-text", "seed-null", "seed-true", "created-null", "verdict", "nested", "claim-twice"]
-)
-def test_plan_and_expect_end_with_status_2(tmp_path, name):
-    change, said = MISFITS[name]
-    change(fields := whole(1))
-    folders = [str(write(tmp_path / "a", whole())), str(write(tmp_path / "b", fields))]
-    (tmp_path / FILE).touch()
-    for command in ("plan", "expect"):
-        outcome = CliRunner().invoke(main, [command, *folders, "--claims-folder", str(tmp_path)])
-        assert (outcome.exit_code, outcome.stdout) == (2, ""), command
-        assert isinstance(outcome.exception, SystemExit)
-        assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json ({said}" in outcome.stderr
-
-
-def test_a_calibration_does_not_keep_a_run_that_does_not_fit(tmp_path):
-    (tmp_path / "claims").mkdir()
-    series = Series(tmp_path / "claims", "quick", tmp_path / "work")
-    folder = write(series.folder(1), whole(1))
-    (folder / STAMP).write_text(series.digest, encoding="utf-8")
-    assert series.kept(1)
-    write(folder, whole(1) | {"base_seed": True})  # equals 1 in Python
-    assert series.kept(1) is None
-    with pytest.raises(RunError, match="base_seed is true, expected a whole number from 0"):
-        series.read(1)
+@pytest.mark.parametrize("command", ["plan", "expect"])
+@pytest.mark.parametrize("name", ["seed-text", "created-word", "verdict", "nested", "claim-twice"])
+def test_plan_and_expect_end_with_status_2(tmp_path: Path, name: str, command: str) -> None:
+    folders = [str(write_run(tmp_path / each, whole_run())) for each in "ab"]
+    text, complaint = misfit(name)
+    (tmp_path / "b" / "verdicts.json").write_text(text, encoding="utf-8")
+    (tmp_path / "expectations.toml").touch()
+    outcome = CliRunner().invoke(main, [command, *folders, "--claims-folder", str(tmp_path)])
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert isinstance(outcome.exception, SystemExit)
+    assert f"{Path(folders[1]) / 'verdicts.json'} is not a run's verdicts.json (" in outcome.stderr
+    assert complaint in outcome.stderr
