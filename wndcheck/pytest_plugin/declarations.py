@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wndcheck.experiment import profiles
+from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -68,14 +69,34 @@ def claim_id(item: pytest.Item) -> str:
 def check_of(item: pytest.Item) -> Check:
     """The check that a test, or a control, has declared. UsageError, with what to write, where it has none."""
     marker = item.get_closest_marker("control") or item.get_closest_marker("check")
-    if marker is None:
-        raise pytest.UsageError(f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...)")
+    if marker is None or len(marker.args) != 2:
+        raise pytest.UsageError(
+            f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...) of "
+            "wndcheck.pytest_plugin.declarations"
+        )
     checks, by = marker.args
     if not by:
         return checks
     if (value := parameters_of(item, plain=False).get(by)) not in checks:
         raise pytest.UsageError(f"{item.nodeid}: {by} = {value!r} has no check: expected one of {list(checks)}")
     return checks[value]
+
+
+def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
+    """The report of a collected file; failed where its claim or a test of it declares what there is not.
+
+    So it is found before nets are trained, and by every worker alike.
+    """
+    for item in report.result or ():
+        if isinstance(item, pytest.Item) and (claim := claim_of(item)):
+            try:
+                check_of(item)
+                cells_of(claim.families, profiles.QUICK, 0)
+            except (pytest.UsageError, ValueError) as error:
+                report.outcome, report.result = "failed", []
+                report.longrepr = str(error) if item.nodeid in str(error) else f"{item.path}: {error}"
+                break
+    return report
 
 
 def must_be_of(item: pytest.Item) -> Verdict | None:

@@ -36,8 +36,7 @@ class Nets:
         """The measurements of a family; where the profile has none of its nets, the test is not run."""
         if not (cells := cells_of([family], self.profile, self.base_seed)):
             pytest.skip(
-                f"not run: profile {self.profile.name} trains no nets of the family {family}; type: pytest claims/ "
-                "--wnd-profile=full"
+                f"not run: profile {self.profile.name} has no {family}; type: pytest claims/ --wnd-profile=full"
             )
         return grid(cells, self.measured, self.profile)
 

@@ -16,7 +16,7 @@ from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
 from wndcheck.pytest_plugin import workers
-from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of
+from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of, with_declarations
 from wndcheck.pytest_plugin.judging import Judge, with_outcome
 from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
 from wndcheck.pytest_plugin.messages import EVENTS, Messages
@@ -97,6 +97,11 @@ class ClaimsRun:
     def pytest_configure_node(self, node) -> None:
         node.workerinput[EVENTS] = str(self.messages.events_path)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        report = yield
+        return with_declarations(report)
+
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
@@ -111,10 +116,7 @@ class ClaimsRun:
         claims = {claim_id(item): claim for item in session.items if (claim := claim_of(item))}
         self.collected = sum(claim_of(item) is not None for item in session.items)
         names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
-        try:
-            self.needed = cells_of(names, self.profile, self.base_seed)
-        except ValueError as error:
-            raise pytest.UsageError(f"a claim's families=(...): {error}") from None
+        self.needed = cells_of(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
 

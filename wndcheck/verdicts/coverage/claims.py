@@ -121,7 +121,7 @@ def claim_in(path: Path) -> ClaimFile | None:
 
 def claim_test(path: Path, name: str, function: Callable[..., Any]) -> ClaimTest:
     for mark in getattr(function, "pytestmark", ()):
-        if mark.name in ("check", "control"):
+        if mark.name in ("check", "control") and len(mark.args) == 2:
             checks, by = mark.args
             declared = tuple(checks.values()) if by else (checks,)
             return ClaimTest(name.removeprefix("test_"), declared, mark.kwargs.get("must_be"))
