@@ -83,9 +83,9 @@ def check_of(item: pytest.Item) -> Check:
 
 
 def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
-    """The report of a collected file; failed where its claim or a test of it declares what there is not.
+    """The report of a collected file: failed where its claim declares an unknown family, or a test of it no check.
 
-    So it is found before nets are trained, and by every worker alike.
+    Errors of collection end a run before nets are trained, and reach the controller from its workers.
     """
     for item in report.result or ():
         if isinstance(item, pytest.Item) and (claim := claim_of(item)):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -54,7 +55,7 @@ class ClaimsRun:
         self.profile = profiles.named(option.wnd_profile)
         self.base_seed: int = option.wnd_seed
         net_seeds(self.base_seed, self.profile.nets)
-        self.mode: str = option.wnd_mode
+        self.mode: Literal["verify", "report"] = option.wnd_mode
         self.device: str = option.wnd_device
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
