@@ -44,10 +44,16 @@ def family(name: str, part: str) -> Callable[[Cells], Cells]:
 
 def cells_of(names: Iterable[str], profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     """Return the cells of some families, each once. ValueError for a name that is not registered."""
+    found = (each.cells(profile, base_seed) for each in registered(names))
+    return tuple(dict.fromkeys(chain.from_iterable(found)))
+
+
+def registered(names: Iterable[str]) -> list[Family]:
+    """Return the families of those names. ValueError for one that is not registered."""
     names = list(names)
     if unknown := [name for name in names if name not in FAMILIES]:
         raise ValueError(f"family {unknown[0]!r}: expected one of {', '.join(FAMILIES)}")
-    return tuple(dict.fromkeys(chain.from_iterable(FAMILIES[name].cells(profile, base_seed) for name in names)))
+    return [FAMILIES[name] for name in names]
 
 
 def parts(profile: Profile, base_seed: int) -> dict[str, tuple[Cell, ...]]:

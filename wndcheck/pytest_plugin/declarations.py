@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wndcheck.experiment import profiles
-from wndcheck.experiment.families import cells_of
+from wndcheck.experiment.families import registered
 from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -91,7 +91,7 @@ def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
         if isinstance(item, pytest.Item) and (claim := claim_of(item)):
             try:
                 check_of(item)
-                cells_of(claim.families, profiles.QUICK, 0)
+                registered(claim.families)
             except (pytest.UsageError, ValueError) as error:
                 report.outcome, report.result = "failed", []
                 report.longrepr = str(error) if item.nodeid in str(error) else f"{item.path}: {error}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wndcheck.experiment.families import cells_of
+from wndcheck.experiment.families import cells_of, registered
 from wndcheck.experiment.profiles import PROFILES, Profile
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -113,7 +113,7 @@ def claim_in(path: Path) -> ClaimFile | None:
     if not isinstance(claim := getattr(module, "CLAIM", None), Claim):
         raise CoverageError(f"{path} has tests and no CLAIM: give it CLAIM = Claim(paper, statement, families=...)")
     try:
-        cells_of(claim.families, next(iter(PROFILES.values())), 0)
+        registered(claim.families)
     except ValueError as error:
         raise CoverageError(f"{path}: {error}") from None
     return ClaimFile(path, claim, module.__doc__ or "", tuple(claim_test(path, *test) for test in tests.items()))
