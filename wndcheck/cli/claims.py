@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import say
+from wndcheck.cli.console import print_table, say
 
-PIPED_WIDTH = 200  # columns where the output is no terminal
+if TYPE_CHECKING:
+    from wndcheck.verdicts.coverage.claims import ClaimFile, ClaimTest
+    from wndcheck.verdicts.coverage.statements import Statement
+
+CLAIMS_HEAD = ("claim", "paper", "statement", "checks", "controls", "nets", "decided by")
+STATEMENTS_HEAD = ("section", "the paper says", "tested by")
 
 
 @click.command(short_help="Show what of the paper is tested, by which checks and controls.")
@@ -21,7 +26,7 @@ PIPED_WIDTH = 200  # columns where the output is no terminal
 @click.option("--json", "form", flag_value="json", help="As JSON.")
 @click.pass_context
 def claims(context: click.Context, folder: Path, statements: bool, form: str | None) -> None:
-    """Show the claims of FOLDER: where the paper has each, its checks and controls, and the profiles that decide it.
+    """Show the claims of FOLDER: where the paper has each, its checks, controls and nets, and which profiles decide it.
 
     FOLDER is `claims` unless said otherwise. A check is primary (the claim's verdict rests on it) or secondary; "full
     profile" marks those about the paper's widest nets, which the quick profile does not train.
@@ -29,58 +34,85 @@ def claims(context: click.Context, folder: Path, statements: bool, form: str | N
     Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on
     standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module of it does not import.
     """
-    from wndcheck.verdicts.coverage import gaps, rows
-    from wndcheck.verdicts.coverage.modules import MatrixError, claim_modules
-    from wndcheck.verdicts.coverage.statements import FILE, read
+    from wndcheck.verdicts.coverage.claims import CoverageError, claims_in
+    from wndcheck.verdicts.coverage.statements import FILE, gaps, read, tally
 
     try:
-        modules = claim_modules(folder)
-        said = read(folder / FILE) if statements or (folder / FILE).exists() else None
-    except (MatrixError, OSError) as error:
+        found = claims_in(folder)
+        listed = read(folder / FILE) if statements or (folder / FILE).exists() else None
+    except (CoverageError, OSError) as error:
         raise click.UsageError(str(error)) from None
     if form == "json":
-        from wndcheck.report.files import strict_json
-
-        key, shown = (
-            ("statements", list(map(rows.statement_json, said or ())))
-            if statements
-            else ("claims", list(map(rows.matrix_json, modules)))
-        )
-        click.echo(strict_json({key: shown}), nl=False)
+        document = {"statements": statements_json(listed or ())} if statements else {"claims": claims_json(found)}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
     else:
-        head = rows.STATEMENTS_HEAD if statements else rows.MATRIX_HEAD
-        body = list(map(rows.statement_row, said or ()) if statements else map(rows.matrix_row, modules))
-        (print_markdown if form == "markdown" else print_table)(head, body)
-        say(rows.tally(said or ()) if statements else f"{len(modules)} claims")
-    missing = gaps.gaps(modules, said) if said is not None else gaps.uncontrolled(modules)
+        head = STATEMENTS_HEAD if statements else CLAIMS_HEAD
+        rows = list(map(statement_row, listed or ()) if statements else map(claim_row, found))
+        if form == "markdown":
+            print_markdown(head, rows)
+        else:
+            print_table(head, rows, unbroken=("claim", "section", "decided by"), spaced=True, piped=200)
+        say(tally(listed or ()) if statements else f"{len(found)} claims")
+    missing = gaps(found, listed)
     for gap in missing:
         say(f"Gap: {gap}")
     context.exit(1 if missing else 0)
 
 
-def print_markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+def claim_row(claim: ClaimFile) -> tuple[str, ...]:
+    """A claim's cells in the order of CLAIMS_HEAD; several items of a cell are lines of it."""
+    return (
+        claim.id,
+        claim.claim.paper,
+        claim.claim.statement,
+        "\n".join(map(check_text, claim.checks)),
+        "\n".join(f"{control.name.replace('_', ' ')}: {control.must_be}" for control in claim.controls),
+        "\n".join(claim.claim.families),
+        "\n".join(claim.decided_by),
+    )
+
+
+def check_text(check: ClaimTest) -> str:
+    """``level (primary, full profile)``."""
+    return f"{check.name} ({check.counts}{'' if check.is_level is False else ', full profile'})"
+
+
+def claims_json(claims: Sequence[ClaimFile]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": claim.id,
+            "paper": claim.claim.paper,
+            "statement": claim.claim.statement,
+            "checks": [{"check": each.name, "counts": each.counts, "level": each.is_level} for each in claim.checks],
+            "controls": [{"control": each.name, "must_be": each.must_be} for each in claim.controls],
+            "decided_by": claim.decided_by,
+            "families": list(claim.claim.families),
+            "figures": list(claim.claim.figures),
+            "file": claim.path.name,
+        }
+        for claim in claims
+    ]
+
+
+def statement_row(statement: Statement) -> tuple[str, ...]:
+    """A statement's cells in the order of STATEMENTS_HEAD."""
+    return statement.section, statement.quote, "\n".join(statement.checks) or statement.reason
+
+
+def statements_json(statements: Sequence[Statement]) -> list[dict[str, Any]]:
+    return [
+        {
+            "section": each.section,
+            "quote": each.quote,
+            "checks": list(each.checks),
+            **{name: text for name in ("not_measurable", "untested") if (text := getattr(each, name))},
+        }
+        for each in statements
+    ]
+
+
+def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from wndcheck.report.format import escape_markdown
 
-    lines = [["<br>".join(map(escape_markdown, cell.split("\n"))) for cell in row] for row in body]
-    click.echo("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *lines]))
-
-
-def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """A table as wide as the terminal; plain, and without blanks at the ends of lines, where there is none."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in head:
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("claim", "section"))
-    for row in body:
-        table.add_row(*[Text(cell) for cell in row], end_section=True)
-    if sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
-    console = Console(file=StringIO(), highlight=False, width=PIPED_WIDTH)
-    with console.capture() as printed:
-        console.print(table)
-    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
+    cells = [["<br>".join(map(escape_markdown, cell.split("\n"))) for cell in row] for row in rows]
+    click.echo("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *cells]))

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from wndcheck.devices import automatic_workers, resolve
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import steps, training_flops
 from wndcheck.experiment.profiles import Profile, named
@@ -101,7 +102,7 @@ def selected(profile: Profile, base_seed: int, patterns: Sequence[str] = ()) -> 
     A pattern is a part's name, or a shell pattern that a cell's label matches as a whole. ValueError for one that names
     nothing.
     """
-    parts = profile.parts(base_seed)
+    parts = families.parts(profile, base_seed)
     for pattern in patterns:
         if not any(matches(pattern, part, cell) for part, cells in parts.items() for cell in cells):
             raise ValueError(no_match(pattern, profile, parts))

@@ -1,13 +1,19 @@
-"""Families of nets, each named once: a function from a profile and a base seed to the cells of the family."""
+"""Families of nets, each named once: a function of a profile and a base seed that returns the family's cells.
+
+A new family is a decorated function below; claims name it in `families=(...)`, and `wndcheck measure` trains it as a
+part of the profile.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.profiles import Profile
+from wndcheck.datasets import specification_of
+from wndcheck.experiment.cells import Activation, Cell, Training
+from wndcheck.experiment.profiles import TRENDS, UNSPECIFIED, VIOLATION_PROBE, VIOLATIONS, Profile
+from wndcheck.seeds import net_seeds
 
 Cells = Callable[[Profile, int], Iterable[Cell]]
 
@@ -37,8 +43,202 @@ def family(name: str, part: str) -> Callable[[Cells], Cells]:
 
 
 def cells_of(names: Iterable[str], profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """The cells of some families, each once. ValueError for a name that is not registered."""
+    """Return the cells of some families, each once. ValueError for a name that is not registered."""
+    found = (each.cells(profile, base_seed) for each in registered(names))
+    return tuple(dict.fromkeys(chain.from_iterable(found)))
+
+
+def registered(names: Iterable[str]) -> list[Family]:
+    """Return the families of those names. ValueError for one that is not registered."""
     names = list(names)
     if unknown := [name for name in names if name not in FAMILIES]:
         raise ValueError(f"family {unknown[0]!r}: expected one of {', '.join(FAMILIES)}")
-    return tuple(dict.fromkeys(chain.from_iterable(FAMILIES[name].cells(profile, base_seed) for name in names)))
+    return [FAMILIES[name] for name in names]
+
+
+def parts(profile: Profile, base_seed: int) -> dict[str, tuple[Cell, ...]]:
+    """Return all cells of a profile by the part they belong to; a part of which the profile has none is empty."""
+    names: dict[str, list[str]] = {}
+    for each in FAMILIES.values():
+        names.setdefault(each.part, []).append(each.name)
+    return {part: cells_of(members, profile, base_seed) for part, members in names.items()}
+
+
+# --- perceptrons on the profile's data set ----------------------------------------------------------------------------
+
+
+def perceptron(
+    profile: Profile, activation: Activation, width: int, base_seed: int, training: Training | None = None
+) -> Cell:
+    seeds = net_seeds(base_seed, profile.nets)
+    protocol = training or profile.training
+    return Cell(profile.dataset, activation, width, seeds, protocol, profile.probe, unspecified=UNSPECIFIED)
+
+
+@family("trained/relu", part="mlp")
+def trained_relu(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained ReLU nets of every width."""
+    return tuple(perceptron(profile, "relu", width, base_seed) for width in profile.widths)
+
+
+@family("trained/tanh", part="mlp")
+def trained_tanh(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained tanh nets of every width."""
+    return tuple(perceptron(profile, "tanh", width, base_seed) for width in profile.widths)
+
+
+# --- CIFAR-10 ---------------------------------------------------------------------------------------------------------
+
+
+@family("cifar10", part="cifar10")
+def cifar10(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained ReLU nets on CIFAR-10, of every width."""
+    nets = profile.cifar10
+    seeds = net_seeds(base_seed, nets.nets)
+    return tuple(
+        Cell(nets.dataset, "relu", width, seeds, nets.training, profile.probe, unspecified=UNSPECIFIED)
+        for width in nets.widths
+    )
+
+
+@family("cifar10/more-images", part="cifar10")
+def cifar10_on_more_images(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Nets of `cifar10` of one width, measured on twice as many images."""
+    probe = replace(profile.probe, images_per_class=2 * profile.probe.images_per_class)
+    cells = cifar10(profile, base_seed)
+    return tuple(replace(cell, probe=probe) for cell in cells if cell.width == profile.cifar10.twice_measured)
+
+
+# --- untrained nets ---------------------------------------------------------------------------------------------------
+
+
+@family("initial/relu", part="initial")
+def initial_relu(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Untrained ReLU nets of the paper's greatest width."""
+    untrained = replace(profile.training, stages=(0,))
+    return (perceptron(profile, "relu", profile.initial_width, base_seed, untrained),)
+
+
+@family("initial/tanh", part="initial")
+def initial_tanh(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Untrained tanh nets of the paper's greatest width."""
+    untrained = replace(profile.training, stages=(0,))
+    return (perceptron(profile, "tanh", profile.initial_width, base_seed, untrained),)
+
+
+@family("ensembles/initial", part="initial")
+def initial_ensembles(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Ensembles of wide ReLU nets that are never trained."""
+    cell = ensemble(profile, profile.ensembles.initial_width, base_seed)
+    return (replace(cell, protocol=replace(profile.ensembles.training, stages=(0,))),)
+
+
+# --- nets that violate a claim ----------------------------------------------------------------------------------------
+
+
+def violation(profile: Profile, kind: str, width: int, base_seed: int, activation: Activation = "tanh") -> Cell:
+    # tanh: neurons that share a direction would die together under ReLU and leave nothing to measure.
+    seeds = net_seeds(base_seed, profile.violation_nets)
+    return Cell(profile.dataset, activation, width, seeds, VIOLATIONS[kind], VIOLATION_PROBE, unspecified=UNSPECIFIED)
+
+
+def violations(kind: str) -> Cells:
+    """Nets of one violation, of several widths where it is the stronger the wider they are."""
+
+    def cells(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+        widths = profile.violation_widths if kind in TRENDS else (profile.violation_width,)
+        return tuple(violation(profile, kind, width, base_seed) for width in widths)
+
+    return cells
+
+
+for _kind in VIOLATIONS:
+    if _kind != "biased":  # which the paper takes to be no violation, and which has families of its own below
+        family(f"violation/{_kind}", part="violations")(violations(_kind))
+
+
+@family("violation/bottleneck-relu", part="violations")
+def relu_bottleneck(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """ReLU nets with a bottleneck: the control of what is measured of ReLU alone."""
+    return (violation(profile, "bottleneck", profile.violation_width, base_seed, "relu"),)
+
+
+def biased(profile: Profile, activation: Activation, base_seed: int) -> Cell:
+    cell = violation(profile, "biased", profile.violation_widths[-1], base_seed, activation)
+    return replace(cell, probe=replace(VIOLATION_PROBE, transformed_pairs=0, groups=0))
+
+
+@family("biased/relu", part="violations")
+def biased_relu(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Untrained ReLU nets, at stage 0 without biases and at stage 1 with them."""
+    return (biased(profile, "relu", base_seed),)
+
+
+@family("biased/tanh", part="violations")
+def biased_tanh(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Untrained tanh nets, at stage 0 without biases and at stage 1 with them."""
+    return (biased(profile, "tanh", base_seed),)
+
+
+# --- ensembles --------------------------------------------------------------------------------------------------------
+
+
+def ensemble(profile: Profile, width: int, base_seed: int) -> Cell:
+    groups = profile.ensembles
+    seeds = net_seeds(base_seed, groups.count * groups.nets)
+    probe = replace(profile.probe, control_pairs=100)  # of few samples, and so cheap
+    training, count = groups.training, groups.count
+    return Cell(profile.dataset, "relu", width, seeds, training, probe, ensembles=count, unspecified=UNSPECIFIED)
+
+
+@family("ensembles", part="ensembles")
+def ensembles(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained ensembles of ReLU nets, of every width of ensembles."""
+    return tuple(ensemble(profile, width, base_seed) for width in profile.ensembles.widths)
+
+
+@family("ensembles/violating", part="ensembles")
+def violating_ensembles(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """The narrowest and the widest ensembles, of untrained tanh nets whose layers share a direction."""
+    ends = (profile.ensembles.widths[0], profile.ensembles.widths[-1])
+    probe = replace(VIOLATION_PROBE, transformed_pairs=0, groups=0)
+    planted = {"activation": "tanh", "protocol": VIOLATIONS["shared"], "probe": probe}
+    return tuple(replace(ensemble(profile, width, base_seed), **planted) for width in ends)
+
+
+# --- convolutional nets -----------------------------------------------------------------------------------------------
+
+
+@family("convnets", part="convnets")
+def convnets(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained convolutional nets on CIFAR-10, of every width of their dense layers; none where the profile has none."""
+    if not (nets := profile.convnets):
+        return ()
+    seeds = net_seeds(base_seed, nets.nets)
+    how = {"architecture": "convnet", "unspecified": UNSPECIFIED}
+    return tuple(Cell("cifar10", "relu", width, seeds, nets.training, profile.probe, **how) for width in nets.widths)
+
+
+# --- what the paper leaves unspecified --------------------------------------------------------------------------------
+
+
+def sensitivity_choices(profile: Profile, base_seed: int) -> dict[str, Cell]:
+    """ReLU nets of one width by what is chosen where the paper leaves it open; the profile's own choice first."""
+    usual = perceptron(profile, "relu", profile.sensitivity_width, base_seed)
+    training, batch = profile.training, profile.training.batch_size
+    sixth = sum(specification_of(profile.dataset).train_counts) // 6  # MNIST's customary 10,000 of 60,000
+    return {
+        "as in the profile": usual,
+        f"batches of {batch // 4}": replace(usual, protocol=replace(training, batch_size=batch // 4)),
+        f"batches of {batch * 4}": replace(usual, protocol=replace(training, batch_size=batch * 4)),
+        "initial weights × ½": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=0.5)),
+        "initial weights × 1.5": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=1.5)),
+        "pixels in [0, 1]": replace(usual, unspecified=replace(UNSPECIFIED, scaling="unit")),
+        "a sixth held out for validation": replace(usual, unspecified=replace(UNSPECIFIED, held_out=sixth)),
+    }
+
+
+@family("sensitivity", part="sensitivity")
+def sensitivity(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """ReLU nets of one width with other choices than the profile's."""
+    return tuple(sensitivity_choices(profile, base_seed).values())[1:]

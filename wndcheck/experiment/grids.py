@@ -1,21 +1,20 @@
-"""Measurements that differ only in the width."""
+"""Measurements of one family of nets over its widths, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.profiles import NARROW, Profile
 from wndcheck.experiment.records import Measurement
-from wndcheck.nets.specification import Violation
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Measurements that differ only in the width, narrowest first, at one stage (by default the last)."""
+    """Measurements that differ in their width alone, narrowest first, at one stage (the last by default)."""
 
     measurements: tuple[Measurement, ...]
     profile: Profile
@@ -27,7 +26,7 @@ class Grid:
 
     @property
     def trained(self) -> np.ndarray:
-        """Which nets count as trained, (widths, S); nets that are not to be trained always do."""
+        """Which nets count as trained, (widths, S); nets that were never to be trained always do."""
         return np.array([is_trained(m, self.profile) for m in self.measurements])
 
     def raw(self, name: str) -> np.ndarray:
@@ -51,14 +50,22 @@ class Grid:
         return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
 
     def over_hidden_layers(self, name: str) -> np.ndarray:
-        """The mean of a quantity over the hidden layers of each trained net, NaN for the others: (widths, S)."""
+        """The mean of a quantity over the hidden layers of each trained net, NaN for the others: (widths, S).
+
+        Controls are decided by it: the few pairs of one layer leave an interval nearly as wide as a margin, and how
+        dependent a deep layer with planted dependence is differs much from net to net.
+        """
         return self.of(name)[..., :-1].mean(axis=-1)
+
+    def at_stage(self, stage: int) -> Grid:
+        """The same grid at another stage of training: 0 is the initial net, -1 the last stage."""
+        return replace(self, stage=stage)
 
     def at(self, *widths: int) -> Grid:
         """The same grid, of some widths; ValueError for one that it does not have."""
         if missing := set(widths).difference(self.widths):
             raise ValueError(f"width {min(missing)}: expected one of {', '.join(map(str, self.widths))}")
-        return Grid(tuple(m for m in self.measurements if m.cell.width in widths), self.profile, self.stage)
+        return replace(self, measurements=tuple(m for m in self.measurements if m.cell.width in widths))
 
     def from_width(self, least: int) -> Grid:
         """The same grid, of the widths from `least` up."""
@@ -80,7 +87,7 @@ class Grid:
 
     @property
     def untrained(self) -> dict[str, int]:
-        """How many nets there are and how many of them did not train: arguments of `decide`."""
+        """How many nets there are and how many of them did not train, as `decide` takes them."""
         return {"nets": int(self.trained.size), "untrained": int((~self.trained).sum())}
 
 
@@ -95,6 +102,6 @@ def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
     return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= profile.trained_bar(measurement.cell)
 
 
-def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile, stage: int = -1) -> Grid:
+def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile) -> Grid:
     """The grid of some cells; `measured` gives the measurement of one."""
-    return Grid(tuple(measured(cell) for cell in sorted(cells, key=lambda c: c.width)), profile, stage)
+    return Grid(tuple(measured(cell) for cell in sorted(cells, key=lambda c: c.width)), profile)

@@ -1,12 +1,10 @@
-"""Quick and full: the grids of nets a run trains, frozen; every number with its source."""
+"""Quick and full: the numbers that the families of nets of a run are made from, each with its source."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Activation, Cell, Probe, Training, Unspecified, Violation
-from wndcheck.seeds import net_seeds
 
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "tanh")  # §4
 HIDDEN_LAYERS = (1, 2, 3, 4)  # of the paper's five layers; the fifth gives the logits
@@ -17,7 +15,7 @@ NARROW = 20  # §4: "for N > 20" the nets reach their accuracies, below they are
 UNSPECIFIED = Unspecified(
     initial_gain=1.0,  # He's and LeCun's variances keep the scale of pre-activations from layer to layer
     scaling="standardised",  # what those variances assume of the inputs
-    held_out=0,  # the data sets come with images apart; all training images are trained on
+    held_out=0,  # the data sets come with validation images; all training images are trained on
 )
 BATCH_SIZE = 32  # small enough that 300 epochs at rate .001 reach the paper's accuracies
 
@@ -93,136 +91,6 @@ class Profile:
             return self.narrow_accuracy
         return CIFAR10_ACCURACY if cell.dataset.startswith("cifar10") else self.trained_accuracy
 
-    def trained_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """Every activation at every width."""
-        return tuple(self.trained(activation, width, base_seed) for activation in ACTIVATIONS for width in self.widths)
-
-    def trained(self, activation: Activation, width: int, base_seed: int) -> Cell:
-        seeds = net_seeds(base_seed, self.nets)
-        return Cell(self.dataset, activation, width, seeds, self.training, self.probe, unspecified=UNSPECIFIED)
-
-    def cifar10_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """ReLU at every width, on CIFAR-10."""
-        nets = self.cifar10
-        seeds = net_seeds(base_seed, nets.nets)
-        return tuple(
-            Cell(nets.dataset, "relu", width, seeds, nets.training, self.probe, unspecified=UNSPECIFIED)
-            for width in nets.widths
-        )
-
-    def cifar10_on_more_images(self, base_seed: int) -> Cell:
-        """Nets of `cifar10_cells`, measured on twice as many images."""
-        (usual,) = (cell for cell in self.cifar10_cells(base_seed) if cell.width == self.cifar10.twice_measured)
-        return replace(usual, probe=replace(self.probe, images_per_class=2 * self.probe.images_per_class))
-
-    def convnet_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        if not (nets := self.convnets):
-            return ()
-        seeds = net_seeds(base_seed, nets.nets)
-        return tuple(
-            Cell(
-                "cifar10",
-                "relu",
-                width,
-                seeds,
-                nets.training,
-                self.probe,
-                architecture="convnet",
-                unspecified=UNSPECIFIED,
-            )
-            for width in nets.widths
-        )
-
-    def ensemble_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """ReLU at every width of the ensembles."""
-        return tuple(self.ensemble(width, base_seed) for width in self.ensembles.widths)
-
-    def ensemble(self, width: int, base_seed: int) -> Cell:
-        groups = self.ensembles
-        seeds = net_seeds(base_seed, groups.count * groups.nets)
-        probe = replace(self.probe, control_pairs=100)  # of few samples, and so cheap
-        return Cell(
-            self.dataset, "relu", width, seeds, groups.training, probe, ensembles=groups.count, unspecified=UNSPECIFIED
-        )
-
-    def initial_ensemble(self, base_seed: int) -> Cell:
-        """Ensembles of wide nets that are never trained."""
-        cell = self.ensemble(self.ensembles.initial_width, base_seed)
-        return replace(cell, protocol=replace(self.ensembles.training, stages=(0,)))
-
-    def violating_ensemble_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """The narrowest and the widest ensembles, of nets whose layers share a direction, untrained."""
-        ends = (self.ensembles.widths[0], self.ensembles.widths[-1])
-        cells = (self.ensemble(width, base_seed) for width in ends)
-        probe = replace(VIOLATION_PROBE, transformed_pairs=0, groups=0)
-        planted = {"activation": "tanh", "protocol": VIOLATIONS["shared"], "probe": probe}
-        return tuple(replace(cell, **planted) for cell in cells)
-
-    def sensitivity_cells(self, base_seed: int) -> dict[str, Cell]:
-        """One width of ReLU nets, trained with other choices where the paper leaves them open."""
-        usual = self.trained("relu", self.sensitivity_width, base_seed)
-        batch = self.training.batch_size
-        return {
-            "as in the profile": usual,
-            f"batches of {batch // 4}": replace(usual, protocol=replace(self.training, batch_size=batch // 4)),
-            f"batches of {batch * 4}": replace(usual, protocol=replace(self.training, batch_size=batch * 4)),
-            "initial weights × ½": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=0.5)),
-            "initial weights × 1.5": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=1.5)),
-            "pixels in [0, 1]": replace(usual, unspecified=replace(UNSPECIFIED, scaling="unit")),
-            "a sixth held out for validation": replace(usual, unspecified=replace(UNSPECIFIED, held_out=self.sixth)),
-        }
-
-    @property
-    def sixth(self) -> int:
-        """Of the training images: MNIST's customary 10,000 of 60,000."""
-        return sum(specification_of(self.dataset).train_counts) // 6
-
-    def parts(self, base_seed: int) -> dict[str, tuple[Cell, ...]]:
-        """All cells of the profile, by the part of it they belong to."""
-        return {
-            "mlp": self.trained_cells(base_seed),
-            "cifar10": (*self.cifar10_cells(base_seed), self.cifar10_on_more_images(base_seed)),
-            "initial": (*self.initial_cells(base_seed), self.initial_ensemble(base_seed)),
-            "violations": (
-                *(cell for kind in PLANTED for cell in self.violation_cells(kind, base_seed)),
-                self.relu_bottleneck(base_seed),
-                *self.biased_cells(base_seed),
-            ),
-            "ensembles": self.ensemble_cells(base_seed) + self.violating_ensemble_cells(base_seed),
-            "convnets": self.convnet_cells(base_seed),
-            "sensitivity": tuple(self.sensitivity_cells(base_seed).values())[1:],
-        }
-
-    def initial_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """Untrained nets of the paper's greatest width, which cost no training."""
-        return tuple(self.initial(activation, base_seed) for activation in ACTIVATIONS)
-
-    def initial(self, activation: Activation, base_seed: int) -> Cell:
-        seeds = net_seeds(base_seed, self.nets)
-        untrained = replace(self.training, stages=(0,))
-        return Cell(self.dataset, activation, self.initial_width, seeds, untrained, self.probe, unspecified=UNSPECIFIED)
-
-    def violation_cells(self, kind: str, base_seed: int) -> tuple[Cell, ...]:
-        """Nets that break a claim, at several widths where they do so the more the wider they are."""
-        widths = self.violation_widths if kind in TRENDS else (self.violation_width,)
-        return tuple(self.violation(kind, width, base_seed) for width in widths)
-
-    def violation(self, kind: str, width: int, base_seed: int, activation: Activation = "tanh") -> Cell:
-        # tanh: neurons that share a direction would die together under ReLU and leave nothing to measure.
-        seeds = net_seeds(base_seed, self.violation_nets)
-        return Cell(self.dataset, activation, width, seeds, VIOLATIONS[kind], VIOLATION_PROBE, unspecified=UNSPECIFIED)
-
-    def relu_bottleneck(self, base_seed: int) -> Cell:
-        """The control of what is measured of ReLU alone."""
-        return self.violation("bottleneck", self.violation_width, base_seed, "relu")
-
-    def biased_cells(self, base_seed: int) -> tuple[Cell, ...]:
-        """Untrained nets without biases and with them."""
-        probe, width = replace(VIOLATION_PROBE, transformed_pairs=0, groups=0), self.violation_widths[-1]
-        return tuple(
-            replace(self.violation("biased", width, base_seed, activation), probe=probe) for activation in ACTIVATIONS
-        )
-
 
 VIOLATIONS = {
     # Weights ×N^0.2: ΔH of the first layer is 0.2·log N, .97 nats at N = 128: far beyond the margin of .1, and growing.
@@ -240,8 +108,7 @@ VIOLATIONS = {
     # As far as pre-activations spread themselves, whose variance is about 1 in all layers.
     "biased": Violation("biased", 1),
 }
-PLANTED = tuple(kind for kind in VIOLATIONS if kind != "biased")  # which claims must find
-TRENDS = ("drift", "shared")
+TRENDS = ("drift", "shared")  # which break a claim the more the wider the nets
 
 # Ours: what is planted is far beyond the margins; and controls of nets that are controls themselves tell nothing.
 VIOLATION_PROBE = Probe(most_pairs=200, control_pairs=0, transformed_pairs=30, groups=1, ablated=1)

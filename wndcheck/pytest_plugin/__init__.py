@@ -72,9 +72,12 @@ def base_seed(_claims_run) -> int:
 
 
 @pytest.fixture
-def nets(_claims_run):
-    """The measured nets of the run (`wndcheck.pytest_plugin.measured.Nets`); the first use fills the store."""
-    return _claims_run.nets()
+def nets(request: pytest.FixtureRequest, _claims_run):
+    """nets["trained/relu"]: the measurements of a family that the claim declares, as a `Grid`.
+
+    The first use in a run fills the store.
+    """
+    return _claims_run.nets(request.node)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wndcheck.experiment import profiles
+from wndcheck.experiment.families import registered
 from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -20,12 +21,24 @@ every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
 
 def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:
     """Declare the check that a test decides; with `by`, one for each value of that parameter of the test."""
-    return pytest.mark.check(checks, by)
+    return pytest.mark.check(*validated(checks, by))
 
 
 def control(checks: Checks, by: str = "", *, must_be: str) -> pytest.MarkDecorator:
     """Declare a control: a check with a known answer, on which its claim's verdict depends."""
-    return pytest.mark.control(checks, by, must_be=Verdict(must_be))
+    if must_be not in list(Verdict):
+        raise ValueError(f"control(must_be={must_be!r}): expected one of {', '.join(Verdict)}")
+    return pytest.mark.control(*validated(checks, by), must_be=Verdict(must_be))
+
+
+def validated(checks: Checks, by: str) -> tuple[Checks, str]:
+    """Return both. TypeError for anything but one check, or a mapping of checks with `by`."""
+    declared = checks.values() if isinstance(checks, Mapping) and by else [checks] if not by else []
+    if not declared or not all(isinstance(each, Check) for each in declared):
+        raise TypeError(
+            f"check {checks!r}, by {by!r}: expected a Check, or one for each value of a parameter and by='parameter'"
+        )
+    return checks, by
 
 
 def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[int]]) -> None:
@@ -56,14 +69,34 @@ def claim_id(item: pytest.Item) -> str:
 def check_of(item: pytest.Item) -> Check:
     """The check that a test, or a control, has declared. UsageError, with what to write, where it has none."""
     marker = item.get_closest_marker("control") or item.get_closest_marker("check")
-    if marker is None:
-        raise pytest.UsageError(f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...)")
+    if marker is None or len(marker.args) != 2:
+        raise pytest.UsageError(
+            f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...) of "
+            "wndcheck.pytest_plugin.declarations"
+        )
     checks, by = marker.args
     if not by:
         return checks
     if (value := parameters_of(item, plain=False).get(by)) not in checks:
         raise pytest.UsageError(f"{item.nodeid}: {by} = {value!r} has no check: expected one of {list(checks)}")
     return checks[value]
+
+
+def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
+    """The report of a collected file: failed where its claim declares an unknown family, or a test of it no check.
+
+    Errors of collection end a run before nets are trained, and reach the controller from its workers.
+    """
+    for item in report.result or ():
+        if isinstance(item, pytest.Item) and (claim := claim_of(item)):
+            try:
+                check_of(item)
+                registered(claim.families)
+            except (pytest.UsageError, ValueError) as error:
+                report.outcome, report.result = "failed", []
+                report.longrepr = str(error) if item.nodeid in str(error) else f"{item.path}: {error}"
+                break
+    return report
 
 
 def must_be_of(item: pytest.Item) -> Verdict | None:

@@ -51,7 +51,7 @@ class Judge:
             finding = self.finding(item, np.asarray(values, dtype=float), grid)
             item.user_properties.append((FINDING, encode_finding(finding)))
             if finding.outcome is Outcome.INCONCLUSIVE:
-                raise Inconclusive(describe_finding(finding))
+                raise Inconclusive(f"{describe_cause(finding.cause)}: {finding.check.estimand} = {numbers_of(finding)}")
             if finding.outcome is Outcome.XFAILED:
                 raise Refuted(finding.reason or describe_finding(finding))
             if finding.outcome is Outcome.FAILED:
@@ -118,12 +118,11 @@ def failure_message(finding: Finding, repeat: str) -> str:
         + (f" ({finding.reason})" if finding.reason else "")
     )
     untrained = f", {finding.untrained} more did not train" if finding.untrained else ""
-    numbers = f"{interval.estimate:.5g} [{interval.low:.5g}, {interval.high:.5g}] {check.unit}".rstrip()
     lines = {
         "claim": finding.claim,
         "check": finding.name,
         "estimand": check.estimand,
-        "interval": f"{numbers}, {interval.confidence:.0%} confidence",
+        "interval": f"{numbers_of(finding)}, {interval.confidence:.0%} confidence",
         "margin": str(check.region),
         check.replicate: f"{interval.n}{untrained}",
         "verdict": finding.verdict + (f": {describe_cause(finding.cause)}" if finding.cause else ""),
@@ -133,6 +132,12 @@ def failure_message(finding: Finding, repeat: str) -> str:
     return f"{finding.verdict.upper()}, which was not expected\n" + "\n".join(
         f"  {name + ':':<13}{text}" for name, text in lines.items()
     )
+
+
+def numbers_of(finding: Finding) -> str:
+    """``0.1015 [0.1008, 0.1022] nats``, to five digits."""
+    interval = finding.interval
+    return f"{interval.estimate:.5g} [{interval.low:.5g}, {interval.high:.5g}] {finding.check.unit}".rstrip()
 
 
 def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:

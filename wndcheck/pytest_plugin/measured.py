@@ -1,4 +1,4 @@
-"""The measured nets of a run, as the claims ask for them."""
+"""The measured nets of a run, by family: what the fixture `nets` gives the tests of a claim."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from wndcheck import datasets
-from wndcheck.experiment.cells import Activation, Cell
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.grids import Grid, grid
 from wndcheck.experiment.profiles import Profile
 from wndcheck.experiment.records import Measurement
@@ -19,7 +20,7 @@ from wndcheck.store.progress import EventReporter
 
 @dataclass
 class Nets:
-    """Reads measured nets from the store, which it first fills, with the other workers, with all the run needs."""
+    """Measured nets, read from the store, which the workers first fill together with all that the run needs."""
 
     profile: Profile
     base_seed: int
@@ -31,53 +32,13 @@ class Nets:
     require_data: bool
     known: dict[Cell, Measurement] = field(default_factory=dict)  # several checks read the same one
 
-    def trained(self, activation: Activation, stage: int = -1) -> Grid:
-        """The profile's nets of an activation, all widths."""
-        cells = [cell for cell in self.profile.trained_cells(self.base_seed) if cell.activation == activation]
-        return grid(cells, self.measured, self.profile, stage)
-
-    def initial(self, activation: Activation) -> Grid:
-        """Untrained nets of the paper's greatest width."""
-        return grid([self.profile.initial(activation, self.base_seed)], self.measured, self.profile)
-
-    def violating(self, kind: str, stage: int = -1) -> Grid:
-        """Nets that break a claim by construction (see `wndcheck.nets.violations`); at stage 0 not yet."""
-        return grid(self.profile.violation_cells(kind, self.base_seed), self.measured, self.profile, stage)
-
-    def biased(self, activation: Activation, stage: int = -1) -> Grid:
-        """Untrained nets with Gaussian biases; at stage 0 without."""
-        cells = [cell for cell in self.profile.biased_cells(self.base_seed) if cell.activation == activation]
-        return grid(cells, self.measured, self.profile, stage)
-
-    def relu_bottleneck(self) -> Grid:
-        """ReLU nets with a bottleneck between any two layers; those of `violating` are tanh nets."""
-        return grid([self.profile.relu_bottleneck(self.base_seed)], self.measured, self.profile)
-
-    def ensembles(self, stage: int = -1) -> Grid:
-        """Ensembles of ReLU nets, all their widths."""
-        return grid(self.profile.ensemble_cells(self.base_seed), self.measured, self.profile, stage)
-
-    def violating_ensembles(self, stage: int = -1) -> Grid:
-        """The narrowest and the widest ensembles, of nets that break the lemma by construction."""
-        return grid(self.profile.violating_ensemble_cells(self.base_seed), self.measured, self.profile, stage)
-
-    def initial_ensembles(self) -> Grid:
-        """Ensembles of wide untrained ReLU nets."""
-        return grid([self.profile.initial_ensemble(self.base_seed)], self.measured, self.profile)
-
-    def cifar10(self, stage: int = -1) -> Grid:
-        """ReLU nets on CIFAR-10, all their widths."""
-        return grid(self.profile.cifar10_cells(self.base_seed), self.measured, self.profile, stage)
-
-    def cifar10_on_more_images(self) -> Grid:
-        """Those of one width, measured on twice as many images."""
-        return grid([self.profile.cifar10_on_more_images(self.base_seed)], self.measured, self.profile)
-
-    def convnets(self, stage: int = -1) -> Grid:
-        """Convolutional nets, all widths of their dense layers; where the profile has none, the check is not run."""
-        if not (cells := self.profile.convnet_cells(self.base_seed)):
-            pytest.skip(f"not run: profile {self.profile.name} trains no convolutional nets; try --wnd-profile=full")
-        return grid(cells, self.measured, self.profile, stage)
+    def grid(self, family: str) -> Grid:
+        """The measurements of a family; where the profile has none of its nets, the test is not run."""
+        if not (cells := cells_of([family], self.profile, self.base_seed)):
+            pytest.skip(
+                f"not run: profile {self.profile.name} has no {family}; type: pytest claims/ --wnd-profile=full"
+            )
+        return grid(cells, self.measured, self.profile)
 
     def measured(self, cell: Cell) -> Measurement:
         """One cell's measurement; a damaged file is measured again. Without its data the check is not run."""
@@ -103,3 +64,22 @@ class Nets:
         here = {name: datasets.is_available(name, self.data_root) for name in {cell.dataset for cell in cells}}
         wanted = [cell for cell in cells if here[cell.dataset]]
         fill(wanted, self.store, self.reporter, device=self.device, data_root=self.data_root)
+
+
+@dataclass(frozen=True)
+class DeclaredNets:
+    """The nets of the families that a claim declares: ``nets["trained/relu"]``."""
+
+    nets: Nets
+    families: tuple[str, ...]
+    file: str
+
+    def __getitem__(self, family: str) -> Grid:
+        """The family's measurements at its last stage. UsageError where the claim does not declare it."""
+        if family not in self.families:
+            declared = ", ".join(self.families) or "none"
+            raise pytest.UsageError(
+                f"{self.file} asks for nets[{family!r}] and declares {declared}: add {family!r} to families=(...) of "
+                "its CLAIM"
+            )
+        return self.nets.grid(family)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,9 +17,9 @@ from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
 from wndcheck.pytest_plugin import workers
-from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of
+from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of, with_declarations
 from wndcheck.pytest_plugin.judging import Judge, with_outcome
-from wndcheck.pytest_plugin.measured import Nets
+from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
 from wndcheck.pytest_plugin.messages import EVENTS, Messages
 from wndcheck.pytest_plugin.results import FINDING, Results, record_claim, recorded
 from wndcheck.seeds import net_seeds
@@ -54,7 +54,7 @@ class ClaimsRun:
         self.profile = profiles.named(option.wnd_profile)
         self.base_seed: int = option.wnd_seed
         net_seeds(self.base_seed, self.profile.nets)
-        self.mode: str = option.wnd_mode
+        self.mode: Literal["verify", "report"] = option.wnd_mode
         self.device: str = option.wnd_device
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
@@ -97,6 +97,11 @@ class ClaimsRun:
     def pytest_configure_node(self, node) -> None:
         node.workerinput[EVENTS] = str(self.messages.events_path)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        report = yield
+        return with_declarations(report)
+
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
@@ -120,13 +125,16 @@ class ClaimsRun:
         record_claim(item)
 
     def store(self, **options: Any) -> Store:
+        """The run's store."""
         return Store(self.config.option.wnd_store, complete=self.config.option.wnd_complete, **options)
 
-    def nets(self) -> Nets:
-        return self._nets
+    def nets(self, item: pytest.Item) -> DeclaredNets:
+        """The nets that the test's claim declares."""
+        claim = claim_of(item)
+        return DeclaredNets(self.measured, claim.families if claim else (), item.path.name)
 
     @cached_property
-    def _nets(self) -> Nets:
+    def measured(self) -> Nets:
         option = self.config.option
         return Nets(
             profile=self.profile,

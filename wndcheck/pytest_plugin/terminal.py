@@ -1,8 +1,10 @@
-"""The closing table of a run: one line a claim."""
+"""The closing table of a run: one line a claim, and below it only what was not as it is expected to be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import NamedTuple
 
 import pytest
 from rich.cells import cell_len, set_cell_size
@@ -11,12 +13,15 @@ from wndcheck.report.format import (
     SYMBOLS,
     count_of,
     describe_cause,
-    describe_finding,
+    first_and_last_line,
     format_interval,
     format_margin,
+    group_by,
+    join_few,
     without_leading_zeros,
 )
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Outcome, Run
+from wndcheck.verdicts.checks import CauseKind
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
 
 COLOURS = {
     ClaimVerdict.SUPPORTED: {"green": True},
@@ -26,53 +31,87 @@ COLOURS = {
     ClaimVerdict.ERROR: {"red": True, "bold": True},
 }
 NARROWEST, LOG_WIDTH = 80, 120  # columns; the latter where the output is not a terminal
+WORDS, UNITS = 100, 120  # columns from which verdicts are words, not the symbols of the last line; margins have units
+
+
+class Line(NamedTuple):
+    """A line of the table; `start` has the colour of the verdict, if there is one."""
+
+    start: str
+    rest: str
+    verdict: ClaimVerdict | None = None
 
 
 def print_table(terminal: pytest.TerminalReporter, run: Run) -> None:
-    """Print a line a claim, what failed or was not expected below it, and how many claims have each verdict."""
-    width = max(NARROWEST, terminal._tw.fullwidth if terminal.isatty else LOG_WIDTH)
+    """Print a line a claim, what was not expected below it, and how many claims have each verdict."""
     terminal.section(f"verdicts, profile {run.profile}")
-    columns = [max(map(cell_len, texts)) for texts in zip(*map(cells, run.claims), strict=True)]
-    for claim in run.claims:
-        sign, verdict, name, asked, found = cells(claim)
-        room = width - sum(columns) + columns[3] - 5
-        terminal._tw.write(f"{sign} {set_cell_size(verdict, columns[1])}", **COLOURS[claim.verdict])
-        asked = set_cell_size(shortened(asked, room), min(room, columns[3]))
-        terminal._tw.line(f" {set_cell_size(name, columns[2])} {asked}  {found}".rstrip())
-        for line in remarks(claim):
-            terminal._tw.line(f"  {line}")
-    terminal._tw.line(f"{count_of(len(run.claims), 'claim')}: {tally(run)}")
+    for line in lines(run, terminal._tw.fullwidth if terminal.isatty else LOG_WIDTH):
+        terminal._tw.write(line.start, **COLOURS[line.verdict] if line.verdict else {"bold": True})
+        terminal._tw.line(line.rest)
+
+
+def lines(run: Run, width: int) -> Iterator[Line]:
+    """Return the table in `width` columns, 80 at least: a heading, the claims with remarks, and a tally."""
+    width = max(width, NARROWEST)
+    rows = [("", "claim", "decided by", "estimate [interval]", "margin")]
+    rows += [row(claim, width) for claim in run.claims]
+    gap = 2 if width >= WORDS else 1
+    columns = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    columns[1] = min(columns[1], width // 3)
+    columns[2] = min(columns[2], max(0, width - sum(columns) + columns[2] - gap * (len(columns) - 1)))
+    for claim, cells in zip([None, *run.claims], rows, strict=True):
+        start, *others = (set_cell_size(shortened(*cell), cell[1]) for cell in zip(cells, columns, strict=True))
+        rest = shortened((" " * gap).join(["", *others]).rstrip(), width - cell_len(start))
+        yield Line(start, rest, claim.verdict) if claim else Line(start + rest, "")
+        for remark in remarks(claim) if claim else ():
+            yield from (Line("", f"    {part}") for part in wrap(remark, width - 4, break_on_hyphens=False))
+    yield Line("", f"{count_of(len(run.claims), 'claim')}: {tally(run)}")
 
 
 def tally(run: Run) -> str:
-    """``7 supported, 3 refuted``."""
-    return ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
+    """``✓ 7 supported, ✗ 3 refuted``."""
+    return ", ".join(f"{SYMBOLS[verdict]} {count} {verdict}" for verdict, count in run.counts.items())
 
 
-def cells(claim: ClaimResult) -> Sequence[str]:
-    """Sign, verdict, id, what was asked of the decisive check, and its estimate with its interval."""
-    start = [SYMBOLS[claim.verdict], claim.verdict, claim.id]
+def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str]:
+    """Verdict, id, and of the check that the verdict rests on what was asked, its estimate and its margin."""
+    verdict = f"{SYMBOLS[claim.verdict]} {claim.verdict}" if width >= WORDS else SYMBOLS[claim.verdict]
     if not (decisive := claim.decisive):
-        return [*start, "", ""]
-    asked = f"{decisive.check.estimand} {format_margin(decisive)}"
-    return [*start, asked, without_leading_zeros(format_interval(decisive.interval))]
+        return verdict, claim.id, "", "", ""
+    margin = format_margin(decisive) if width >= UNITS else without_leading_zeros(str(decisive.check.region))
+    found = without_leading_zeros(format_interval(decisive.interval))
+    return verdict, claim.id, decisive.check.estimand, found, margin
 
 
-def shortened(asked: str, room: int) -> str:
-    """The text in so many columns: of one that is too long the end, which is the margin, and the beginning."""
-    if cell_len(asked) <= room:
-        return asked
-    end = asked[-min(len(asked), max(8, room // 2)) :].lstrip()
-    return f"{set_cell_size(asked, max(0, room - cell_len(end) - 1)).rstrip()}…{end}"
+def shortened(text: str, room: int) -> str:
+    """The text in so many columns, with an ellipsis in place of an end that does not fit."""
+    return text if cell_len(text) <= room else set_cell_size(text, max(0, room - 1)).rstrip() + "…"[:room]
 
 
 def remarks(claim: ClaimResult) -> Iterator[str]:
-    """What failed or was not expected, a line each; why a claim was not run."""
-    if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):
+    """What was not expected, a line for each verdict; why there is no verdict."""
+    unexpected = [finding for finding in claim.findings if is_unexpected(finding)]
+    for found in group_by(unexpected, lambda finding: (finding.verdict, wanted(finding))):
+        yield f"{join_few(finding.name for finding in found)}: {found[0].verdict}, {wanted(found[0])}"
+    for error in claim.errors:
+        yield f"{error.name}: error: {last_line(error.reason)}"
+    if claim.not_run:
+        reason = first_and_last_line(claim.not_run[0].reason).removeprefix("not run: ")
+        yield f"{count_of(len(claim.not_run), 'test')} not run: {reason}"
+    elif claim.cause and claim.cause.kind in (CauseKind.NO_CONTROL, CauseKind.NO_PRIMARY_CHECK):
         yield describe_cause(claim.cause)
-    for finding in claim.findings:
-        if finding.outcome is Outcome.FAILED:
-            expected = f"must be {finding.must_be}" if finding.must_be else f"expected {' or '.join(finding.expected)}"
-            yield f"{finding.name}, {expected}: {describe_finding(finding)}"
-    if claim.verdict is ClaimVerdict.INCONCLUSIVE and not claim.primary:
-        yield describe_cause(claim.cause)
+
+
+def is_unexpected(finding: Finding) -> bool:
+    return finding.failed if finding.must_be else finding.verdict not in finding.expected
+
+
+def wanted(finding: Finding) -> str:
+    """``expected supported``, or of a control ``must be refuted``."""
+    return f"must be {finding.must_be}" if finding.must_be else f"expected {' or '.join(finding.expected)}"
+
+
+def last_line(reason: str) -> str:
+    """Of an error's message, which pytest ends with the place of the error."""
+    told = [line for line in reason.splitlines() if line.startswith("E ")]
+    return (told or reason.splitlines() or [""])[-1].removeprefix("E").strip()

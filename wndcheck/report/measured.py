@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.families import cells_of, sensitivity_choices
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import ACTIVATIONS, Profile
 from wndcheck.experiment.records import Measurement
@@ -19,7 +20,7 @@ class Measured:
     cifar10: Grid | None = None
     convnets: Grid | None = None
     ensembles: Grid | None = None
-    # As `Profile.sensitivity_cells` names them, the profile's own choice first; None is not measured.
+    # As `families.sensitivity_choices` names them, the profile's own choice first; None is not measured.
     sensitivity: dict[str, Measurement | None] = field(default_factory=dict)
 
     @property
@@ -46,16 +47,16 @@ class Measured:
 def gathered(profile: Profile, base_seed: int, load: Callable[[Cell], Measurement | None]) -> Measured:
     """What `load` has of the profile's cells; it returns None for a cell that is not measured."""
 
-    def grid(cells: Iterable[Cell]) -> Grid | None:
+    def grid(family: str) -> Grid | None:
+        cells = cells_of([family], profile, base_seed)
         found = [measurement for cell in cells if (measurement := load(cell)) is not None]
         return Grid(tuple(sorted(found, key=lambda m: m.cell.width)), profile) if found else None
 
-    cells = profile.trained_cells(base_seed)
-    trained = {name: grid(cell for cell in cells if cell.activation == name) for name in ACTIVATIONS}
+    trained = {activation: grid(f"trained/{activation}") for activation in ACTIVATIONS}
     return Measured(
-        trained={name: found for name, found in trained.items() if found},
-        cifar10=grid(profile.cifar10_cells(base_seed)),
-        convnets=grid(profile.convnet_cells(base_seed)),
-        ensembles=grid(profile.ensemble_cells(base_seed)),
-        sensitivity={name: load(cell) for name, cell in profile.sensitivity_cells(base_seed).items()},
+        trained={activation: found for activation, found in trained.items() if found},
+        cifar10=grid("cifar10"),
+        convnets=grid("convnets"),
+        ensembles=grid("ensembles"),
+        sensitivity={name: load(cell) for name, cell in sensitivity_choices(profile, base_seed).items()},
     )

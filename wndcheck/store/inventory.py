@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import PROFILES
 from wndcheck.experiment.records import Measurement
@@ -59,7 +60,7 @@ def half_trained_line(path: Path) -> str:
 
 def cell_of(key: str, base_seed: int) -> Cell | None:
     """The cell of that key in any profile."""
-    parts = (part for profile in PROFILES.values() for part in profile.parts(base_seed).values())
+    parts = (part for profile in PROFILES.values() for part in families.parts(profile, base_seed).values())
     return next((cell for cells in parts for cell in cells if cell.key == key), None)
 
 

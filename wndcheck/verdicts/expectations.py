@@ -16,7 +16,7 @@ FILE = "expectations.toml"
 
 
 class ExpectationError(ValueError):
-    """The file is not what it should be; the message names the entry and the mend."""
+    """The file is not what it should be; the message names the entry and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Expectation:
 
 
 def read(path: Path, profile: str) -> list[Expectation]:
-    """The file's entries for one profile; ExpectationError for what cannot be read or lacks a field."""
+    """Parse expectations.toml; return the entries for one profile. ExpectationError for what is not as expected."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -54,7 +54,7 @@ def read(path: Path, profile: str) -> list[Expectation]:
 
 
 def parse(entry: dict[str, Any], path: Path) -> Expectation:
-    """One entry; ExpectationError with its claim for what it lacks or misspells."""
+    """Parse one entry. ExpectationError with its claim for what it lacks or misspells."""
 
     def wrong(what: str) -> ExpectationError:
         return ExpectationError(f"{path}: entry {entry.get('claim', '?')!r}: {what}")
@@ -78,7 +78,7 @@ def parse(entry: dict[str, Any], path: Path) -> Expectation:
 
 
 def expected(entries: Iterable[Expectation], claim: str, check: str) -> tuple[tuple[Verdict, ...], str]:
-    """The verdicts expected of a check and the reason; supported where nothing is said. Two entries are an error."""
+    """Return the verdicts expected of a check and the reason; supported without an entry. Two entries are an error."""
     found = [entry for entry in entries if entry.covers(claim, check)]
     if len(found) > 1:
         raise ExpectationError(f"{claim} {check} is covered by {len(found)} entries of {FILE}: leave one")
@@ -93,7 +93,7 @@ def unmatched(entries: Iterable[Expectation], checks: Iterable[tuple[str, str]],
     checks = list(checks)
     collected = {claim for claim, _ in checks}
     return [
-        f"{FILE}: {pattern!r} of claim {entry.claim!r} (profile {entry.profile}) matches no check: mend or remove it"
+        f"{FILE}: {pattern!r} of claim {entry.claim!r} (profile {entry.profile}) matches no check: fix or remove it"
         for entry in entries
         if whole or entry.claim in collected
         for pattern in entry.checks

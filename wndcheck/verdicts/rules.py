@@ -1,4 +1,4 @@
-"""Rules that several claims share, with the margins fixed in one place. The threshold is the paper's (§4)."""
+"""Checks that several claims share, with margins fixed in one place, and what they measure of a grid."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 
-INDEPENDENT = at_most(0.01)  # §4: "we may roughly view 0.01 as a threshold for independence"
+INDEPENDENT = at_most(0.01)  # the paper's threshold, §4: "we may roughly view 0.01 as a threshold for independence"
 NEAR_INDEPENDENT = at_most(0.054)  # "in the vicinity of this threshold": the null's mean plus its standard deviation
 
 
 class WeakDependence(NamedTuple):
-    """What makes a layer weakly dependent: its score falls with the width, and ends near the threshold."""
+    """What makes a layer weakly dependent: its score decreases with the width to near the threshold."""
 
     trend: Check
     literal: Check
@@ -23,7 +23,7 @@ class WeakDependence(NamedTuple):
 
 
 def weak_dependence(of: str = "") -> WeakDependence:
-    """The three checks; `of` says of what, after the symbol of the score."""
+    """Return the three checks; `of` stands after the symbol of the score and says what it is of."""
     return WeakDependence(
         Check(f"slope of ι_c{of} per doubling of N", at_most(0)),
         Check(f"ι_c{of} at the widest", INDEPENDENT, level=True),
@@ -31,6 +31,12 @@ def weak_dependence(of: str = "") -> WeakDependence:
     )
 
 
+def slopes(grid: Grid, quantity: str, layer: int) -> np.ndarray:
+    """Slope of a layer's quantity per doubling of the width, seed by seed, (S,)."""
+    return slope_per_doubling(grid.widths, grid.of(quantity, layer))
+
+
+# Of a layer whose entropy stays constant.
 ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
 ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
 
@@ -38,3 +44,8 @@ ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
 def entropy_moved(grid: Grid, layer: int) -> np.ndarray:
     """|ΔH| of a layer's mean neuron entropy, (widths, S), nats."""
     return np.abs(grid.of("entropy_change", layer))
+
+
+def entropy_slopes(grid: Grid, layer: int) -> np.ndarray:
+    """Slope of |ΔH| per doubling of the width, seed by seed, (S,)."""
+    return slope_per_doubling(grid.widths, entropy_moved(grid, layer))

@@ -324,7 +324,8 @@ def decode(content: bytes) -> Run:
     """Parse verdicts.json. ValueError, which names the field, what it is and what was expected."""
     document = msgspec.json.decode(content)
     if isinstance(document, dict) and document.get("schema") != SCHEMA:
-        raise ValueError(f"schema is {document.get('schema', 'missing')!r}, expected {SCHEMA}, of this version")
+        found = repr(document["schema"]) if "schema" in document else "missing"
+        raise ValueError(f"schema is {found}, expected {SCHEMA}, that of this version")
     return msgspec.convert(with_numbers(document), Run)
 
 

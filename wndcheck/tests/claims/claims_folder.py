@@ -4,89 +4,73 @@ from __future__ import annotations
 
 from pathlib import Path
 
-TINY = '''"""§4: things fall (trend, level, either, shown, made_either, made_as_usual, unclear)."""
+TINY = '''"""§4: things fall (trend, level, either, shown)."""
 
 import pytest
 
-from wndcheck.experiment.profiles import Profile
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_most
-from wndcheck.verdicts.checks import Check, Claim
 
-CLAIM = Claim("tiny", "§4, Fig. 3", "Things fall", Profile.trained_cells)
-pytestmark = pytest.mark.claim(CLAIM)
+CLAIM = Claim("§4, Fig. 3", "Things fall", families=("trained/relu",), figures=("figure-pairs",))
 
 TREND = Check("slope", at_most(0))
 LEVEL = Check("height", at_most(0.1), level=True)
-ELSEWHERE = Check("slope", at_most(0), primary=False)
-SHOWN = {"width": Check("height", at_most(1), primary=False, level=True)}
+EITHER = {1: TREND, 2: Check("height", at_most(1), primary=False, level=True)}
 
 
-def check(bound, primary=True):
-    return Check("height", at_most(bound), primary=primary, level=True)
-
-
-def shown(decide):
-    decide(SHOWN["width"], [0.0])
-
-
+@check(TREND)
 @pytest.mark.parametrize("layer", [1, 2])
 def test_trend(decide, layer):
-    decide(TREND, [-1.0, -2.0])
+    decide([-1.0, -2.0])
 
 
+@check(LEVEL)
 def test_level(decide):
-    decide(LEVEL, [0.0])
+    decide([0.0])
 
 
+@check(EITHER, by="m")
 @pytest.mark.parametrize("m", [1, 2])
 def test_either(decide, m):
-    decide(TREND if m == 1 else ELSEWHERE, [0.0])
+    decide([0.0])
 
 
+@check(Check("height", at_most(1), primary=False, level=True))
 def test_shown(decide):
-    (lambda: shown(decide))()
+    decide([0.0])
 
 
+@check(TREND)
 def test_made(decide):
-    decide(check(2, primary=False), [0.0])
+    decide([0.0])
 
 
-def test_made_either(decide):
-    decide(check(*[2], primary=decide is None), [0.0])
-
-
-def test_made_as_usual(decide):
-    decide(check(2), [0.0])
-
-
-def test_unclear(decide, request):
-    decide(request.param, [0.0])
-
-
-@pytest.mark.control(must_be="refuted")
+@control(TREND, must_be="refuted")
 def test_planted(decide):
-    decide(TREND, [1.0])
+    decide([1.0])
 '''
 
 SECOND = '''"""§A: a closed form (mean)."""
 
-import pytest
-
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_most
-from wndcheck.verdicts.checks import Check, Claim
 
-CLAIM = Claim("closed", "§A", "A closed form holds")
-pytestmark = pytest.mark.claim(CLAIM)
+CLAIM = Claim("§A", "A closed form holds")
 MEAN = Check("mean", at_most(0))
 
 
+@check(MEAN)
 def test_mean(decide):
-    decide(MEAN, [-1.0])
+    decide([-1.0])
 
 
-@pytest.mark.control(must_be="refuted")
+@control(MEAN, must_be="refuted")
 def test_shifted(decide):
-    decide(MEAN, [1.0])
+    decide([1.0])
 '''
 
 
@@ -105,7 +89,7 @@ STATEMENTS = (
 
 def write_claims(folder: Path) -> Path:
     """Write two claims, their statements and no expectations; the folder."""
-    texts = {"things_fall.py": TINY, "a_closed_form_holds.py": SECOND, "statements.toml": STATEMENTS}
+    texts = {"tiny.py": TINY, "closed.py": SECOND, "statements.toml": STATEMENTS}
     for name, text in {**texts, "expectations.toml": ""}.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder

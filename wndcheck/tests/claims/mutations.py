@@ -16,7 +16,7 @@ import torch
 
 from wndcheck import datasets
 from wndcheck.estimators import knn_entropy
-from wndcheck.experiment import profiles
+from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.grids import is_trained
 from wndcheck.experiment.measurement import layers
@@ -24,14 +24,15 @@ from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.sampling import Place
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
-from wndcheck.pytest_plugin.ledger import ClaimEntry
 from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.pytest_plugin.run import NAME
+from wndcheck.report.format import describe_finding
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 from wndcheck.verdicts import statistics
-from wndcheck.verdicts.checks import Finding
+from wndcheck.verdicts.checks import CauseKind
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
 
 FOLDER = Path(__file__).parents[3] / "claims"
 Source = Callable[[Cell], Measurement]
@@ -62,16 +63,16 @@ def everywhere(patch: pytest.MonkeyPatch, original: object, fault: object) -> No
 
 
 class Listener:
-    """Takes the ledger of a run as it ends."""
+    """Takes the claims of a run as it ends."""
 
-    claims: dict[str, ClaimEntry]
+    claims: tuple[ClaimResult, ...]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         run: Any = session.config.pluginmanager.get_plugin(NAME)
-        self.claims = {entry.id: entry for entry in run.ledger.in_order}
+        self.claims = run.results.claims
 
 
-def decided(root: Path, file: str, select: str, profile: Profile, source: Source, marked: str = "") -> ClaimEntry:
+def decided(root: Path, file: str, select: str, profile: Profile, source: Source, marked: str = "") -> ClaimResult:
     """What a claim comes to in a run of some of its tests, with the nets that `source` gives it."""
 
     def loaded(nets: Nets, cell: Cell) -> Measurement:
@@ -82,26 +83,25 @@ def decided(root: Path, file: str, select: str, profile: Profile, source: Source
     quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(profiles.PROFILES, profile.name, profile)
-        patch.setattr(profiles, "VIOLATION_PROBE", FEW)
+        patch.setattr(families, "VIOLATION_PROBE", FEW)
         patch.setattr(Nets, "loaded", loaded)
         pytest.main([str(FOLDER / f"{file}.py"), *options, *quiet, f"--rootdir={FOLDER.parent}"], plugins=[listener])
-    (claim,) = listener.claims.values()
+    (claim,) = listener.claims
     return claim
 
 
-def complaints(claim: ClaimEntry, profile: Profile, wanted: str = "supported") -> list[str]:
+def complaints(claim: ClaimResult, profile: Profile, wanted: str = "supported") -> list[str]:
     """Controls that come out otherwise than they must, checks otherwise than wanted, errors, and wrong replicates."""
     replicates = {"nets": profile.nets, "ensembles": profile.ensembles.count, "experiments": profile.experiments}
 
     def right(finding: Finding) -> bool:
-        if finding.control or wanted != "supported":
-            return finding.verdict == (finding.control or wanted)
-        return finding.verdict == wanted and finding.n == replicates[finding.replicate]
+        if finding.must_be or wanted != "supported":
+            return finding.verdict == (finding.must_be or wanted)
+        return finding.verdict == wanted and finding.interval.n == replicates[finding.check.replicate]
 
-    wrong = [f for f in claim.controls + claim.checks if not right(f)]
-    told = [f"{claim.id} {f.check}: {f.verdict} ({f.cause}) of {f.n} at {f.estimate:.4g}" for f in wrong]
-    assert claim.controls or claim.checks or claim.errors, "nothing was run"
-    return told + [error["message"] for error in claim.errors]
+    told = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not right(each)]
+    assert claim.findings or claim.errors, "nothing was run"
+    return told + [error.reason for error in claim.errors]
 
 
 def as_paper(cell: Cell) -> Measurement:
@@ -139,12 +139,13 @@ def altered(**values: float) -> Source:
     return source
 
 
-def comes_to(file: str, select: str, source: Source, verdict: str, cause: str) -> Watch:
+def comes_to(file: str, select: str, source: Source, verdict: ClaimVerdict, cause: CauseKind | None) -> Watch:
     """What a whole claim comes to in a world where one of its tests goes wrong."""
 
     def watch(root: Path) -> list[str]:
-        found = decided(root, file, select, SMALL_FULL, source).verdict
-        return [] if found[0] == verdict and found[1].startswith(cause) else [f"{file}: {found}"]
+        found = decided(root, file, select, SMALL_FULL, source)
+        kind = found.cause and found.cause.kind
+        return [] if (found.verdict, kind) == (verdict, cause) else [f"{file}: {found.verdict}, {found.cause}"]
 
     return watch
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from wndcheck.experiment import profiles
-from wndcheck.pytest_plugin.ledger import FINDING, recorded
+from wndcheck.pytest_plugin.results import FINDING, recorded
+from wndcheck.report.format import describe_finding
 from wndcheck.store.measurements import Store
 from wndcheck.tests.claims.worlds import (
     SMALL_FULL,
@@ -20,11 +21,13 @@ from wndcheck.tests.claims.worlds import (
     as_the_paper_says,
     made,
 )
+from wndcheck.verdicts.checks import CauseKind
+from wndcheck.verdicts.run import Finding, decode_finding
 
 FOLDER = Path(__file__).parents[3] / "claims"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package")
-OF_SAMPLES = "independent_gaussians or stabilising or entropy_bias or entropy_error"
-Findings = dict[tuple[str, str], dict]
+OF_SAMPLES = "estimator_null or stabilisation or entropy_against"
+Findings = dict[tuple[str, str], Finding]
 
 
 class Collector:
@@ -33,8 +36,9 @@ class Collector:
         self.failures: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and (finding := recorded(report.user_properties, FINDING)):
-            self.findings[finding["claim"], finding["check"]] = finding
+        if report.when == "call" and (text := recorded(report.user_properties, FINDING)):
+            finding = decode_finding(text)
+            self.findings[finding.key] = finding
         elif report.failed:
             self.failures.append(f"{report.nodeid}: {report.longreprtext[-500:]}")
 
@@ -56,17 +60,8 @@ def decided_from(root: Path, monkeypatch: pytest.MonkeyPatch, *selection: str) -
     monkeypatch.setitem(profiles.PROFILES, "full", SMALL_FULL)
     collector = Collector()
     options = ["--wnd-profile=full", "--wnd-mode=report", f"--wnd-store={root}", "-k", f"not ({OF_SAMPLES})"]
-    quiet = [
-        "-q",
-        "--no-header",
-        "--no-summary",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "--rootdir",
-        str(FOLDER.parent),
-    ]
+    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    quiet += ["--rootdir", str(FOLDER.parent)]
     pytest.main([str(FOLDER), *options, *selection, *quiet], plugins=[collector])
     assert not collector.failures
     return collector.findings
@@ -96,10 +91,9 @@ def unlearnt(patched, tmp_path_factory) -> Findings:
 def others(findings: Findings, verdict: str) -> list[str]:
     """Checks that came out otherwise."""
     return [
-        f"{claim} {check}: {found['verdict']} at {found['estimate']:.4g} [{found['low']:.4g}, {found['high']:.4g}], "
-        f"region {found['region']}, {found['cause']}"
+        f"{claim} {check}: {describe_finding(found)}"
         for (claim, check), found in findings.items()
-        if not found["control"] and found["verdict"] != verdict
+        if not found.must_be and found.verdict != verdict
     ]
 
 
@@ -111,10 +105,10 @@ def test_all_is_supported_where_the_paper_holds(held: Findings) -> None:
 # What cannot be false together with the rest, and is false elsewhere.
 HOLDS_IN_SPITE = (
     r"accuracy training\[\d+-tanh\]",  # nets below the paper's number for tanh do not count as trained
-    r"cifar-negative-estimates (layer_means|negative_pairs)\[(50|200|1000)\]",  # as the scores grow with the width
-    r"cifar-negative-estimates tolerable_pairs\[(50|200|1000)\]",
-    r"width-saturation correlates_either_way",  # as the other way round is one way
-    r"cifar-negative-estimates negative_pairs\[(5|10)\]",
+    r"cifar_negative_estimates (layer_means|negative_pairs)\[(50|200|1000)\]",  # as the scores grow with the width
+    r"cifar_negative_estimates tolerable_pairs\[(50|200|1000)\]",
+    r"width_saturation correlates_either_way",  # as the other way round is one way
+    r"cifar_negative_estimates negative_pairs\[(5|10)\]",
 )
 
 
@@ -136,16 +130,15 @@ NEEDS_NO_TRAINING = (
 
 def test_untrained_nets_decide_nothing(unlearnt: Findings) -> None:
     for (claim, check), found in unlearnt.items():
-        if claim == "accuracy" and not found["control"]:
-            assert found["verdict"] == ("inconclusive" if "narrow" in check else "refuted"), check
-        elif not found["control"] and not check.startswith(NEEDS_NO_TRAINING):
-            assert found["verdict"] == "inconclusive", (claim, check)
-            assert found["cause"].startswith("not trained"), (claim, check)
+        if claim == "accuracy" and not found.must_be:
+            assert found.verdict == ("inconclusive" if "narrow" in check else "refuted"), check
+        elif not found.must_be and not check.startswith(NEEDS_NO_TRAINING):
+            assert found.verdict == "inconclusive", (claim, check)
+            assert found.is_cause(CauseKind.NOT_TRAINED), (claim, check)
 
 
 @pytest.mark.parametrize("world", ["held", "broken"])
 def test_controls_hold_in_either_world(world: str, request: pytest.FixtureRequest) -> None:
     findings = request.getfixturevalue(world)
-    assert sum(bool(found["control"]) for found in findings.values()) > 50
-    for (claim, check), found in findings.items():
-        assert found["verdict"] == (found["control"] or found["verdict"]), (claim, check, found["estimate"])
+    assert sum(found.must_be is not None for found in findings.values()) > 50
+    assert not [f"{claim} {check}" for (claim, check), found in findings.items() if found.failed]

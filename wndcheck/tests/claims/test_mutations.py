@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 from scipy import stats
 
 from wndcheck.estimators import PairwiseInformation, pairwise, pairwise_mi
@@ -27,7 +28,6 @@ from wndcheck.experiment.grids import Grid, is_trained
 from wndcheck.experiment.measurement import layers, measuring, readings, sampling, transformed
 from wndcheck.nets import mlp
 from wndcheck.nets.training import Steps
-from wndcheck.pytest_plugin.ledger import ClaimEntry
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.mutations import (
     FOLDER,
@@ -47,7 +47,8 @@ from wndcheck.tests.claims.mutations import (
 from wndcheck.tests.claims.worlds import as_nothing_is_learnt, made
 from wndcheck.verdicts import checks as verdicts
 from wndcheck.verdicts import statistics
-from wndcheck.verdicts.checks import Check, Verdict, decide, roll_up, verdict_on
+from wndcheck.verdicts.checks import CauseKind, Check, Verdict, decide, verdict_on
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, claim_verdict, judged
 from wndcheck.verdicts.statistics import Region
 
 pytestmark = [
@@ -57,29 +58,29 @@ pytestmark = [
 Patch = pytest.MonkeyPatch
 
 # What watches.
-INITIAL_CONTROLS = controls_of_nets("untrained_neurons_are_independent", "tanh")
-VIOLATION_CONTROLS = controls_of_nets("wide_layers_keep_their_entropy", "drifting or constant")
-VANILLA_CONTROL = of_samples("negative_estimates_are_harmless", "vanilla", "control")
-STABILISED = of_samples("stabilising_rescues_unequal_scales", "test_stabilised[0.5]")
-BIAS = of_samples("entropy_bias_is_tolerable_for_k_from_two_to_five", "test_bias[3]")
-DEPENDENCE = holds("wide_hidden_layers_are_weakly_dependent", "relu and (trend or literal)")
-DEPENDENCE_CONTROLS = holds("wide_hidden_layers_are_weakly_dependent", "not tanh", "control")
-ENSEMBLES = holds("over_parameters_and_data_neurons_become_independent", "trend or level")
-LAST_LAYER = holds("the_last_layer_stays_dependent", "relu and contrast")
+INITIAL_CONTROLS = controls_of_nets("initial_independence", "tanh")
+VIOLATION_CONTROLS = controls_of_nets("constant_entropy", "drifting or constant")
+VANILLA_CONTROL = of_samples("cifar_negative_estimates", "vanilla", "control")
+STABILISED = of_samples("stabilisation", "test_stabilised[0.5]")
+BIAS = of_samples("entropy_against_k", "test_bias[3]")
+DEPENDENCE = holds("weak_dependence", "relu and (trend or literal)")
+DEPENDENCE_CONTROLS = holds("weak_dependence", "not tanh", "control")
+ENSEMBLES = holds("ensemble_lemma", "trend or level")
+LAST_LAYER = holds("last_layer", "relu and contrast")
 UNLEARNT = holds(
-    "wide_hidden_layers_are_weakly_dependent",
+    "weak_dependence",
     "relu and trend",
     source=lambda cell: made(cell, as_nothing_is_learnt),
     wanted="inconclusive",
 )
 NOT_FOUND = comes_to(
-    "wide_hidden_layers_are_weakly_dependent",
+    "weak_dependence",
     "relu and (trend or planted)",
     altered(planted_score=0),
-    "inconclusive",
-    "a control failed",
+    ClaimVerdict.INCONCLUSIVE,
+    CauseKind.FAILED_CONTROLS,
 )
-SECONDARY = comes_to("the_last_layer_stays_dependent", "relu", altered(correlation=0.1), "supported", "")
+SECONDARY = comes_to("last_layer", "relu", altered(correlation=0.1), ClaimVerdict.SUPPORTED, None)
 
 
 # --- estimators -----------------------------------------------------------------------------------------------------
@@ -279,11 +280,18 @@ def take_one_side(patch: Patch) -> None:
 
 
 def ignore_controls(patch: Patch) -> None:
-    everywhere(patch, roll_up, lambda verdicts, controls_hold=True: roll_up(verdicts))
+    def ignored(primary, controls, *others) -> tuple[ClaimVerdict, object]:
+        return claim_verdict(primary, [control for control in controls if not control.failed], *others)
+
+    everywhere(patch, claim_verdict, ignored)
 
 
 def count_secondary_checks(patch: Patch) -> None:
-    patch.setattr(ClaimEntry, "primary", property(lambda claim: claim.checks))
+    def counted(*, findings, **fields) -> ClaimResult:
+        primary = [structs.replace(each, check=replace(each.check, primary=True)) for each in findings]
+        return judged(findings=primary, **fields)
+
+    everywhere(patch, judged, counted)
 
 
 class Fault(NamedTuple):
@@ -298,10 +306,10 @@ FAULTS = {
     "layers are not standardised": Fault(leave_scales_of_layers, scales),
     "eq. A.1 without the number of dimensions": Fault(forget_dimensions, STABILISED),
     "k is off by one": Fault(take_the_next_k, BIAS),
-    "the null is not shuffled": Fault(do_not_shuffle, INITIAL_CONTROLS),
-    "all neurons are shuffled alike": Fault(shuffle_together, INITIAL_CONTROLS),
-    "the null less the estimate": Fault(correct_the_other_way, INITIAL_CONTROLS),
-    "controls are not shuffled apart": Fault(leave_controls_together, INITIAL_CONTROLS),
+    "the null is not permuted": Fault(do_not_shuffle, INITIAL_CONTROLS),
+    "all neurons are permuted alike": Fault(shuffle_together, INITIAL_CONTROLS),
+    "the null minus the estimate": Fault(correct_the_other_way, INITIAL_CONTROLS),
+    "controls are not independently permuted": Fault(leave_controls_together, INITIAL_CONTROLS),
     "no correlation is planted": Fault(plant_nothing, INITIAL_CONTROLS),
     "the initial nets are measured twice": Fault(measure_the_first_nets_again, VIOLATION_CONTROLS),
     "NaN is averaged as 0": Fault(average_nan_as_0, VIOLATION_CONTROLS),

@@ -51,105 +51,105 @@ WIDEST = {"widths": (1000,)}
 # Place -> checks that are refuted. The places of a world lie apart: in different layers, activations or quantities that
 # no check reads together, so that each moves its own checks alone.
 SCORES = {
-    mlp("corrected_score", rising, 1, stage=1): ["any-stage trend[1-1-relu]", "any-stage literal[1-1-relu]"],
+    mlp("corrected_score", rising, 1, stage=1): ["any_stage trend[1-1-relu]", "any_stage literal[1-1-relu]"],
     mlp("corrected_score", rising, 2): [
-        "weak-dependence trend[2-relu]",
-        "weak-dependence literal[2-relu]",
-        "two-hundred-suffice difference[2-relu]",
-        "two-hundred-suffice from_hundred[2-relu]",
-        "lemma-bound information_does_not_grow[2-relu]",
-        "gaussian-activations pairs[2-relu]",
-        *(f"conditional-entropy rises[{width}-2-relu]" for width in TRAINED),
+        "weak_dependence trend[2-relu]",
+        "weak_dependence literal[2-relu]",
+        "two_hundred_suffice difference[2-relu]",
+        "two_hundred_suffice from_hundred[2-relu]",
+        "lemma_bound information_does_not_grow[2-relu]",
+        "gaussian_activations pairs[2-relu]",
+        *(f"conditional_entropy rises[{width}-2-relu]" for width in TRAINED),
     ],
-    mlp("post_corrected_score", rising, 3): ["post-activations trend[3-relu]", "post-activations literal[3-relu]"],
-    mlp("post_score", 0.1, 4, **WIDEST): ["post-activations vicinity[4-relu]"],
-    mlp("score", 0.1, 1, stage=3, **WIDEST, **TANH): ["any-stage vicinity[100-1-tanh]"],
-    mlp("score", 0.1, 2, **WIDEST, **TANH): ["weak-dependence vicinity[2-tanh]"],
-    mlp("score", 0.295, 3, widths=(100,), **TANH): ["last-layer contrast[100-3-tanh]"],
-    mlp("pair_quantiles", 0.2, 4, quantile=0.95, **WIDEST, **TANH): ["weak-dependence upper_pairs[4-tanh]"],
+    mlp("post_corrected_score", rising, 3): ["post_activations trend[3-relu]", "post_activations literal[3-relu]"],
+    mlp("post_score", 0.1, 4, **WIDEST): ["post_activations vicinity[4-relu]"],
+    mlp("score", 0.1, 1, stage=3, **WIDEST, **TANH): ["any_stage vicinity[100-1-tanh]"],
+    mlp("score", 0.1, 2, **WIDEST, **TANH): ["weak_dependence vicinity[2-tanh]"],
+    mlp("score", 0.295, 3, widths=(100,), **TANH): ["last_layer contrast[100-3-tanh]"],
+    mlp("pair_quantiles", 0.2, 4, quantile=0.95, **WIDEST, **TANH): ["weak_dependence upper_pairs[4-tanh]"],
     mlp("pair_quantiles", 0.2, 1, quantile=0.5, **WIDEST): [],
-    mlp("corrected_score", 0.01, 5, widths=(200,)): ["last-layer dependence[200-relu]"],
-    mlp("correlation", 0.1, 5, widths=(500,), **TANH): ["last-layer logits_compete[500-tanh]"],
-    mlp("score", 0.1, 1, widths=(5, 10)): ["narrow-is-irregular on_mnist[1-relu]"],  # alike in every net
+    mlp("corrected_score", 0.01, 5, widths=(200,)): ["last_layer dependence[200-relu]"],
+    mlp("correlation", 0.1, 5, widths=(500,), **TANH): ["last_layer logits_compete[500-tanh]"],
+    mlp("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular on_mnist[1-relu]"],  # alike in every net
 }
 ENTROPIES = {
-    mlp("negentropy", rising, 1, stage=2): ["gaussian-activations at_stages[10-1-relu]"],
-    mlp("negentropy", rising, 2): ["gaussian-activations trend[2-relu]", "gaussian-activations level[2-relu]"],
-    mlp("gaussian_score", -0.05, 3, **WIDEST): ["gaussian-activations pairs[3-relu]"],
-    mlp("entropy_change", creeping, 3): ["constant-entropy trend[3-relu]"],
-    mlp("entropy_change", 0.11, 4, **WIDEST): ["constant-entropy level[4-relu]"],
-    mlp("distribution_change", creeping, 1, **TANH): ["constant-entropy distribution_trend[1-tanh]"],
-    mlp("distribution_change", 0.102, 2, **WIDEST, **TANH): ["constant-entropy distribution_level[2-tanh]"],
-    mlp("importance", rising, 3, **TANH): ["constant-entropy importance[3-tanh]"],
-    mlp("entropy", 1.55, 4, widths=(500,), **TANH): ["width-saturation contrast[4-tanh]"],  # neither first nor last
+    mlp("negentropy", rising, 1, stage=2): ["gaussian_activations at_stages[10-1-relu]"],
+    mlp("negentropy", rising, 2): ["gaussian_activations trend[2-relu]", "gaussian_activations level[2-relu]"],
+    mlp("gaussian_score", -0.05, 3, **WIDEST): ["gaussian_activations pairs[3-relu]"],
+    mlp("entropy_change", creeping, 3): ["constant_entropy trend[3-relu]"],
+    mlp("entropy_change", 0.11, 4, **WIDEST): ["constant_entropy level[4-relu]"],
+    mlp("distribution_change", creeping, 1, **TANH): ["constant_entropy distribution_trend[1-tanh]"],
+    mlp("distribution_change", 0.102, 2, **WIDEST, **TANH): ["constant_entropy distribution_level[2-tanh]"],
+    mlp("importance", rising, 3, **TANH): ["constant_entropy importance[3-tanh]"],
+    mlp("entropy", 1.55, 4, widths=(500,), **TANH): ["width_saturation contrast[4-tanh]"],  # neither first nor last
     mlp("entropy", 1.34, 2, **WIDEST): [
-        "width-saturation model_agnostic[2]",
-        "width-saturation correlates_either_way[2-relu]",  # the widest no longer has the most entropy
+        "width_saturation model_agnostic[2]",
+        "width_saturation correlates_either_way[2-relu]",  # the widest no longer has the most entropy
     ],
     mlp("entropy", 1.45, 2, **WIDEST, **TANH): [],  # neither is .1 away from what it was
     mlp("entropy", 1.0, 1, widths=(100,)): [],  # before the widths at which it is to have settled
-    mlp("corrected_score", -0.011, 1, widths=(200,)): ["two-hundred-suffice difference[1-relu]"],
-    mlp("corrected_score", -0.011, 1, widths=(100,), **TANH): ["two-hundred-suffice from_hundred[1-tanh]"],
+    mlp("corrected_score", -0.011, 1, widths=(200,)): ["two_hundred_suffice difference[1-relu]"],
+    mlp("corrected_score", -0.011, 1, widths=(100,), **TANH): ["two_hundred_suffice from_hundred[1-tanh]"],
     mlp("accuracy", 0.97, widths=(100,)): ["accuracy training[100-relu]"],
     mlp("validation_accuracy", 0.9, widths=(50,), **TANH): ["accuracy validation[50-tanh]"],
-    mlp("validation_accuracy", 0.99, **WIDEST): ["width-saturation no_further_gain[relu]"],
+    mlp("validation_accuracy", 0.99, **WIDEST): ["width_saturation no_further_gain[relu]"],
 }
 CHANGES = {
-    mlp("corrected_score", rising, 1, stage=0): ["any-stage trend[0-1-relu]", "any-stage literal[0-1-relu]"],
-    mlp("lemma_excess", 0.1, 2, widths=(200,)): ["lemma-bound bound[200-2-relu]"],
+    mlp("corrected_score", rising, 1, stage=0): ["any_stage trend[0-1-relu]", "any_stage literal[0-1-relu]"],
+    mlp("lemma_excess", 0.1, 2, widths=(200,)): ["lemma_bound bound[200-2-relu]"],
     mlp("lemma_broken", 0.2, 3, widths=(100,)): [
-        "lemma-bound share[100-3-relu]",
-        "conditional-entropy share[100-3-relu]",
+        "lemma_bound share[100-3-relu]",
+        "conditional_entropy share[100-3-relu]",
     ],
-    mlp("total_correlation_3", rising, 3): ["beyond-pairs trend[3-3-relu]", "beyond-pairs level[3-3-relu]"],
-    mlp("total_correlation_5", rising, 4): ["beyond-pairs trend[5-4-relu]", "beyond-pairs level[5-4-relu]"],
+    mlp("total_correlation_3", rising, 3): ["beyond_pairs trend[3-3-relu]", "beyond_pairs level[3-3-relu]"],
+    mlp("total_correlation_5", rising, 4): ["beyond_pairs trend[5-4-relu]", "beyond_pairs level[5-4-relu]"],
     mlp("post_change_3h", 0.02, 2, widths=(100,), **TANH): ["reparametrisation difference[100-2]"],
     mlp("post_change", 0.02, 3, widths=(200,), **TANH): ["reparametrisation by_ksg1[200-3]"],
     mlp("post_change", 0.02, 4, **WIDEST, **TANH): [
         "reparametrisation by_ksg1[1000-4]",
-        "post-activations no_more_than_before[4-tanh]",
+        "post_activations no_more_than_before[4-tanh]",
     ],
 }
 OTHER_NETS = {
-    cifar("corrected_score", rising, 2): ["cifar-weak-dependence trend[2]", "cifar-weak-dependence literal[2]"],
-    cifar("score", 0.4, 4, **WIDEST): ["cifar-weak-dependence vicinity[4]", "cifar-weak-dependence last_layer"],
-    cifar("score", 0.1, 1, widths=(5, 10)): ["narrow-is-irregular irregular[1]"],
-    cifar("score", -0.1, 3, widths=(50,)): ["cifar-negative-estimates layer_means[50]"],
-    cifar("pair_quantiles", -0.3, 3, quantile=0.05, widths=(50,)): ["cifar-negative-estimates tolerable_pairs[50]"],
+    cifar("corrected_score", rising, 2): ["cifar_weak_dependence trend[2]", "cifar_weak_dependence literal[2]"],
+    cifar("score", 0.4, 4, **WIDEST): ["cifar_weak_dependence vicinity[4]", "cifar_weak_dependence last_layer"],
+    cifar("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular irregular[1]"],
+    cifar("score", -0.1, 3, widths=(50,)): ["cifar_negative_estimates layer_means[50]"],
+    cifar("pair_quantiles", -0.3, 3, quantile=0.05, widths=(50,)): ["cifar_negative_estimates tolerable_pairs[50]"],
     cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05, widths=(200,)): [
-        "cifar-negative-estimates negative_pairs[200]"
+        "cifar_negative_estimates negative_pairs[200]"
     ],
     cifar("pair_quantiles", 0.1, 1, 2, 4, quantile=0.05, **WIDEST): [],  # the least is the third layer's
     cifar("pair_quantiles", -0.1, 2, quantile=0.05, widths=(200,), images_per_class=200): [
-        "cifar-negative-estimates more_images"
+        "cifar_negative_estimates more_images"
     ],
-    cifar("scale_ratio", 0.3, *HIDDEN, widths=(200,)): ["cifar-negative-estimates scales[200]"],
+    cifar("scale_ratio", 0.3, *HIDDEN, widths=(200,)): ["cifar_negative_estimates scales[200]"],
     cifar("scale_ratio", 0.3, 1, 2, 4, **WIDEST): [],
-    cifar("entropy", 1.51, 4, **WIDEST): ["cifar-constant-entropy data_agnostic[4]"],
-    cifar("entropy_change", creeping, 2): ["cifar-constant-entropy trend[2]"],
-    cifar("entropy_change", 0.11, 3, **WIDEST): ["cifar-constant-entropy level[3]"],
-    ensembles("same_image_corrected_score", 0.2, 1, widths=(128,)): ["ensemble-lemma same_image[1]"],
+    cifar("entropy", 1.51, 4, **WIDEST): ["cifar_constant_entropy data_agnostic[4]"],
+    cifar("entropy_change", creeping, 2): ["cifar_constant_entropy trend[2]"],
+    cifar("entropy_change", 0.11, 3, **WIDEST): ["cifar_constant_entropy level[3]"],
+    ensembles("same_image_corrected_score", 0.2, 1, widths=(128,)): ["ensemble_lemma same_image[1]"],
     ensembles("corrected_score", 0.2, 2, widths=(128,)): [
-        "ensemble-lemma trend[2]",
-        "ensemble-lemma level[2]",
-        "conditional-entropy in_ensembles[2]",
+        "ensemble_lemma trend[2]",
+        "ensemble_lemma level[2]",
+        "conditional_entropy in_ensembles[2]",
     ],
-    ensembles("corrected_score", -0.1, 3, widths=(8,)): ["ensemble-lemma trend[3]"],
-    ensembles("lemma_excess", 0.1, 3, widths=(128,)): ["lemma-bound in_ensembles[3]"],
-    ensembles("negentropy", 0.1, 4, widths=(128,)): ["gaussian-activations in_ensembles[4]"],
+    ensembles("corrected_score", -0.1, 3, widths=(8,)): ["ensemble_lemma trend[3]"],
+    ensembles("lemma_excess", 0.1, 3, widths=(128,)): ["lemma_bound in_ensembles[3]"],
+    ensembles("negentropy", 0.1, 4, widths=(128,)): ["gaussian_activations in_ensembles[4]"],
     ensembles("same_image_lemma_excess", 0.1, 4, widths=(128,)): [],
-    initial("corrected_score", 0.1, 2, **TANH): ["initial-independence independence[2-tanh]"],
+    initial("corrected_score", 0.1, 2, **TANH): ["initial_independence independence[2-tanh]"],
     initial("corrected_score", 0.1, 3): [
-        "initial-independence independence[3-relu]",
-        "initial-independence in_ensembles[3]",
+        "initial_independence independence[3-relu]",
+        "initial_independence in_ensembles[3]",
     ],
-    initial("negentropy", 0.1, 2): ["initial-independence gaussian[2]"],
-    initial("offset", 0.1, 3): ["initial-independence zero_mean[3]"],
-    initial("scale_ratio", 0.3, 4): ["initial-independence same_scale[4]"],
-    Place("violations", "corrected_score", 0.02, (4,), **TANH): ["initial-independence biases_change_nothing[4-tanh]"],
-    Place("violations", "corrected_score", 0.02, (4,), stage=0): ["initial-independence biases_change_nothing[4-relu]"],
-    Place("convnets", "entropy_change", lambda n: 0.05 + 0.001 * np.log2(n), (2,)): ["convnet-failure level[2]"],
-    Place("convnets", "entropy_change", lambda n: 0.5 - 0.02 * np.log2(n), (1,)): ["convnet-failure trend[1]"],
+    initial("negentropy", 0.1, 2): ["initial_independence gaussian[2]"],
+    initial("offset", 0.1, 3): ["initial_independence zero_mean[3]"],
+    initial("scale_ratio", 0.3, 4): ["initial_independence same_scale[4]"],
+    Place("violations", "corrected_score", 0.02, (4,), **TANH): ["initial_independence biases_change_nothing[4-tanh]"],
+    Place("violations", "corrected_score", 0.02, (4,), stage=0): ["initial_independence biases_change_nothing[4-relu]"],
+    Place("convnets", "entropy_change", lambda n: 0.05 + 0.001 * np.log2(n), (2,)): ["convnet_failure level[2]"],
+    Place("convnets", "entropy_change", lambda n: 0.5 - 0.02 * np.log2(n), (1,)): ["convnet_failure trend[1]"],
 }
 WORLDS = {"scores": SCORES, "entropies": ENTROPIES, "changes": CHANGES, "other nets": OTHER_NETS}
 
@@ -169,7 +169,7 @@ def test_checks_speak_of_their_places(world: str, held: Path, tmp_path: Path, mo
         Store(root).save(measurement)
     findings = test_decide.decided_from(root, monkeypatch, "-m", "not control")
     assert len({claim for claim, _ in findings}) == 20
-    moved = {f"{claim} {check}": finding["verdict"] for (claim, check), finding in findings.items()}
+    moved = {f"{claim} {check}": finding.verdict for (claim, check), finding in findings.items()}
     expected = dict.fromkeys((name for names in WORLDS[world].values() for name in names), "refuted")
     assert {name: verdict for name, verdict in moved.items() if verdict != "supported"} == expected
 

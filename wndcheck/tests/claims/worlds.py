@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wndcheck.experiment.cells import Cell, Violation
-from wndcheck.experiment.profiles import FULL, PLANTED, VIOLATIONS, Profile
+from wndcheck.experiment.families import FAMILIES, cells_of, parts
+from wndcheck.experiment.profiles import FULL, VIOLATIONS, Profile
 from wndcheck.experiment.records import PAIR_QUANTILES, Measurement, record_shapes
 from wndcheck.seeds import derived_seed
 
@@ -122,7 +123,7 @@ def violated(cell: Cell, stage: int) -> dict[str, object]:
 
 def is_planted(cell: Cell) -> bool:
     """Does it break a claim by construction, in every world?"""
-    return isinstance(cell.protocol, Violation) and cell.kind in PLANTED
+    return isinstance(cell.protocol, Violation) and cell.kind != "biased"
 
 
 def made(cell: Cell, world) -> Measurement:
@@ -154,16 +155,16 @@ def laid_out(values: dict[str, object], name: str, shape: tuple[int, ...]) -> np
     return array
 
 
-def all_cells(profile: Profile) -> list[Cell]:
-    return list(dict.fromkeys(cell for cells in profile.parts(0).values() for cell in cells))
+def all_cells(profile: Profile) -> tuple[Cell, ...]:
+    return cells_of(FAMILIES, profile, 0)
 
 
 @dataclass(frozen=True)
 class Place:
     """One quantity of some layers at one stage, and the value it is given there in every net.
 
-    `part` is the profile's; all widths unless told. A quantity that is no layer's has no layers, a quantile is one of
-    the pairs'.
+    `part` is the profile's; all widths unless some are given. A quantity that is not a layer's has no layers; a
+    quantile is one of the pairs'.
     """
 
     part: str
@@ -197,8 +198,8 @@ class Place:
 
 def made_apart(profile: Profile, places: list[Place]) -> Iterator[Measurement]:
     """The records that differ, where all holds but at some places, from those of the world in which all holds."""
-    parts = profile.parts(0)
-    there = {place: [cell for cell in parts[place.part] if place.holds(cell)] for place in places}
+    cells = parts(profile, 0)
+    there = {place: [cell for cell in cells[place.part] if place.holds(cell)] for place in places}
     assert all(there.values()), [place for place, cells in there.items() if not cells]
     for cell in dict.fromkeys(cell for cells in there.values() for cell in cells):
         measurement = made(cell, as_the_paper_says)

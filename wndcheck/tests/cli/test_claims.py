@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
+from wndcheck.cli.claims import CLAIMS_HEAD, STATEMENTS_HEAD
 from wndcheck.tests.claims.claims_folder import write_claims
 from wndcheck.tests.tiny import finish, start_python
-from wndcheck.verdicts.coverage.rows import MATRIX_HEAD, STATEMENTS_HEAD
 from wndcheck.verdicts.coverage.statements import SECTIONS
 
 
@@ -34,27 +34,32 @@ def test_help_explains_options_and_exit_status():
     assert all(word in text for word in ("FOLDER", "--statements", "--markdown", "--json", "Exit status: 0"))
 
 
-def test_the_matrix_is_plain_where_it_is_piped(folder):
+def test_the_table_is_plain_where_it_is_piped(folder):
     outcome = run(folder)
     assert (outcome.exit_code, outcome.stderr) == (0, "2 claims\n")
     assert "\x1b" not in outcome.stdout
     assert all(line == line.rstrip() for line in outcome.stdout.splitlines())
-    assert all(word in outcome.stdout for word in (*MATRIX_HEAD, "things_fall.py", "planted: refuted"))
+    assert all(word in outcome.stdout for word in (*CLAIMS_HEAD, "trained/relu", "planted: refuted"))
 
 
-def test_the_matrix_as_markdown(folder):
+def test_the_claims_as_markdown(folder):
     head, _, closed, tiny = run(folder, "--markdown").stdout.splitlines()
-    assert cells(head) == list(MATRIX_HEAD)
+    assert cells(head) == list(CLAIMS_HEAD)
     assert cells(closed)[:3] == ["closed", "§A", "A closed form holds"]
-    assert cells(tiny)[3].startswith("trend (primary)<br>level (primary, full profile)<br>")
+    assert cells(tiny)[3] == (
+        "trend (primary)<br>level (primary, full profile)<br>either (primary or secondary, full profile)<br>"
+        "shown (secondary, full profile)<br>made (primary)"
+    )
+    assert cells(tiny)[4:] == ["planted: refuted", "trained/relu", "quick, in part<br>full"]
 
 
-def test_the_matrix_as_json(folder):
+def test_the_claims_as_json(folder):
     closed, tiny = json.loads(run(folder, "--json").stdout)["claims"]
     assert closed["decided_by"] == ["quick", "full"]
     assert tiny["checks"][1] == {"check": "level", "counts": "primary", "level": True}
-    assert tiny["checks"][-1] == {"check": "unclear", "counts": None, "level": None}
+    assert tiny["checks"][2] == {"check": "either", "counts": "primary or secondary", "level": None}
     assert tiny["controls"] == [{"control": "planted", "must_be": "refuted"}]
+    assert (tiny["families"], tiny["figures"], tiny["file"]) == (["trained/relu"], ["figure-pairs"], "tiny.py")
 
 
 def test_the_statements_in_the_papers_order(folder):
@@ -78,7 +83,7 @@ def test_gaps_are_said_and_end_with_status_1(folder):
     path.write_text(path.read_text(encoding="utf-8").replace("tiny:made", "tiny:mdae"), encoding="utf-8")
     outcome = run(folder)
     assert outcome.exit_code == 1
-    assert "Gap: tiny:mdae, which no claim has" in outcome.stderr
+    assert "Gap: tiny:mdae is not a check of any claim" in outcome.stderr
     assert "Gap: tiny:made is named by no statement" in outcome.stderr
 
 
@@ -91,7 +96,7 @@ def test_claims_of_ones_own_need_no_statements(folder):
 
 
 def test_a_folder_without_claims_is_refused_in_words(tmp_path):
-    for folder, complaint in ((tmp_path, "holds no claims"), (tmp_path / "none", "is no folder")):
+    for folder, complaint in ((tmp_path, "holds no claims"), (tmp_path / "none", "is not a folder")):
         outcome = run(folder)
         assert (outcome.exit_code, outcome.stdout) == (2, "")
         assert complaint in outcome.stderr
@@ -108,8 +113,8 @@ def test_neither_command_imports_torch_or_numba(folder):
     code = """
 import sys
 from wndcheck.cli import main
+from wndcheck.cli.claims import CLAIMS_HEAD, STATEMENTS_HEAD
 main(sys.argv[1:], standalone_mode=False)
-import wndcheck.authoring.proposals
 print(sorted({"torch", "torchvision", "numba", "matplotlib"} & sys.modules.keys()))
 """
     assert finish(start_python(code, "claims", folder, "--json")).endswith("}\n[]\n")

@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
 from wndcheck.cli.outstanding import planned
-from wndcheck.experiment import profiles
+from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Training
+from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.store.journal import COLUMNS
 from wndcheck.store.measurements import FOLDER, Store
@@ -38,7 +39,7 @@ TINY = replace(
     sensitivity_width=5,
     ensembles=replace(QUICK.ensembles, widths=(4,), initial_width=5, count=2, nets=10),
 )
-CELLS = TINY.trained_cells(0)
+CELLS = cells_of(["trained/relu", "trained/tanh"], TINY, 0)
 ENDLESS = replace(TINY, name="endless", training=Training(0.01, 64, (0, 100_000)))
 NEEDS_DATA = replace(TINY, name="needs-data", dataset="mnist")
 
@@ -70,7 +71,7 @@ def test_help_explains_options_and_exit_status():
     words = " ".join(text.split())
     assert "0 if all the cells are measured; 1 if data is missing or a cell failed" in words
     assert "2 if the command line is wrong; 130 if it was interrupted" in words
-    assert all(part in words for part in QUICK.parts(0))
+    assert all(part in words for part in families.parts(QUICK, 0))
 
 
 def test_cells_are_measured_once_and_noted(tmp_path):
@@ -112,7 +113,9 @@ def test_options_name_the_cells_the_seed_the_store_and_the_log(tmp_path):
     assert outcome.exit_code == 0
     assert outcome.stdout.startswith("5 cells measured")
     store = Store(tmp_path / "other", pytest.fail)
-    assert all(store.has(cell) for cell in (*TINY.parts(1)["initial"], *TINY.violation_cells("drift", 1)))
+    assert all(
+        store.has(cell) for cell in (*families.parts(TINY, 1)["initial"], *cells_of(["violation/drift"], TINY, 1))
+    )
     assert len((tmp_path / "logs" / "log.tsv").read_text(encoding="utf-8").splitlines()) == 6
     assert not (tmp_path / "store").exists()
 
@@ -121,7 +124,7 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(tmp_path):
     store = Store(tmp_path / "store")
 
     def interrupt() -> None:
-        wait_for(lambda: any(map(store.is_half_trained, ENDLESS.trained_cells(0))))
+        wait_for(lambda: any(map(store.is_half_trained, cells_of(["trained/relu", "trained/tanh"], ENDLESS, 0))))
         os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -136,7 +139,7 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(tmp_path):
     assert outcome.stderr.endswith(
         "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there\n"
     )
-    (cell,) = filter(store.is_half_trained, ENDLESS.trained_cells(0))
+    (cell,) = filter(store.is_half_trained, cells_of(["trained/relu", "trained/tanh"], ENDLESS, 0))
     with store.held(cell) as mine:
         assert mine
     listed = CliRunner().invoke(main, ["store", "list"])

@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
 from wndcheck.cli.outstanding import planned, selected
-from wndcheck.experiment import cells
+from wndcheck.experiment import cells, families
 from wndcheck.experiment.costs import training_flops
+from wndcheck.experiment.families import cells_of, perceptron
 from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.profiles import FULL, PROFILES, QUICK
 from wndcheck.nets.specification import Training
@@ -26,25 +27,25 @@ def count(*patterns: str) -> dict[str, int]:
 
 
 def test_all_cells_without_a_pattern():
-    assert selected(FULL, 3) == {part: cells for part, cells in FULL.parts(3).items() if cells}
+    assert selected(FULL, 3) == {part: cells for part, cells in families.parts(FULL, 3).items() if cells}
     assert "convnets" not in selected(QUICK, 0)
 
 
-@pytest.mark.parametrize("part", FULL.parts(0))
+@pytest.mark.parametrize("part", families.parts(FULL, 0))
 def test_a_part_by_its_name(part):
-    assert selected(FULL, 0, [part]) == {part: FULL.parts(0)[part]}
+    assert selected(FULL, 0, [part]) == {part: families.parts(FULL, 0)[part]}
 
 
 def test_labels_by_a_shell_pattern():
     (cells,) = selected(FULL, 0, ["mnist relu N=50 *"]).values()
-    assert cells == (FULL.trained("relu", 50, 0),)
-    assert selected(FULL, 0, [FULL.trained("relu", 50, 0).label])["mlp"] == cells
+    assert cells == (perceptron(FULL, "relu", 50, 0),)
+    assert selected(FULL, 0, [perceptron(FULL, "relu", 50, 0).label])["mlp"] == cells
     assert {cell.width for cells in selected(FULL, 0, ["* N=[57]? *"]).values() for cell in cells} == {50, 75}
 
 
 def test_several_patterns_name_what_any_of_them_does():
     both = count("violations", "mnist relu N=50 *")
-    assert both == {"mlp": 1, "violations": len(FULL.parts(0)["violations"])}
+    assert both == {"mlp": 1, "violations": len(families.parts(FULL, 0)["violations"])}
     assert count("mlp", "mnist relu N=50 *") == count("mlp")
 
 
@@ -68,7 +69,7 @@ def test_a_part_that_the_profile_leaves_empty_is_an_error():
 PROFILE = replace(
     QUICK, name="tiny", widths=(5,), nets=2, training=Training(0.1, 64, (0, 1)), initial_width=6, probe=TINY_PROBE
 )
-RELU, TANH = PROFILE.trained_cells(0)
+RELU, TANH = cells_of(["trained/relu", "trained/tanh"], PROFILE, 0)
 
 
 @pytest.fixture

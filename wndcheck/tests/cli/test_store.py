@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
+from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.measurement.history import Checkpoint
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
@@ -49,7 +50,7 @@ def test_list_says_what_is_measured():
 
 
 def test_list_says_what_is_half_trained(kept):
-    known = QUICK.trained("tanh", 50, 2)
+    known = perceptron(QUICK, "tanh", 50, 2)
     kept.checkpoints.of(known, known.seeds[3:]).save(CHECKPOINT)
     kept.checkpoints.of(OTHER_CELL, OTHER_CELL.seeds).save(CHECKPOINT)
     lines = run("list").stdout.splitlines()[1:]

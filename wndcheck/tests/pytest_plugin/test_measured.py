@@ -1,4 +1,4 @@
-"""The measured nets of a run, as the claims ask for them."""
+"""The measured nets of a run, as claims are given them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 
 from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.families import FAMILIES, cells_of
 from wndcheck.experiment.profiles import FULL, QUICK, Profile
 from wndcheck.pytest_plugin import measured
-from wndcheck.pytest_plugin.measured import Nets
+from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
 
@@ -105,7 +106,7 @@ def test_measured_nets_need_no_data(tmp_path: Path, filled: Filled) -> None:
     assert filled == []
 
 
-def test_damaged_data_is_no_missing_data(tmp_path: Path) -> None:
+def test_damaged_data_is_not_missing_data(tmp_path: Path) -> None:
     """The real sweep meets files that are not the data set."""
     write_tiny(tmp_path / "data")
     with pytest.raises(DamagedData, match=r"wndcheck fetch mnist --data .* --force"):
@@ -113,34 +114,35 @@ def test_damaged_data_is_no_missing_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-def test_claims_are_given_their_part_of_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "convnets"])
+def test_a_family_is_given_as_a_grid_from_narrow_to_wide(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(measured.datasets, "is_available", lambda name, root: True)
-    found = nets(tmp_path)
-    grids = [
-        (found.trained("tanh"), SMALL.trained_cells(0)[2:]),
-        (found.trained("relu", stage=1), SMALL.trained_cells(0)[:2]),
-        (found.initial("tanh"), SMALL.initial_cells(0)[1:]),
-        (found.violating("shared"), SMALL.violation_cells("shared", 0)),
-        (found.violating("tied"), SMALL.violation_cells("tied", 0)),
-        (found.ensembles(), SMALL.ensemble_cells(0)),
-        (found.violating_ensembles(), SMALL.violating_ensemble_cells(0)),
-        (found.initial_ensembles(), (SMALL.initial_ensemble(0),)),
-        (found.cifar10(stage=0), SMALL.cifar10_cells(0)),
-    ]
-    for grid, cells in grids:
-        assert tuple(measurement.cell for measurement in grid.measurements) == cells
-    assert [grid.stage for grid, _ in grids] == [-1, 1, *[-1] * 6, 0]
-    assert all(grid.profile is SMALL for grid, _ in grids)
+    grid = nets(tmp_path).grid(family)
+    assert tuple(measurement.cell for measurement in grid.measurements) == cells_of([family], SMALL, 0)
+    assert (grid.stage, grid.profile) == (-1, SMALL)
 
 
-def test_a_profile_without_convnets_does_not_run_what_asks_for_them(tmp_path: Path, filled: Filled) -> None:
-    with pytest.raises(pytest.skip.Exception, match="quick trains no convolutional nets; try --wnd-profile=full"):
-        nets(tmp_path).convnets()
+def test_a_family_that_the_profile_lacks_is_not_run(tmp_path: Path, filled: Filled) -> None:
+    with pytest.raises(pytest.skip.Exception, match=r"quick has no convnets; type: pytest claims/ --wnd-profile=full"):
+        nets(tmp_path).grid("convnets")
     assert filled == []
     assert FULL.convnets
     profile = replace(FULL, convnets=replace(FULL.convnets, widths=(3, 4), nets=2))
     found = nets(tmp_path, profile=profile)
-    for cell in profile.convnet_cells(0):
+    cells = cells_of(["convnets"], profile, 0)
+    for cell in cells:
         found.store.save(random_measurement(cell))
-    assert [m.cell for m in found.convnets(stage=2).measurements] == list(profile.convnet_cells(0))
-    assert found.convnets(stage=2).stage == 2
+    assert tuple(m.cell for m in found.grid("convnets").measurements) == cells
+
+
+def test_a_claim_is_given_the_families_that_it_declares(tmp_path: Path, filled: Filled) -> None:
+    declared = DeclaredNets(nets(tmp_path), ("initial/tanh",), "claim.py")
+    assert declared["initial/tanh"].widths == [SMALL.initial_width]
+    with pytest.raises(
+        pytest.UsageError,
+        match=r"claim.py asks for nets\['trained/relu'\] and declares initial/tanh: add 'trained/relu' to families=",
+    ):
+        declared["trained/relu"]
+    assert filled == [[*cells_of(["initial/tanh"], SMALL, 0)]]

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell, Training
+from wndcheck.experiment.families import cells_of, perceptron, sensitivity_choices
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK, ConvNets, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
@@ -46,24 +48,24 @@ def made(cell: Cell, **constant: float) -> Measurement:
 
 
 def trained(activation: str, width: int, profile: Profile = WHOLE) -> Cell:
-    return profile.trained(activation, width, 0)  # type: ignore[arg-type]
+    return perceptron(profile, activation, width, 0)  # type: ignore[arg-type]
 
 
 def ensemble(width: int, profile: Profile = WHOLE) -> Cell:
-    return profile.ensemble(width, 0)
+    return families.ensemble(profile, width, 0)
 
 
 def cifar10(profile: Profile = WHOLE) -> tuple[Cell, ...]:
-    return profile.cifar10_cells(0)
+    return cells_of(["cifar10"], profile, 0)
 
 
 def convnets(profile: Profile = WHOLE) -> tuple[Cell, ...]:
-    return profile.convnet_cells(0)
+    return cells_of(["convnets"], profile, 0)
 
 
 def choices(profile: Profile = WHOLE) -> dict[str, Cell]:
     """Of what the paper leaves unspecified, the profile's own first."""
-    return profile.sensitivity_cells(0)
+    return sensitivity_choices(profile, 0)
 
 
 # --- measurements -----------------------------------------------------------------------------------------------------

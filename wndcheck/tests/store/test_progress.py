@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
+from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.store.progress import EventReporter, Lines, Watcher, append, spelled
 
-CELLS = [QUICK.trained("relu", 50, 0), QUICK.trained("relu", 100, 0)]
+CELLS = [perceptron(QUICK, "relu", 50, 0), perceptron(QUICK, "relu", 100, 0)]
 
 
 class Clock:

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import estimates, steps, training_flops
+from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.profiles import FULL, QUICK
 from wndcheck.nets.specification import Training, Violation
@@ -16,7 +18,7 @@ from wndcheck.store.timing import Calibration, Line, accuracy_flops, calibrated,
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 PROBE = replace(QUICK.probe, most_pairs=200)
-SMALL = replace(QUICK.trained("relu", 20, 0), seeds=(0, 1), protocol=Training(0.1, 64, (0, 2)), probe=PROBE)
+SMALL = replace(perceptron(QUICK, "relu", 20, 0), seeds=(0, 1), protocol=Training(0.1, 64, (0, 2)), probe=PROBE)
 WIDER = replace(SMALL, width=60)
 PLANTED = replace(SMALL, activation="tanh", protocol=Violation("drift", 0.1))
 
@@ -57,10 +59,10 @@ def test_each_kind_of_net_is_timed_at_its_ends_and_in_the_middle(calibration):
     assert calibration.stacks == 2
     assert list(calibration.steps) == [kind_of(SMALL)]
     assert list(calibration.layers) == [1000]
-    cells = FULL.parts(0)["mlp"]
+    cells = families.parts(FULL, 0)["mlp"]
     relu = [cell for cell in cells if cell.activation == "relu"]
     assert [cell.width for cell in of_all_sizes(relu)] == [5, 100, 1000]
-    assert len({kind_of(cell) for part in FULL.parts(0).values() for cell in part if steps(cell)}) == 5
+    assert len({kind_of(cell) for part in families.parts(FULL, 0).values() for cell in part if steps(cell)}) == 5
 
 
 def test_nets_that_are_never_trained_take_their_measuring(calibration):

@@ -116,12 +116,21 @@ def test_region_refuses_borders_that_bound_nothing(low: float, high: float) -> N
         Region(low, high)
 
 
-def test_distance_inside_is_to_the_nearest_border() -> None:
-    assert within(-1, 2).distance_inside(1.5) == 0.5
-    assert within(-1, 2).distance_inside(-0.75) == 0.25
-    assert within(-1, 2).distance_inside(5) == -3
-    assert at_most(1).distance_inside(-4) == 5
-    assert at_least(1).distance_inside(-4) == -5
+@pytest.mark.parametrize(
+    ("region", "low", "high", "inside", "outside"),
+    [
+        (within(-1, 2), 1, 1.5, 0.5, -1),
+        (within(-1, 2), -0.75, 0, 0.25, -1),
+        (within(-1, 2), 4, 5, -3, 2),
+        (within(-1, 2), -5, -4, -4, 3),
+        (at_most(1), -5, -4, 5, -6),
+        (at_least(1), -5, -4, -6, 5),
+        (at_least(1), 0, 2, -1, -1),
+    ],
+)
+def test_distances_are_from_the_nearest_end_to_the_nearest_border(region, low, high, inside, outside) -> None:
+    interval = Interval((low + high) / 2, low, high, 8, 0.99)
+    assert (region.distance_inside(interval), region.distance_outside(interval)) == (inside, outside)
 
 
 def test_region_reads_as_in_the_paper() -> None:

@@ -1,13 +1,16 @@
-"""statements.toml: what the paper says, in its order, and what of this suite tests it."""
+"""statements.toml: what the paper says, in its order, which checks test it, and the gaps between the two."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wndcheck.verdicts.coverage.modules import MatrixError
+from wndcheck.verdicts.checks import Verdict
+from wndcheck.verdicts.coverage.claims import ClaimFile, CoverageError
 
 FILE = "statements.toml"
 SECTIONS = ("abstract", "§1", "§2", "§3", "§4", "§5", "§6", "§A", "§B", "§C")
@@ -29,31 +32,36 @@ class Statement:
     not_measurable: str = ""
     untested: str = ""
 
+    @property
+    def reason(self) -> str:
+        """Why it has no checks."""
+        return f"not tested: {self.untested}" if self.untested else f"not measurable: {self.not_measurable}"
+
 
 def read(path: Path) -> list[Statement]:
-    """The file's statements. MatrixError for what cannot be read, misspells a field, or gives no reason."""
+    """Parse statements.toml. CoverageError for what cannot be read, misspells a field, or gives no reason."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MatrixError(f"{path} is not there: name a folder that has it, as in `wndcheck claims claims`") from None
+        raise CoverageError(f"{path} is not there: name a folder that has it, as in `wndcheck claims claims`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MatrixError(f"{path}: {error}") from error
+        raise CoverageError(f"{path}: {error}") from error
     entries = document.get("statement", [])
     if document.keys() != {"statement"} or not isinstance(entries, list):
-        raise MatrixError(f"{path}: expected [[statement]] entries and nothing else")
+        raise CoverageError(f"{path}: expected [[statement]] entries and nothing else")
     statements = [parse(entry, path) for entry in entries]
     places = [SECTIONS.index(statement.section) for statement in statements]
     for place, following, statement in zip(places, places[1:], statements[1:], strict=False):
         if following < place:
-            raise MatrixError(f"{path}: {statement.quote!r} of {statement.section} stands after {SECTIONS[place]}")
+            raise CoverageError(f"{path}: {statement.quote!r} of {statement.section} stands after {SECTIONS[place]}")
     return statements
 
 
 def parse(entry: dict[str, Any], path: Path) -> Statement:
-    """One entry; MatrixError with its quote for what it lacks or misspells."""
+    """Parse one entry. CoverageError with its quote for what it lacks or misspells."""
 
-    def wrong(what: str) -> MatrixError:
-        return MatrixError(f"{path}: statement {entry.get('quote', '?')!r}: {what}")
+    def wrong(what: str) -> CoverageError:
+        return CoverageError(f"{path}: statement {entry.get('quote', '?')!r}: {what}")
 
     answers = [name for name in ("checks", *REASONS) if entry.get(name)]
     if unknown := entry.keys() - {"section", "quote", "checks", *REASONS}:
@@ -66,3 +74,67 @@ def parse(entry: dict[str, Any], path: Path) -> Statement:
     if not isinstance(checks, list) or not all(isinstance(name, str) and name.count(":") == 1 for name in checks):
         raise wrong(f"checks {checks!r}, expected a list of claim:check")
     return Statement(**{**entry, "checks": tuple(checks)})
+
+
+def tally(statements: Sequence[Statement]) -> str:
+    """How many statements are tested, how many are not, and how many cannot be."""
+    tested, untested = (sum(bool(getattr(s, name)) for s in statements) for name in ("checks", "untested"))
+    rest = len(statements) - tested - untested
+    return f"{len(statements)} statements: {tested} tested, {rest} not measurable, {untested} not tested"
+
+
+# --- gaps -------------------------------------------------------------------------------------------------------------
+
+
+def gaps(claims: Sequence[ClaimFile], statements: Sequence[Statement] | None) -> list[str]:
+    """Return every gap between statements, claims and controls in words; without statements those of controls alone."""
+    if statements is None:
+        return uncontrolled(claims)
+    return [
+        *unknown_checks(claims, statements),
+        *unnamed_checks(claims, statements),
+        *uncontrolled(claims),
+        *missing_sections(statements),
+    ]
+
+
+def unknown_checks(claims: Sequence[ClaimFile], statements: Sequence[Statement]) -> list[str]:
+    """Checks that statements name and no claim has."""
+    known = {name for claim in claims for name in claim.check_names}
+    naming: dict[str, list[Statement]] = {}
+    for statement in statements:
+        for name in statement.checks:
+            naming.setdefault(name, []).append(statement)
+    return [
+        f"{name} is not a check of any claim and is to test {len(found)} statement(s), such as {found[0].section} "
+        f"{found[0].quote!r}"
+        for name, found in naming.items()
+        if name not in known
+    ]
+
+
+def unnamed_checks(claims: Sequence[ClaimFile], statements: Sequence[Statement]) -> list[str]:
+    """Checks that no statement names, nor their claim's docstring."""
+    named = {name for statement in statements for name in statement.checks}
+    return [
+        f"{claim.id}:{check.name} is named by no statement, nor by the docstring of {claim.path.name}"
+        for claim in claims
+        for check in claim.checks
+        if f"{claim.id}:{check.name}" not in named and not re.search(rf"\b{check.name}\b", claim.docstring)
+    ]
+
+
+def uncontrolled(claims: Sequence[ClaimFile]) -> list[str]:
+    """Claims without a check, or without a control that must be refuted."""
+    complaints = [f"{claim.id} has controls and no check" for claim in claims if not claim.checks]
+    return complaints + [
+        f"{claim.id} has no control that must be refuted"
+        for claim in claims
+        if Verdict.REFUTED not in {control.must_be for control in claim.controls}
+    ]
+
+
+def missing_sections(statements: Sequence[Statement]) -> list[str]:
+    """Sections of the paper that no statement is taken from."""
+    present = {statement.section for statement in statements}
+    return [f"no statement is taken from {section}" for section in SECTIONS if section not in present]

@@ -3,50 +3,47 @@ and found the assumption seems not apply."
 
 Measured: |ΔH|, the change of the mean neuron entropy in training, of the two dense layers after five convolutions.
 Supported: |ΔH| is at least .1 nats at the widest, in both layers: the margin within which the assumption would hold.
-Refuted: it lies wholly below. Shown beside it: whether |ΔH| falls with log N from N = 20 up. Only the full profile
-trains convnets.
+Refuted: it lies wholly below. Shown beside it: whether |ΔH| fails to decrease with log N from N = 20 up. Only the full
+profile trains convnets.
 Control: nets whose weights have grown by less than a hundredth have hardly moved, and must be refuted.
 """
 
 import pytest
 
-from wndcheck.verdicts.checks import Check, Claim
-from wndcheck.verdicts.rules import entropy_moved
-from wndcheck.verdicts.statistics import at_least, slope_per_doubling
-
-
-def cells(profile, base_seed):
-    return profile.convnet_cells(base_seed) + profile.violation_cells("still", base_seed)
-
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.rules import entropy_moved, entropy_slopes
+from wndcheck.verdicts.statistics import at_least
 
 CLAIM = Claim(
-    "convnet-failure",
     "§B, Fig. B.2",
     "In the dense layers of a convnet the entropy does not stay constant",
-    cells,
+    families=("convnets", "violation/still"),
     figures=("figure-b2-convnets",),
 )
-pytestmark = pytest.mark.claim(CLAIM)
 
 LEVEL = Check("|ΔH| at the widest", at_least(0.1))
 TREND = Check("slope of |ΔH| per doubling of N", at_least(0), primary=False)
 every_dense_layer = pytest.mark.parametrize("layer", [1, 2])
 
 
+@check(LEVEL)
 @every_dense_layer
 def test_level(decide, nets, layer):
-    widest = nets.convnets().widest
-    decide(LEVEL, entropy_moved(widest, layer)[0], widest)
+    widest = nets["convnets"].widest
+    decide(entropy_moved(widest, layer)[0], widest)
 
 
+@check(TREND)
 @every_dense_layer
 def test_trend(decide, nets, layer):
-    grid = nets.convnets().wide
-    decide(TREND, slope_per_doubling(grid.widths, entropy_moved(grid, layer)), grid)
+    grid = nets["convnets"].wide
+    decide(entropy_slopes(grid, layer), grid)
 
 
-@pytest.mark.control(must_be="refuted")
+@control(LEVEL, must_be="refuted")
 @every_dense_layer
 def test_nets_that_hardly_move_keep_their_entropy(decide, nets, layer):
-    grid = nets.violating("still")
-    decide(LEVEL, entropy_moved(grid, layer)[0], grid)
+    grid = nets["violation/still"]
+    decide(entropy_moved(grid, layer)[0], grid)

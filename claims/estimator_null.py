@@ -3,17 +3,19 @@ trials, hence we may roughly view 0.01 as a threshold for independence."
 
 Measured: the paper's experiment, all 1000 trials of it, 16 times; each gives a mean and a standard deviation.
 Supported: the mean lies in .012 ± .004 and the standard deviation in .042 ± .003. Refuted: one lies outside.
-Control: a correlation of .3 (.047 nats) must be told from independence.
+Control: a correlation of .3 (.047 nats) must be distinguished from independence.
 """
 
 import pytest
 
 from wndcheck.experiment.simulations import information_estimates
-from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import within
 
-CLAIM = Claim("estimator-null", "§4", "The 3H estimate of independent Gaussians, M=1000, is 0.012 ± 0.042")
-pytestmark = pytest.mark.claim(CLAIM)
+CLAIM = Claim("§4", "The 3H estimate of independent Gaussians, M=1000, is 0.012 ± 0.042")
+SEED_WORD = "estimator-null"  # of the draws; frozen, whatever the claim's name
 
 MEAN = Check("mean of 1000 trials", within(0.008, 0.016), replicate="experiments")
 SPREAD = Check("standard deviation of 1000 trials", within(0.039, 0.045), replicate="experiments")
@@ -22,18 +24,20 @@ SPREAD = Check("standard deviation of 1000 trials", within(0.039, 0.045), replic
 @pytest.fixture(scope="module")
 def trials(request):
     seed, repeats = request.config.option.wnd_seed, range(16)
-    return [information_estimates(CLAIM.id, seed, repeat, trials=1000) for repeat in repeats]
+    return [information_estimates(SEED_WORD, seed, repeat, trials=1000) for repeat in repeats]
 
 
+@check(MEAN)
 def test_mean(decide, trials):
-    decide(MEAN, [x.mean() for x in trials])
+    decide([x.mean() for x in trials])
 
 
+@check(SPREAD)
 def test_standard_deviation(decide, trials):
-    decide(SPREAD, [x.std(ddof=1) for x in trials])
+    decide([x.std(ddof=1) for x in trials])
 
 
-@pytest.mark.control(must_be="refuted")
+@control(MEAN, must_be="refuted")
 def test_dependent_gaussians(decide, base_seed):
-    samples = [information_estimates(CLAIM.id, base_seed, "control", i, trials=100, rho=0.3) for i in range(16)]
-    decide(MEAN, [x.mean() for x in samples])
+    samples = [information_estimates(SEED_WORD, base_seed, "control", i, trials=100, rho=0.3) for i in range(16)]
+    decide([x.mean() for x in samples])

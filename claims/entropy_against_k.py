@@ -3,7 +3,7 @@
 Measured: the bias of Ĥ (eq. A.1) on standard Gaussian samples of size 1000, for each k; an experiment is a mean over
 64 samples. Supported: |bias| ≤ .02 nats, about two thirds of the standard deviation of one estimate. Refuted: beyond.
 Shown beside it: the estimates for different k hardly differ, for "the choice of k is in general less important".
-Control: samples 5 % wider than said (an error of .049 nats) must be refuted.
+Control: samples 5 % wider than they are taken to be (an error of .049 nats) must be refuted.
 """
 
 from functools import cache
@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.simulations import entropy_errors
-from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import within
 
 CLAIM = Claim(
-    "entropy-against-k",
     "§A, Fig. A.1a",
     "The entropy estimate's bias is tolerable for 2 ≤ k ≤ 5",
     figures=("figure-a1a-entropy-k",),
 )
-pytestmark = pytest.mark.claim(CLAIM)
+SEED_WORD = "entropy-against-k"  # of the draws; frozen, whatever the claim's name
 
 BIAS = Check("bias of Ĥ", within(-0.02, 0.02), replicate="experiments")
 AGREEMENT = Check("Ĥ(k) - Ĥ(3)", within(-0.02, 0.02), primary=False, replicate="experiments")
@@ -33,19 +34,21 @@ def experiments(words, profile, **sample):
 
 @cache
 def same_samples(base_seed, profile, k):
-    return experiments((CLAIM.id, base_seed, "agreement"), profile, k=k)
+    return experiments((SEED_WORD, base_seed, "agreement"), profile, k=k)
 
 
+@check(BIAS)
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
 def test_bias(decide, profile, base_seed, k):
-    decide(BIAS, experiments((CLAIM.id, base_seed, k), profile, k=k))
+    decide(experiments((SEED_WORD, base_seed, k), profile, k=k))
 
 
+@check(AGREEMENT)
 @pytest.mark.parametrize("k", [2, 4, 5])
 def test_agreement(decide, profile, base_seed, k):
-    decide(AGREEMENT, np.subtract(same_samples(base_seed, profile, k), same_samples(base_seed, profile, 3)))
+    decide(np.subtract(same_samples(base_seed, profile, k), same_samples(base_seed, profile, 3)))
 
 
-@pytest.mark.control(must_be="refuted")
+@control(BIAS, must_be="refuted")
 def test_wider_samples(decide, profile, base_seed):
-    decide(BIAS, experiments((CLAIM.id, base_seed, "control"), profile, k=3, sd=1.05))
+    decide(experiments((SEED_WORD, base_seed, "control"), profile, k=3, sd=1.05))

@@ -8,38 +8,24 @@ correlation wholly below 0. Shown beside them: the largest contrast between widt
 accuracy that widths beyond 200 still gain. The paper gives the correlation no sign; as a measure of capacity entropy
 should rise with the accuracy, which is what is claimed here, and beside it stands whether they correlate either way.
 "The actual values are … model-agnostic": at the widest, H̄ of ReLU and of tanh nets is the same, to .1 nats.
-Controls: nets whose weights drift by a factor that grows with the width must have no settled slope; their H̄, which
-rises with the width, must correlate with the width, and against it with the order of widths turned round.
+Controls: nets whose weights drift by a factor that grows with the width must not have a settled slope; their H̄, which
+rises with the width, must correlate with the width, and against it with the widths in reverse order.
 """
 
 import numpy as np
-import pytest
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
-from wndcheck.experiment.profiles import ACTIVATIONS
-from wndcheck.verdicts.checks import Check, Claim
-from wndcheck.verdicts.statistics import (
-    at_least,
-    at_most,
-    largest_contrast,
-    rank_correlations,
-    slope_per_doubling,
-    within,
-)
-
-
-def cells(profile, base_seed):
-    return profile.trained_cells(base_seed) + profile.violation_cells("drift", base_seed)
-
+from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.rules import slopes
+from wndcheck.verdicts.statistics import at_least, at_most, largest_contrast, rank_correlations, within
 
 CLAIM = Claim(
-    "width-saturation",
     "§5, Fig. 2",
     "Neuron entropy converges with the width and follows the training accuracy",
-    cells,
+    families=("trained/relu", "trained/tanh", "violation/drift"),
     figures=("figure-2-entropy",),
 )
-pytestmark = pytest.mark.claim(CLAIM)
 
 SLOPE = Check("slope of H̄ per doubling of N from 200 up", within(-0.05, 0.05), level=True)
 CONTRAST = Check("largest difference of H̄ from N = 200 up", at_most(0.1), level=True, primary=False)
@@ -55,69 +41,76 @@ def settled(grid):
     return grid.at(*(wide if len(wide) >= 3 else grid.widths[-3:]))
 
 
-@every_activation
-@every_hidden_layer
-def test_slope(decide, nets, activation, layer):
-    grid = settled(nets.trained(activation))
-    decide(SLOPE, slope_per_doubling(grid.widths, grid.of("entropy", layer)), grid)
-
-
-@every_activation
-@every_hidden_layer
-def test_contrast(decide, nets, activation, layer):
-    grid = settled(nets.trained(activation))
-    decide(CONTRAST, largest_contrast(grid.of("entropy", layer)), grid)
-
-
-@every_hidden_layer
-def test_model_agnostic(decide, nets, layer):
-    relu, tanh = (nets.trained(activation).widest for activation in ACTIVATIONS)
-    decide(AGNOSTIC, np.abs(relu.of("entropy", layer) - tanh.of("entropy", layer))[0], relu)
-
-
 def with_accuracy(grid, layer):
-    """Over all nets of N ≥ 10, trained or not: of wide ones alone accuracies do not differ."""
+    """Rank correlations of H̄ over all nets of N ≥ 10, trained or not: accuracies of wide ones alone do not differ."""
     grid = grid.from_width(10)
     return rank_correlations(grid.raw("entropy")[:, :, layer - 1], grid.raw("accuracy"))
 
 
-@every_activation
-@every_hidden_layer
-def test_follows_accuracy(decide, nets, activation, layer):
-    decide(FOLLOWS, with_accuracy(nets.trained(activation), layer))
-
-
-@every_activation
-@every_hidden_layer
-def test_correlates_either_way(decide, nets, activation, layer):
-    decide(EITHER_WAY, np.abs(with_accuracy(nets.trained(activation), layer)))
-
-
-@every_activation
-def test_no_further_gain(decide, nets, activation):
-    grid = settled(nets.trained(activation))
-    accuracies = grid.raw("validation_accuracy")
-    decide(GAIN, accuracies[-1] - accuracies[0], grid)
-
-
-@pytest.mark.control(must_be="refuted")
-def test_drifting_nets_do_not_settle(decide, nets):
-    grid = nets.violating("drift")
-    decide(SLOPE, slope_per_doubling(grid.widths, grid.of("entropy", 1)), grid)
-
-
 def with_width(grid, order):
-    entropy = grid.of("entropy", 1)
+    """Rank correlations of the first layer's H̄ with the width, or with `order` -1 with the widths reversed."""
+    entropy = grid.of("entropy", layer=1)
     return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1))
 
 
-@pytest.mark.control(must_be="supported")
+@check(SLOPE)
+@every_activation
+@every_hidden_layer
+def test_slope(decide, nets, activation, layer):
+    grid = settled(nets[f"trained/{activation}"])
+    decide(slopes(grid, "entropy", layer), grid)
+
+
+@check(CONTRAST)
+@every_activation
+@every_hidden_layer
+def test_contrast(decide, nets, activation, layer):
+    grid = settled(nets[f"trained/{activation}"])
+    decide(largest_contrast(grid.of("entropy", layer)), grid)
+
+
+@check(AGNOSTIC)
+@every_hidden_layer
+def test_model_agnostic(decide, nets, layer):
+    relu, tanh = nets["trained/relu"].widest, nets["trained/tanh"].widest
+    decide(np.abs(relu.of("entropy", layer) - tanh.of("entropy", layer))[0], relu)
+
+
+@check(FOLLOWS)
+@every_activation
+@every_hidden_layer
+def test_follows_accuracy(decide, nets, activation, layer):
+    decide(with_accuracy(nets[f"trained/{activation}"], layer))
+
+
+@check(EITHER_WAY)
+@every_activation
+@every_hidden_layer
+def test_correlates_either_way(decide, nets, activation, layer):
+    decide(np.abs(with_accuracy(nets[f"trained/{activation}"], layer)))
+
+
+@check(GAIN)
+@every_activation
+def test_no_further_gain(decide, nets, activation):
+    grid = settled(nets[f"trained/{activation}"])
+    accuracies = grid.raw("validation_accuracy")
+    decide(accuracies[-1] - accuracies[0], grid)
+
+
+@control(SLOPE, must_be="refuted")
+def test_drifting_nets_do_not_settle(decide, nets):
+    grid = nets["violation/drift"]
+    decide(slopes(grid, "entropy", layer=1), grid)
+
+
+@control(FOLLOWS, must_be="supported")
 def test_drifting_entropy_follows_the_width(decide, nets):
-    grid = nets.violating("drift")
-    decide(FOLLOWS, with_width(grid, 1), grid)
+    grid = nets["violation/drift"]
+    decide(with_width(grid, 1), grid)
 
 
-@pytest.mark.control(must_be="refuted")
-def test_drifting_entropy_does_not_follow_widths_turned_round(decide, nets):
-    grid = nets.violating("drift")
-    decide(FOLLOWS, with_width(grid, -1), grid)
+@control(FOLLOWS, must_be="refuted")
+def test_drifting_entropy_does_not_follow_reversed_widths(decide, nets):
+    grid = nets["violation/drift"]
+    decide(with_width(grid, -1), grid)

@@ -10,28 +10,19 @@ information itself does not grow, ΔI ≤ .01.
 Control: nets given a shared direction gain information without entropy, and must be refuted, in both readings.
 """
 
-import pytest
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer, over_widths
-
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over_widths
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.rules import INDEPENDENT
 from wndcheck.verdicts.statistics import at_most
 
-
-def cells(profile, base_seed):
-    ensembles = profile.ensemble_cells(base_seed) + profile.violating_ensemble_cells(base_seed)
-    return profile.trained_cells(base_seed) + profile.violation_cells("shared", base_seed) + ensembles
-
-
 CLAIM = Claim(
-    "lemma-bound",
     "§3, eq. 7",
     "The information of a pair grows by no more than a neuron's entropy",
-    cells,
+    families=("trained/relu", "trained/tanh", "ensembles", "violation/shared", "ensembles/violating"),
     figures=("figure-information-entropy",),
 )
-pytestmark = pytest.mark.claim(CLAIM)
 
 BOUND = Check("mean of ΔI - ΔH", at_most(0))
 GROWTH = Check("Δι_c at the widest", INDEPENDENT, level=True, primary=False)
@@ -43,40 +34,43 @@ def pytest_generate_tests(metafunc):
     over_widths(metafunc, NARROW + 1)
 
 
+@check(BOUND)
 @every_activation
 @every_hidden_layer
 def test_bound(decide, nets, activation, layer, width):
-    grid = nets.trained(activation).at(width)
-    decide(BOUND, grid.of("lemma_excess", layer)[0], grid)
+    grid = nets[f"trained/{activation}"].at(width)
+    decide(grid.of("lemma_excess", layer)[0], grid)
 
 
+@check(SHARE)
 @every_activation
 @every_hidden_layer
 def test_share(decide, nets, activation, layer, width):
-    grid = nets.trained(activation).at(width)
-    decide(SHARE, grid.of("lemma_broken", layer)[0], grid)
+    grid = nets[f"trained/{activation}"].at(width)
+    decide(grid.of("lemma_broken", layer)[0], grid)
 
 
+@check(GROWTH)
 @every_activation
 @every_hidden_layer
 def test_information_does_not_grow(decide, nets, activation, layer):
-    widest, before = (nets.trained(activation, stage).widest for stage in (-1, 0))
-    decide(GROWTH, (widest.of("corrected_score", layer) - before.of("corrected_score", layer))[0], widest)
+    widest = nets[f"trained/{activation}"].widest
+    decide((widest.of("corrected_score", layer) - widest.at_stage(0).of("corrected_score", layer))[0], widest)
 
 
+@check(IN_ENSEMBLES)
 @every_hidden_layer
 def test_in_ensembles(decide, nets, layer):
-    grid = nets.ensembles().widest
-    decide(IN_ENSEMBLES, grid.of("lemma_excess", layer)[0], grid)
+    widest = nets["ensembles"].widest
+    decide(widest.of("lemma_excess", layer)[0], widest)
 
 
-@pytest.mark.control(must_be="refuted")
+@control(BOUND, must_be="refuted")
 def test_shared_directions_break_the_bound(decide, nets):
-    grid = nets.violating("shared").widest
-    decide(BOUND, grid.of("lemma_excess", 1)[0], grid)
+    widest = nets["violation/shared"].widest
+    decide(widest.of("lemma_excess", layer=1)[0], widest)
 
 
-@pytest.mark.control(must_be="refuted")
+@control(IN_ENSEMBLES, must_be="refuted")
 def test_shared_directions_break_the_bound_in_ensembles(decide, nets):
-    grid = nets.violating_ensembles().widest
-    decide(IN_ENSEMBLES, grid.of("lemma_excess", 1)[0])
+    decide(nets["ensembles/violating"].widest.of("lemma_excess", layer=1)[0])

@@ -5,7 +5,7 @@ Appendix A: pairs of very different variance "may indeed emerge when data become
 Measured: on CIFAR-10, at every width, the least mean Î of a hidden layer; the 5 % point of the pairs' Î; and the
 largest ratio of two neurons' standard deviations in a hidden layer.
 Supported: no layer's mean is below -.02 nats. Refuted: it lies wholly below. Shown beside it: pairs do fall below 0,
-yet not below -.072, the null's mean less two of its standard deviations; standard deviations differ tenfold; and "This
+yet not below -.072, the null's mean minus two of its standard deviations; standard deviations differ tenfold; and "This
 may be in part due to the insufficiently large sample size": on twice as many images the 5 % point is nearer to 0.
 Control: the vanilla estimate between unequal scales is far below 0, and must be refuted.
 """
@@ -13,21 +13,20 @@ Control: the vanilla estimate between unequal scales is far below 0, and must be
 from dataclasses import replace
 
 import numpy as np
-import pytest
-from wndcheck.pytest_plugin.parametrized import over
 
 from wndcheck.experiment.records import PAIR_QUANTILES
 from wndcheck.experiment.simulations import information_estimates
-from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.pytest_plugin.declarations import check, control, over
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_least, at_most
 
-
-def cells(profile, base_seed):
-    return (*profile.cifar10_cells(base_seed), profile.cifar10_on_more_images(base_seed))
-
-
-CLAIM = Claim("cifar-negative-estimates", "§A, §B", "Negative estimates occur on CIFAR-10 and do no harm", cells)
-pytestmark = pytest.mark.claim(CLAIM)
+CLAIM = Claim(
+    "§A, §B",
+    "Negative estimates occur on CIFAR-10 and do no harm",
+    families=("cifar10", "cifar10/more-images"),
+)
+SEED_WORD = "cifar-negative-estimates"  # of the draws; frozen, whatever the claim's name
 
 MEANS = Check("least mean Î of a hidden layer", at_least(-0.02))
 NEGATIVE = Check("least 5 % point of a hidden layer's pairs", at_most(0), primary=False)
@@ -49,34 +48,38 @@ def lowest_pairs(grid):
     return least(grid.of_pairs()[0][:, :, PAIR_QUANTILES.index(0.05)])
 
 
+@check(MEANS)
 def test_layer_means(decide, nets, width):
-    grid = nets.cifar10().at(width)
-    decide(MEANS, least(grid.of("score")[0]), grid)
+    grid = nets["cifar10"].at(width)
+    decide(least(grid.of("score")[0]), grid)
 
 
+@check(NEGATIVE)
 def test_negative_pairs(decide, nets, width):
-    grid = nets.cifar10().at(width)
-    decide(NEGATIVE, lowest_pairs(grid), grid)
+    grid = nets["cifar10"].at(width)
+    decide(lowest_pairs(grid), grid)
 
 
+@check(TOLERABLE)
 def test_tolerable_pairs(decide, nets, width):
-    grid = nets.cifar10().at(width)
-    decide(TOLERABLE, lowest_pairs(grid), grid)
+    grid = nets["cifar10"].at(width)
+    decide(lowest_pairs(grid), grid)
 
 
+@check(FEWER)
 def test_more_images(decide, nets):
-    more = nets.cifar10_on_more_images()
-    decide(FEWER, lowest_pairs(more) - lowest_pairs(nets.cifar10().at(*more.widths)), more)
+    more = nets["cifar10/more-images"]
+    decide(lowest_pairs(more) - lowest_pairs(nets["cifar10"].at(*more.widths)), more)
 
 
+@check(SCALES)
 def test_scales(decide, nets, width):
-    grid = nets.cifar10().at(width)
-    decide(SCALES, -least(-grid.of("scale_ratio")[0]), grid)
+    grid = nets["cifar10"].at(width)
+    decide(-least(-grid.of("scale_ratio")[0]), grid)
 
 
-@pytest.mark.control(must_be="refuted")
+@control(replace(MEANS, replicate="experiments"), must_be="refuted")
 def test_vanilla_estimates_are_far_below(decide, profile, base_seed):
-    words = (CLAIM.id, base_seed)
     how = {"trials": 32, "rho": 0.5, "sd_x": 1e-4, "standardize": False}
-    vanilla = replace(MEANS, replicate="experiments")
-    decide(vanilla, [information_estimates(*words, i, **how).mean() for i in range(profile.experiments)])
+    repeats = range(profile.experiments)
+    decide([information_estimates(SEED_WORD, base_seed, i, **how).mean() for i in repeats])

@@ -1,36 +1,29 @@
 """Appendix B, Figure B.1b: "in low width regimes, the behaviour of the dependence score ι is less regular".
 
 Measured: how far a net's ι lies from the mean of the others of its width, where four nets or more have one; the average
-over widths below 20 less the average over widths from 200 up, seed by seed; on CIFAR-10, and beside it on MNIST. Nets
+over widths below 20 minus the average over widths from 200 up, seed by seed; on CIFAR-10, and beside it on MNIST. Nets
 with dead layers have no ι there and are left out: what is irregular about them is not counted.
-Supported: the narrow nets lie further apart. Refuted: less far.
+Supported: the narrow nets lie further from the mean. Refuted: less far.
 Control: the same nets, with half a nat added to the ι of every second wide net, must be refuted.
 """
 
 import numpy as np
-import pytest
-from wndcheck.pytest_plugin.parametrized import every_activation, every_hidden_layer
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_least
 
-
-def cells(profile, base_seed):
-    return profile.cifar10_cells(base_seed) + profile.trained_cells(base_seed)
-
-
 CLAIM = Claim(
-    "narrow-is-irregular",
     "§B, Fig. B.1b",
     "The dependence score is less regular in narrow nets",
-    cells,
+    families=("cifar10", "trained/relu", "trained/tanh"),
     figures=("figure-b1-cifar10",),
 )
-pytestmark = pytest.mark.claim(CLAIM)
 
-IRREGULAR = Check("deviation of ι at N < 20 less that at N ≥ 200", at_least(0))
-ON_MNIST = Check("deviation of ι at N < 20 less that at N ≥ 200", at_least(0), primary=False)
+IRREGULAR = Check("deviation of ι at N < 20 minus that at N ≥ 200", at_least(0))
+ON_MNIST = Check("deviation of ι at N < 20 minus that at N ≥ 200", at_least(0), primary=False)
 
 
 def deviation(scores):
@@ -38,32 +31,37 @@ def deviation(scores):
     known = np.ma.masked_invalid(scores)
     count = known.count(axis=1)[:, None]
     others = (known.sum(axis=1, keepdims=True) - known) / np.maximum(count - 1, 1)
-    apart = np.ma.masked_where(np.broadcast_to(count < 4, known.shape), np.abs(known - others))
-    return np.ma.filled(apart.mean(axis=0), np.nan)
+    deviations = np.ma.masked_where(np.broadcast_to(count < 4, known.shape), np.abs(known - others))
+    return np.ma.filled(deviations.mean(axis=0), np.nan)
 
 
 def contrast(grid, layer, added=0.0):
-    """Narrow less wide, (S,); NaN for a seed with no score at one of the two."""
+    """Deviation of the narrow nets minus that of the wide ones, (S,); NaN for a seed with no score at one of the two.
+
+    `added` nats are added to the score of every second wide net.
+    """
     widths, scores = np.array(grid.widths), grid.of("score", layer)
     scattered = added * (np.arange(scores.shape[1]) % 2)
     return deviation(scores[widths < NARROW]) - deviation(scores[widths >= 200] + scattered)
 
 
+@check(IRREGULAR)
 @every_hidden_layer
 def test_irregular(decide, nets, layer):
-    grid = nets.cifar10()
-    decide(IRREGULAR, contrast(grid, layer), grid)
+    grid = nets["cifar10"]
+    decide(contrast(grid, layer), grid)
 
 
+@check(ON_MNIST)
 @every_activation
 @every_hidden_layer
 def test_on_mnist(decide, nets, activation, layer):
-    grid = nets.trained(activation)
-    decide(ON_MNIST, contrast(grid, layer), grid)
+    grid = nets[f"trained/{activation}"]
+    decide(contrast(grid, layer), grid)
 
 
-@pytest.mark.control(must_be="refuted")
+@control(IRREGULAR, must_be="refuted")
 @every_activation
 def test_scattered_wide_nets_are_noticed(decide, nets, activation):
-    grid = nets.trained(activation)
-    decide(IRREGULAR, contrast(grid, 1, added=0.5), grid)
+    grid = nets[f"trained/{activation}"]
+    decide(contrast(grid, layer=1, added=0.5), grid)

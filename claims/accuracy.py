@@ -1,0 +1,81 @@
+"""§4: "For N > 20, the ReLU activated nets achieve > 99% training accuracy and > 95% validation accuracy; the
+tanh-activated nets > 95% and > 92% respectively. However, with 5 ≤ N < 20, the performances were usually worse."
+
+Measured: accuracies of the trained nets on all training images and on the validation images.
+Supported: the mean accuracy at every width above 20 exceeds the paper's number (levels), and nets above 20 classify
+more of the training images than nets below, seed by seed. Refuted: one lies wholly below.
+Controls: the same nets before training must fall short of the paper's numbers, and the accuracies of wide and narrow
+ones must agree within .1, which is chance.
+"""
+
+import numpy as np
+
+from wndcheck.experiment.profiles import NARROW
+from wndcheck.pytest_plugin.declarations import check, control, every_activation, over_widths
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.statistics import at_least, within
+
+CLAIM = Claim(
+    "§4",
+    "Nets wider than 20 reach the paper's accuracies; narrower do worse",
+    families=("trained/relu", "trained/tanh"),
+)
+
+TRAINING = {
+    "relu": Check("training accuracy", at_least(0.99), level=True, unit=""),
+    "tanh": Check("training accuracy", at_least(0.95), level=True, unit=""),
+}
+VALIDATION = {
+    "relu": Check("validation accuracy", at_least(0.95), level=True, unit=""),
+    "tanh": Check("validation accuracy", at_least(0.92), level=True, unit=""),
+}
+WORSE = Check("training accuracy of N > 20 minus that of N < 20", at_least(0), unit="")
+ALIKE = Check("training accuracy of N > 20 minus that of N < 20", within(-0.1, 0.1), unit="")
+WORSE_ON_VALIDATION = Check("validation accuracy of N > 20 minus that of N < 20", at_least(0), unit="", primary=False)
+
+
+def pytest_generate_tests(metafunc):
+    over_widths(metafunc, NARROW + 1)
+
+
+def gained(grid, name):
+    """Mean accuracy of the wide nets minus that of the narrow ones, (S,)."""
+    widths, accuracies = np.array(grid.widths), grid.raw(name)
+    return accuracies[widths > NARROW].mean(axis=0) - accuracies[widths < NARROW].mean(axis=0)
+
+
+@check(TRAINING, by="activation")
+@every_activation
+def test_training(decide, nets, activation, width):
+    decide(nets[f"trained/{activation}"].at(width).raw("accuracy")[0])
+
+
+@check(VALIDATION, by="activation")
+@every_activation
+def test_validation(decide, nets, activation, width):
+    decide(nets[f"trained/{activation}"].at(width).raw("validation_accuracy")[0])
+
+
+@check(WORSE)
+@every_activation
+def test_narrow_is_worse(decide, nets, activation):
+    decide(gained(nets[f"trained/{activation}"], "accuracy"))
+
+
+@check(WORSE_ON_VALIDATION)
+@every_activation
+def test_narrow_is_worse_on_validation_images(decide, nets, activation):
+    decide(gained(nets[f"trained/{activation}"], "validation_accuracy"))
+
+
+@control(TRAINING, by="activation", must_be="refuted")
+@every_activation
+def test_untrained_nets_fall_short(decide, nets, activation, width):
+    decide(nets[f"trained/{activation}"].at_stage(0).at(width).raw("accuracy")[0])
+
+
+@control(ALIKE, must_be="supported")
+@every_activation
+def test_untrained_nets_are_alike(decide, nets, activation):
+    decide(gained(nets[f"trained/{activation}"].at_stage(0), "accuracy"))

@@ -1,0 +1,71 @@
+"""§3, eq. 5: "Combining … we have H(x_i(t) | x_j(t)) ≥ H(x_i(0) | x_j(0))": training leaves a neuron at least as
+uncertain as it was, given another.
+
+Measured: H(x | y) = H(x) - I(x; y), so that its change is ΔH - ΔI: the change of a layer's mean entropy minus that of
+its corrected score ι_c, in which the estimator's bias cancels; of every hidden layer, at every width above 20, and of
+the widest ensembles, in whose reading the proof is written. (Eq. 7 is the same inequality from the other side; there
+each pair is compared with its own entropies, uncorrected.)
+Supported: the mean change is at least 0. Refuted: it lies wholly below. The share of pairs that break it is shown and
+decides nothing: a single pair carries the estimator's noise of .06 nats.
+Control: nets given a shared direction gain information without entropy, and must be refuted, in both readings.
+"""
+
+from wndcheck.experiment.profiles import NARROW
+from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over_widths
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.statistics import at_least, at_most
+
+CLAIM = Claim(
+    "§3, eq. 5",
+    "A neuron's entropy given another does not fall in training",
+    families=("trained/relu", "trained/tanh", "ensembles", "violation/shared", "ensembles/violating"),
+)
+
+RISE = Check("change of H(x | y)", at_least(0))
+IN_ENSEMBLES = Check("change of H(x | y)", at_least(0), replicate="ensembles")
+SHARE = Check("share of pairs with H(x | y) fallen", at_most(0.05), primary=False, unit="")
+
+
+def pytest_generate_tests(metafunc):
+    over_widths(metafunc, NARROW + 1)
+
+
+def change(grid, layer):
+    """ΔH - ΔI of a layer of nets of one width, (S,)."""
+    information = grid.of("corrected_score", layer) - grid.at_stage(0).of("corrected_score", layer)
+    return (grid.of("entropy_change", layer) - information)[0]
+
+
+@check(RISE)
+@every_activation
+@every_hidden_layer
+def test_rises(decide, nets, activation, layer, width):
+    grid = nets[f"trained/{activation}"].at(width)
+    decide(change(grid, layer), grid)
+
+
+@check(SHARE)
+@every_activation
+@every_hidden_layer
+def test_share(decide, nets, activation, layer, width):
+    grid = nets[f"trained/{activation}"].at(width)
+    decide(grid.of("lemma_broken", layer)[0], grid)
+
+
+@check(IN_ENSEMBLES)
+@every_hidden_layer
+def test_in_ensembles(decide, nets, layer):
+    widest = nets["ensembles"].widest
+    decide(change(widest, layer), widest)
+
+
+@control(RISE, must_be="refuted")
+def test_shared_directions_lower_it(decide, nets):
+    widest = nets["violation/shared"].widest
+    decide(change(widest, layer=1), widest)
+
+
+@control(IN_ENSEMBLES, must_be="refuted")
+def test_shared_directions_lower_it_in_ensembles(decide, nets):
+    decide(change(nets["ensembles/violating"].widest, layer=1))

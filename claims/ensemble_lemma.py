@@ -1,0 +1,74 @@
+"""§3, theorem 1: "there are two sources of uncertainty, namely the data distribution, and the parameter distribution";
+over both, the mutual information of two neurons of a layer vanishes as the width grows.
+
+Measured, in the ensemble reading: ensembles of nets of one width, each trained from its own initial weights; every net
+is shown one image of its own, and the nets are the samples. ι_c of every hidden layer; the replicate is the ensemble.
+Supported: ι_c is lower in the widest nets than in the narrowest (trend), and at most .01 in the widest (level).
+Refuted: one lies wholly outside. Shown beside it: the same with one image for all nets, where the parameters alone are
+random.
+Controls: the same activations, independently permuted, must come out independent; a planted .047 nats must be found;
+ensembles of nets whose layers share a direction, the more so the wider they are, must be refuted.
+"""
+
+from wndcheck.experiment.records import SAME_IMAGE
+from wndcheck.pytest_plugin.declarations import check, control, every_hidden_layer
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.rules import INDEPENDENT
+from wndcheck.verdicts.statistics import at_most
+
+CLAIM = Claim(
+    "§3, Thm. 1",
+    "Over parameters and data, the MI of two neurons vanishes with width",
+    families=("ensembles", "ensembles/violating"),
+    figures=("figure-both-readings",),
+)
+
+TREND = Check("ι_c of the widest minus that of the narrowest", at_most(0), replicate="ensembles")
+LEVEL = Check("ι_c at the widest", INDEPENDENT, level=True, replicate="ensembles")
+SAME = Check("ι_c at the widest, one image for all", INDEPENDENT, level=True, primary=False, replicate="ensembles")
+
+
+@check(TREND)
+@every_hidden_layer
+def test_trend(decide, nets, layer):
+    grid = nets["ensembles"]
+    scores = grid.of("corrected_score", layer)
+    decide(scores[-1] - scores[0], grid)
+
+
+@check(LEVEL)
+@every_hidden_layer
+def test_level(decide, nets, layer):
+    widest = nets["ensembles"].widest
+    decide(widest.of("corrected_score", layer)[0], widest)
+
+
+@check(SAME)
+@every_hidden_layer
+def test_same_image(decide, nets, layer):
+    widest = nets["ensembles"].widest
+    decide(widest.of(SAME_IMAGE + "corrected_score", layer)[0], widest)
+
+
+@control(LEVEL, must_be="supported")
+def test_independently_permuted_activations_are_independent(decide, nets):
+    grid = nets["ensembles"]
+    decide(grid.of("shuffled_score").mean(axis=(0, 2)), grid)
+
+
+@control(LEVEL, must_be="refuted")
+def test_planted_dependence_is_found(decide, nets):
+    grid = nets["ensembles"]
+    decide(grid.of("planted_score").mean(axis=(0, 2)), grid)
+
+
+@control(TREND, must_be="refuted")
+def test_shared_directions_have_no_falling_trend(decide, nets):
+    scores = nets["ensembles/violating"].of("corrected_score", layer=1)
+    decide(scores[-1] - scores[0])
+
+
+@control(LEVEL, must_be="refuted")
+def test_shared_directions_are_dependent(decide, nets):
+    decide(nets["ensembles/violating"].widest.of("corrected_score", layer=1)[0])

@@ -1,0 +1,46 @@
+"""§5: "In tanh-activated nets, the extension is even simpler since MI is invariant to reparameterization given by
+homeomorphisms …, in particular tanh⁻¹": neurons share as much after tanh as before.
+
+Measured: for some pairs of every hidden layer of trained tanh nets, at every width above 20, the information of tanh(z)
+minus that of z, both by 3H, corrected with the same permutations. Shown beside it: the same by KSG1, which follows a
+change of the margins better.
+Supported: the mean difference lies within ±.005 nats. Refuted: wholly outside. True information cannot change, so a
+refutation speaks of the estimator: where tanh saturates, the margins crowd at ±1.
+Control: |z| in place of tanh(z) forgets the sign, which is not a reparametrisation, and must be refuted.
+"""
+
+from wndcheck.experiment.profiles import NARROW
+from wndcheck.pytest_plugin.declarations import check, control, every_hidden_layer, over_widths
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.statistics import within
+
+CLAIM = Claim("§5", "tanh leaves the estimated information of pairs as it was", families=("trained/tanh",))
+
+DIFFERENCE = Check("Î after tanh minus before", within(-0.005, 0.005))
+BY_KSG1 = Check("Î after tanh minus before, by KSG1", within(-0.005, 0.005), primary=False)
+
+
+def pytest_generate_tests(metafunc):
+    over_widths(metafunc, NARROW + 1)
+
+
+@check(DIFFERENCE)
+@every_hidden_layer
+def test_difference(decide, nets, layer, width):
+    grid = nets["trained/tanh"].at(width)
+    decide(grid.of("post_change_3h", layer)[0], grid)
+
+
+@check(BY_KSG1)
+@every_hidden_layer
+def test_by_ksg1(decide, nets, layer, width):
+    grid = nets["trained/tanh"].at(width)
+    decide(grid.of("post_change", layer)[0], grid)
+
+
+@control(DIFFERENCE, must_be="refuted")
+@every_hidden_layer
+def test_forgotten_signs_are_noticed(decide, nets, layer, width):
+    grid = nets["trained/tanh"].at(width)
+    decide(grid.of("folded_change_3h", layer)[0], grid)

@@ -1,0 +1,66 @@
+"""§4: "in this example, a width larger than 200 usually suffices for the theory".
+
+Measured: the corrected dependence score of every hidden layer at N = 200 minus that at the paper's widest, net by net.
+Beside it the same from N = 100, for §1 says "a width larger than 100 usually suffices".
+What a greater width would still change is decided here; whether the remaining level is low, by weak_dependence.
+Supported: the difference lies within ±.01. Refuted: it lies wholly outside. A profile that ends at N = 200 shows the
+step before it and gives no verdict.
+Controls: independently permuted activations must show no difference; nets that share more the wider they are must show
+one.
+"""
+
+import numpy as np
+
+from wndcheck.experiment.profiles import HIDDEN_LAYERS
+from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts.statistics import within
+
+CLAIM = Claim(
+    "§4",
+    "Beyond a width of 200 the dependence score hardly falls",
+    families=("trained/relu", "trained/tanh", "violation/shared"),
+    figures=("figure-3-dependence",),
+)
+
+DIFFERENCE = Check("fall of ι_c to the widest", within(-0.01, 0.01), level=True)
+FROM_HUNDRED = Check("fall of ι_c from N = 100 to the widest", within(-0.01, 0.01), level=True, primary=False)
+
+
+def fall(grid, quantity, layer):
+    """From N = 200 to the widest, or over the last step of a grid that ends there or before, (S,)."""
+    start = 200 if grid.widths[-1] > 200 else grid.widths[-2]
+    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0]
+
+
+@check(DIFFERENCE)
+@every_activation
+@every_hidden_layer
+def test_difference(decide, nets, activation, layer):
+    grid = nets[f"trained/{activation}"]
+    decide(fall(grid, "corrected_score", layer), grid)
+
+
+@check(FROM_HUNDRED)
+@every_activation
+@every_hidden_layer
+def test_from_hundred(decide, nets, activation, layer):
+    grid = nets[f"trained/{activation}"]
+    decide((grid.at(100).of("corrected_score", layer) - grid.widest.of("corrected_score", layer))[0], grid)
+
+
+@control(DIFFERENCE, must_be="supported")
+@every_activation
+def test_independently_permuted_activations_do_not_differ(decide, nets, profile, activation):
+    # All hidden layers at all stages together: the few pairs of one leave an interval as wide as the margin.
+    grid = nets[f"trained/{activation}"]
+    stages = [grid.at_stage(stage) for stage in range(len(profile.training.stages))]
+    falls = [fall(at_stage, "shuffled_score", layer) for at_stage in stages for layer in HIDDEN_LAYERS]
+    decide(np.mean(falls, axis=0), grid)
+
+
+@control(DIFFERENCE, must_be="refuted")
+def test_shared_directions_differ(decide, nets):
+    grid = nets["violation/shared"]
+    decide(fall(grid, "corrected_score", layer=1), grid)

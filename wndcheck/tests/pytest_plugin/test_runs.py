@@ -1,0 +1,217 @@
+"""Runs of claims: options, workers, selections, problems, what the terminal, the report and JUnit get."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from wndcheck.pytest_plugin.results import FINDING
+from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
+from wndcheck.verdicts.run import decode_finding
+
+pytest_plugins = ["pytester"]
+
+
+def test_header_and_closing_table(pytester, claims):
+    claims(entry("refuted"), tiny=check(REFUTED), other=check(SUPPORTED), third=check(REFUTED))
+    result = pytester.runpytest("claims", "-n0")
+    result.stdout.fnmatch_lines(
+        [
+            "wndcheck: profile quick *device cpu, seeds 0 to 7 (--wnd-seed=0), mode verify",
+            "*verdicts, profile quick*",
+            "✓ supported  other  the number  .0015 [[].0008, .0022]  ≤ .01 nats",
+            "✗ refuted    third  the number  .1015 [[].1008, .1022]  ≤ .01 nats",
+            "    size: refuted, expected supported",
+            "✗ refuted    tiny   the number  .1015 [[].1008, .1022]  ≤ .01 nats",
+            "3 claims: ✓ 1 supported, ✗ 2 refuted",
+        ]
+    )
+
+
+def test_outcomes_can_be_read_without_colour(pytester, claims):
+    claims(entry("refuted", "big"), tiny=check(STRADDLING) + check(REFUTED, "big"))
+    result = pytester.runpytest("claims", "-v", "-rxs", "--color=no")
+    result.stdout.fnmatch_lines(
+        [
+            "claims/tiny.py::test_size INCONCLUSIVE (the interval includes *",
+            "claims/tiny.py::test_big XFAIL (seen before)*",
+        ]
+    )
+
+
+def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
+    bodies = {f"claim{i}": check(values) for i, values in enumerate((SUPPORTED, REFUTED, STRADDLING))}
+    claims(entry("refuted", claim="claim1"), **bodies)
+    result = pytester.runpytest_subprocess("claims", "-n2")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["3 claims: ✓ 1 supported, ✗ 1 refuted, [?] 1 inconclusive"])
+    together = last_run().claims
+    assert pytester.runpytest("claims").ret == 0
+    assert last_run().claims == together
+    assert [claim.verdict for claim in together] == ["supported", "refuted", "inconclusive"]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "xdist"])
+def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
+    claims(entry("refuted", "big"), tiny=check(STRADDLING) + check(REFUTED, "big") + check("[0.5]", "one"))
+    pytester.runpytest_subprocess("claims", *workers, "--junitxml=junit.xml")
+    properties = ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testcase/properties/property")
+    texts = [each.attrib["value"] for each in properties if each.attrib["name"] == FINDING]
+    found = sorted((decode_finding(text) for text in texts), key=lambda finding: finding.name)
+    assert [finding.name for finding in found] == ["big", "one", "planted", "size"]
+    assert found == sorted(last_run().findings.values(), key=lambda finding: finding.name)
+
+
+def test_checks_are_listed_by_the_numbers_in_their_names(pytester, claims, only_claim):
+    widths = "[200, 50, 1000, 5]"
+    each_width = f"@check(SMALL)\n@pytest.mark.parametrize('width', {widths})\n"
+    claims(tiny=f"\n{each_width}def test_size(decide, width):\n    decide([0] * 8)\n")
+    pytester.runpytest_subprocess("claims", "-n2", "--wnd-mode=report")
+    assert [check.parameters["width"] for check in only_claim().checks] == [5, 50, 200, 1000]
+
+
+def test_problems_of_workers_reach_the_exit_status(pytester, claims):
+    claims(entry("refuted", checks="sized"), tiny=check(SUPPORTED))
+    result = pytester.runpytest_subprocess("claims", "-n2")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ERROR*'sized' of claim 'tiny'*matches no check*"])
+
+
+def test_report_mode_exits_0_with_any_verdict(pytester, claims, verdicts):
+    claims(tiny=check(REFUTED), other=check(STRADDLING), bad=check(REFUTED, "control", must_be="supported"))
+    assert pytester.runpytest("claims", "--wnd-mode=report").ret == 0
+    assert verdicts() == {"tiny": "refuted", "other": "inconclusive", "bad": "inconclusive"}
+
+
+def test_a_run_that_stops_leaves_the_last_report(pytester, claims):
+    claims(one=check(REFUTED), two=check(SUPPORTED))
+    result = pytester.runpytest("claims", "--maxfail=1")
+    assert not (pytester.path / "reports/latest").exists()
+    result.stdout.fnmatch_lines(["*ERROR: the run was stopped: * of 4 checks were never reported"])
+
+
+def test_expectation_that_matches_nothing_is_an_error(pytester, claims):
+    claims(entry("refuted", claim="absent"), tiny=check(SUPPORTED))
+    result = pytester.runpytest("claims")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ERROR*claim 'absent'*matches no check*"])
+    assert pytester.runpytest("claims/tiny.py").ret == 0, "one file alone does not see the other claims"
+
+
+def test_selecting_tests_leaves_no_expectation_unmatched(pytester, claims):
+    claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
+    assert pytester.runpytest("claims", "-k", "size").ret == 0
+
+
+def test_one_check_by_its_node_id(pytester, claims):
+    claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
+    result = pytester.runpytest("claims/tiny.py::test_size")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*a selection of checks*reports/latest is left as it was"])
+    assert not (pytester.path / "reports").exists()
+
+
+def test_without_xdist(pytester, claims):
+    claims(tiny=check(SUPPORTED))
+    assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("--wnd-profile=huge", "profile 'huge': expected quick or full"),
+        ("--wnd-device=abacus", "device 'abacus': expected auto, cpu, cuda or cuda:N"),
+        ("--wnd-device=cuda:99", "this machine shows"),
+        ("--wnd-seed=-1", "base seed -1"),
+    ],
+)
+def test_bad_option_is_a_usage_error(pytester, claims, option, complaint):
+    claims(tiny=check(SUPPORTED))
+    result = pytester.runpytest_subprocess("claims", option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert complaint in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (entry("maybe"), "verdict 'maybe', expected one of supported, refuted, inconclusive"),
+        (entry("refuted").replace("reason", "why"), "missing or unknown field(s): reason, why"),
+        ("[[expect]\n", "expectations.toml"),
+        (entry("refuted", profile="quik"), "profile 'quik', expected quick or full"),
+        (entry("refuted").replace("[[expect]]", "[[expects]]"), "expected [[expect]] entries and nothing else"),
+        (entry("refuted").replace("[[expect]]", "[expect]"), "expected [[expect]] entries and nothing else"),
+        (entry("refuted").replace('["size"]', '"size"'), "checks 'size', expected a list"),
+        (entry("refuted").replace('["size"]', "[]"), "checks [], expected a list"),
+        (entry("refuted").replace('["refuted"]', "3"), "verdict 3, expected one of"),
+        (entry('supported", "refuted'), "both supported and refuted"),
+    ],
+)
+def test_bad_expectations_are_a_usage_error(pytester, claims, text, complaint):
+    claims(text, tiny=check(SUPPORTED))
+    result = pytester.runpytest("claims")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert complaint in result.stderr.str()
+
+
+NEEDS_NETS = """
+CLAIM = Claim("§4", "Trained nets", families=("trained/relu",))
+
+@check(SMALL)
+def test_size(decide, nets):
+    decide(nets["trained/relu"].of("score", 1)[-1])
+"""
+
+
+def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, verdicts):
+    claims(tiny=NEEDS_NETS)
+    result = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "-rs")
+    result.assert_outcomes(skipped=1, passed=1)
+    assert "wndcheck fetch mnist" in result.stdout.str()
+    assert verdicts() == {"tiny": "not run"}
+    required = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "--wnd-require-data")
+    required.assert_outcomes(failed=1, passed=1)
+    assert verdicts() == {"tiny": "error"}
+
+
+def test_a_lost_worker_is_not_a_green_run(pytester, claims, verdicts):
+    claims(tiny=check(SUPPORTED) + "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
+    result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
+    assert result.ret != 0
+    assert verdicts() == {"tiny": "error"}
+
+
+def test_other_projects_see_nothing_of_it(pytester):
+    pytester.makepyfile("def test_theirs(): assert True")
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1)
+    assert "wndcheck:" not in result.stdout.str()
+    assert not (pytester.path / "reports").exists()
+
+
+def test_the_table_is_added_to_the_page_of_a_github_step(pytester, claims, monkeypatch):
+    page = pytester.path / "step.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    claims(entry("refuted", claim="other"), tiny=check(SUPPORTED), other=check(REFUTED))
+    assert pytester.runpytest("claims", "-n2", "-p", "xdist").ret == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("## wndcheck: profile quick, base seed 0") == 1, "workers wrote it, too"
+    assert "tiny" in text
+    assert "refuted" in text
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "absent" / "step.md"))
+    result = pytester.runpytest("claims")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*could not be added to $GITHUB_STEP_SUMMARY*"])
+
+
+def test_a_run_writes_its_report_and_notes_what_it_took(pytester, claims, last_run, only_claim):
+    claims(tiny=check(SUPPORTED))
+    file = pytester.path / "claims" / "tiny.py"
+    words = file.read_text().replace('"The number is small"', '"The number is small", figures=("figure-pairs",)')
+    file.write_text('"""§4: what it says."""\n' + words)
+    result = pytester.runpytest("claims")
+    result.stdout.fnmatch_lines(["*report in */reports/latest/ (index.html,*"])
+    assert (only_claim().about, only_claim().figures) == ("§4: what it says.", ("figure-pairs",))
+    assert last_run().seconds["nets"] == 0
+    assert 0 < last_run().seconds["run"] < 600

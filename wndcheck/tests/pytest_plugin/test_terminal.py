@@ -1,0 +1,95 @@
+"""The closing table: one line a claim at any width, and below it only what was not expected."""
+
+from __future__ import annotations
+
+from math import nan
+
+import pytest
+from msgspec import structs
+from rich.cells import cell_len
+
+from wndcheck.pytest_plugin.terminal import lines
+from wndcheck.tests.factories import FAILS, HOLDS, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.verdicts.checks import Check, Verdict
+from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished
+from wndcheck.verdicts.statistics import within
+
+LONG = Check("slope of the mean H̄ of what has a very long name, per doubling of N", within(-0.002, 0.002))
+REFUTED, INCONCLUSIVE = (Verdict.REFUTED,), (Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
+
+
+def table(*claims: ClaimResult, width: int = 120) -> list[str]:
+    """The lines below the heading, without the tally."""
+    return [line.start + line.rest for line in lines(make_run(*claims), width)][1:-1]
+
+
+def expected(claim: str = "tiny", **fields) -> ClaimResult:
+    return make_claim(
+        claim, make_finding("size", FAILS, claim=claim, expected=REFUTED, outcome=Outcome.XFAILED), **fields
+    )
+
+
+@pytest.mark.parametrize("width", [40, 80, 99, 100, 119, 120, 200])
+def test_a_claim_is_one_line_at_any_width(width):
+    found = [
+        make_claim(name, make_finding("size", values, check, claim=name, expected=tuple(Verdict)))
+        for name, values, check in [
+            ("a" * 60, [-12345.678 + i for i in range(8)], LONG),
+            ("b", [1.5e-6, 2.5e-6] * 4, LONG),
+            ("c", [nan] * 4, LONG),
+        ]
+    ]
+    shown = table(*found, width=width)
+    assert len(shown) == len(found)
+    assert all(cell_len(line) <= max(width, 80) for line in shown)
+    assert all(line == line.rstrip() for line in shown)
+    assert all("…" in line for line in shown[:1])
+
+
+def test_verdicts_are_words_where_there_is_room_and_symbols_that_the_tally_explains_elsewhere():
+    run = make_run(expected(), make_claim("other", not_run=["size"]))
+    wide, narrow = ([line.start + line.rest for line in lines(run, width)] for width in (120, 80))
+    assert wide[0].split() == ["claim", "decided", "by", "estimate", "[interval]", "margin"]
+    assert wide[1] == "✗ refuted  tiny   the number  .1015 [.1008, .1022]  ≤ .01 nats"
+    assert narrow[1] == "✗ tiny  the number .1015 [.1008, .1022] ≤ .01"
+    assert wide[-1] == narrow[-1] == "2 claims: ✗ 1 refuted, – 1 not run"
+
+
+@pytest.mark.parametrize(
+    ("claim", "remarks"),
+    [
+        (expected(), []),
+        (make_claim("tiny", make_finding("ref", FAILS)), ["ref: refuted, expected supported"]),
+        (
+            make_claim("tiny", make_finding("a", FAILS), make_finding("b", STRADDLES), make_finding("c", FAILS)),
+            ["a, c: refuted, expected supported", "b: inconclusive, expected supported"],
+        ),
+        (
+            make_claim("tiny", make_finding("a", FAILS, expected=INCONCLUSIVE)),
+            ["a: refuted, expected inconclusive or supported"],
+        ),
+        (
+            make_claim("tiny", make_finding("a"), make_finding("planted", HOLDS, must_be="refuted")),
+            ["planted: supported, must be refuted"],
+        ),
+        (make_claim("tiny", make_finding("a"), errors=["b"]), ["b: error: it broke"]),
+        (make_claim("tiny", not_run=["a", "b"]), ["2 tests not run: no data"]),
+        (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
+    ],
+)
+def test_a_second_line_says_what_was_not_expected_and_why_there_is_no_verdict(claim, remarks):
+    assert table(claim)[1:] == [f"    {remark}" for remark in remarks]
+
+
+def test_remarks_are_wrapped():
+    many = [make_finding(f"trend[{layer}-relu]", FAILS) for layer in range(1, 9)]
+    remarks = table(make_claim("tiny", *many), width=80)[1:]
+    assert len(remarks) == 2
+    assert all(line.startswith("    ") and len(line) <= 80 for line in remarks)
+    assert " ".join(map(str.strip, remarks)).endswith("and 3 more: refuted, expected supported")
+
+
+def test_an_error_says_its_last_line():
+    error = "def test():\n>   raise ValueError\nE   ValueError: a wrong number\n\nclaims/tiny.py:3: ValueError"
+    claim = structs.replace(make_claim("tiny", make_finding("a")), errors=(Unfinished("tiny.py::test_b", error),))
+    assert table(claim)[1:] == ["    b: error: ValueError: a wrong number"]

@@ -1,0 +1,108 @@
+"""A run's model: how findings add up to a claim's verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wndcheck.tests.factories import FAILS, HOLDS, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.run import (
+    ClaimResult,
+    ClaimVerdict,
+    Finding,
+)
+from wndcheck.verdicts.statistics import at_most, within
+
+SECONDARY = Check("the number", at_most(0.01), primary=False)
+LEVEL = Check("the number", at_most(0.01), level=True)
+CONTROL = make_finding("planted", FAILS, must_be="refuted")
+FAILED_CONTROL = make_finding("planted", HOLDS, must_be="refuted")
+
+# --- a claim's verdict ------------------------------------------------------------------------------------------------
+
+
+def claim(*findings: Finding, **fields: Any) -> ClaimResult:
+    return make_claim("tiny", *findings, is_selection=False, **fields)
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict", "cause"),
+    [
+        (claim(make_finding(), CONTROL), "supported", None),
+        (
+            claim(make_finding("a", FAILS), make_finding("b"), CONTROL),
+            "refuted",
+            Cause(CauseKind.REFUTED_CHECKS, names=("a",)),
+        ),
+        (claim(make_finding(), make_finding("b", FAILS, SECONDARY), CONTROL), "supported", None),
+        (
+            claim(make_finding("a", STRADDLES), make_finding("b"), CONTROL),
+            "inconclusive",
+            Cause(CauseKind.UNDECIDED_CHECKS, 1, 2, parts={CauseKind.STRADDLES: 1}),
+        ),
+        (
+            claim(make_finding("a", check=LEVEL, decides_levels=False), make_finding("b", [0.0] * 3), CONTROL),
+            "inconclusive",
+            Cause(CauseKind.UNDECIDED_CHECKS, 2, 2, parts={CauseKind.PROFILE: 1, CauseKind.TOO_FEW: 1}),
+        ),
+        (claim(make_finding()), "inconclusive", Cause(CauseKind.NO_CONTROL)),
+        (claim(CONTROL), "inconclusive", Cause(CauseKind.NO_PRIMARY_CHECK)),
+        (
+            claim(make_finding(), FAILED_CONTROL),
+            "inconclusive",
+            Cause(CauseKind.FAILED_CONTROLS, names=("planted",)),
+        ),
+        (
+            claim(make_finding("a", FAILS), FAILED_CONTROL),
+            "inconclusive",
+            Cause(CauseKind.FAILED_CONTROLS, names=("planted",)),
+        ),
+        (claim(make_finding(), CONTROL, not_run=["b", "c"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 2)),
+        (claim(make_finding("a", FAILS), CONTROL, not_run=["b"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 1)),
+        (claim(CONTROL, not_run=["b"]), "not run", Cause(CauseKind.NOT_RUN, names=("no data",))),
+        (claim(make_finding(), CONTROL, errors=["b"]), "error", Cause(CauseKind.ERRORS, 1)),
+        (make_claim("tiny", make_finding()), "supported", None),  # a selection of tests may lack the controls
+    ],
+)
+def test_a_claims_verdict_and_its_cause(result: ClaimResult, verdict: str, cause: Cause | None) -> None:
+    assert (result.verdict, result.cause) == (verdict, cause)
+
+
+def test_a_claim_is_expected_to_be_what_its_primary_checks_are_expected_to_be() -> None:
+    refuted, either = (Verdict.REFUTED,), (Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
+    assert claim(make_finding("a", FAILS, expected=refuted), make_finding("b", expected=either)).expected == "refuted"
+    assert claim(make_finding("b", expected=either)).expected == "inconclusive"
+    assert claim(make_finding(), make_finding("b", check=SECONDARY, expected=refuted)).expected == "supported"
+    assert claim(CONTROL).expected is None
+
+
+def test_checks_are_in_the_order_of_the_numbers_in_their_names() -> None:
+    names = ["size[200]", "size[50]", "size[1000]", "planted", "edge"]
+    found = claim(*(make_finding(name, must_be="refuted" if name == "planted" else None) for name in names))
+    assert [finding.name for finding in found.checks] == ["edge", "size[50]", "size[200]", "size[1000]"]
+    assert [finding.name for finding in found.findings][-1] == "planted"
+    assert found.checks[1].function == "size"
+
+
+def test_the_decisive_check() -> None:
+    refuted, far = make_finding("a", FAILS), make_finding("b", [0.2] * 8)
+    undecided, other = make_finding("c", STRADDLES), make_finding("d", STRADDLES)
+    safe, close = make_finding("e", [0.001] * 8), make_finding("f", [0.009] * 8)
+    assert claim(refuted, undecided, far, safe).decisive == far  # the refuted one furthest outside
+    assert claim(safe, undecided, other).decisive == undecided  # the first that is inconclusive
+    assert claim(safe, close, make_finding("g", [0.0099] * 8, SECONDARY)).decisive == close  # closest to its margin
+    assert claim(CONTROL).decisive is None
+    equivalence = Check("the number", within(-0.01, 0.01))
+    negative = make_finding("h", [-0.0095] * 8, equivalence)
+    assert claim(close, negative).decisive == negative
+
+
+def test_counts_and_findings_of_a_run() -> None:
+    other = make_finding("size", FAILS, claim="other")
+    run = make_run(claim(make_finding(), CONTROL), make_claim("other", other), make_claim("third", not_run=["x"]))
+    assert run.counts == {ClaimVerdict.SUPPORTED: 1, ClaimVerdict.REFUTED: 1, ClaimVerdict.NOT_RUN: 1}
+    assert list(run.checks) == [("tiny", "size"), ("other", "size")]
+    assert list(run.findings) == [("tiny", "size"), ("tiny", "planted"), ("other", "size")]
+    assert run.version == "0.1.0"
