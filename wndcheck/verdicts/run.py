@@ -285,9 +285,9 @@ def claim_verdict(
     return ClaimVerdict.INCONCLUSIVE, cause
 
 
-def natural_order(name: str) -> list[tuple[int, str]]:
-    """A sorting key in which numbers count as such: ``width[50]`` before ``width[200]``."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+def natural_order(name: str) -> list[tuple[float, str]]:
+    """A sorting key in which numbers count as such: ``width[50]`` before ``width[200]``, ``rho[0.25]`` before 0.9."""
+    return [(float(part), "") if part[:1].isdigit() else (-1.0, part) for part in re.split(r"(\d+(?:\.\d+)?)", name)]
 
 
 # --- verdicts.json ----------------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Violation, ViolationKind
+from wndcheck.experiment.cells import Cell, Training, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, family, parts, perceptron, sensitivity_choices
 from wndcheck.experiment.profiles import ACTIVATIONS, FULL, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
+from wndcheck.nets.specification import ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import wndcheck.pytest_plugin.run  # noqa: F401  # stays loaded: compiled modules load only once
-from wndcheck.pytest_plugin.nets import Nets
+from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.tests.pytest_plugin.test_measured import NEEDS_DATA, SMALL
 from wndcheck.tests.tiny import TINY_CELL, Log, random_measurement
@@ -26,17 +26,18 @@ def test_a_missing_cell_is_an_error_and_neither_trained_nor_left_out(tmp_path: P
 
 
 CLAIM = """
-import pytest
-from wndcheck.store.measurements import IncompleteStore
-from wndcheck.verdicts.checks import Check, Claim
+from wndcheck.pytest_plugin.declarations import check
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.statistics import at_most
 
-pytestmark = pytest.mark.claim(Claim("tiny", "§4", "The number is small"))
+CLAIM = Claim("§4", "The number is small")
 
 
+@check(Check("the number", at_most(0.01)))
 def test_size(decide, nets):
-    assert nets.store.is_complete
-    decide(Check("the number", at_most(0.01)), [0.001, 0.002] * 4)
+    assert nets.nets.store.is_complete
+    decide([0.001, 0.002] * 4)
 """
 
 

@@ -79,11 +79,18 @@ def test_a_claim_is_expected_to_be_what_its_primary_checks_are_expected_to_be() 
 
 
 def test_checks_are_in_the_order_of_the_numbers_in_their_names() -> None:
-    names = ["size[200]", "size[50]", "size[1000]", "planted", "edge"]
+    names = ["size[200]", "rho[0.9]", "size[50]", "size[1000]", "rho[0.25]", "planted", "edge"]
     found = claim(*(make_finding(name, must_be="refuted" if name == "planted" else None) for name in names))
-    assert [finding.name for finding in found.checks] == ["edge", "size[50]", "size[200]", "size[1000]"]
+    assert [finding.name for finding in found.checks] == [
+        "edge",
+        "rho[0.25]",
+        "rho[0.9]",
+        "size[50]",
+        "size[200]",
+        "size[1000]",
+    ]
     assert [finding.name for finding in found.findings][-1] == "planted"
-    assert found.checks[1].function == "size"
+    assert found.checks[1].function == "rho"
 
 
 def test_the_decisive_check() -> None:

@@ -92,9 +92,9 @@ MISFITS = {  # by name: the change, what is wrong, and where
         "problems[0].kind",
     ),
     "environment": (put("environment", value={"cores": 2}), "Expected `str`, got `int`", "environment[...]"),
-    "schema": (put("schema", value=True), "schema is True, expected 2, of this version", ""),
-    "schema-1": (put("schema", value=1), "schema is 1, expected 2, of this version", ""),
-    "schema-none": (dropped("schema"), "schema is 'missing', expected 2, of this version", ""),
+    "schema": (put("schema", value=True), "schema is True, expected 2, that of this version", ""),
+    "schema-1": (put("schema", value=1), "schema is 1, expected 2, that of this version", ""),
+    "schema-none": (dropped("schema"), "schema is missing, expected 2, that of this version", ""),
     "claims": (put("claims", value={"one": {}}), "Expected `array`, got `object`", "claims"),
     "claim": (put("claims", 1, value=["two"]), "Expected `object`, got `array`", "claims[1]"),
     "claim-twice": (doubled("claims"), "claim 'one' is there twice, expected once", ""),
@@ -214,7 +214,7 @@ def test_what_json_does_not_have_comes_back(tmp_path: Path) -> None:
         (b"[1, 2", "truncated"),
         (b"", "truncated"),
         (b"\xff\xfe", "malformed"),
-        (b"{}", "schema is 'missing', expected 2"),
+        (b"{}", "schema is missing, expected 2"),
     ],
 )
 def test_what_is_not_a_run_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
@@ -240,7 +240,7 @@ def test_commands_that_read_runs_end_with_status_2(cli, tmp_path: Path, command:
     folders = [write_run(tmp_path / "a", whole()), write_run(tmp_path / "b", whole(1))]
     (folders[1] / FILE).write_text(json.dumps(fields), encoding="utf-8")
     (tmp_path / EXPECTATIONS).touch()
-    options = [] if command == "compare" else ["--claims-folder", tmp_path]
+    options = [] if command in ("compare", "report") else ["--claims-folder", tmp_path]
     outcome = cli(command, *(folders[1:] if command == "report" else folders), *options)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert f"{folders[1] / FILE} is not a run's verdicts.json ({message}" in outcome.stderr
