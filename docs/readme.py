@@ -13,7 +13,7 @@ from typing import Any
 
 from wndcheck import pytest_plugin
 from wndcheck.cli import main as cli
-from wndcheck.report.format import SYMBOLS, against_claim, format_estimate, format_margin
+from wndcheck.report.format import SYMBOLS, format_estimate, format_margin
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run, read_run
 
 ROOT = Path(__file__).parents[1]
@@ -22,35 +22,38 @@ RUN = "reports/quick-seed0"
 FIGURE = f"{RUN}/figure-3-dependence.svg"
 
 
+DECIDED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED)
+
+
 def run_part(run: Run) -> str:
-    """What the claims of a run came to, by verdict, and the paper's Figure 3 redrawn."""
+    """What the claims of a run came to, a row for each that it decides, and the paper's Figure 3 redrawn."""
     tally = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-    rows = [
-        (
-            f"{SYMBOLS[verdict]} {verdict}",
-            "; ".join(claim_words(claim) for claim in run.claims if claim.verdict == verdict),
-        )
-        for verdict in run.counts
-    ]
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, {run.environment['cores']} cores, base seed "
         f"{run.base_seed}: {tally} ([its summary]({RUN}/summary.md))."
     )
-    return (
-        f"{words}\n\n{table(('verdict', 'claims'), rows)}\n\n![Dependence against the width, layer by layer]({FIGURE})"
-    )
+    rows = [decided_row(claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
+    remarks = {ClaimVerdict.INCONCLUSIVE: " (most are about the paper's widest nets, which the full profile trains)"}
+    rest = [
+        f"{verdict}{remarks.get(verdict, '')}: {', '.join(f'`{claim.id}`' for claim in run.claims if claim.verdict == verdict)}."
+        for verdict in run.counts
+        if verdict not in DECIDED
+    ]
+    figure = f"![Dependence against the width, layer by layer]({FIGURE})"
+    decided = table(("verdict", "the paper says", "found", "claimed"), rows)
+    return "\n\n".join([words, decided, *(line[0].upper() + line[1:] for line in rest), figure])
 
 
-def claim_words(claim: ClaimResult) -> str:
-    """The claim's id, and for a decided one the estimate that its verdict rests on."""
-    decisive = claim.decisive
-    if claim.verdict is ClaimVerdict.REFUTED and decisive:
-        return f"`{claim.id}` ({against_claim([decisive])})"
-    if claim.verdict is ClaimVerdict.SUPPORTED and decisive:
-        return (
-            f"`{claim.id}` ({decisive.check.estimand} {format_estimate(decisive)}, claimed {format_margin(decisive)})"
-        )
-    return f"`{claim.id}`"
+def decided_row(claim: ClaimResult) -> list[str]:
+    """A decided claim with the check that its verdict rests on."""
+    found = claim.decisive
+    assert found is not None
+    return [
+        f"{SYMBOLS[claim.verdict]} {claim.verdict}",
+        f"`{claim.id}`: {claim.statement} ({claim.paper})",
+        f"{found.check.estimand}: {format_estimate(found)}",
+        format_margin(found),
+    ]
 
 
 class Options(list[tuple[str, str]]):
