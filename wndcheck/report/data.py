@@ -24,40 +24,6 @@ DATA_READING = "data"
 PAPERS_NULL = (0.012, 0.042)  # §4: mean and standard deviation for independent Gaussians, M = 1000
 SCORES = ("score", "corrected_score")
 SYMLOG = "linear up to 0.1, logarithmic above."
-FIGURES = (
-    "figure-2-entropy",
-    "figure-3-dependence",
-    "figure-pairs",
-    "figure-information-entropy",
-    "figure-both-readings",
-    "figure-trajectories",
-    "figure-b1-cifar10",
-    "figure-b2-convnets",
-    "figure-a1a-entropy-k",
-    "figure-a1b-entropy-m",
-    "figure-a1c-stabilisation",
-)  # by the stems of their files, in the order in which they are shown
-
-
-def all_figures(run: Run, measured: Measured) -> list[Figure | Scatter]:
-    """Every figure that this run has data for."""
-    checks = {claim.id: claim.checks for claim in run.claims}
-    trained = list(measured.trained.values())
-    cifar10, convnets = ([grid] if grid else [] for grid in (measured.cifar10, measured.convnets))
-    figures = [
-        entropy_figure("figure-2-entropy", "Figure 2: mean neuron entropy against width", trained),
-        dependence_figure(trained),
-        pairs_figure(trained, checks.get("estimator_null", ())),
-        lemma_figure(trained),
-        readings_figure(measured.data_reading, measured.ensembles),
-        trajectory_figure(trained),
-        entropy_figure(
-            "figure-b1-cifar10", "Figure B.1: entropy and dependence of neurons on CIFAR-10", cifar10, SCORES
-        ),
-        entropy_figure("figure-b2-convnets", "Figure B.2: entropy of the dense layers of convolutional nets", convnets),
-        *estimator_figures(checks),
-    ]
-    return [replace(each, title=f"{each.title} ({run.profile} profile)") for each in figures if each]
 
 
 # --- lines of grids ---------------------------------------------------------------------------------------------------
@@ -118,7 +84,7 @@ def grid_caption(grids: Sequence[Grid]) -> str:
 # --- trained nets -----------------------------------------------------------------------------------------------------
 
 
-def entropy_figure(stem: str, title: str, grids: Iterable[Grid], scores: Sequence[str] = ()) -> Figure | None:
+def entropy_figure(title: str, grids: Iterable[Grid], scores: Sequence[str] = ()) -> Figure | None:
     """Figures 2, B.1 and B.2: H̄ against the width, after training and before it; with some scores below it."""
     shown = [grid for grid in grids if has(grid, "entropy")]
     if not shown:
@@ -127,7 +93,7 @@ def entropy_figure(stem: str, title: str, grids: Iterable[Grid], scores: Sequenc
     lines = grid_lines(at_stages, "entropy") + grid_lines(shown, *scores)
     caption = grid_caption(shown) + (" Dashed: mean before training." if len(at_stages) > len(shown) else "")
     caption += f" Scores: {SYMLOG}" if scores else ""
-    return Figure(stem, title, caption, "width", "seed", tuple(lines))
+    return Figure(title, caption, "width", "seed", tuple(lines))
 
 
 def dependence_figure(grids: Iterable[Grid]) -> Figure | None:
@@ -136,7 +102,7 @@ def dependence_figure(grids: Iterable[Grid]) -> Figure | None:
         return None
     title = "Figure 3: dependence of neurons against width"
     caption = f"{grid_caption(shown)} {SYMLOG.capitalize()}"
-    return Figure("figure-3-dependence", title, caption, "width", "seed", tuple(grid_lines(shown, *SCORES)))
+    return Figure(title, caption, "width", "seed", tuple(grid_lines(shown, *SCORES)))
 
 
 def readings_figure(data: Grid | None, ensembles: Grid | None) -> Figure | None:
@@ -159,9 +125,7 @@ def readings_figure(data: Grid | None, ensembles: Grid | None) -> Figure | None:
         f"{cell.nets_per_ensemble} nets, replicates {cell.ensembles} ensembles.\nFaint: each replicate that trained; "
         f"strong: mean, 99 % t interval; dashed: mean before training. {SYMLOG.capitalize()}"
     )
-    return Figure(
-        "figure-both-readings", title, caption, "width", "replicate", tuple(lines), columns="layer", curves="reading"
-    )
+    return Figure(title, caption, "width", "replicate", tuple(lines), columns="layer", curves="reading")
 
 
 def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
@@ -182,7 +146,7 @@ def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
     title = "Trajectories: the widest nets against epochs of training"
     widths = " or ".join(map(str, sorted({grid.widths[0] for grid in shown})))
     caption = f"N = {widths}; {grid_caption(shown)} ι_c: {SYMLOG}"
-    return Figure("figure-trajectories", title, caption, "epochs", "seed", tuple(lines))
+    return Figure(title, caption, "epochs", "seed", tuple(lines))
 
 
 # --- pairs and the lemma ----------------------------------------------------------------------------------------------
@@ -202,7 +166,7 @@ def pairs_figure(grids: Iterable[Grid], null: Iterable[Finding]) -> Figure | Non
         f"Band: 5 to 95 % of the estimates for independent Gaussians, {mean:.3f} ± {spread:.3f}. {SYMLOG.capitalize()}"
     )
     band = Band(low, mean, high, "independent Gaussians")
-    return Figure("figure-pairs", title, caption, "width", "seed", lines, "layer", "quantile", "activation", band)
+    return Figure(title, caption, "width", "seed", lines, "layer", "quantile", "activation", band)
 
 
 def quantile_lines(grid: Grid) -> list[Line]:
@@ -239,7 +203,7 @@ def lemma_figure(grids: Iterable[Grid]) -> Scatter | None:
         f"{nets_of(shown)}.\n"
         f"Line: ΔI = ΔH, the bound of eq. 7, below which the points should lie. {SYMLOG.capitalize()}"
     )
-    return Scatter("figure-information-entropy", "Lemma: information gained against entropy gained", caption, points)
+    return Scatter("Lemma: information gained against entropy gained", caption, points)
 
 
 def points_of(grid: Grid) -> Iterable[Point]:
@@ -256,38 +220,33 @@ def points_of(grid: Grid) -> Iterable[Point]:
 # --- experiments of the estimators (appendix A), from the checks that ran them ----------------------------------------
 
 
-def estimator_figures(checks: Mapping[str, Sequence[Finding]]) -> list[Figure | None]:
-    """Figures A.1a to c: the entropy of standard Gaussians by k and M, the information of very unequal ones by rho."""
-    title = "Figure A.1{}: entropy of a standard Gaussian against {}"
-    k, m = ({"entropy estimate": checks.get(f"entropy_against_{name}", ())} for name in "km")
-    scales = checks.get("stabilisation", ())
-    estimators = {name: [each for each in scales if each.function == name] for name in ("vanilla", "stabilised")}
-    return [
-        experiment_figure("figure-a1a-entropy-k", title.format("a", "k"), "k", k, lambda _: gaussian_entropy()),
-        experiment_figure("figure-a1b-entropy-m", title.format("b", "M"), "m", m, lambda _: gaussian_entropy()),
-        experiment_figure(
-            "figure-a1c-stabilisation",
-            "Figure A.1c: information of Gaussians of unequal scales",
-            "rho",
-            estimators,
-            gaussian_information,
-        ),
-    ]
+def bias_figure(title: str, parameter: str, run: Run) -> Figure | None:
+    """Figures A.1a and A.1b: the entropy of standard Gaussian samples as estimated with each k, or M."""
+    checks = checks_of(run, f"entropy_against_{parameter}")
+    return experiment_figure(title, parameter, {"entropy estimate": checks}, lambda _: gaussian_entropy())
+
+
+def stabilisation_figure(run: Run) -> Figure | None:
+    """Figure A.1c: information of Gaussians of very unequal scales, with and without standardising."""
+    checks = checks_of(run, "stabilisation")
+    estimators = {name: [each for each in checks if each.function == name] for name in ("vanilla", "stabilised")}
+    title = "Figure A.1c: information of Gaussians of unequal scales"
+    return experiment_figure(title, "rho", estimators, gaussian_information)
+
+
+def checks_of(run: Run, claim: str) -> Sequence[Finding]:
+    return next((each.checks for each in run.claims if each.id == claim), ())
 
 
 def experiment_figure(
-    stem: str,
-    title: str,
-    parameter: str,
-    checks: Mapping[str, Sequence[Finding]],
-    truth: Callable[[float], float],
+    title: str, parameter: str, checks: Mapping[str, Sequence[Finding]], truth: Callable[[float], float]
 ) -> Figure | None:
     """A line for each estimator that has been measured."""
     lines = [experiment_line(name, parameter, found, truth) for name, found in checks.items()]
     measured = tuple(line for line in lines if line.measured)
     counts = sorted({found.n for line in measured for found in line.intervals})
     caption = f"n = {' or '.join(map(str, counts))} experiments a point. Faint: each; strong: mean, 99 % t interval."
-    return Figure(stem, title, caption, parameter, "experiment", measured) if measured else None
+    return Figure(title, caption, parameter, "experiment", measured) if measured else None
 
 
 def experiment_line(name: str, parameter: str, checks: Iterable[Finding], truth: Callable[[float], float]) -> Line:
@@ -300,3 +259,34 @@ def experiment_line(name: str, parameter: str, checks: Iterable[Finding], truth:
     values = [true + np.array(check.values, dtype=float) for true, check in zip(truths, found, strict=True)]
     regions = [check.check.region for check in found]
     return Line({"estimator": name}, x, range(max(map(len, values), default=0)), values, truths, regions)
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+ENTROPY = "Figure 2: mean neuron entropy against width"
+CIFAR10 = "Figure B.1: entropy and dependence of neurons on CIFAR-10"
+CONVNETS = "Figure B.2: entropy of the dense layers of convolutional nets"
+BIAS = "Figure A.1{}: entropy of a standard Gaussian against {}"
+FIGURES: dict[str, Callable[[Run, Measured], Figure | Scatter | None]] = {
+    "figure-2-entropy": lambda _, m: entropy_figure(ENTROPY, m.trained.values()),
+    "figure-3-dependence": lambda _, m: dependence_figure(m.trained.values()),
+    "figure-pairs": lambda run, m: pairs_figure(m.trained.values(), checks_of(run, "estimator_null")),
+    "figure-information-entropy": lambda _, m: lemma_figure(m.trained.values()),
+    "figure-both-readings": lambda _, m: readings_figure(m.data_reading, m.ensembles),
+    "figure-trajectories": lambda _, m: trajectory_figure(m.trained.values()),
+    "figure-b1-cifar10": lambda _, m: entropy_figure(CIFAR10, filter(None, [m.cifar10]), SCORES),
+    "figure-b2-convnets": lambda _, m: entropy_figure(CONVNETS, filter(None, [m.convnets])),
+    "figure-a1a-entropy-k": lambda run, _: bias_figure(BIAS.format("a", "k"), "k", run),
+    "figure-a1b-entropy-m": lambda run, _: bias_figure(BIAS.format("b", "M"), "m", run),
+    "figure-a1c-stabilisation": lambda run, _: stabilisation_figure(run),
+}  # by the stems of their files, in the order in which they are shown
+
+
+def all_figures(run: Run, measured: Measured) -> list[Figure | Scatter]:
+    """Every figure that this run has data for."""
+    figures = {stem: make(run, measured) for stem, make in FIGURES.items()}
+    return [
+        replace(figure, stem=stem, title=f"{figure.title} ({run.profile} profile)")
+        for stem, figure in figures.items()
+        if figure
+    ]

@@ -188,9 +188,10 @@ def describe_cause(cause: Cause | None) -> str:
 
 def describe_undecided(cause: Cause) -> str:
     """``12 of 14 checks need the full profile and 1 has the margin inside the interval``."""
-    parts = cause.parts or {None: cause.count}
-    counts = [share_of(count, cause.total) if i == 0 else count for i, count in enumerate(parts.values())]
-    verbs = [UNDECIDED.get(kind, ("is undecided", "are undecided"))[count > 1] for kind, count in parts.items()]
+    if not cause.parts:
+        return f"{share_of(cause.count, cause.total)} undecided"
+    counts = [share_of(count, cause.total) if i == 0 else count for i, count in enumerate(cause.parts.values())]
+    verbs = [UNDECIDED.get(kind, ("is undecided", "are undecided"))[count > 1] for kind, count in cause.parts.items()]
     if cause.total == 1:
         return f"its only check {verbs[0]}"
     return join_words([f"{count} {verb}" for count, verb in zip(counts, verbs, strict=True)])

@@ -132,10 +132,10 @@ def draw_means(panel: Axes, line: Line, colour: str, marker: str, label: str, jo
     )
 
 
-def set_ticks(axis: Axis, ticks: Iterable[float], **look: float) -> None:
+def set_ticks(axis: Axis, ticks: Iterable[float], rotation: float = 0) -> None:
     """These ticks and no minor ones."""
     ticks = list(ticks)
-    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks], **look)
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks], rotation=rotation)
     axis.set_ticks([], minor=True)
 
 

@@ -66,13 +66,12 @@ class Band:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's lines and words; `x` and `replicate` name the columns that differ between figures.
+    """A figure's lines and words; `x` and `replicate` name the columns that differ between figures, `stem` its files.
 
     A figure of nets has a row of panels for each value of the label `rows`, a column for each of the label `columns`,
     and in each panel a curve for each of the label `curves`.
     """
 
-    stem: str
     title: str
     caption: str
     x: str
@@ -82,6 +81,7 @@ class Figure:
     curves: str = "layer"
     rows: str = "quantity"
     band: Band | None = None
+    stem: str = ""
 
     @property
     def description(self) -> str:
@@ -117,10 +117,10 @@ class Point:
 class Scatter:
     """A figure with a point for each layer of each net: a panel for each activation, a colour for each layer."""
 
-    stem: str
     title: str
     caption: str
     points: tuple[Point, ...]
+    stem: str = ""
 
     @property
     def last(self) -> int:
@@ -154,7 +154,7 @@ def csv_text(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows([number(x) if isinstance(x, float | np.floating) else x for x in row] for row in rows)
+    writer.writerows([number(float(x)) if isinstance(x, float | np.floating) else x for x in row] for row in rows)
     return text.getvalue()
 
 

@@ -246,7 +246,7 @@ def test_many_points_are_drawn_as_means(shown: dict[str, Any], monkeypatch: pyte
 def test_the_description_of_the_lemma_counts_points_within_the_bound() -> None:
     point = series.Point("relu", 5, 1, 1, 0, entropy_change=0.1, score_change=0.2)
     points = (point, replace(point, seed=1, score_change=0.1), replace(point, layer=2, score_change=-1.0))
-    figure = series.Scatter("figure-x", "x", "", points)
+    figure = series.Scatter("x", "", points)
     assert figure.description == "Points at or below the bound ΔI ≤ ΔH: layer 1, 1 of 2; layer 2, 1 of 1."
 
 

@@ -29,29 +29,12 @@ BELOW = finding("below", -0.2, region=within(-0.1, 0.1))
 UNDECIDED = finding("undecided", 0.01)
 UNMEASURED = make_finding("unmeasured", [nan] * 8, claim="weak_dependence")
 COMFORTABLE, TIGHT = finding("comfortable", 0.001), finding("tight", 0.0085)
-LOWER_EDGE = finding("lower_edge", -0.0989, region=within(-0.1, 0.1))
 SECONDARY = finding("secondary", 0.5, primary=False)
-CONTROL = finding("control", 0.5, must_be="refuted")
 LEVEL = Check("ι_c at the widest", SMALL.region, level=True)
 
 
-@pytest.mark.parametrize(
-    ("checks", "decisive"),
-    [
-        ([COMFORTABLE, NEAR, UNDECIDED, FAR], FAR),
-        ([FAR, WIDE], FAR),
-        ([FAR, BELOW], BELOW),
-        ([COMFORTABLE, UNDECIDED], UNDECIDED),
-        ([TIGHT, UNMEASURED], UNMEASURED),
-        ([COMFORTABLE, TIGHT], TIGHT),
-        ([TIGHT, LOWER_EDGE], LOWER_EDGE),
-        ([SECONDARY, CONTROL, COMFORTABLE], COMFORTABLE),
-        ([SECONDARY, CONTROL], None),
-        ([], None),
-    ],
-)
-def test_the_decisive_check_of_a_claim(checks: list[Finding], decisive: Finding | None) -> None:
-    assert make_claim("weak_dependence", *checks).decisive is decisive
+def test_the_decisive_check_is_furthest_by_its_interval() -> None:
+    assert make_claim("weak_dependence", FAR, WIDE).decisive is FAR
 
 
 @pytest.mark.parametrize(
