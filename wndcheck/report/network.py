@@ -1,4 +1,4 @@
-"""The report of a user's own network: a page, and beside it the numbers and the figure."""
+"""The report of a user's own network: page, numbers and figure."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def write_network(
     if (folder / VERDICTS).exists():
         raise OccupiedError(f"{folder} holds the report of a run of claims ({VERDICTS}): name another folder")
     if (folder / PAGE).exists() and not (folder / NUMBERS).exists():
-        raise OccupiedError(f"{folder} holds an {PAGE} of something else (no {NUMBERS} beside it): name another folder")
+        raise OccupiedError(f"{folder} holds an {PAGE} of something else (there is no {NUMBERS}): name another folder")
     assert found.scores is not None
     folder.mkdir(parents=True, exist_ok=True)
     last = str(found.scores.meta["last_layer"])

@@ -186,7 +186,7 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
 
 
 def summary(run: Run, figures: Sequence[Figure | Scatter] = (), sections: Sequence[Section] = ()) -> str:
-    """The whole `summary.md`; it shows the figures that lie beside it."""
+    """The whole `summary.md`; it shows the figures in its folder."""
     template = MARKDOWN.get_template("summary.md.j2")
     text = template.render(run=run, title=TITLE, figures=figures, sections=sections, linked=True)
     return text.rstrip() + "\n"

@@ -47,7 +47,7 @@ def page_in(folder: Path) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def test_it_writes_the_page_and_nothing_else(here: Path) -> None:
+def test_the_page_alone_is_written(here: Path) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
     result = report()
     assert result.stdout.startswith("reports/latest/index.html (0.")

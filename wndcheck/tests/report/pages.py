@@ -1,4 +1,4 @@
-"""A page taken apart, and a run whose every text would do harm if it were not escaped."""
+"""A parser of pages, and a run whose every text would do harm if it were not escaped."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Page(HTMLParser):
 
     @property
     def loads(self) -> list[str]:
-        """Everything that a browser would fetch unasked, but what is in the page itself."""
+        """The addresses that a browser would fetch with the page."""
         found = [value for _, given in self.elements for name, value in given.items() if name in LOADS]
         found += [given.get("href", "") for name, given in self.elements if name in ("link", "use", "image", "script")]
         found += re.findall(r"url\(\s*['\"]?([^)'\"]*)", re.sub(r'"data:[^"]*"', "", self.html))
@@ -77,7 +77,7 @@ class Page(HTMLParser):
 
     @property
     def faults(self) -> list[str]:
-        """Wrong nesting, what it loads, scripts other than its own, odd or repeated ids, links that lead nowhere."""
+        """Wrong nesting, what it loads, scripts other than its own, odd or repeated ids, dangling links."""
         links = {given["href"][1:] for given in self.all("a") if given["href"].startswith("#")}
         handlers = [f"{name} on <{tag}>" for tag, given in self.elements for name in given if name.startswith("on")]
         scripts = [f"{len(self.all('script'))} scripts"] * (len(self.all("script")) != 1)

@@ -97,7 +97,7 @@ def test_csv_of_the_nets_holds_their_numbers(
         assert_holds(row, source, row["quantity"], source.cell.seeds.index(int(row["seed"])))
 
 
-def test_figures_bear_missing_nets_widths_and_activations() -> None:
+def test_missing_nets_widths_and_activations_leave_gaps() -> None:
     nets = grids()
     first, second, *others = nets["relu"].measurements
     single = second["accuracy"].copy()

@@ -53,7 +53,7 @@ def whole(folder: Path) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def test_every_layer_has_its_verdict_its_number_and_its_pairs(whole: Page, found: NetworkVerdict) -> None:
+def test_every_layer_has_its_verdict_number_and_pairs(whole: Page, found: NetworkVerdict) -> None:
     assert whole.faults == []
     verdicts = {"free": "supported", "bound": "refuted", "still": "supported", "norm": "inconclusive"}
     assert {name: str(layer.verdict) for name, layer in found.layers.items()} == verdicts

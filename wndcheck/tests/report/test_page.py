@@ -38,7 +38,7 @@ def run() -> Run:
         make_finding("second", STRADDLES, secondary, claim=WEAK),
         make_finding("planted", FAILS, must_be="refuted", claim=WEAK),
     ]
-    failed = make_finding("shuffled", FAILS, claim="two", must_be="supported")
+    failed = make_finding("permuted", FAILS, claim="two", must_be="supported")
     return make_run(
         make_claim(WEAK, *findings, figures=("figure-3-dependence", "figure-pairs"), about="What it says.\n\nMore."),
         make_claim("two", make_finding(claim="two"), failed, figures=("figure-3-dependence",)),
@@ -62,7 +62,7 @@ def whole(folder: Path) -> Page:
     return Page((folder / PAGE).read_text(encoding="utf-8"))
 
 
-def test_it_is_one_sound_page_that_loads_nothing(whole: Page) -> None:
+def test_the_page_is_sound_and_loads_nothing(whole: Page) -> None:
     assert whole.faults == []
     assert len(whole.ids) > 20
     assert whole.html.startswith("<!doctype html>\n<html")
@@ -73,12 +73,12 @@ def test_it_is_one_sound_page_that_loads_nothing(whole: Page) -> None:
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-")
 
 
-def test_every_file_it_links_to_exists(whole: Page, folder: Path) -> None:
+def test_every_linked_file_exists(whole: Page, folder: Path) -> None:
     assert len(whole.files) > 10
     assert [name for name in whole.files if not (folder / name).is_file()] == []
 
 
-def test_every_claim_and_check_is_on_it(whole: Page, run: Run) -> None:
+def test_every_claim_and_check_is_on_the_page(whole: Page, run: Run) -> None:
     titles = {given.get("title") for _, given in whole.elements}
     for claim in run.claims:
         assert f"claim-{claim.id}" in whole.ids
@@ -182,7 +182,7 @@ def test_anchors_are_unique_and_plain() -> None:
     assert list(found.values())[4:] == ["x-unnamed", "x-unnamed-2", "x-ab", "x-a_b"]
 
 
-def test_a_failed_control_is_open_and_a_check_that_does_not_count_is_folded(whole: Page) -> None:
+def test_failed_controls_are_open_and_secondary_checks_are_folded(whole: Page) -> None:
     folded = re.findall(r"<details( open)?>\s*<summary>(?:<code>)?([^<]+)", whole.html)
     states = {name.strip(): bool(state) for state, name in folded}
     assert states["Controls: 1 of 1 failed"]
@@ -245,7 +245,7 @@ def test_figures_for_which_there_is_no_room_are_left_to_their_files(folder: Path
 
 
 @pytest.mark.parametrize("text", ["", "<p", "<html/>", "<svg/>"])
-def test_what_is_not_an_svg_is_refused(text: str) -> None:
+def test_other_files_than_svg_are_refused(text: str) -> None:
     with pytest.raises(FigureError, match=r"figure-2\.svg is not an SVG file"):
         picture("figure-2", text.encode())
 

@@ -48,7 +48,7 @@ def test_ensembles_that_did_not_train_are_left_out() -> None:
     assert none[2:] == [f"0 ({COUNT} untrained)", "10.00 % [10.00, 10.00]", *["no estimate"] * 5]
 
 
-def test_without_ensembles_there_is_no_such_section_and_without_trained_nets_no_data_reading() -> None:
+def test_missing_ensembles_and_missing_nets() -> None:
     nets = {"relu": grid(*(made(trained("relu", n), accuracy=0.0) for n in (5, 50)))}
     assert section_of(None, nets) is None
     alone, untrained = section_of(grid(group(16))), section_of(grid(group(16)), nets)

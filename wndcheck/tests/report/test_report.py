@@ -78,7 +78,7 @@ def refuse(token: str) -> None:
     raise AssertionError(f"{token} is not JSON")
 
 
-def test_the_run_is_written_as_it_is_and_read_back(tmp_path: Path) -> None:
+def test_the_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     run = make_run(make_claim("tiny", make_finding(values=[0.5, nan])), *estimator_claims())
     write_report(tmp_path, run, Measured())
     json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"), parse_constant=refuse)

@@ -94,7 +94,7 @@ def test_sections_have_bold_cells_and_commands() -> None:
     assert "## a \\* b\n\nc\n\n### A \\* title\n\n| x |\n| --- |\n| **0.1 \\*** |\n| 2 |\n\nMissing: `wndcheck" in text
 
 
-def test_the_table_alone_links_nowhere() -> None:
+def test_the_table_alone_has_no_links() -> None:
     table = verdict_table(make_run(make_claim("tiny", make_finding(values=HOLDS))))
     assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ .01 nats | 0.0015 \[")
     assert "](#" not in table
