@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path), default=Path("reports/latest"))
 @STORE
 def report(folder: Path, root: Path | None) -> None:
-    """Write index.html, one page that needs no network, from the verdicts.json in DIR and the figures beside it.
+    """Write index.html, one page that needs no network, from the verdicts.json and the figures in DIR.
 
     DIR is the folder of a report, `reports/latest` unless another is named. Tables, and figures that are missing there,
     are made from the store, where it has the run's nets. Nothing is measured, and what lies there is left as it is.
 
     Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, there is no verdicts.json to read,
-    or a figure beside it is not an SVG file.
+    or a figure in DIR is not an SVG file.
     """
     from wndcheck.report.writing import write_page
     from wndcheck.verdicts.run import read_run

@@ -5,7 +5,7 @@ A figure is None where there is nothing to show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
@@ -16,51 +16,22 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.records import PAIR_QUANTILES, SAME_IMAGE
 from wndcheck.experiment.simulations import gaussian_entropy, gaussian_information
 from wndcheck.report.measured import Measured
-from wndcheck.report.series import MOST_POINTS, Band, Figure, Line, Point, Scatter
+from wndcheck.report.series import MOST_POINTS, Band, Figure, Labels, Line, Point, Scatter
 from wndcheck.verdicts.run import Finding, Run
 
 FORMS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}
 DATA_READING = "data"
 PAPERS_NULL = (0.012, 0.042)  # §4: mean and standard deviation for independent Gaussians, M = 1000
-FIGURES = (
-    "figure-2-entropy",
-    "figure-3-dependence",
-    "figure-pairs",
-    "figure-information-entropy",
-    "figure-both-readings",
-    "figure-trajectories",
-    "figure-b1-cifar10",
-    "figure-b2-convnets",
-    "figure-a1a-entropy-k",
-    "figure-a1b-entropy-m",
-    "figure-a1c-stabilisation",
-)  # by the stems of their files, in the order in which they are shown
-
-
-def all_figures(run: Run, measured: Measured) -> list[Figure | Scatter]:
-    """Every figure that this run has data for."""
-    checks = {claim.id: claim.checks for claim in run.claims}
-    figures = [
-        entropy_figure(measured.trained, run.profile),
-        dependence_figure(measured.trained, run.profile),
-        pairs_figure(measured.trained, checks.get("estimator_null", ()), run.profile),
-        lemma_figure(measured.trained, run.profile),
-        readings_figure(measured.beside_ensembles, measured.ensembles, run.profile),
-        trajectory_figure(measured.trained, run.profile),
-        cifar10_figure(measured.cifar10, run.profile),
-        convnet_figure(measured.convnets, run.profile),
-        entropy_against("k", checks.get("entropy_against_k", ()), run.profile),
-        entropy_against("m", checks.get("entropy_against_m", ()), run.profile),
-        stabilisation_figure(checks.get("stabilisation", ()), run.profile),
-    ]
-    return [figure for figure in figures if figure]
+SCORES = ("score", "corrected_score")
+SYMLOG = "linear up to 0.1, logarithmic above."
 
 
 # --- lines of grids ---------------------------------------------------------------------------------------------------
 
 
-def has(grid: Grid, quantity: str) -> bool:
-    return bool(grid.measurements) and bool(np.isfinite(grid.of(quantity)).any())
+def has(grid: Grid, *quantities: str) -> bool:
+    """Does any trained net have a number for one of these?"""
+    return any(np.isfinite(grid.of(quantity)).any() for quantity in quantities)
 
 
 def stages(grid: Grid) -> tuple[int, ...]:
@@ -77,162 +48,130 @@ def replicates(grid: Grid) -> Sequence[int]:
     return cell.seeds[:: cell.nets_per_ensemble] if cell.ensembles else cell.seeds
 
 
-def layer_lines(
-    labels: dict[str, str | int], x: Sequence[float], replicates: Sequence[int], values: np.ndarray
-) -> list[Line]:
-    """A line for each layer of values (places, R, layers), the last included."""
+def labels_of(grid: Grid, quantity: str) -> Labels:
+    return {"quantity": quantity, "epochs": epochs(grid), "activation": grid.measurements[0].cell.activation}
+
+
+def layer_lines(grid: Grid, labels: Labels, values: np.ndarray, x: Sequence[float] = ()) -> list[Line]:
+    """A line for each layer of values (places, R, layers), the last included; the places are widths by default."""
     return [
-        Line(labels | {"layer": layer + 1}, x, replicates, list(values[:, :, layer]))
+        Line(labels | {"layer": layer + 1}, x or grid.widths, replicates(grid), list(values[:, :, layer]))
         for layer in range(values.shape[2])
     ]
 
 
-def grid_lines(activation: str, grid: Grid, quantity: str) -> list[Line]:
-    labels: dict[str, str | int] = {"quantity": quantity, "epochs": epochs(grid), "activation": activation}
-    return layer_lines(labels, grid.widths, replicates(grid), grid.of(quantity))
+def grid_lines(grids: Iterable[Grid], *quantities: str) -> list[Line]:
+    return [
+        line
+        for quantity in quantities
+        for grid in grids
+        for line in layer_lines(grid, labels_of(grid, quantity), grid.of(quantity))
+    ]
 
 
-def entropy_lines(activation: str, grid: Grid) -> list[Line]:
-    """H̄ after training, and before it."""
-    before = grid_lines(activation, replace(grid, stage=0), "entropy") if epochs(grid) > 0 else []
-    return grid_lines(activation, grid, "entropy") + before
-
-
-def nets_of(shown: dict[str, Grid]) -> str:
+def nets_of(grids: Iterable[Grid]) -> str:
     """``n = 8 nets a width``."""
-    seeds = sorted({len(m.cell.seeds) for grid in shown.values() for m in grid.measurements})
-    return f"n = {' or '.join(map(str, seeds))} nets a width"
+    counts = sorted({len(m.cell.seeds) for grid in grids for m in grid.measurements})
+    return f"n = {' or '.join(map(str, counts))} nets a width"
 
 
-def grid_caption(shown: dict[str, Grid]) -> str:
-    counts = [grid.untrained for grid in shown.values()]
-    nets, untrained = (sum(count[key] for count in counts) for key in ("nets", "untrained"))
+def grid_caption(grids: Sequence[Grid]) -> str:
+    nets, untrained = (sum(grid.untrained[key] for grid in grids) for key in ("nets", "untrained"))
     left_out = f"; {untrained} of {nets} nets did not train and are left out" if untrained else ""
-    return f"{nets_of(shown)}. Faint: each net; strong: mean, 99 % t interval{left_out}."
-
-
-def entropy_caption(shown: dict[str, Grid]) -> str:
-    before = " Dashed: mean before training." if any(epochs(grid) > 0 for grid in shown.values()) else ""
-    return grid_caption(shown) + before
+    return f"{nets_of(grids)}. Faint: each net; strong: mean, 99 % t interval{left_out}."
 
 
 # --- trained nets -----------------------------------------------------------------------------------------------------
 
 
-def entropy_figure(grids: dict[str, Grid], profile: str) -> Figure | None:
-    """Figure 2: H̄ against the width, after training and at the start."""
-    shown = {name: grid for name, grid in grids.items() if has(grid, "entropy")}
-    lines = [line for name, grid in shown.items() for line in entropy_lines(name, grid)]
-    title = f"Figure 2: mean neuron entropy against width ({profile} profile)"
-    return Figure("figure-2-entropy", title, entropy_caption(shown), "width", "seed", tuple(lines)) if shown else None
+def entropy_figure(title: str, grids: Iterable[Grid], scores: Sequence[str] = ()) -> Figure | None:
+    """Figures 2, B.1 and B.2: H̄ against the width, after training and before it; with some scores below it."""
+    shown = [grid for grid in grids if has(grid, "entropy")]
+    if not shown:
+        return None
+    at_stages = [each for grid in shown for each in ([grid, grid.at_stage(0)] if epochs(grid) > 0 else [grid])]
+    lines = grid_lines(at_stages, "entropy") + grid_lines(shown, *scores)
+    caption = grid_caption(shown) + (" Dashed: mean before training." if len(at_stages) > len(shown) else "")
+    caption += f" Scores: {SYMLOG}" if scores else ""
+    return Figure(title, caption, "width", "seed", tuple(lines))
 
 
-def dependence_figure(grids: dict[str, Grid], profile: str) -> Figure | None:
+def dependence_figure(grids: Iterable[Grid]) -> Figure | None:
     """Figure 3: ι and ι_c against the width."""
-    quantities = ("score", "corrected_score")
-    shown = {name: grid for name, grid in grids.items() if any(has(grid, quantity) for quantity in quantities)}
-    lines = [line for each in quantities for name, grid in shown.items() for line in grid_lines(name, grid, each)]
-    title = f"Figure 3: dependence of neurons against width ({profile} profile)"
-    caption = f"{grid_caption(shown)} Linear up to 0.1, logarithmic above."
-    return Figure("figure-3-dependence", title, caption, "width", "seed", tuple(lines)) if shown else None
-
-
-def cifar10_figure(grid: Grid | None, profile: str) -> Figure | None:
-    """Figure B.1: H̄, ι and ι_c against the width, of ReLU nets on CIFAR-10."""
-    if not grid or not has(grid, "entropy"):
+    if not (shown := [grid for grid in grids if has(grid, *SCORES)]):
         return None
-    scores = [line for name in ("score", "corrected_score") for line in grid_lines("relu", grid, name)]
-    title = f"Figure B.1: entropy and dependence of neurons on CIFAR-10 ({profile} profile)"
-    caption = f"{entropy_caption({'relu': grid})} Scores: linear up to 0.1, logarithmic above."
-    lines = (*entropy_lines("relu", grid), *scores)
-    return Figure("figure-b1-cifar10", title, caption, "width", "seed", lines)
+    title = "Figure 3: dependence of neurons against width"
+    caption = f"{grid_caption(shown)} {SYMLOG.capitalize()}"
+    return Figure(title, caption, "width", "seed", tuple(grid_lines(shown, *SCORES)))
 
 
-def convnet_figure(grid: Grid | None, profile: str) -> Figure | None:
-    """Figure B.2: H̄ against the width of the dense layers of convolutional nets on CIFAR-10."""
-    if not grid or not has(grid, "entropy"):
-        return None
-    title = f"Figure B.2: entropy of the dense layers of convolutional nets ({profile} profile)"
-    lines = tuple(entropy_lines("relu", grid))
-    return Figure("figure-b2-convnets", title, entropy_caption({"relu": grid}), "width", "seed", lines)
-
-
-def readings_figure(data: Grid | None, ensembles: Grid | None, profile: str) -> Figure | None:
+def readings_figure(data: Grid | None, ensembles: Grid | None) -> Figure | None:
     """ι_c against the width in the data reading and in both forms of the ensemble reading, layer by layer."""
-    if not ensembles or not any(has(ensembles, form + "corrected_score") for form in FORMS):
+    if not ensembles or not has(ensembles, *(form + "corrected_score" for form in FORMS)):
         return None
-    lines = [line for stage in (-1, 0) for line in reading_lines(data, ensembles, stage)]
+    shown = [(reading, form, ensembles) for form, reading in FORMS.items()]
+    if data and has(data, "corrected_score"):
+        shown.insert(0, (DATA_READING, "", data))
+    lines = []
+    for stage in (-1, 0):
+        for reading, form, grid in shown:
+            at = grid.at_stage(stage)
+            labels: Labels = {"quantity": "corrected_score", "reading": reading, "epochs": epochs(at)}
+            lines += layer_lines(at, labels, at.of(form + "corrected_score"))
     cell = ensembles.measurements[0].cell
-    title = f"Both readings: dependence of neurons against width ({profile} profile)"
+    title = "Both readings: dependence of neurons against width"
     caption = (
         f"Data: samples are {10 * cell.probe.images_per_class} images, replicates nets. Ensemble: samples are "
         f"{cell.nets_per_ensemble} nets, replicates {cell.ensembles} ensembles.\nFaint: each replicate that trained; "
-        "strong: mean, 99 % t interval; dashed: mean before training. Linear up to 0.1, logarithmic above."
+        f"strong: mean, 99 % t interval; dashed: mean before training. {SYMLOG.capitalize()}"
     )
-    return Figure(
-        "figure-both-readings", title, caption, "width", "replicate", tuple(lines), columns="layer", curves="reading"
-    )
+    return Figure(title, caption, "width", "replicate", tuple(lines), columns="layer", curves="reading")
 
 
-def reading_lines(data: Grid | None, ensembles: Grid, stage: int) -> list[Line]:
-    """The lines of one stage, those of the data reading first."""
-    shown = {(reading, form): ensembles for form, reading in FORMS.items()}
-    if data and has(data, "corrected_score"):
-        shown = {(DATA_READING, ""): data} | shown
+def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
+    """ι_c and ΔH of the widest nets against the epochs, where more is known than the beginning and the end.
+
+    Nets that end untrained are left out at every stage.
+    """
+    shown = [grid.widest for grid in grids if len(stages(grid)) > 2 and has(grid.widest, "corrected_score")]
+    if not shown:
+        return None
     lines = []
-    for (reading, form), grid in shown.items():
-        at = replace(grid, stage=stage)
-        labels: dict[str, str | int] = {"quantity": "corrected_score", "reading": reading, "epochs": epochs(at)}
-        lines += layer_lines(labels, at.widths, replicates(at), at.of(form + "corrected_score"))
-    return lines
-
-
-def trajectory_figure(grids: dict[str, Grid], profile: str) -> Figure | None:
-    """ι_c and ΔH of the widest nets against the epochs, where more is known than the beginning and the end."""
-    widest = {name: grid.widest for name, grid in grids.items() if grid.measurements}
-    shown = {name: grid for name, grid in widest.items() if len(stages(grid)) > 2 and has(grid, "corrected_score")}
-    quantities = ("corrected_score", "entropy_change")
-    lines = [line for each in quantities for name, grid in shown.items() for line in trajectory(name, grid, each)]
-    title = f"Trajectories: the widest nets against epochs of training ({profile} profile)"
-    widths = " or ".join(map(str, sorted({grid.widths[0] for grid in shown.values()})))
-    caption = f"N = {widths}; {grid_caption(shown)} ι_c: linear up to 0.1, logarithmic above."
-    return Figure("figure-trajectories", title, caption, "epochs", "seed", tuple(lines)) if shown else None
-
-
-def trajectory(activation: str, grid: Grid, quantity: str) -> list[Line]:
-    """A line for each layer of one width, over its stages; nets that end untrained are left out of all of them."""
-    values = np.concatenate([replace(grid, stage=i).of(quantity) for i in range(len(stages(grid)))])
-    labels: dict[str, str | int] = {"quantity": quantity, "activation": activation, "width": grid.widths[0]}
-    return layer_lines(labels, stages(grid), replicates(grid), values)
+    for quantity in ("corrected_score", "entropy_change"):
+        for grid in shown:
+            values = np.concatenate([grid.at_stage(i).of(quantity) for i in range(len(stages(grid)))])
+            activation = grid.measurements[0].cell.activation
+            labels: Labels = {"quantity": quantity, "activation": activation, "width": grid.widths[0]}
+            lines += layer_lines(grid, labels, values, stages(grid))
+    title = "Trajectories: the widest nets against epochs of training"
+    widths = " or ".join(map(str, sorted({grid.widths[0] for grid in shown})))
+    caption = f"N = {widths}; {grid_caption(shown)} ι_c: {SYMLOG}"
+    return Figure(title, caption, "epochs", "seed", tuple(lines))
 
 
 # --- pairs and the lemma ----------------------------------------------------------------------------------------------
 
 
-def pairs_figure(grids: dict[str, Grid], null: Iterable[Finding], profile: str) -> Figure | None:
+def pairs_figure(grids: Iterable[Grid], null: Iterable[Finding]) -> Figure | None:
     """§4: quantiles over a layer's pairs against the width, layer by layer, with those of the null as a band."""
-    shown = {name: grid for name, grid in grids.items() if grid.measurements and np.isfinite(grid.of_pairs()).any()}
-    lines = [line for name, grid in shown.items() for line in quantile_lines(name, grid)]
-    if not lines:
+    shown = [grid for grid in grids if np.isfinite(grid.of_pairs()).any()]
+    if not shown:
         return None
+    lines = tuple(line for grid in shown for line in quantile_lines(grid))
     mean, spread = null_of(null)
-    within = NormalDist(mean, spread)
-    band = Band(within.inv_cdf(PAIR_QUANTILES[0]), mean, within.inv_cdf(PAIR_QUANTILES[-1]), "independent Gaussians")
-    title = f"Pairs: information of single pairs against the null ({profile} profile)"
+    low, high = (NormalDist(mean, spread).inv_cdf(PAIR_QUANTILES[i]) for i in (0, -1))
+    title = "Pairs: information of single pairs against the null"
     caption = (
         f"Score ι of each pair of a layer, quantiles over the pairs. {grid_caption(shown)}\n"
-        f"Band: 5 to 95 % of the estimates for independent Gaussians, {mean:.3f} ± {spread:.3f}. "
-        "Linear up to 0.1, logarithmic above."
+        f"Band: 5 to 95 % of the estimates for independent Gaussians, {mean:.3f} ± {spread:.3f}. {SYMLOG.capitalize()}"
     )
-    return Figure(
-        "figure-pairs", title, caption, "width", "seed", tuple(lines), "layer", "quantile", rows="activation", band=band
-    )
+    band = Band(low, mean, high, "independent Gaussians")
+    return Figure(title, caption, "width", "seed", lines, "layer", "quantile", "activation", band)
 
 
-def quantile_lines(activation: str, grid: Grid) -> list[Line]:
+def quantile_lines(grid: Grid) -> list[Line]:
     """A line for each layer and quantile."""
-    values = grid.of_pairs()
-    labels: dict[str, str | int] = {"quantity": "pair_score", "epochs": epochs(grid), "activation": activation}
+    values, labels = grid.of_pairs(), labels_of(grid, "pair_score")
     return [
         Line(
             labels | {"layer": layer + 1, "quantile": f"{100 * quantile:.0f} %"},
@@ -252,55 +191,65 @@ def null_of(checks: Iterable[Finding]) -> tuple[float, float]:
     return ours if np.isfinite(ours).all() and ours[1] > 0 else PAPERS_NULL
 
 
-def lemma_figure(grids: dict[str, Grid], profile: str) -> Scatter | None:
+def lemma_figure(grids: Iterable[Grid]) -> Scatter | None:
     """§3, eq. 7: Δι of a layer's pairs against ΔH of its neurons, where there is a stage after the first."""
-    shown = {name: grid for name, grid in grids.items() if grid.measurements and len(stages(grid)) > 1}
-    points = tuple(point for name, grid in shown.items() for point in points_of(name, grid))
+    shown = [grid for grid in grids if len(stages(grid)) > 1]
+    points = tuple(point for grid in shown for point in points_of(grid))
     if not points:
         return None
-    title = f"Lemma: information gained against entropy gained ({profile} profile)"
     one = "one net" if len(points) <= MOST_POINTS else "the nets of one width (mean)"
     caption = (
         f"A point: one layer of {one}; strong: after the last epoch, faint: at earlier stages, of every width. "
         f"{nets_of(shown)}.\n"
-        "Line: ΔI = ΔH, the bound of eq. 7, below which the points should lie. Linear up to 0.1, logarithmic above."
+        f"Line: ΔI = ΔH, the bound of eq. 7, below which the points should lie. {SYMLOG.capitalize()}"
     )
-    return Scatter("figure-information-entropy", title, caption, points)
+    return Scatter("Lemma: information gained against entropy gained", caption, points)
 
 
-def points_of(activation: str, grid: Grid) -> Iterable[Point]:
+def points_of(grid: Grid) -> Iterable[Point]:
     """The points of all nets that trained and gave both numbers."""
-    seeds, before = replicates(grid), replace(grid, stage=0).of("score")
+    seeds, before = replicates(grid), grid.at_stage(0).of("score")
     for stage, count in enumerate(stages(grid)[1:], 1):
-        at = replace(grid, stage=stage)
+        at = grid.at_stage(stage)
         entropy, information = at.of("entropy_change"), at.of("score") - before
         for i, j, k in np.argwhere(np.isfinite(entropy) & np.isfinite(information)):
             both = float(entropy[i, j, k]), float(information[i, j, k])
-            yield Point(activation, grid.widths[i], count, int(k) + 1, seeds[j], *both)
+            yield Point(grid.measurements[i].cell.activation, grid.widths[i], count, int(k) + 1, seeds[j], *both)
 
 
 # --- experiments of the estimators (appendix A), from the checks that ran them ----------------------------------------
 
 
-def entropy_against(parameter: str, checks: Iterable[Finding], profile: str) -> Figure | None:
+def bias_figure(title: str, parameter: str, run: Run) -> Figure | None:
     """Figures A.1a and A.1b: the entropy of standard Gaussian samples as estimated with each k, or M."""
-    line = experiment("entropy estimate", parameter, checks, lambda _: gaussian_entropy())
-    panel, name = {"k": ("a", "k"), "m": ("b", "M")}[parameter]
-    title = f"Figure A.1{panel}: entropy of a standard Gaussian against {name} ({profile} profile)"
-    return experiment_figure(f"figure-a1{panel}-entropy-{parameter}", title, parameter, [line])
+    checks = checks_of(run, f"entropy_against_{parameter}")
+    return experiment_figure(title, parameter, {"entropy estimate": checks}, lambda _: gaussian_entropy())
 
 
-def stabilisation_figure(checks: Sequence[Finding], profile: str) -> Figure | None:
+def stabilisation_figure(run: Run) -> Figure | None:
     """Figure A.1c: information of Gaussians of very unequal scales, with and without standardising."""
-    lines = [
-        experiment(name, "rho", [each for each in checks if each.function == name], gaussian_information)
-        for name in ("vanilla", "stabilised")
-    ]
-    title = f"Figure A.1c: information of Gaussians of unequal scales ({profile} profile)"
-    return experiment_figure("figure-a1c-stabilisation", title, "rho", lines)
+    checks = checks_of(run, "stabilisation")
+    estimators = {name: [each for each in checks if each.function == name] for name in ("vanilla", "stabilised")}
+    title = "Figure A.1c: information of Gaussians of unequal scales"
+    return experiment_figure(title, "rho", estimators, gaussian_information)
 
 
-def experiment(name: str, parameter: str, checks: Iterable[Finding], truth: Callable[[float], float]) -> Line:
+def checks_of(run: Run, claim: str) -> Sequence[Finding]:
+    return next((each.checks for each in run.claims if each.id == claim), ())
+
+
+def experiment_figure(
+    title: str, parameter: str, checks: Mapping[str, Sequence[Finding]], truth: Callable[[float], float]
+) -> Figure | None:
+    """A line for each estimator that has been measured."""
+    lines = [experiment_line(name, parameter, found, truth) for name, found in checks.items()]
+    measured = tuple(line for line in lines if line.measured)
+    counts = sorted({found.n for line in measured for found in line.intervals})
+    caption = f"n = {' or '.join(map(str, counts))} experiments a point. Faint: each; strong: mean, 99 % t interval."
+    return Figure(title, caption, parameter, "experiment", measured) if measured else None
+
+
+def experiment_line(name: str, parameter: str, checks: Iterable[Finding], truth: Callable[[float], float]) -> Line:
     """The line of the checks that differ in this one parameter; their values are estimate minus truth."""
     # A check of all places together (the RMSE falls with M) has no place of its own.
     found = [check for check in checks if set(check.parameters) == {parameter} and check.values]
@@ -312,8 +261,32 @@ def experiment(name: str, parameter: str, checks: Iterable[Finding], truth: Call
     return Line({"estimator": name}, x, range(max(map(len, values), default=0)), values, truths, regions)
 
 
-def experiment_figure(stem: str, title: str, parameter: str, lines: Iterable[Line]) -> Figure | None:
-    measured = tuple(line for line in lines if line.measured)
-    counts = sorted({found.n for line in measured for found in line.intervals})
-    caption = f"n = {' or '.join(map(str, counts))} experiments a point. Faint: each; strong: mean, 99 % t interval."
-    return Figure(stem, title, caption, parameter, "experiment", measured) if measured else None
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+ENTROPY = "Figure 2: mean neuron entropy against width"
+CIFAR10 = "Figure B.1: entropy and dependence of neurons on CIFAR-10"
+CONVNETS = "Figure B.2: entropy of the dense layers of convolutional nets"
+BIAS = "Figure A.1{}: entropy of a standard Gaussian against {}"
+FIGURES: dict[str, Callable[[Run, Measured], Figure | Scatter | None]] = {
+    "figure-2-entropy": lambda _, m: entropy_figure(ENTROPY, m.trained.values()),
+    "figure-3-dependence": lambda _, m: dependence_figure(m.trained.values()),
+    "figure-pairs": lambda run, m: pairs_figure(m.trained.values(), checks_of(run, "estimator_null")),
+    "figure-information-entropy": lambda _, m: lemma_figure(m.trained.values()),
+    "figure-both-readings": lambda _, m: readings_figure(m.data_reading, m.ensembles),
+    "figure-trajectories": lambda _, m: trajectory_figure(m.trained.values()),
+    "figure-b1-cifar10": lambda _, m: entropy_figure(CIFAR10, filter(None, [m.cifar10]), SCORES),
+    "figure-b2-convnets": lambda _, m: entropy_figure(CONVNETS, filter(None, [m.convnets])),
+    "figure-a1a-entropy-k": lambda run, _: bias_figure(BIAS.format("a", "k"), "k", run),
+    "figure-a1b-entropy-m": lambda run, _: bias_figure(BIAS.format("b", "M"), "m", run),
+    "figure-a1c-stabilisation": lambda run, _: stabilisation_figure(run),
+}  # by the stems of their files, in the order in which they are shown
+
+
+def all_figures(run: Run, measured: Measured) -> list[Figure | Scatter]:
+    """Every figure that this run has data for."""
+    figures = {stem: make(run, measured) for stem, make in FIGURES.items()}
+    return [
+        replace(figure, stem=stem, title=f"{figure.title} ({run.profile} profile)")
+        for stem, figure in figures.items()
+        if figure
+    ]

@@ -22,13 +22,12 @@ OPENINGS = {
     ClaimVerdict.NOT_RUN: "Not run",
     ClaimVerdict.ERROR: "No verdict",
 }
-
-UNDECIDED = {  # what is said of one check, and of several
-    CauseKind.STRADDLES: "has/have the margin inside the interval",
-    CauseKind.TOO_FEW: "has/have too few replicates",
-    CauseKind.NOT_TRAINED: "has/have too many nets that did not train",
-    CauseKind.NOT_MEASURED: "has/have too many missing values",
-    CauseKind.PROFILE: "needs/need the full profile",
+UNDECIDED = {  # of one check, and of several
+    CauseKind.STRADDLES: ("has the margin inside the interval", "have the margin inside the interval"),
+    CauseKind.TOO_FEW: ("has too few replicates", "have too few replicates"),
+    CauseKind.NOT_TRAINED: ("has too many nets that did not train", "have too many nets that did not train"),
+    CauseKind.NOT_MEASURED: ("has too many missing values", "have too many missing values"),
+    CauseKind.PROFILE: ("needs the full profile", "need the full profile"),
 }
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -164,45 +163,38 @@ def describe_cause(cause: Cause | None) -> str:
     """Why a check or a claim has its verdict; empty without a cause."""
     if cause is None:
         return ""
-    n = cause.count
+    n, total, names = cause.count, cause.total, cause.names
     match cause.kind:
-        case CauseKind.STRADDLES:
-            return "the interval includes the margin"
-        case CauseKind.TOO_FEW:
-            return f"{count_of(n, 'replicate')} with a value, at least {FEWEST} are needed"
-        case CauseKind.NOT_TRAINED:
-            return f"{n} of {cause.total} nets did not train"
-        case CauseKind.NOT_MEASURED:
-            return f"{n} of {cause.total} values are missing: neurons constant, tied or a point mass, or nets diverged"
-        case CauseKind.PROFILE:
-            return "it is about the paper's widest nets, which --wnd-profile=full trains"
-        case CauseKind.REFUTED_CHECKS:
-            return f"{count_of(len(cause.names), 'check')} refuted: {join_few(cause.names)}"
+        case CauseKind.NOT_RUN:
+            return first_and_last_line(names[0]) if names else ""
         case CauseKind.UNDECIDED_CHECKS:
             return describe_undecided(cause)
-        case CauseKind.FAILED_CONTROLS:
-            return f"{count_of(len(cause.names), 'control')} failed: {join_few(cause.names)}"
-        case CauseKind.NO_CONTROL:
-            return "it has no control"
-        case CauseKind.NO_PRIMARY_CHECK:
-            return "no primary check gave a verdict"
-        case CauseKind.INCOMPLETE:
-            return f"{count_of(n, 'test')} {'was' if n == 1 else 'were'} not run"
-        case CauseKind.NOT_RUN:
-            return first_and_last_line(cause.names[0]) if cause.names else ""
-        case CauseKind.ERRORS:
-            return f"{count_of(n, 'test')} ended in an error"
+    return {
+        CauseKind.STRADDLES: "the interval includes the margin",
+        CauseKind.TOO_FEW: f"{count_of(n, 'replicate')} with a value, at least {FEWEST} are needed",
+        CauseKind.NOT_TRAINED: f"{n} of {total} nets did not train",
+        CauseKind.NOT_MEASURED: (
+            f"{n} of {total} values are missing: neurons constant, tied or a point mass, or nets diverged"
+        ),
+        CauseKind.PROFILE: "it is about the paper's widest nets, which --wnd-profile=full trains",
+        CauseKind.REFUTED_CHECKS: f"{count_of(len(names), 'check')} refuted: {join_few(names)}",
+        CauseKind.FAILED_CONTROLS: f"{count_of(len(names), 'control')} failed: {join_few(names)}",
+        CauseKind.NO_CONTROL: "it has no control",
+        CauseKind.NO_PRIMARY_CHECK: "no primary check gave a verdict",
+        CauseKind.INCOMPLETE: f"{count_of(n, 'test')} {'was' if n == 1 else 'were'} not run",
+        CauseKind.ERRORS: f"{count_of(n, 'test')} ended in an error",
+    }[cause.kind]
 
 
 def describe_undecided(cause: Cause) -> str:
     """``12 of 14 checks need the full profile and 1 has the margin inside the interval``."""
-    told = [(count, UNDECIDED.get(kind, "is/are undecided")) for kind, count in (cause.parts or {}).items()]
-    told = told or [(cause.count, "is/are undecided")]
-    verbs = [re.sub(r"(\w+)/(\w+)", rf"\{1 + (count > 1)}", verb) for count, verb in told]
+    if not cause.parts:
+        return f"{share_of(cause.count, cause.total)} undecided"
+    counts = [share_of(count, cause.total) if i == 0 else count for i, count in enumerate(cause.parts.values())]
+    verbs = [UNDECIDED.get(kind, ("is undecided", "are undecided"))[count > 1] for kind, count in cause.parts.items()]
     if cause.total == 1:
         return f"its only check {verbs[0]}"
-    others = [f"{count} {verb}" for (count, _), verb in zip(told[1:], verbs[1:], strict=True)]
-    return join_words([f"{share_of(told[0][0], cause.total)} {verbs[0]}", *others])
+    return join_words([f"{count} {verb}" for count, verb in zip(counts, verbs, strict=True)])
 
 
 def share_of(count: int, total: int) -> str:
@@ -297,11 +289,9 @@ def describe_claim(claim: ClaimResult) -> str:
     evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}"
     if claim.verdict is ClaimVerdict.INCONCLUSIVE:
         return f"{opening}: {cause}. Measured: {evidence}."
-    return (
-        f"{opening} in {share_of(total, total)}. Closest to its margin: {evidence}."
-        if total > 1
-        else f"{opening}: {evidence}."
-    )
+    if total == 1:
+        return f"{opening}: {evidence}."
+    return f"{opening} in {share_of(total, total)}. Closest to its margin: {evidence}."
 
 
 def repeat_command(claim: ClaimResult, profile: str, base_seed: int) -> str:

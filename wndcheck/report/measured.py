@@ -1,4 +1,4 @@
-"""What a run shows beside its verdicts: measured nets, by the part of the profile they belong to."""
+"""The measured nets of a profile, which the figures and tables of a report show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wndcheck.experiment.records import Measurement
 
 @dataclass(frozen=True)
 class Measured:
-    """Grids of what has been measured; a part of which nothing has is not there."""
+    """Grids of what has been measured, none of them empty."""
 
     trained: dict[str, Grid] = field(default_factory=dict)  # by activation
     cifar10: Grid | None = None
@@ -27,25 +27,23 @@ class Measured:
     def groups(self) -> list[Grid]:
         """Every grid there is."""
         grids = (*self.trained.values(), self.cifar10, self.convnets, self.ensembles)
-        return [grid for grid in grids if grid and grid.measurements]
+        return [grid for grid in grids if grid]
 
     @property
     def seconds(self) -> float:
-        """What training and measuring all of them took, whenever and wherever it was done, as far as they say."""
+        """What training and measuring all of them took, as far as it is recorded."""
         found = [*(m for grid in self.groups for m in grid.measurements), *filter(None, self.sensitivity.values())]
-        told = [m.provenance.get("seconds") for m in {m.cell: m for m in found}.values()]
-        return float(sum(sum(each.values()) for each in told if isinstance(each, dict)))
+        seconds = [m.provenance.get("seconds") for m in {m.cell: m for m in found}.values()]
+        return float(sum(sum(each.values()) for each in seconds if isinstance(each, dict)))
 
     @property
-    def beside_ensembles(self) -> Grid | None:
-        """The nets, one a replicate, of the ensembles' activation."""
-        if not self.ensembles or not self.ensembles.measurements:
-            return None
-        return self.trained.get(self.ensembles.measurements[0].cell.activation)
+    def data_reading(self) -> Grid | None:
+        """The nets of the ensembles' activation, whose replicates are single nets."""
+        return self.trained.get(self.ensembles.measurements[0].cell.activation) if self.ensembles else None
 
 
 def gathered(profile: Profile, base_seed: int, load: Callable[[Cell], Measurement | None]) -> Measured:
-    """What `load` has of the profile's cells; it returns None for a cell that is not measured."""
+    """Return what has been measured of the profile; `load` returns None for a cell that has not."""
 
     def grid(family: str) -> Grid | None:
         cells = cells_of([family], profile, base_seed)

@@ -1,4 +1,4 @@
-"""The report of a user's own network: a page, and beside it the numbers and the figure."""
+"""The report of a user's own network: page, numbers and figure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from math import isfinite
 from pathlib import Path
 
 from wndcheck.inspect import LayerScore, LayerVerdict, NetworkVerdict
-from wndcheck.report.drawings import Picture, fitting, picture, scale_over
-from wndcheck.report.files import encoded, strict_json, write_atomically
+from wndcheck.report.drawings import Picture, picture, scale_over
+from wndcheck.report.files import encoded, write_atomically
 from wndcheck.report.format import format_interval, format_number
 from wndcheck.report.pages import PAGE, anchors, render
-from wndcheck.report.series import csv_text, number
+from wndcheck.report.series import csv_text
 from wndcheck.verdicts.run import FILE as VERDICTS
+from wndcheck.verdicts.run import encode
 from wndcheck.verdicts.statistics import at_most
 
 NUMBERS = "score.json"
@@ -50,14 +51,13 @@ class Layers:
         return printable(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
 
     def csv(self) -> str:
-        return csv_text(HEAD, (row(each, score) for each, score in self.scored))
-
-
-def row(each: LayerVerdict, score: LayerScore) -> list[object]:
-    at = each.interval
-    numbers = [number(x) for x in (score.score, score.corrected, at.low, at.high, at.confidence)]
-    ends = [number(score.entropy), number(score.dependent), score.estimator]
-    return [each.layer, str(each.verdict), score.neurons, score.rows, score.pairs_estimated, *numbers, *ends]
+        rows = []
+        for each, score in self.scored:
+            at = each.interval
+            sizes = score.neurons, score.rows, score.pairs_estimated
+            numbers = score.score, score.corrected, at.low, at.high, at.confidence, score.entropy, score.dependent
+            rows.append([each.layer, each.verdict, *sizes, *numbers, score.estimator])
+        return csv_text(HEAD, rows)
 
 
 def layers_figure(found: NetworkVerdict, last: str) -> Layers | None:
@@ -88,8 +88,8 @@ def network_page(
 ) -> str:
     """The whole page; `last` is the layer that the network reaches last."""
     scored = [each for each in found.layers.values() if each.score]
-    left_out = [(each.layer, each.cause) for each in found.layers.values() if not each.score]
     region = at_most(found.margin)
+    left_out = [(each.layer, each.cause) for each in found.layers.values() if not each.score]
     contents = {
         "scores": "Scores",
         "figure": "Figure" if figure else "",
@@ -105,7 +105,7 @@ def network_page(
         {id: title for id, title in contents.items() if title},
         found=found,
         last=last,
-        picture=figure and fitting([figure])[0],
+        picture=figure,
         scored=scored,
         left_out=left_out,
         region=region,
@@ -133,12 +133,12 @@ def write_network(
     if (folder / VERDICTS).exists():
         raise OccupiedError(f"{folder} holds the report of a run of claims ({VERDICTS}): name another folder")
     if (folder / PAGE).exists() and not (folder / NUMBERS).exists():
-        raise OccupiedError(f"{folder} holds an {PAGE} of something else (no {NUMBERS} beside it): name another folder")
+        raise OccupiedError(f"{folder} holds an {PAGE} of something else (there is no {NUMBERS}): name another folder")
     assert found.scores is not None
     folder.mkdir(parents=True, exist_ok=True)
     last = str(found.scores.meta["last_layer"])
     document = {"how": dict(how), "environment": dict(environment), **found.to_dict()}
-    contents = {NUMBERS: encoded(strict_json(document))}
+    contents = {NUMBERS: encode(document)}
     shown = None
     if figure := layers_figure(found, last):
         from wndcheck.report.plots import svg
@@ -146,7 +146,7 @@ def write_network(
         drawing = svg(figure)
         contents |= {f"{STEM}.csv": encoded(figure.csv()), f"{STEM}.svg": drawing}
         shown = picture(STEM, drawing)
-    for name in {f"{STEM}.csv", f"{STEM}.svg"}.difference(contents):
+    for name in {f"{STEM}.csv", f"{STEM}.svg"}.difference(contents):  # of an earlier network
         (folder / name).unlink(missing_ok=True)
     contents[PAGE] = encoded(network_page(found, last, shown, how, environment, command))
     return [write_atomically(folder / name, content) for name, content in contents.items()]

@@ -1,21 +1,21 @@
-"""The page and the summary of a run: templates over the model of a run, and what they need beside it."""
+"""The page and the summary of a run, by templates."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wndcheck.report import format as words
-from wndcheck.report.drawings import MOST_DRAWN, Picture, drawing, fitting, scale_over
+from wndcheck.report.drawings import WIDTH, Picture, fitting, scale_over
 from wndcheck.report.series import Figure, Scatter
 from wndcheck.report.tables import Section, Strong
 from wndcheck.verdicts.checks import CauseKind
@@ -31,27 +31,17 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no HTML may ho
 # --- views of a run ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class NotRun:
-    """Tests of a claim that no verdict rests on, for one reason."""
-
-    claim: str
-    reason: str
-    tests: tuple[str, ...]
-
-
-def not_run(run: Run) -> list[NotRun]:
-    """What was not run, or not decided by the profile, and why."""
+def not_run(run: Run) -> list[tuple[str, str, list[str]]]:
+    """What was not run, or not decided by the profile: claim, reason and the names of its tests."""
     lost = [(claim.id, each.reason, each.test) for claim in run.claims for each in claim.not_run]
     lost += [(claim.id, "error, see its section", each.test) for claim in run.claims for each in claim.errors]
     lost += [
-        (claim.id, words.describe_cause(finding.cause), finding.name)
-        for claim in run.claims
-        for finding in claim.checks
+        (finding.claim, words.describe_cause(finding.cause), finding.name)
+        for finding in run.checks.values()
         if finding.is_cause(CauseKind.PROFILE)
     ]
     groups = words.group_by(lost, lambda each: each[:2])
-    return [NotRun(*group[0][:2], tuple(test for _, _, test in group)) for group in groups]
+    return [(*group[0][:2], [test for _, _, test in group]) for group in groups]
 
 
 def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -72,10 +62,6 @@ def reasons(claim: ClaimResult) -> list[str]:
     return list(dict.fromkeys(finding.reason for finding in claim.checks if finding.reason))
 
 
-def paragraphs(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip()]
-
-
 def tally(findings: Iterable[Finding]) -> str:
     """``3 supported, 1 refuted``."""
     return ", ".join(f"{count} {verdict}" for verdict, count in Counter(f.verdict for f in findings).items())
@@ -88,13 +74,8 @@ def claimed(findings: Iterable[Finding]) -> list[str]:
 
 def parameters(finding: Finding) -> str:
     """``width 50, activation relu``, or what stands in brackets, or the name."""
-    told = ", ".join(f"{name} {value}" for name, value in finding.parameters.items())
-    return told or finding.name.partition("[")[2].removesuffix("]") or finding.name
-
-
-def breakable(name: str) -> Markup:
-    """A name that may be broken after its underscores."""
-    return Markup("_<wbr>").join(str(printable(part)) for part in name.split("_"))
+    values = ", ".join(f"{name} {value}" for name, value in finding.parameters.items())
+    return values or finding.name.partition("[")[2].removesuffix("]") or finding.name
 
 
 def slug(text: str) -> Markup:
@@ -106,11 +87,9 @@ def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
     """An id for each name, no two alike."""
     found: dict[str, str] = {}
     for name in names:
-        anchor = base = f"{prefix}-{slug(name)}"
-        number = 1
+        anchor = f"{prefix}-{slug(name)}"
         while anchor in found.values():
-            number += 1
-            anchor = f"{base}-{number}"
+            anchor += "-2"
         found[name] = anchor
     return found
 
@@ -118,29 +97,27 @@ def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
 # --- templates --------------------------------------------------------------------------------------------------------
 
 
-def environment(finalize: Callable[[object], object], autoescape: bool) -> Environment:
+def environment(**options: Any) -> Environment:
     """The templates with what they write numbers and findings with."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=finalize,
+        **options,
     )
     made.filters |= {
         "assignments": lambda finding: ", ".join(f"{name}={value}" for name, value in finding.parameters.items()),
-        "breakable": breakable,
         "by_function": by_function,
         "cause": words.describe_cause,
         "claimed": claimed,
         "estimate": words.format_estimate,
         "facts": facts,
+        "interval": words.format_interval,
         "margin": words.format_margin,
         "number": words.format_number,
         "one_line": lambda text: Markup(" ".join(text.split())),
-        "paragraphs": paragraphs,
         "parameters": parameters,
         "percent": words.percent,
         "reasons": reasons,
@@ -151,7 +128,7 @@ def environment(finalize: Callable[[object], object], autoescape: bool) -> Envir
         "words": words.describe_claim,
     }
     made.globals |= {
-        "drawing": drawing,
+        "drawing_width": WIDTH,
         "scale_of": lambda findings: scale_over((f.interval, f.check.region) for f in findings),
         "symbols": words.SYMBOLS,
     }
@@ -159,18 +136,13 @@ def environment(finalize: Callable[[object], object], autoescape: bool) -> Envir
     return made
 
 
-def printable(value: object) -> object:
-    """What HTML may hold: text from outside can have control characters."""
-    return CONTROL.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def plain_markdown(value: object) -> object:
     """Text that Markdown shows as it is; what is Markdown already is Markup."""
     return value if isinstance(value, Markup) else words.escape_markdown(value)
 
 
-HTML = environment(printable, autoescape=True)
-MARKDOWN = environment(plain_markdown, autoescape=False)
+HTML = environment(autoescape=True)
+MARKDOWN = environment(finalize=plain_markdown)
 
 
 def render(template: str, title: str, subtitle: str, contents: Mapping[str, str], **values: object) -> str:
@@ -178,13 +150,13 @@ def render(template: str, title: str, subtitle: str, contents: Mapping[str, str]
     style, script = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     shell = {"title": title, "subtitle": subtitle, "style": style, "script": script, "contents": contents}
     shell["script_digest"] = b64encode(sha256(script.encode()).digest()).decode()
-    return HTML.get_template(template).render(shell | values)
+    return CONTROL.sub("\ufffd", HTML.get_template(template).render(shell | values))
 
 
-def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = (), room: int = MOST_DRAWN) -> str:
+def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = (), room: int = LARGEST) -> str:
     """The whole page of a run; figures that no claim names follow after the claims.
 
-    Figures have `room` bytes, less where the page would be larger than LARGEST.
+    Figures have `room` bytes, less where the page would be larger than LARGEST: the others are left to their files.
     """
     by_stem = {each.stem: each for each in fitting(pictures, room)}
     shown, drawn = {}, set()
@@ -214,7 +186,7 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
 
 
 def summary(run: Run, figures: Sequence[Figure | Scatter] = (), sections: Sequence[Section] = ()) -> str:
-    """The whole `summary.md`; it shows the figures that lie beside it."""
+    """The whole `summary.md`; it shows the figures in its folder."""
     template = MARKDOWN.get_template("summary.md.j2")
     text = template.render(run=run, title=TITLE, figures=figures, sections=sections, linked=True)
     return text.rstrip() + "\n"

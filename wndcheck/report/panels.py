@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Canvas
 
 from wndcheck.report.format import layer_name
-from wndcheck.report.series import Band, Figure, Line
+from wndcheck.report.series import Figure, Line
 
-PAPER_LEVEL = 0.01  # §4: the level that hidden layers fall to
 NULL_LEVEL = 0.054  # §4: mean .012 plus standard deviation .042 of the estimate for independent Gaussians
-CHANGE_LEVEL = 0.1  # ours: the margin of |ΔH| at the widest
+PAPER_LEVEL = (0.01, "0.01", ":", 1.1)  # §4: the level that hidden layers fall to
+LEVELS = {  # lines across a panel: place, label, style, width
+    "entropy_change": [(0.1, "±0.1", ":", 1.1), (-0.1, "", ":", 1.1)],  # ours: the margin of |ΔH| at the widest
+    "score": [PAPER_LEVEL, (NULL_LEVEL, "null: mean + sd, 0.054", "-", 0.6)],  # the null's bias is part of ι
+    "corrected_score": [PAPER_LEVEL],
+    "pair_score": [PAPER_LEVEL],
+}
 AXIS_LABELS = {
     "entropy": "mean neuron entropy H̄ (nats)",
     "entropy_change": "entropy change ΔH (nats)",
@@ -31,12 +37,10 @@ LABEL_ROOM = 11  # points that a tick's label takes, turned upright
 # The colours of Okabe and Ito, which colour-blind readers can tell apart.
 LAYER_COLOURS = ("#56B4E9", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#999999")
 LAST_COLOUR = "#D55E00"
-READING_LOOKS = {  # colour and marker
+LOOKS = {  # colour and marker of the readings, and of the quantiles over the pairs of a layer
     "data": ("#0072B2", "o"),
     "ensemble, one image each": ("#D55E00", "s"),
     "ensemble, the same image": ("#009E73", "^"),
-}
-QUANTILE_LOOKS = {  # of the pairs of a layer
     "5 %": ("#56B4E9", "v"),
     "25 %": ("#009E73", "s"),
     "50 %": ("#0072B2", "o"),
@@ -53,6 +57,7 @@ def plot_nets(figure: Figure) -> Canvas:
     rows, columns = (
         list(dict.fromkeys(line.labels[key] for line in figure.lines)) for key in (figure.rows, figure.columns)
     )
+    last = last_layer(figure)
     inches = 3.6 if len(columns) < 4 else 2.6
     canvas = Canvas(figsize=(1.6 + inches * len(columns), 1.1 + 2.8 * len(rows)), layout="constrained")
     axes = canvas.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
@@ -62,23 +67,20 @@ def plot_nets(figure: Figure) -> Canvas:
     for (row, column), panel in np.ndenumerate(axes):
         lines = [line for line in figure.lines if line.labels[figure.rows] == rows[row]]
         quantity = str(lines[0].labels["quantity"])
-        set_values(panel, lines)
+        set_values(panel, quantity, lines)
         set_places(panel, figure, 72 * inches * 0.8)
-        panel.set_title(column_title(figure, columns[column]) if row == 0 else "")
-        panel.set_ylabel(row_title(figure, quantity, rows[row]) if column == 0 else "")
-        panel.set_xlabel(AXIS_LABELS[figure.x] if row == len(rows) - 1 else "")
+        if row == 0:
+            panel.set_title(layer_name(columns[column], last) if figure.columns == "layer" else columns[column])
+        if row == len(rows) - 1:
+            panel.set_xlabel(AXIS_LABELS[figure.x])
+        if column == 0:
+            panel.set_ylabel(("" if figure.rows == "quantity" else f"{rows[row]}: ") + AXIS_LABELS[quantity])
         draw_levels(panel, quantity, labelled=column == 0)
-        draw_band(panel, figure.band)
+        if band := figure.band:
+            panel.axhspan(band.low, band.high, color="#999999", alpha=0.25, linewidth=0, zorder=0.5, label=band.label)
+            panel.axhline(band.middle, color=LEVEL_COLOUR, linewidth=0.6, zorder=1.5)
     add_legend(canvas)
     return canvas
-
-
-def row_title(figure: Figure, quantity: str, value: str | int) -> str:
-    return AXIS_LABELS[quantity] if figure.rows == "quantity" else f"{value}: {AXIS_LABELS[quantity]}"
-
-
-def column_title(figure: Figure, value: str | int) -> str:
-    return layer_name(int(value), last_layer(figure)) if figure.columns == "layer" else str(value)
 
 
 def last_layer(figure: Figure) -> int:
@@ -99,14 +101,11 @@ def draw_line(panel: Axes, line: Line, figure: Figure) -> None:
 
 def look(line: Line, figure: Figure) -> tuple[str, str, str]:
     """Colour, marker and name of a curve."""
-    if figure.curves == "reading":
-        reading = str(line.labels["reading"])
-        return *READING_LOOKS[reading], reading
-    if figure.curves == "quantile":
-        quantile = str(line.labels["quantile"])
-        return *QUANTILE_LOOKS[quantile], f"{quantile} of pairs below"
-    layer, last = int(line.labels["layer"]), last_layer(figure)
-    return *layer_look(layer, last), layer_name(layer, last)
+    if figure.curves == "layer":
+        layer, last = int(line.labels["layer"]), last_layer(figure)
+        return *layer_look(layer, last), layer_name(layer, last)
+    name = str(line.labels[figure.curves])
+    return *LOOKS[name], f"{name} of pairs below" if figure.curves == "quantile" else name
 
 
 def layer_look(layer: int, last: int) -> tuple[str, str]:
@@ -133,13 +132,19 @@ def draw_means(panel: Axes, line: Line, colour: str, marker: str, label: str, jo
     )
 
 
-def set_values(panel: Axes, lines: Sequence[Line]) -> None:
+def set_ticks(axis: Axis, ticks: Iterable[float], rotation: float = 0) -> None:
+    """These ticks and no minor ones."""
+    ticks = list(ticks)
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks], rotation=rotation)
+    axis.set_ticks([], minor=True)
+
+
+def set_values(panel: Axes, quantity: str, lines: Sequence[Line]) -> None:
     """The axis of dependence is linear up to .1, where the thresholds are, and logarithmic above."""
-    if lines[0].labels["quantity"] not in DEPENDENCE:
+    if quantity not in DEPENDENCE:
         return
     panel.set_yscale("symlog", linthresh=0.1, linscale=2)
-    panel.set_yticks(SCORE_TICKS, [f"{tick:g}" for tick in SCORE_TICKS])
-    panel.set_yticks([], minor=True)
+    set_ticks(panel.yaxis, SCORE_TICKS)
     values = np.concatenate([np.ravel(line.values) for line in lines])
     values = np.append(values[np.isfinite(values)], [0.0, 0.1])
     panel.set_ylim(min(-0.01, values.min() * 1.1), values.max() * 1.15)
@@ -151,13 +156,11 @@ def set_places(panel: Axes, figure: Figure, points: float) -> None:
     if figure.x == "epochs":
         panel.set_xscale("symlog", linthresh=1)
         panel.set_xlim(-0.25, 1.5 * places[-1])
-        panel.set_xticks(places, [str(place) for place in places])
+        set_ticks(panel.xaxis, places)
     else:
         panel.set_xscale("log", base=2)
         ticks = spaced(places, points)
-        rotation = 90 if len(ticks) * 2 * LABEL_ROOM > points else 0
-        panel.set_xticks(ticks, [str(tick) for tick in ticks], rotation=rotation)
-    panel.set_xticks([], minor=True)
+        set_ticks(panel.xaxis, ticks, rotation=90 if len(ticks) * 2 * LABEL_ROOM > points else 0)
 
 
 def spaced(widths: Sequence[int], points: float) -> list[int]:
@@ -169,28 +172,11 @@ def spaced(widths: Sequence[int], points: float) -> list[int]:
     return kept
 
 
-def draw_band(panel: Axes, band: Band | None) -> None:
-    """The band and its middle, behind the lines."""
-    if band:
-        panel.axhspan(band.low, band.high, color="#999999", alpha=0.25, linewidth=0, zorder=0.5, label=band.label)
-        panel.axhline(band.middle, color=LEVEL_COLOUR, linewidth=0.6, zorder=1.5)
-
-
 def draw_levels(panel: Axes, quantity: str, labelled: bool) -> None:
-    """The paper's .01 dotted, the null's level as a thin line for the score, which it biases; the margin of ΔH."""
-    if quantity == "entropy_change":
-        draw_level(panel, CHANGE_LEVEL, "±0.1" if labelled else "")
-        draw_level(panel, -CHANGE_LEVEL, "")
-    if quantity in DEPENDENCE:
-        draw_level(panel, PAPER_LEVEL, "0.01" if labelled else "")
-    if quantity == "score":
-        draw_level(panel, NULL_LEVEL, "null: mean + sd, 0.054" if labelled else "", style="-", width=0.6)
-
-
-def draw_level(panel: Axes, level: float, label: str, style: str = ":", width: float = 1.1) -> None:
-    panel.axhline(level, color=LEVEL_COLOUR, linestyle=style, linewidth=width, zorder=1.5)
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    panel.annotate(label, (0.01, level), (0, 2), fontsize=7, color=LEVEL_COLOUR, **place)
+    for level, label, style, width in LEVELS.get(quantity, ()):
+        panel.axhline(level, color=LEVEL_COLOUR, linestyle=style, linewidth=width, zorder=1.5)
+        panel.annotate(label if labelled else "", (0.01, level), (0, 2), fontsize=7, color=LEVEL_COLOUR, **place)
 
 
 def add_legend(canvas: Canvas) -> None:

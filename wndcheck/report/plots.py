@@ -28,6 +28,7 @@ from wndcheck.report.panels import (
     draw_means,
     layer_look,
     plot_nets,
+    set_ticks,
 )
 from wndcheck.report.series import Figure, Line, Scatter
 
@@ -127,8 +128,7 @@ def plot_experiment(figure: Figure) -> Canvas:
     if figure.x == "m":
         panel.set_xscale("log")
     if figure.x != "rho":
-        panel.set_xticks(places, [f"{x:g}" for x in places])
-        panel.set_xticks([], minor=True)
+        set_ticks(panel.xaxis, places)
     panel.set_xlabel(PARAMETER_LABELS[figure.x])
     panel.set_ylabel("mutual information (nats)" if figure.x == "rho" else "entropy (nats)")
     canvas.legend(loc="outside right center", fontsize=8)
@@ -198,9 +198,8 @@ def draw_bound(panel: Axes, figure: Scatter) -> None:
     y = [point.score_change for point in figure.shown]
     panel.set_xscale("symlog", linthresh=0.1)
     panel.set_yscale("symlog", linthresh=0.1)
-    for set_ticks in (panel.set_xticks, panel.set_yticks):
-        set_ticks(LEMMA_TICKS, map(str, LEMMA_TICKS))
-        set_ticks([], minor=True)
+    for axis in (panel.xaxis, panel.yaxis):
+        set_ticks(axis, LEMMA_TICKS)
     low, high = min(*x, *y, -0.02) * 1.2, max(*x, *y, 0.1) * 1.3
     ends = [low, -0.1, 0, 0.1, high] if low < -0.1 else [low, 0, 0.1, high]
     panel.plot(ends, ends, color=LEVEL_COLOUR, linewidth=1.1, label="bound, ΔI = ΔH")
@@ -228,8 +227,7 @@ def plot_layers(figure: Layers) -> Canvas:
         label.set_parse_math(False)  # a $ is a $
     panel.set_ylim(len(figure.layers) - 0.4, -0.6)
     panel.set_xscale("symlog", linthresh=0.1, linscale=2)
-    panel.set_xticks(SCORE_TICKS, [f"{tick:g}" for tick in SCORE_TICKS])
-    panel.set_xticks([], minor=True)
+    set_ticks(panel.xaxis, SCORE_TICKS)
     panel.set_xlabel(AXIS_LABELS["corrected_score"])
     panel.axvline(figure.margin, color=LEVEL_COLOUR, linestyle=":", linewidth=1.1, zorder=0.5)
     panel.axvline(NULL_LEVEL, color=LEVEL_COLOUR, linewidth=0.6, zorder=0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from math import isfinite, nan
 
 import numpy as np
@@ -13,17 +13,17 @@ import numpy as np
 from wndcheck.report.format import group_by
 from wndcheck.verdicts.statistics import Interval, Region, mean_interval
 
+Labels = dict[str, str | int]
 CONFIDENCE = 0.99
-MOST_TOLD = 40  # lines that a figure's description tells one by one; the CSV has all
+MOST_DESCRIBED = 40  # lines that a figure's description names; the CSV has all
 MOST_POINTS = 2000  # points that are drawn one by one; beyond, each is the mean over the nets of a width
-POINT_HEAD = ("activation", "width", "epochs", "layer", "seed", "entropy_change", "score_change")
 
 
 @dataclass(frozen=True)
 class Line:
     """Replicates at each place `x`: `values[i][r]` is NaN where replicate `replicates[r]` gave no number."""
 
-    labels: dict[str, str | int]
+    labels: Labels
     x: Sequence[float]
     replicates: Sequence[int]
     values: Sequence[np.ndarray]
@@ -40,11 +40,10 @@ class Line:
 
     def rows(self) -> Iterable[list[object]]:
         """A row of the CSV for each replicate, with the mean and interval of all at its place."""
-        for i, (x, values, summary) in enumerate(zip(self.x, self.values, self.intervals, strict=True)):
-            end = [*numbers(summary), *([number(self.truth[i])] if self.truth else [])]
+        for i, (x, values, at) in enumerate(zip(self.x, self.values, self.intervals, strict=True)):
             # An experiment can have fewer repetitions at one place than at another.
             for replicate, value in zip(self.replicates, values, strict=False):
-                yield [*self.labels.values(), x, replicate, number(value), *end]
+                yield [*self.labels.values(), x, replicate, value, *columns(at), *self.truth[i : i + 1]]
 
     def ends(self) -> str:
         """``score relu layer 1: 0.21 at 5, 0.056 at 200``."""
@@ -67,13 +66,12 @@ class Band:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's lines and words; `x` and `replicate` name the columns that differ between figures.
+    """A figure's lines and words; `x` and `replicate` name the columns that differ between figures, `stem` its files.
 
     A figure of nets has a row of panels for each value of the label `rows`, a column for each of the label `columns`,
     and in each panel a curve for each of the label `curves`.
     """
 
-    stem: str
     title: str
     caption: str
     x: str
@@ -83,21 +81,23 @@ class Figure:
     curves: str = "layer"
     rows: str = "quantity"
     band: Band | None = None
+    stem: str = ""
 
     @property
     def description(self) -> str:
         """Where each line of the last stage begins and ends, for those who cannot see the figure."""
         last = max((int(line.labels.get("epochs", 0)) for line in self.lines), default=0)
         shown = [line for line in self.lines if int(line.labels.get("epochs", 0)) == last and line.measured]
-        told = "; ".join(line.ends() for line in shown[:MOST_TOLD])
-        more = f"; and {len(shown) - MOST_TOLD} more lines" if len(shown) > MOST_TOLD else ""
-        return f"Means by {self.x}: {told}{more}."
+        ends = "; ".join(line.ends() for line in shown[:MOST_DESCRIBED])
+        more = f"; and {len(shown) - MOST_DESCRIBED} more lines" if len(shown) > MOST_DESCRIBED else ""
+        return f"Means by {self.x}: {ends}{more}."
 
     def csv(self) -> str:
         """Tidy rows: one a replicate, with the mean and interval of the replicates it belongs to."""
-        with_truth = any(line.truth for line in self.lines)
         head = [*self.lines[0].labels, self.x, self.replicate, "value", "mean", "low", "high", "n"]
-        return csv_text(head + ["truth"] * with_truth, (row for line in self.lines for row in line.rows()))
+        return csv_text(
+            head + ["truth"] * bool(self.lines[0].truth), (row for line in self.lines for row in line.rows())
+        )
 
 
 @dataclass(frozen=True)
@@ -112,19 +112,15 @@ class Point:
     entropy_change: float
     score_change: float
 
-    @property
-    def group(self) -> tuple[object, ...]:
-        return self.activation, self.width, self.epochs, self.layer
-
 
 @dataclass(frozen=True)
 class Scatter:
     """A figure with a point for each layer of each net: a panel for each activation, a colour for each layer."""
 
-    stem: str
     title: str
     caption: str
     points: tuple[Point, ...]
+    stem: str = ""
 
     @property
     def last(self) -> int:
@@ -133,11 +129,10 @@ class Scatter:
     @property
     def description(self) -> str:
         """How many of the points of every layer keep to the bound."""
-        layers = sorted(group_by(self.points, lambda point: point.layer), key=lambda points: points[0].layer)
-        parts = [
-            f"layer {points[0].layer}, {sum(p.score_change <= p.entropy_change for p in points)} of {len(points)}"
-            for points in layers
-        ]
+        parts = []
+        for layer in sorted({point.layer for point in self.points}):
+            kept = [point.score_change <= point.entropy_change for point in self.points if point.layer == layer]
+            parts.append(f"layer {layer}, {sum(kept)} of {len(kept)}")
         return f"Points at or below the bound ΔI ≤ ΔH: {'; '.join(parts)}."
 
     @property
@@ -145,27 +140,21 @@ class Scatter:
         """The points that are drawn: beyond MOST_POINTS, the mean of each layer, width and stage."""
         if len(self.points) <= MOST_POINTS:
             return self.points
-        return tuple(
-            replace(
-                group[0],
-                entropy_change=float(np.mean([point.entropy_change for point in group])),
-                score_change=float(np.mean([point.score_change for point in group])),
-            )
-            for group in group_by(self.points, lambda point: point.group)
-        )
+        groups = group_by(self.points, lambda point: (point.activation, point.width, point.epochs, point.layer))
+        changes = ("entropy_change", "score_change")
+        means = [{name: float(np.mean([getattr(p, name) for p in group])) for name in changes} for group in groups]
+        return tuple(replace(group[0], **mean) for group, mean in zip(groups, means, strict=True))
 
     def csv(self) -> str:
-        return csv_text(
-            POINT_HEAD, ([*p.group, p.seed, number(p.entropy_change), number(p.score_change)] for p in self.points)
-        )
+        return csv_text([field.name for field in fields(Point)], map(astuple, self.points))
 
 
-def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A CSV file, with LF endings."""
+def csv_text(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A CSV file, with LF endings; numbers as `number` has them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerows([number(float(x)) if isinstance(x, float | np.floating) else x for x in row] for row in rows)
     return text.getvalue()
 
 
@@ -174,9 +163,9 @@ def number(value: float) -> str:
     return repr(float(value)) if isfinite(value) else ""
 
 
-def numbers(found: Interval) -> list[object]:
-    """An interval's columns: mean, low, high, n."""
-    return [number(found.estimate), number(found.low), number(found.high), found.n]
+def columns(found: Interval) -> list[float]:
+    """Mean, low, high, n."""
+    return [found.estimate, found.low, found.high, found.n]
 
 
 def interval(values: Sequence[float] | np.ndarray) -> Interval:

@@ -1,9 +1,10 @@
-"""The sections of a report beside its claims: accuracies, both readings, and what the paper leaves unspecified."""
+"""The tables of a report: accuracies, both readings, and what the paper leaves unspecified."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from math import isfinite, log2
 
 import numpy as np
@@ -17,7 +18,7 @@ from wndcheck.experiment.records import Measurement
 from wndcheck.report.data import DATA_READING, FORMS, has
 from wndcheck.report.format import count_of, format_accuracy, format_interval, layer_name
 from wndcheck.report.measured import Measured
-from wndcheck.report.series import csv_text, interval, number, numbers
+from wndcheck.report.series import columns, csv_text, interval
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval
 
@@ -26,8 +27,7 @@ READINGS = "Both readings side by side"
 SENSITIVITY = "What the paper leaves unspecified"
 FILES = ("accuracy.csv", "sensitivity.csv")
 ARRAYS = {"training": "accuracy", "validation": "validation_accuracy"}
-# §4, for N > 20: training and validation accuracy; "usually worse" for N < 20. Nothing is said of N = 20, of CIFAR-10
-# or of convnets.
+# §4, for N > 20: training and validation accuracy; "usually worse" for N < 20, nothing for N = 20 and CIFAR-10.
 PAPER = {"relu": (0.99, 0.95), "tanh": (0.95, 0.92)}
 EPOCHS, LEARNING_RATE = 300, 0.001  # §4
 NAMES = {"relu": "ReLU", "tanh": "tanh"}
@@ -53,9 +53,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page and of the summary; `files` are the CSV files that it speaks of, by name.
+    """A part of the page and of the summary, with its CSV files by name.
 
-    `missing` says what is not there, and `command` how to get it.
+    `missing` says what has not been measured, and `command` how to measure it.
     """
 
     title: str
@@ -70,7 +70,7 @@ def all_sections(run: Run, measured: Measured) -> list[Section]:
     """Every section that this run has data for."""
     sections = [
         accuracy_section(measured.groups, run.profile),
-        readings_section(measured.beside_ensembles, measured.ensembles),
+        readings_section(measured.data_reading, measured.ensembles),
         sensitivity_section(measured.sensitivity, run.profile, run.base_seed),
     ]
     return [section for section in sections if section]
@@ -90,20 +90,20 @@ def layer_head(layers: int) -> list[str]:
 
 
 def layer_cells(values: np.ndarray, replicates: int, bold: bool = False) -> list[str]:
-    """The mean of each layer of (R, layers), with how many replicates it is of where that is not what the row says.
+    """The mean of each layer of (R, layers), and of how many replicates it is where that is not what the row says.
 
     `bold` marks means whose interval does not include 0.
     """
-    return [layer_cell(interval(column), replicates, bold) for column in values.T]
-
-
-def layer_cell(found: Interval, replicates: int, bold: bool) -> str:
-    text = format_interval(found) + (f" (n = {found.n})" if found.n != replicates else "")
-    return Strong(text) if bold and isfinite(found.low) and not found.low <= 0 <= found.high else text
+    cells = []
+    for found in map(interval, values.T):
+        text = format_interval(found) + (f" (n = {found.n})" if found.n != replicates else "")
+        excludes_zero = isfinite(found.low) and not found.low <= 0 <= found.high
+        cells.append(Strong(text) if bold and excludes_zero else text)
+    return cells
 
 
 def known(measurement: Measurement) -> int:
-    """How many nets, or ensembles, have an accuracy at the last stage: those in which nothing has diverged."""
+    """How many nets, or ensembles, have not diverged: those with an accuracy at the last stage."""
     return int(np.isfinite(measurement["accuracy"][-1]).sum())
 
 
@@ -113,8 +113,8 @@ def count(measurement: Measurement) -> str:
     return f"{left} ({whole - left} diverged)" if left < whole else str(whole)
 
 
-def last_accuracy(measurement: Measurement, name: str = "accuracy") -> str:
-    return format_accuracy(interval(measurement[name][-1]))
+def last_accuracy(measurement: Measurement) -> str:
+    return format_accuracy(interval(measurement["accuracy"][-1]))
 
 
 # --- accuracy beside the paper's (§4) ---------------------------------------------------------------------------------
@@ -130,17 +130,20 @@ def accuracy_section(groups: Sequence[Grid], profile: str) -> Section | None:
         "ReLU nets reach > 99 % on training and > 95 % on validation images, tanh nets > 95 % and > 92 %; with N < 20 "
         f"they are usually worse, taken here as below the same numbers. Every net at every stage: {FILES[0]}."
     )
-    return Section(
-        ACCURACY, words, [accuracy_table(grid, profile) for grid in groups], {FILES[0]: accuracy_csv(measured)}
-    )
+    tables = [accuracy_table(grid, profile) for grid in groups]
+    return Section(ACCURACY, words, tables, {FILES[0]: accuracy_csv(measured)})
 
 
 def accuracy_table(grid: Grid, profile: str) -> Table:
     cell = grid.measurements[0].cell
     head = ("N", "ensembles" if cell.ensembles else "nets", "training", "validation", "paper", "same here?")
-    words = " ".join(filter(None, (describe_recipe(cell, profile), describe_ensemble(cell))))
-    rows = [accuracy_row(measurement) for measurement in grid.measurements]
-    return Table(head, rows, f"{NAMES[cell.activation]} {KINDS[cell.kind]} on {cell.dataset}", words)
+    title = f"{NAMES[cell.activation]} {KINDS[cell.kind]} on {cell.dataset}"
+    rows = []
+    for measurement in grid.measurements:
+        found = [interval(measurement[name][-1]) for name in ARRAYS.values()]
+        paper = compare_with_paper(measurement.cell, found) if has_paper(cell) else ("", "")
+        rows.append([str(measurement.cell.width), count(measurement), *map(format_accuracy, found), *paper])
+    return Table(head, rows, title, describe_recipe(cell, profile) + describe_ensemble(cell))
 
 
 def recipe(cell: Cell) -> str:
@@ -171,7 +174,7 @@ def describe_ensemble(cell: Cell) -> str:
     if not cell.ensembles:
         return ""
     return (
-        f"An ensemble's accuracy is the mean over its {cell.nets_per_ensemble} nets, without those that diverged, on "
+        f" An ensemble's accuracy is the mean over its {cell.nets_per_ensemble} nets, without those that diverged, on "
         f"the probe's {10 * cell.probe.images_per_class:,} training images and as many validation images; with too "
         "many diverged nets it has none."
     )
@@ -181,51 +184,31 @@ def has_paper(cell: Cell) -> bool:
     return cell.dataset in ("mnist", "mnist-subset") and cell.architecture == "mlp"
 
 
-def accuracy_row(measurement: Measurement) -> list[str]:
-    cell = measurement.cell
-    found = [interval(measurement[name][-1]) for name in ARRAYS.values()]
-    words = beside_paper(cell, found) if has_paper(cell) else ("", "")
-    return [str(cell.width), count(measurement), *map(format_accuracy, found), *words]
-
-
-def beside_paper(cell: Cell, found: Sequence[Interval]) -> tuple[str, str]:
-    """What the paper says of nets of this width, and whether it is so of these."""
-    bars = PAPER[cell.activation]
+def compare_with_paper(cell: Cell, found: Sequence[Interval]) -> tuple[str, str]:
+    """The paper's training and validation accuracy of nets of this width, and whether these nets have the same."""
     if cell.width == NARROW:
         return "", ""
-    answers = [above(each, bar) for each, bar in zip(found, bars, strict=True)]
-    if cell.width > NARROW:
-        return ", ".join(f"> {100 * bar:.0f} %" for bar in bars), together(answers)
-    opposite = {"yes": "no", "no": "yes"}
-    return "usually worse", together([opposite.get(answer, answer) for answer in answers])
-
-
-def above(found: Interval, bar: float) -> str:
-    """Does the whole interval lie above the bar?"""
-    if found.low > bar:
-        return "yes"
-    return "no" if found.high <= bar else "undecided"
-
-
-def together(answers: Sequence[str]) -> str:
-    """One word where training and validation agree, else both."""
-    training, validation = answers
-    return training if training == validation else f"training {training}, validation {validation}"
+    bars = PAPER[cell.activation]
+    above, below = ("yes", "no") if cell.width > NARROW else ("no", "yes")
+    training, validation = (
+        above if at.low > bar else below if at.high <= bar else "undecided" for at, bar in zip(found, bars, strict=True)
+    )
+    paper = ", ".join(f"> {100 * bar:.0f} %" for bar in bars) if cell.width > NARROW else "usually worse"
+    return paper, training if training == validation else f"training {training}, validation {validation}"
 
 
 def accuracy_csv(measured: Iterable[Measurement]) -> str:
     """A row for each net at each stage; of an ensemble, its first net's seed, and how many nets it has."""
+    rows = []
+    for measurement in measured:
+        cell = measurement.cell
+        size = cell.nets_per_ensemble if cell.ensembles else 1
+        names = cell.dataset, cell.architecture, cell.activation, cell.width
+        for i, stage in enumerate(cell.protocol.stages):
+            for j, seed in enumerate(cell.seeds[::size]):
+                rows.append([*names, stage, seed, size, *(measurement[name][i, j] for name in ARRAYS.values())])
     head = ("dataset", "architecture", "activation", "width", "stage", "replicate", "nets", *ARRAYS)
-    return csv_text(head, (row for measurement in measured for row in accuracy_rows(measurement)))
-
-
-def accuracy_rows(measurement: Measurement) -> Iterable[list[object]]:
-    cell = measurement.cell
-    size = cell.nets_per_ensemble if cell.ensembles else 1
-    for i, stage in enumerate(cell.protocol.stages):
-        for j, seed in enumerate(cell.seeds[::size]):
-            values = [number(measurement[name][i, j]) for name in ARRAYS.values()]
-            yield [cell.dataset, cell.architecture, cell.activation, cell.width, stage, seed, size, *values]
+    return csv_text(head, rows)
 
 
 # --- both readings ----------------------------------------------------------------------------------------------------
@@ -233,7 +216,7 @@ def accuracy_rows(measurement: Measurement) -> Iterable[list[object]]:
 
 def readings_section(data: Grid | None, ensembles: Grid | None) -> Section | None:
     """ι_c after training: ensembles of every width, and the data reading at the widths nearest to these."""
-    if not ensembles or not ensembles.measurements:
+    if not ensembles:
         return None
     cell = ensembles.measurements[0].cell
     data = data if data and has(data, "corrected_score") else None
@@ -277,24 +260,11 @@ def reading_row(reading: str, form: str, grid: Grid) -> list[str]:
 # --- what the paper leaves unspecified --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Paired:
-    """One quantity of nets with the same seeds, made as in the profile and otherwise: (nets, layers) each."""
-
-    seeds: list[int]
-    usual: np.ndarray
-    varied: np.ndarray
-
-    @property
-    def change(self) -> np.ndarray:
-        return self.varied - self.usual
-
-
-def paired(usual: Measurement, varied: Measurement, quantity: str) -> Paired:
-    """The last stage of the nets whose seeds both have, in the order of the first."""
+def paired(usual: Measurement, varied: Measurement, quantity: str) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """The seeds that both have, in the order of the first, and the last stage of their nets: (nets, layers) each."""
     seeds = [seed for seed in usual.cell.seeds if seed in varied.cell.seeds]
-    usual_places, varied_places = ([m.cell.seeds.index(seed) for seed in seeds] for m in (usual, varied))
-    return Paired(seeds, usual[quantity][-1, usual_places], varied[quantity][-1, varied_places])
+    values = [m[quantity][-1, [m.cell.seeds.index(seed) for seed in seeds]] for m in (usual, varied)]
+    return seeds, values[0], values[1]
 
 
 def sensitivity_section(measured: dict[str, Measurement | None], profile: str, base_seed: int) -> Section | None:
@@ -323,24 +293,22 @@ def change_table(name: str, usual: Measurement, variations: dict[str, Measuremen
     head = ["", "nets", "training accuracy", *layer_head(usual.cell.layers)]
     rows = [[name, count(usual), last_accuracy(usual), *layer_cells(usual[quantity][-1], known(usual))]]
     for other, varied in variations.items():
-        cells = layer_cells(paired(usual, varied, quantity).change, known(varied), bold=True)
+        _, before, after = paired(usual, varied, quantity)
+        cells = layer_cells(after - before, known(varied), bold=True)
         rows.append([other, count(varied), last_accuracy(varied), *cells])
     return Table(head, rows, f"Change of {QUANTITIES[quantity]} (nats)")
 
 
 def sensitivity_csv(usual: Measurement, variations: dict[str, Measurement]) -> str:
     """A row for each variation, quantity, layer and net, with the mean change and its interval over the nets."""
-    fields = ("usual", "varied", "change", "mean", "low", "high", "n", "usual_training", "training")
-    rows = (row for name, varied in variations.items() for row in variation_rows(name, usual, varied))
-    return csv_text(("variation", "quantity", "layer", "seed", *fields), rows)
-
-
-def variation_rows(name: str, usual: Measurement, varied: Measurement) -> Iterable[list[object]]:
-    accuracies = [dict(zip(m.cell.seeds, m["accuracy"][-1], strict=True)) for m in (usual, varied)]
-    for quantity in QUANTITIES:
-        both = paired(usual, varied, quantity)
+    rows = []
+    for (name, varied), quantity in product(variations.items(), QUANTITIES):
+        accuracies = [dict(zip(m.cell.seeds, m["accuracy"][-1], strict=True)) for m in (usual, varied)]
+        seeds, before, after = paired(usual, varied, quantity)
         for layer in range(usual.cell.layers):
-            mean = numbers(interval(both.change[:, layer]))
-            for i, seed in enumerate(both.seeds):
-                values = [number(each[i, layer]) for each in (both.usual, both.varied, both.change)]
-                yield [name, quantity, layer + 1, seed, *values, *mean, *(number(each[seed]) for each in accuracies)]
+            mean = columns(interval((after - before)[:, layer]))
+            for i, seed in enumerate(seeds):
+                values = before[i, layer], after[i, layer], after[i, layer] - before[i, layer]
+                rows.append([name, quantity, layer + 1, seed, *values, *mean, *(each[seed] for each in accuracies)])
+    fields = ("usual", "varied", "change", "mean", "low", "high", "n", "usual_training", "training")
+    return csv_text(("variation", "quantity", "layer", "seed", *fields), rows)

@@ -1,11 +1,8 @@
-"""Write the report of a run into a folder.
-
-It knows nothing of pytest, nor of where measurements are kept.
-"""
+"""Write the report of a run, or its page alone, into a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -21,50 +18,47 @@ from wndcheck.verdicts.run import FILE, Run, encode
 
 
 def write_report(folder: Path, run: Run, measured: Measured) -> list[Path]:
-    """Write `verdicts.json`, `summary.md`, `index.html` and, where there is data for them, each figure and table.
+    """Write `verdicts.json`, `summary.md`, each table (CSV) and figure (SVG, CSV) with data, and `index.html`.
 
-    Returns their paths.
-
-    A figure is an SVG and a CSV, a table a CSV. The folder is made if it is missing and describes one run alone: files
-    of an earlier run that this one has no data for are removed. The figures, the only part that needs matplotlib, and
-    the page, which has them all inside, come last.
+    Returns their paths. The folder is made if it is missing and describes one run alone: figures and tables of an
+    earlier run are removed. Figures, the only part that needs matplotlib, and the page, which includes them, come last.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures, sections = all_figures(run, measured), all_sections(run, measured)
-    contents = {FILE: encode(run), "summary.md": encoded(summary(run, figures, sections))}
-    contents |= {f"{figure.stem}.csv": encoded(figure.csv()) for figure in figures}
-    contents |= {name: encoded(text) for section in sections for name, text in section.files.items()}
-    possible = {*FILES, *(f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv"))}
-    for name in possible.difference(contents, (f"{figure.stem}.svg" for figure in figures)):
+    for name in (*FILES, *(f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv"))):
         (folder / name).unlink(missing_ok=True)
+    contents = {FILE: encode(run), "summary.md": encoded(summary(run, figures, sections))}
+    contents |= {name: encoded(text) for section in sections for name, text in section.files.items()}
     paths = [write_atomically(folder / name, content) for name, content in contents.items()]
-    drawings = draw(figures)
-    paths += [write_atomically(folder / f"{stem}.svg", svg) for stem, svg in drawings.items()]
-    pictures = [picture(stem, svg) for stem, svg in drawings.items()]
-    return [*paths, write_atomically(folder / PAGE, encoded(page(run, pictures, sections)))]
+    return paths + write_figures_and_page(folder, run, figures, sections)
 
 
 def write_page(folder: Path, run: Run, measured: Measured) -> list[Path]:
-    """Write the page of a run whose report lies in the folder; the paths of what was written.
+    """Write the page of a run whose report is in the folder, and the figures with data that are missing there.
 
-    Figures that lie there are taken as they are; those that are missing, and for which there is data, are made and
-    written. FigureError for a figure's file that is not an SVG.
+    Returns the paths of what was written, the page last. FigureError for a figure's file that is not an SVG.
     """
-    made = [figure for figure in all_figures(run, measured) if not (folder / f"{figure.stem}.svg").exists()]
-    contents = {f"{figure.stem}.csv": encoded(figure.csv()) for figure in made}
-    contents |= {f"{stem}.svg": svg for stem, svg in draw(made).items()}
-    paths = [write_atomically(folder / name, content) for name, content in contents.items()]
-    there = [stem for stem in FIGURES if (folder / f"{stem}.svg").exists()]
-    pictures = [picture(stem, (folder / f"{stem}.svg").read_bytes()) for stem in there]
-    text = page(run, pictures, with_missing(all_sections(run, measured), run, folder))
-    return [*paths, write_atomically(folder / PAGE, encoded(text))]
+    missing = [figure for figure in all_figures(run, measured) if not (folder / f"{figure.stem}.svg").exists()]
+    sections = with_missing(all_sections(run, measured), run, folder)
+    return write_figures_and_page(folder, run, missing, sections)
+
+
+def write_figures_and_page(
+    folder: Path, run: Run, figures: Sequence[Figure | Scatter], sections: Sequence[Section]
+) -> list[Path]:
+    """Write some figures, and the page with all that are then in the folder."""
+    paths = [write_atomically(folder / f"{figure.stem}.csv", encoded(figure.csv())) for figure in figures]
+    if figures:
+        from wndcheck.report.plots import svg
+
+        paths += [write_atomically(folder / f"{figure.stem}.svg", svg(figure)) for figure in figures]
+    drawn = {stem: folder / f"{stem}.svg" for stem in FIGURES}
+    pictures = [picture(stem, path.read_bytes()) for stem, path in drawn.items() if path.exists()]
+    return [*paths, write_atomically(folder / PAGE, encoded(page(run, pictures, sections)))]
 
 
 def with_missing(sections: list[Section], run: Run, folder: Path) -> list[Section]:
-    """The sections, and in place of those whose nets the store does not have, what to type.
-
-    Nothing in place of them for a profile that this version does not have.
-    """
+    """The sections, with a command in place of those whose nets the store lacks, if this version has the profile."""
     if run.profile not in PROFILES:
         return sections
     titles = [section.title for section in sections]
@@ -72,12 +66,3 @@ def with_missing(sections: list[Section], run: Run, folder: Path) -> list[Sectio
     words = "The store does not have the nets for this table. To measure them, and write the page after that:"
     command = f"{measure_command(run.profile, run.base_seed)} && wndcheck report {quote(str(folder))}"
     return [*(Section(title, missing=words, command=command) for title in missing), *sections]
-
-
-def draw(figures: Iterable[Figure | Scatter]) -> dict[str, bytes]:
-    """The figures as SVG files, by their stems."""
-    if not (figures := list(figures)):
-        return {}
-    from wndcheck.report.plots import svg
-
-    return {figure.stem: svg(figure) for figure in figures}

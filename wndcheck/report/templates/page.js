@@ -1,22 +1,11 @@
 "use strict";
-// Light or dark: the reader's choice, kept where the browser keeps anything for a file, else that of the system.
+// The reader's choice of light or dark, which page.css applies, is kept where the browser keeps anything for a file.
 addEventListener("DOMContentLoaded", () => {
-  const choice = document.getElementById("theme");
-  const apply = () => {
-    if (choice.value === "automatic") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = choice.value;
-  };
+  const theme = document.getElementById("theme");
   try {
-    choice.value = localStorage.getItem("wndcheck-theme") || "automatic";
+    theme.value = localStorage.getItem("wndcheck-theme") ?? "automatic";
+    theme.addEventListener("change", () => localStorage.setItem("wndcheck-theme", theme.value));
   } catch {}
-  if (!choice.value) choice.value = "automatic";
-  apply();
-  choice.addEventListener("change", () => {
-    apply();
-    try {
-      localStorage.setItem("wndcheck-theme", choice.value);
-    } catch {}
-  });
 });
 // Paper has nothing to open: what is folded up is printed too.
 let folded = [];

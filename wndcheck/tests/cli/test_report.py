@@ -1,4 +1,4 @@
-"""`wndcheck report` as a user meets it."""
+"""`wndcheck report` on the command line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def page_in(folder: Path) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def test_it_writes_the_page_and_nothing_else(here: Path) -> None:
+def test_the_page_alone_is_written(here: Path) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
     result = report()
     assert result.stdout.startswith("reports/latest/index.html (0.")
@@ -67,7 +67,7 @@ def test_a_figure_that_is_missing_is_drawn_from_the_run(here: Path) -> None:
     assert (here / "figure-a1a-entropy-k.svg").read_bytes() == drawn
 
 
-def test_tables_that_the_store_has_no_nets_for_say_what_to_type(here: Path) -> None:
+def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
     report()
     page = page_in(here)
     for id in ("part-accuracy-beside-the-papers", "part-both-readings-side-by-side"):
@@ -93,7 +93,7 @@ def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path
     assert "wndcheck measure --profile=quick --cells=mlp --cells=sensitivity" in missing
 
 
-def test_what_cannot_be_used_says_what_to_type(here: Path) -> None:
+def test_unusable_folders_and_files_are_errors(here: Path) -> None:
     assert "has no verdicts.json" in report("nowhere", code=2).stderr
     (here / "figure-a1a-entropy-k.svg").write_text("<html>")
     assert "figure-a1a-entropy-k.svg is not an SVG file" in report(code=2).stderr

@@ -1,8 +1,9 @@
-"""A page taken apart, and a run whose every text would do harm if it were not escaped."""
+"""A parser of pages, and a run whose every text would do harm if it were not escaped."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -52,19 +53,13 @@ class Page(HTMLParser):
     def text(self) -> str:
         return " ".join("".join(self.texts).split())
 
-    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
-        """The attributes of all elements of a kind, of those that have the given ones."""
-        wanted = {name.rstrip("_"): value for name, value in attributes.items()}.items()
-        return [given for name, given in self.elements if name == tag and wanted <= given.items()]
+    def all(self, tag: str) -> list[dict[str, str]]:
+        """The attributes of all elements of a kind."""
+        return [given for name, given in self.elements if name == tag]
 
     @property
     def ids(self) -> list[str]:
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
-
-    @property
-    def links(self) -> set[str]:
-        """The ids that links within the page lead to."""
-        return {given["href"][1:] for given in self.all("a") if given["href"].startswith("#")}
 
     @property
     def files(self) -> set[str]:
@@ -73,12 +68,22 @@ class Page(HTMLParser):
 
     @property
     def loads(self) -> list[str]:
-        """Everything that a browser would fetch unasked, but what is in the page itself."""
+        """The addresses that a browser would fetch with the page."""
         found = [value for _, given in self.elements for name, value in given.items() if name in LOADS]
         found += [given.get("href", "") for name, given in self.elements if name in ("link", "use", "image", "script")]
         found += re.findall(r"url\(\s*['\"]?([^)'\"]*)", re.sub(r'"data:[^"]*"', "", self.html))
         found += re.findall(r"@import[^;]*", self.html)
         return [value for value in found if value and not value.startswith(("#", "data:"))]
+
+    @property
+    def faults(self) -> list[str]:
+        """Wrong nesting, what it loads, scripts other than its own, odd or repeated ids, dangling links."""
+        links = {given["href"][1:] for given in self.all("a") if given["href"].startswith("#")}
+        handlers = [f"{name} on <{tag}>" for tag, given in self.elements for name in given if name.startswith("on")]
+        scripts = [f"{len(self.all('script'))} scripts"] * (len(self.all("script")) != 1)
+        repeated = [name for name, count in Counter(self.ids).items() if count > 1]
+        odd = [name for name in self.ids if not re.fullmatch(r"[A-Za-z][\w-]*", name)]
+        return [*self.wrong, *self.loads, *handlers, *scripts, *repeated, *odd, *links.difference(self.ids)]
 
 
 def tables(html: str) -> list[list[dict[str, str]]]:

@@ -14,9 +14,10 @@ from wndcheck.experiment.families import cells_of, perceptron, sensitivity_choic
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK, ConvNets, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
+from wndcheck.report.data import all_figures
 from wndcheck.report.measured import Measured
-from wndcheck.report.tables import Section
-from wndcheck.tests.factories import SMALL, make_claim, make_finding
+from wndcheck.report.tables import Section, all_sections
+from wndcheck.tests.factories import SMALL, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, verdict_on
 from wndcheck.verdicts.run import ClaimResult, Finding
 from wndcheck.verdicts.statistics import Interval, Region, at_most, within
@@ -44,9 +45,6 @@ def made(cell: Cell, **constant: float) -> Measurement:
     return Measurement(cell, arrays | {name: arrays[name] * 0 + value for name, value in constant.items()}, {})
 
 
-# --- cells of a profile -----------------------------------------------------------------------------------------------
-
-
 def trained(activation: str, width: int, profile: Profile = WHOLE) -> Cell:
     return perceptron(profile, activation, width, 0)  # type: ignore[arg-type]
 
@@ -55,42 +53,23 @@ def ensemble(width: int, profile: Profile = WHOLE) -> Cell:
     return families.ensemble(profile, width, 0)
 
 
-def cifar10(profile: Profile = WHOLE) -> tuple[Cell, ...]:
-    return cells_of(["cifar10"], profile, 0)
-
-
-def convnets(profile: Profile = WHOLE) -> tuple[Cell, ...]:
-    return cells_of(["convnets"], profile, 0)
-
-
-def choices(profile: Profile = WHOLE) -> dict[str, Cell]:
-    """Of what the paper leaves unspecified, the profile's own first."""
-    return sensitivity_choices(profile, 0)
-
-
-# --- measurements -----------------------------------------------------------------------------------------------------
-
-
-def measurement(activation: str, width: int, profile: Profile = WHOLE) -> Measurement:
-    return made(trained(activation, width, profile))
+def grid(*measurements: Measurement, profile: Profile = WHOLE) -> Grid:
+    return Grid(measurements, profile)
 
 
 def grids(profile: Profile = WHOLE) -> dict[str, Grid]:
-    return {a: Grid(tuple(measurement(a, width, profile) for width in WIDTHS), profile) for a in ("relu", "tanh")}
+    return {a: grid(*(made(trained(a, n, profile)) for n in WIDTHS), profile=profile) for a in ("relu", "tanh")}
 
 
-def ensembles(profile: Profile = WHOLE) -> Grid:
-    return Grid(tuple(made(ensemble(width, profile)) for width in profile.ensembles.widths), profile)
-
-
-def measured(profile: Profile = WHOLE) -> Measured:
-    """Everything."""
+def measured() -> Measured:
+    """Everything that a profile can have."""
+    cifar10, convnets, ensembles = (cells_of([name], WHOLE, 0) for name in ("cifar10", "convnets", "ensembles"))
     return Measured(
-        trained=grids(profile),
-        cifar10=Grid(tuple(map(made, cifar10(profile))), profile),
-        convnets=Grid(tuple(map(made, convnets(profile))), profile),
-        ensembles=ensembles(profile),
-        sensitivity={name: made(cell) for name, cell in choices(profile).items()},
+        trained=grids(),
+        cifar10=grid(*map(made, cifar10)),
+        convnets=grid(*map(made, convnets)),
+        ensembles=grid(*map(made, ensembles)),
+        sensitivity={name: made(cell) for name, cell in sensitivity_choices(WHOLE, 0).items()},
     )
 
 
@@ -151,15 +130,28 @@ def estimator_claims() -> list[ClaimResult]:
     ]
 
 
+# --- what a report shows of them --------------------------------------------------------------------------------------
+
+
+def figures(measured: Measured, *claims: ClaimResult) -> dict[str, Any]:
+    """By their stems."""
+    return {figure.stem: figure for figure in all_figures(make_run(*claims), measured)}
+
+
+def sections(measured: Measured, profile: str = "quick", base_seed: int = 0) -> dict[str, Any]:
+    """By their titles."""
+    run = make_run(profile=profile, base_seed=base_seed)
+    return {section.title: section for section in all_sections(run, measured)}
+
+
 def read(text: str) -> list[dict[str, str]]:
     """The rows of a CSV file, which has LF endings."""
     assert "\r" not in text
     return list(csv.DictReader(text.splitlines()))
 
 
-def rows(section: Section | None, place: int = 0) -> dict[str, list[str]]:
+def rows(section: Section, place: int = 0) -> dict[str, list[str]]:
     """The rows of one of a section's tables, by what they begin with."""
-    assert section
     table = section.tables[place]
     assert {len(cells) for cells in table.rows} == {len(table.head)}
     return {first: rest for first, *rest in table.rows}

@@ -1,44 +1,38 @@
-"""Accuracies beside the paper's: what is said of them, every net's in the CSV, and the cells of all tables."""
+"""The table of accuracies beside the paper's, its CSV, and the cells of all tables."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from math import nan
+from typing import Any
 
 import numpy as np
 import pytest
 
 from wndcheck.experiment.cells import Cell, Training
-from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import FULL, QUICK
 from wndcheck.experiment.records import Measurement
 from wndcheck.report.format import format_accuracy
+from wndcheck.report.measured import Measured
 from wndcheck.report.series import interval
-from wndcheck.report.tables import Strong, accuracy_section, beside_paper, layer_cells
-from wndcheck.tests.report.reported import (
-    WHOLE,
-    cifar10,
-    convnets,
-    ensemble,
-    made,
-    measured,
-    read,
-    rows,
-    trained,
-    with_arrays,
-)
+from wndcheck.report.tables import ACCURACY, Strong, compare_with_paper, layer_cells
+from wndcheck.tests.report.reported import ensemble, grid, made, measured, read, rows, sections, trained, with_arrays
 from wndcheck.verdicts.statistics import Interval
 
 
-def nets(width: int, training: list[float], validation: list[float], activation: str = "relu") -> Measurement:
-    made_up = made(trained(activation, width))
+def section_of(*measurements: Measurement, profile: str = "quick") -> Any:
+    return sections(Measured(trained={"relu": grid(*measurements)}), profile)[ACCURACY]
+
+
+def nets(width: int, training: list[float], validation: list[float]) -> Measurement:
     arrays = {"accuracy": training, "validation_accuracy": validation}
     last = {name: np.stack([0 * np.array(values)] * 2 + [np.array(values)]) for name, values in arrays.items()}
-    return with_arrays(made_up, **last)
+    return with_arrays(made(trained("relu", width)), **last)
 
 
-def test_accuracies_stand_beside_the_papers() -> None:
-    measurements = (
+def test_each_width_has_its_accuracies_and_the_papers() -> None:
+    section = section_of(
         nets(10, [0.5, 0.52] * 4, [0.4] * 8),
         nets(20, [0.9] * 8, [0.8] * 8),
         # Student's t of 7 degrees of freedom is 3.4995 at .995: 1.2374 standard deviations of eight values. Those of
@@ -47,30 +41,15 @@ def test_accuracies_stand_beside_the_papers() -> None:
         nets(100, [1.0] * 8, [0.96] * 8),
         nets(200, [0.5] * 3 + [nan] * 5, [0.96] * 3 + [nan] * 5),
     )
-    section = accuracy_section([Grid(measurements, WHOLE)], "quick")
+    papers = "> 99 %, > 95 %"
+    low, middle, high = "50.00 % [50.00, 50.00]", "96.0 % [94.7, 97.3]", "100.00 % [100.00, 100.00]"
     assert rows(section) == {
         "10": ["8", "51.0 % [49.7, 52.3]", "40.00 % [40.00, 40.00]", "usually worse", "yes"],
         "20": ["8", "90.00 % [90.00, 90.00]", "80.00 % [80.00, 80.00]", "", ""],
-        "50": [
-            "8",
-            "96.0 % [94.7, 97.3]",
-            "95.0 % [93.7, 96.3]",
-            "> 99 %, > 95 %",
-            "training no, validation undecided",
-        ],
-        "100": ["8", "100.00 % [100.00, 100.00]", "96.00 % [96.00, 96.00]", "> 99 %, > 95 %", "yes"],
-        "200": [
-            "3 (5 diverged)",
-            "50.00 % [50.00, 50.00]",
-            "96.00 % [96.00, 96.00]",
-            "> 99 %, > 95 %",
-            "training no, validation yes",
-        ],
+        "50": ["8", middle, "95.0 % [93.7, 96.3]", papers, "training no, validation undecided"],
+        "100": ["8", high, "96.00 % [96.00, 96.00]", papers, "yes"],
+        "200": ["3 (5 diverged)", low, "96.00 % [96.00, 96.00]", papers, "training no, validation yes"],
     }
-
-
-def sure(value: float) -> Interval:
-    return Interval(value, value - 0.001, value + 0.001, 8, 0.99)
 
 
 @pytest.mark.parametrize(
@@ -84,38 +63,44 @@ def sure(value: float) -> Interval:
         ("tanh", 19, 0.95, 0.91, ("usually worse", "training undecided, validation yes")),
     ],
 )
-def test_words_about_the_paper(
+def test_comparison_with_the_paper(
     activation: str, width: int, training: float, validation: float, words: tuple[str, str]
 ) -> None:
-    assert beside_paper(trained(activation, width, QUICK), [sure(training), sure(validation)]) == words
+    found = [Interval(x, x - 0.001, x + 0.001, 8, 0.99) for x in (training, validation)]
+    assert compare_with_paper(trained(activation, width), found) == words
 
 
-def test_one_net_alone_leaves_the_papers_numbers_undecided() -> None:
+def test_one_net_alone_is_undecided() -> None:
     alone = [Interval(1.0, nan, nan, 1, 0.99)] * 2
-    assert beside_paper(trained("relu", 50, QUICK), alone)[1] == "undecided"
+    assert compare_with_paper(trained("relu", 50), alone)[1] == "undecided"
 
 
-def test_recipes_are_told_apart() -> None:
-    def words(cell: Cell) -> str:
-        section = accuracy_section([Grid((made(cell),), FULL)], "full")
-        assert section
-        return section.tables[0].words
-
-    papers = trained("relu", 50, FULL)
-    assert words(papers).startswith("The paper's recipe, which leaves the batch size unspecified: 300 epochs")
-    another = words(trained("relu", 50, QUICK))
-    assert "for 12 epochs at rate 0.1 in batches of 64 on 10,000 images; the paper for 300 epochs" in another
-    assert "300 epochs at rate 0.001 on 60,000." in another
-    slower = replace(papers, protocol=Training(0.001, 32, (0, 299)))
-    assert "the paper for 300 epochs" in words(slower)
-    assert "The paper gives no accuracies" in words(cifar10(FULL)[0])
-    assert "The paper gives no accuracies" in words(convnets(FULL)[0])
-    assert "the mean over its 500 nets, without those that diverged, on the probe's 1,000" in words(ensemble(8, FULL))
+PAPERS = trained("relu", 50, FULL)
 
 
-def test_every_group_has_its_table() -> None:
-    section = accuracy_section(measured().groups, "quick")
-    assert section
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (PAPERS, "The paper's recipe, which leaves the batch size unspecified: 300 epochs"),
+        (
+            trained("relu", 50, QUICK),
+            "for 12 epochs at rate 0.1 in batches of 64 on 10,000 images; the paper for 300 epochs at rate 0.001 on "
+            "60,000.",
+        ),
+        (replace(PAPERS, protocol=Training(0.001, 32, (0, 299))), "the paper for 300 epochs"),
+        (cells_of(["cifar10"], FULL, 0)[0], "The paper gives no accuracies"),
+        (cells_of(["convnets"], FULL, 0)[0], "The paper gives no accuracies"),
+        (ensemble(8, FULL), ". An ensemble's accuracy is the mean over its 500 nets, without those that diverged, on "),
+        (ensemble(8, FULL), "on the probe's 1,000 training images"),
+    ],
+)
+def test_the_recipe_is_compared_with_the_papers(cell: Cell, words: str) -> None:
+    assert words in section_of(made(cell), profile="full").tables[0].words
+
+
+def test_csv_holds_every_net_of_every_group_at_every_stage() -> None:
+    whole = measured()
+    section = sections(whole)[ACCURACY]
     assert [table.title for table in section.tables] == [
         "ReLU perceptrons on mnist-subset",
         "tanh perceptrons on mnist-subset",
@@ -123,12 +108,6 @@ def test_every_group_has_its_table() -> None:
         "ReLU convnets on cifar10",
         "ReLU ensembles of perceptrons on mnist-subset",
     ]
-
-
-def test_csv_of_accuracies_holds_every_net_at_every_stage() -> None:
-    whole = measured()
-    section = accuracy_section(whole.groups, "quick")
-    assert section
     found = read(section.files["accuracy.csv"])
     cells = {
         (c.dataset, c.architecture, c.activation, str(c.width), str(max(c.ensembles and c.nets_per_ensemble, 1))): m
@@ -146,9 +125,8 @@ def test_csv_of_accuracies_holds_every_net_at_every_stage() -> None:
 
 
 def test_without_accuracies_there_is_no_such_section() -> None:
-    untold = Grid((made(trained("relu", 5, QUICK), accuracy=nan),), QUICK)
-    assert accuracy_section([], "quick") is None
-    assert accuracy_section([untold], "quick") is None
+    unknown = grid(made(trained("relu", 5), accuracy=nan))
+    assert sections(Measured()) == sections(Measured(trained={"relu": unknown})) == {}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +139,7 @@ def test_without_accuracies_there_is_no_such_section() -> None:
         ([nan, nan], "no estimate"),
     ],
 )
-def test_accuracies_in_words(values: list[float], text: str) -> None:
+def test_accuracies_as_text(values: list[float], text: str) -> None:
     assert format_accuracy(interval(values)) == text
 
 

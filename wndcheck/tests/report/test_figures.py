@@ -1,8 +1,9 @@
-"""The report's figures: their numbers in the CSV, and what is drawn of them."""
+"""The numbers and words of the report's figures."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from math import e, log, nan, pi
 from typing import Any
 
@@ -11,53 +12,100 @@ import pytest
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.experiment.records import SAME_IMAGE
-from wndcheck.report.data import DATA_READING, FORMS, all_figures, readings_figure, trajectory_figure
+from wndcheck.experiment.records import PAIR_QUANTILES, SAME_IMAGE, Measurement
+from wndcheck.report import series
+from wndcheck.report.data import null_of
 from wndcheck.report.measured import Measured
-from wndcheck.report.panels import BEFORE, plot_nets, spaced
 from wndcheck.report.plots import svg
-from wndcheck.report.series import Figure, interval
-from wndcheck.tests.factories import make_claim, make_run
+from wndcheck.report.series import interval
+from wndcheck.tests.factories import make_claim, make_finding
 from wndcheck.tests.report.reported import (
     STAGES,
-    WHOLE,
     WIDTHS,
-    ensembles,
     estimator_claims,
     experiment,
+    figures,
+    finding,
+    grid,
     grids,
     made,
     measured,
-    measurement,
     planted,
     read,
     trained,
     with_arrays,
 )
-from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import mean_interval
 
-COLUMNS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}
-
-
-def figures(measured: Measured, *claims: ClaimResult) -> dict[str, Any]:
-    return {figure.stem: figure for figure in all_figures(make_run(*claims), measured)}
+READINGS = {
+    "data": "corrected_score",
+    "ensemble, one image each": "corrected_score",
+    "ensemble, the same image": SAME_IMAGE + "corrected_score",
+}
 
 
 @pytest.fixture(scope="module")
-def shown() -> dict[str, Figure]:
-    return figures(measured(), *estimator_claims())
+def whole() -> Measured:
+    return measured()
 
 
-def test_figures_bear_missing_nets_widths_and_activations() -> None:
-    made = grids()
-    first, second, *others = made["relu"].measurements
+@pytest.fixture(scope="module")
+def shown(whole: Measured) -> dict[str, Any]:
+    return figures(whole, *estimator_claims())
+
+
+def untrained(grid: Grid) -> Grid:
+    """The same nets with an accuracy of 0."""
+    return replace(grid, measurements=tuple(with_arrays(m, accuracy=m["accuracy"] * 0) for m in grid.measurements))
+
+
+def assert_holds(row: dict[str, str], source: Measurement, quantity: str, replicate: int) -> None:
+    """The row of a CSV has the number of this replicate, and the mean and interval of all."""
+    stage = source.cell.protocol.stages.index(int(row["epochs"]))
+    values = source[quantity][stage, :, int(row["layer"]) - 1]
+    found = mean_interval(values, 0.99)
+    expected = {"mean": found.estimate, "low": found.low, "high": found.high, "n": found.n}
+    assert float(row["value"]) == values[replicate]
+    assert row | {name: repr(value) for name, value in expected.items()} == row
+
+
+# --- trained nets -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stem", "shown_at"),
+    [
+        ("figure-2-entropy", {("entropy", 0), ("entropy", 12)}),
+        ("figure-3-dependence", {("score", 12), ("corrected_score", 12)}),
+        ("figure-trajectories", set(product(("corrected_score", "entropy_change"), STAGES))),
+        ("figure-b1-cifar10", {("entropy", 0), ("entropy", 12), ("score", 12), ("corrected_score", 12)}),
+        ("figure-b2-convnets", {("entropy", 0), ("entropy", 1)}),
+    ],
+)
+def test_csv_of_the_nets_holds_their_numbers(
+    shown: dict[str, Any], whole: Measured, stem: str, shown_at: set[tuple[str, int]]
+) -> None:
+    found = read(shown[stem].csv())
+    sources = {"figure-b1-cifar10": {"relu": whole.cifar10}, "figure-b2-convnets": {"relu": whole.convnets}}
+    nets: dict[str, Any] = sources.get(stem, whole.trained)
+    if stem == "figure-trajectories":
+        nets = {name: grid.widest for name, grid in nets.items()}
+    assert {(row["quantity"], int(row["epochs"])) for row in found} == shown_at
+    assert len(found) == len(shown_at) * sum(m["entropy"][0].size for grid in nets.values() for m in grid.measurements)
+    for row in found:
+        (source,) = nets[row["activation"]].at(int(row["width"])).measurements
+        assert_holds(row, source, row["quantity"], source.cell.seeds.index(int(row["seed"])))
+
+
+def test_missing_nets_widths_and_activations_leave_gaps() -> None:
+    nets = grids()
+    first, second, *others = nets["relu"].measurements
     single = second["accuracy"].copy()
     single[:, 1:] = 0
     narrow = with_arrays(first, accuracy=np.full_like(first["accuracy"], nan))
-    relu = replace(made["relu"], measurements=(narrow, with_arrays(second, accuracy=single), *others))
-    without = tuple(with_arrays(m, corrected_score=m["score"] * nan) for m in made["tanh"].measurements)
-    shown = figures(Measured(trained={"relu": relu, "tanh": Grid(without, QUICK)}))
+    without = (with_arrays(m, corrected_score=m["score"] * nan) for m in nets["tanh"].measurements)
+    relu = grid(narrow, with_arrays(second, accuracy=single), *others)
+    shown = figures(Measured(trained={"relu": relu, "tanh": grid(*without)}))
     found = [row for row in read(shown["figure-2-entropy"].csv()) if row["activation"] == "relu"]
     assert {(row["value"], row["mean"], row["n"]) for row in found if row["width"] == "5"} == {("", "", "0")}
     alone = [row for row in found if row["width"] == "20" and row["value"]]
@@ -66,208 +114,147 @@ def test_figures_bear_missing_nets_widths_and_activations() -> None:
     assert all(svg(figure) for figure in shown.values())
 
 
+def test_without_nets_that_trained_there_is_no_figure() -> None:
+    nets = {name: untrained(grid) for name, grid in grids().items()}
+    assert figures(Measured(trained=nets, ensembles=untrained(measured().ensembles))) == {}  # type: ignore[arg-type]
+    assert figures(Measured()) == {}
+
+
+def test_trajectories_need_a_stage_between_the_first_and_the_last() -> None:
+    two = grids(replace(QUICK, training=replace(QUICK.training, stages=(0, 12))))
+    assert "figure-trajectories" not in figures(Measured(trained=two))
+    mixed = figures(Measured(trained={"relu": two["relu"], "tanh": grids()["tanh"]}))["figure-trajectories"]
+    assert {line.labels["activation"] for line in mixed.lines} == {"tanh"}
+    assert mixed.caption.startswith("N = 200; n = 8 nets a width.")
+
+
+def test_a_net_that_ends_untrained_is_left_out_of_its_whole_trajectory() -> None:
+    widest = planted(made(trained("relu", 200)), "accuracy", (-1, 5), 0.5)
+    figure = figures(Measured(trained={"relu": grid(widest)}))["figure-trajectories"]
+    assert {row["seed"] for row in read(figure.csv()) if row["value"] == ""} == {"5"}
+    assert "1 of 8 nets did not train" in figure.caption
+
+
+# --- both readings ----------------------------------------------------------------------------------------------------
+
+
+def test_csv_of_both_readings_holds_their_numbers(shown: dict[str, Any], whole: Measured) -> None:
+    found = read(shown["figure-both-readings"].csv())
+    count = len(WIDTHS) * QUICK.nets + 2 * len(QUICK.ensembles.widths) * QUICK.ensembles.count
+    assert len(found) == 2 * 5 * count, "two stages of five layers"
+    assert list(dict.fromkeys(row["reading"] for row in found)) == list(READINGS)
+    for row in found:
+        grid: Any = whole.trained["relu"] if row["reading"] == "data" else whole.ensembles
+        (source,) = grid.at(int(row["width"])).measurements
+        size = source.cell.nets_per_ensemble if source.cell.ensembles else 1
+        assert int(row["epochs"]) in (0, source.cell.protocol.stages[-1])
+        assert_holds(row, source, READINGS[row["reading"]], int(row["replicate"]) // size)
+
+
+def test_readings_leave_out_ensembles_that_did_not_train(whole: Measured) -> None:
+    assert whole.ensembles
+    failed, trained = untrained(whole.ensembles).measurements[0], whole.ensembles.measurements[1]
+    figure = figures(Measured(ensembles=grid(failed, trained)))["figure-both-readings"]
+    rows = read(figure.csv())
+    assert {row["value"] for row in rows if row["width"] == str(failed.cell.width)} == {""}
+    assert "" not in {row["value"] for row in rows if row["width"] == str(trained.cell.width)}
+
+
+# --- experiments of the estimators ------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("stem", "quantity", "epochs"),
+    ("stem", "parameter", "places"),
     [
-        ("figure-2-entropy", "entropy", 12),
-        ("figure-2-entropy", "entropy", 0),
-        ("figure-3-dependence", "score", 12),
-        ("figure-3-dependence", "corrected_score", 12),
+        ("figure-a1a-entropy-k", "k", ["2", "3", "5"]),
+        ("figure-a1b-entropy-m", "m", ["100", "1000", "10000"]),
+        ("figure-a1c-stabilisation", "rho", ["0.0", "0.5", "0.9"]),
     ],
 )
-def test_csv_of_the_nets_holds_their_numbers(shown: dict[str, Figure], stem: str, quantity: str, epochs: int) -> None:
-    made = grids()
-    found = [
-        row
-        for row in read(shown[stem].csv())
-        if (row["quantity"], row["epochs"], row["activation"]) == (quantity, str(epochs), "tanh")
-    ]
-    assert len(found) == len(WIDTHS) * QUICK.nets * 5
-    seeds = made["tanh"].measurements[0].cell.seeds
-    for row in found:
-        nets = measurement("tanh", int(row["width"]))[quantity][0 if epochs == 0 else -1, :, int(row["layer"]) - 1]
-        assert float(row["value"]) == nets[seeds.index(int(row["seed"]))]
-        assert row | ends(nets) == row
-
-
-def ends(values: np.ndarray) -> dict[str, str]:
-    """The columns of the values' mean and interval."""
-    found = mean_interval(values, 0.99)
-    return {"mean": repr(found.estimate), "low": repr(found.low), "high": repr(found.high), "n": str(found.n)}
-
-
-@pytest.mark.parametrize(
-    ("stem", "key", "places"), [("a1a-entropy-k", "k", "2 3 5"), ("a1b-entropy-m", "m", "100 1000 10000")]
-)
-def test_csv_of_the_entropies_adds_the_truth_to_the_bias(
-    shown: dict[str, Figure], stem: str, key: str, places: str
+def test_csv_of_experiments_adds_the_truth_to_the_bias(
+    shown: dict[str, Any], stem: str, parameter: str, places: list[str]
 ) -> None:
-    claims = estimator_claims()
-    found = read(shown[f"figure-{stem}"].csv())
-    assert list(dict.fromkeys(row[key] for row in found)) == places.split()
-    truth = log(2 * pi * e) / 2
-    checks = {str(c.parameters[key]): c for each in claims for c in each.checks if key in c.parameters}
+    found = read(shown[stem].csv())
+    assert list(dict.fromkeys(row[parameter] for row in found)) == places
+    checks = [c for claim in estimator_claims() for c in claim.checks if parameter in c.parameters]
+    by_place = {(check.function, str(check.parameters[parameter])): check for check in checks}
+    assert len(found) == 16 * len(checks)
     for row in found:
-        bias = checks[row[key]].values[int(row["experiment"])]
-        assert float(row["value"]) == pytest.approx(truth + bias, abs=1e-12)
-        assert float(row["mean"]) == pytest.approx(truth + checks[row[key]].interval.estimate, abs=1e-12)
-        assert float(row["truth"]) == pytest.approx(truth, abs=1e-12)
-
-
-def test_csv_of_stabilisation_holds_both_estimators(shown: dict[str, Figure]) -> None:
-    found = read(shown["figure-a1c-stabilisation"].csv())
-    assert len(found) == 2 * 3 * 16
-    for row in found:
-        truth = -log(1 - float(row["rho"]) ** 2) / 2
-        assert float(row["truth"]) == pytest.approx(truth, abs=1e-12)
-        # The made-up experiments scatter by .01: six standard deviations.
-        gap = {"vanilla": -3.0, "stabilised": 0.01}[row["estimator"]]
-        assert float(row["value"]) - truth == pytest.approx(gap, abs=0.06)
+        check = by_place[row["estimator"] if parameter == "rho" else "bias", row[parameter]]
+        truth = -log(1 - float(row["rho"]) ** 2) / 2 if parameter == "rho" else log(2 * pi * e) / 2
+        expected = truth + check.values[int(row["experiment"])], truth + check.interval.estimate, truth
+        assert [float(row[name]) for name in ("value", "mean", "truth")] == pytest.approx(expected, abs=1e-12)
 
 
 def test_one_estimator_alone_is_drawn() -> None:
-    stabilised = [experiment("stabilisation", "stabilised[0.5]", {"rho": 0.5}, 0.01)]
-    (figure,) = figures(Measured(), make_claim("stabilisation", *stabilised)).values()
+    stabilised = experiment("stabilisation", "stabilised[0.5]", {"rho": 0.5}, 0.01)
+    (figure,) = figures(Measured(), make_claim("stabilisation", stabilised)).values()
     assert {row["estimator"] for row in read(figure.csv())} == {"stabilised"}
     assert svg(figure)
 
 
-def readings(data: Grid | None, groups: Grid | None) -> list[dict[str, str]]:
-    figure = readings_figure(data, groups, "quick")
-    assert figure
-    return read(figure.csv())
+# --- pairs and the lemma ----------------------------------------------------------------------------------------------
 
 
-def test_csv_of_both_readings_holds_their_numbers() -> None:
-    data, groups = grids()["relu"], ensembles()
-    found = readings(data, groups)
-    count = len(WIDTHS) * QUICK.nets + 2 * len(QUICK.ensembles.widths) * QUICK.ensembles.count
-    assert len(found) == 2 * 5 * count, "two stages of five layers"
-    names = {DATA_READING: "corrected_score"} | {FORMS[form]: form + "corrected_score" for form in FORMS}
-    assert FORMS == COLUMNS
-    for row in found:
-        grid = data if row["reading"] == DATA_READING else groups
-        (source,) = grid.at(int(row["width"])).measurements
-        stage, layer = source.cell.protocol.stages.index(int(row["epochs"])), int(row["layer"]) - 1
-        assert stage in (0, len(source.cell.protocol.stages) - 1)
-        values = source[names[row["reading"]]][stage, :, layer]
-        place = (
-            int(row["replicate"]) // source.cell.nets_per_ensemble if source.cell.ensembles else int(row["replicate"])
-        )
-        assert float(row["value"]) == values[place]
-        assert row | ends(values) == row
+def test_csv_of_the_pairs_holds_the_quantiles_of_the_last_stage() -> None:
+    one = planted(made(trained("relu", 20)), "pair_quantiles", (-1, 3, 2, 4), 0.77)
+    rows = read(figures(Measured(trained={"relu": grid(one)}))["figure-pairs"].csv())
+    assert len(rows) == len(one.cell.seeds) * one.cell.layers * len(PAIR_QUANTILES)
+    place = {"layer": "3", "quantile": "95 %", "width": "20", "seed": str(one.cell.seeds[3]), "value": "0.77"}
+    assert [row for row in rows if place.items() <= row.items()]
+    assert {row["epochs"] for row in rows} == {str(STAGES[-1])}
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_number_planted_in_an_ensemble_shows_in_its_own_place(form: str) -> None:
-    groups = ensembles()
-    wrong = planted(groups.measurements[1], form + "corrected_score", (-1, 2, 3), 9.0)
-    before, after = (
-        readings(None, each) for each in (groups, replace(groups, measurements=(groups.measurements[0], wrong)))
-    )
-    changed = [row for row, old in zip(after, before, strict=True) if row["value"] != old["value"]]
-    expected = {"reading": FORMS[form], "layer": "4", "width": str(wrong.cell.width), "value": "9.0"}
-    assert [row | expected == row for row in changed] == [True]
-    assert changed[0]["replicate"] == str(2 * wrong.cell.nets_per_ensemble)
-    assert sum(row["mean"] != old["mean"] for row, old in zip(after, before, strict=True)) == wrong.cell.ensembles
+def test_the_null_is_that_of_the_run_or_else_the_papers(whole: Measured) -> None:
+    ours = [finding(name, x, claim="estimator_null") for name, x in (("mean", 0.013), ("standard_deviation", 0.041))]
+    missing = make_finding("mean", [nan] * 8)
+    assert null_of(ours) == (0.013, 0.041)
+    assert null_of(ours[:1]) == null_of([]) == null_of([missing, ours[1]]) == (0.012, 0.042)
+    null = make_claim("estimator_null", *ours)
+    band = figures(whole, null)["figure-pairs"].band
+    # The 5 and 95 % points of a normal distribution lie 1.645 standard deviations from its mean.
+    assert (band.low, band.high) == pytest.approx((0.013 - 1.645 * 0.041, 0.013 + 1.645 * 0.041), abs=1e-4)
 
 
-def test_readings_without_ensembles_or_without_any_that_trained_are_left_out() -> None:
-    groups = ensembles()
-    failed = tuple(with_arrays(m, accuracy=m["accuracy"] * 0) for m in groups.measurements)
-    for absent in (None, Grid((), QUICK), replace(groups, measurements=failed)):
-        assert readings_figure(grids()["relu"], absent, "quick") is None
-    half = replace(groups, measurements=(failed[0], groups.measurements[1]))
-    left_out = [row for row in readings(None, half) if row["width"] == str(failed[0].cell.width)]
-    assert {row["value"] for row in left_out} == {""}
+def test_a_point_of_the_lemma_is_the_change_since_the_first_stage() -> None:
+    one = made(trained("tanh", 20))
+    for stage, value in ((0, 0.25), (1, 0.375), (2, 0.75)):
+        one = planted(one, "score", (stage, 1, 0), value)
+    one = planted(one, "entropy_change", (2, 1, 0), -0.5)
+    figure = figures(Measured(trained={"tanh": grid(one)}))["figure-information-entropy"]
+    points = [point for point in figure.points if (point.layer, point.seed) == (1, one.cell.seeds[1])]
+    assert [(p.epochs, p.score_change) for p in points] == [(STAGES[1], 0.125), (STAGES[2], 0.5)]
+    assert points[1].entropy_change == -0.5
+    rows = read(figure.csv())
+    assert len(rows) == len(figure.points) == 2 * len(one.cell.seeds) * one.cell.layers
+    expected = {"activation": "tanh", "width": "20", "epochs": "12", "layer": "1", "seed": str(one.cell.seeds[1])}
+    assert expected | {"entropy_change": "-0.5", "score_change": "0.5"} in rows
 
 
-def test_both_readings_are_drawn_a_panel_a_layer() -> None:
-    figure = readings_figure(grids()["relu"], ensembles(), "quick")
-    assert figure
-    canvas = plot_nets(figure)
-    assert [panel.get_title() for panel in canvas.axes] == ["layer 1", "layer 2", "layer 3", "layer 4", "last layer"]
-    assert legend(canvas) == [DATA_READING, *FORMS.values(), BEFORE]
-    # Every replicate of three readings, their means, and the means before training; the paper's level.
-    errorbars = 3 * 3  # line and two caps
-    assert len(canvas.axes[0].lines) == QUICK.nets + 2 * QUICK.ensembles.count + errorbars + 3 + 1
-    assert svg(figure) == svg(figure)
+def test_many_points_are_drawn_as_means(shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = shown["figure-information-entropy"]
+    assert figure.shown is figure.points
+    monkeypatch.setattr(series, "MOST_POINTS", 10)
+    assert len(figure.shown) == 2 * len(WIDTHS) * (len(STAGES) - 1) * 5
+    group = [p.entropy_change for p in figure.points if (p.activation, p.width, p.epochs, p.layer) == ("relu", 5, 1, 1)]
+    assert figure.shown[0].entropy_change == pytest.approx(np.mean(group))
 
 
-def legend(canvas: Any) -> list[str]:
-    return [text.get_text() for text in canvas.legends[0].get_texts()]
+# --- words ------------------------------------------------------------------------------------------------------------
 
 
-def test_csv_of_trajectories_holds_the_widest_nets_at_every_stage() -> None:
-    figure = trajectory_figure(grids(), "quick")
-    assert figure
-    found = read(figure.csv())
-    assert len(found) == 2 * 2 * 5 * len(STAGES) * QUICK.nets
-    for row in found:
-        source = measurement(row["activation"], WIDTHS[-1])
-        values = source[row["quantity"]][STAGES.index(int(row["epochs"])), :, int(row["layer"]) - 1]
-        assert (row["width"], float(row["value"])) == (str(WIDTHS[-1]), values[int(row["seed"])])
-        assert row | ends(values) == row
-    assert figure.caption.startswith("N = 200; n = 8 nets a width.")
+def test_the_description_of_the_lemma_counts_points_within_the_bound() -> None:
+    point = series.Point("relu", 5, 1, 1, 0, entropy_change=0.1, score_change=0.2)
+    points = (point, replace(point, seed=1, score_change=0.1), replace(point, layer=2, score_change=-1.0))
+    figure = series.Scatter("x", "", points)
+    assert figure.description == "Points at or below the bound ΔI ≤ ΔH: layer 1, 1 of 2; layer 2, 1 of 1."
 
 
-def test_two_stages_are_no_trajectory() -> None:
-    made, two = grids(), grids(replace(QUICK, training=replace(QUICK.training, stages=(0, 12))))
-    assert trajectory_figure(two, "quick") is None
-    assert trajectory_figure({}, "quick") is None
-    assert trajectory_figure({"relu": Grid((), WHOLE)}, "quick") is None
-    mixed = trajectory_figure({"relu": two["relu"], "tanh": made["tanh"]}, "quick")
-    assert mixed
-    assert {line.labels["activation"] for line in mixed.lines} == {"tanh"}
-
-
-def test_a_net_that_ends_untrained_is_left_out_of_its_whole_trajectory() -> None:
-    relu = grids()["relu"]
-    widest = planted(relu.measurements[-1], "accuracy", (-1, 5), 0.5)
-    figure = trajectory_figure({"relu": replace(relu, measurements=(*relu.measurements[:-1], widest))}, "quick")
-    assert figure
-    assert {(row["seed"], row["value"]) for row in read(figure.csv()) if row["value"] == ""} == {("5", "")}
-    assert "1 of 8 nets did not train" in figure.caption
-
-
-def test_trajectories_are_drawn_from_the_initial_net_on() -> None:
-    figure = trajectory_figure(grids(), "quick")
-    assert figure
-    axes = plot_nets(figure).axes
-    panel = axes[2]  # those above it share its ticks
-    assert len(axes) == 4
-    labels = zip(panel.get_xticks(), panel.get_xticklabels(), strict=True)
-    assert [(tick, text.get_text()) for tick, text in labels] == [(0, "0"), (1, "1"), (12, "12")]
-    # On a scale that is linear up to 1 and logarithmic from there.
-    steps = np.diff(panel.transData.transform([(0, 0), (1, 0), (3, 0), (9, 0)])[:, 0])
-    assert steps[2] == pytest.approx(steps[1])
-    assert steps[0] > 0
-    low, high = panel.get_xlim()
-    assert -1 < low < 0
-    assert high > 12
-
-
-def test_a_panel_shows_all_values_of_its_row() -> None:
-    relu = Grid((made(trained("relu", 5), corrected_score=4.0),), WHOLE)
-    tanh = Grid((made(trained("tanh", 5), corrected_score=-0.5),), WHOLE)
-    for nets in ({"relu": relu, "tanh": tanh}, {"tanh": tanh, "relu": relu}):
-        for panel in plot_nets(figures(Measured(trained=nets))["figure-3-dependence"]).axes[2:]:
-            low, high = panel.get_ylim()
-            assert low < -0.5
-            assert high > 4
-
-
-@pytest.mark.parametrize(
-    ("widths", "points", "kept"),
-    [
-        ([5, 10, 20], 100, [5, 10, 20]),
-        ([8, 10, 16, 20, 32], 40, [8, 16, 32]),
-        ([30, 32], 100, [30, 32]),
-        ([7], 100, [7]),
-    ],
-)
-def test_labels_of_widths_do_not_touch(widths: list[int], points: float, kept: list[int]) -> None:
-    assert spaced(widths, points) == kept
+def test_a_description_gives_both_ends_of_each_line() -> None:
+    one = planted(made(trained("relu", 20)), "pair_quantiles", (-1, 0, 0, 0), nan)
+    words = figures(Measured(trained={"relu": grid(one)}))["figure-pairs"].description
+    assert words.startswith("Means by width: pair score relu layer 1 5 %: ")
+    assert words.count(" at 20") == one.cell.layers * len(PAIR_QUANTILES)
 
 
 def test_interval_of_one_and_of_none() -> None:

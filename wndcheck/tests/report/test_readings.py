@@ -1,32 +1,34 @@
-"""Both readings in one table."""
+"""The table of both readings."""
 
 from __future__ import annotations
 
 from math import nan
+from typing import Any
 
 import pytest
 
 from wndcheck.experiment.grids import Grid
-from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
-from wndcheck.report.tables import nearest, readings_section
-from wndcheck.tests.report.reported import WHOLE, ensemble, ensembles, grids, made, planted, trained
+from wndcheck.report.measured import Measured
+from wndcheck.report.tables import READINGS, nearest
+from wndcheck.tests.report.reported import WHOLE, ensemble, grid, made, planted, sections, trained
 
-SAME = SAME_IMAGE + "corrected_score"
+COUNT = WHOLE.ensembles.count
 
 
 def group(width: int, **constant: float) -> Measurement:
-    constant = {"corrected_score": 0.25, SAME: 0.5, "accuracy": 0.9} | constant
+    constant = {"corrected_score": 0.25, SAME_IMAGE + "corrected_score": 0.5, "accuracy": 0.9} | constant
     return made(ensemble(width), **constant)
 
 
-def test_readings_stand_side_by_side() -> None:
-    data = Grid(tuple(made(trained("relu", n), corrected_score=n / 1000, accuracy=0.98) for n in (20, 50, 125)), WHOLE)
-    groups = [str(WHOLE.ensembles.count), "90.00 % [90.00, 90.00]"]
-    nets = ["8", "98.00 % [98.00, 98.00]"]
-    section = readings_section(data, Grid((group(16), group(100)), WHOLE))
-    assert section
-    assert section.tables[0].rows == [
+def section_of(ensembles: Grid | None, nets: dict[str, Grid] | None = None) -> Any:
+    return sections(Measured(trained=nets or {}, ensembles=ensembles)).get(READINGS)
+
+
+def test_readings_are_side_by_side() -> None:
+    data = grid(*(made(trained("relu", n), corrected_score=n / 1000, accuracy=0.98) for n in (20, 50, 125)))
+    groups, nets = [str(COUNT), "90.00 % [90.00, 90.00]"], ["8", "98.00 % [98.00, 98.00]"]
+    assert section_of(grid(group(16), group(100)), {"relu": data}).tables[0].rows == [
         ["data", "20", *nets, *["0.020 [0.020, 0.020]"] * 5],
         ["data", "125", *nets, *["0.125 [0.125, 0.125]"] * 5],
         ["ensemble, one image each", "16", *groups, *["0.250 [0.250, 0.250]"] * 5],
@@ -36,29 +38,21 @@ def test_readings_stand_side_by_side() -> None:
     ]
 
 
-def test_readings_leave_out_ensembles_that_did_not_train() -> None:
-    count = WHOLE.ensembles.count
+def test_ensembles_that_did_not_train_are_left_out() -> None:
     one = planted(planted(group(16), "corrected_score", (-1, 1, 0), 7.0), "accuracy", (-1, 1), 0.1)
     unknown = planted(one, "corrected_score", (-1, 0, 3), nan)
-    section = readings_section(None, Grid((unknown, group(100, accuracy=0.1)), WHOLE))
-    assert section
-    (_, _, nets, _, *layers), none, *_ = section.tables[0].rows
-    assert nets == f"{count - 1} (1 untrained)"
+    (_, _, nets, _, *layers), none, *_ = section_of(grid(unknown, group(100, accuracy=0.1))).tables[0].rows
+    assert nets == f"{COUNT - 1} (1 untrained)"
     assert layers[0] == "0.250 [0.250, 0.250]"
-    assert layers[3] == f"0.250 [0.250, 0.250] (n = {count - 2})"
-    assert none[2:] == [f"0 ({count} untrained)", "10.00 % [10.00, 10.00]", *["no estimate"] * 5]
+    assert layers[3] == f"0.250 [0.250, 0.250] (n = {COUNT - 2})"
+    assert none[2:] == [f"0 ({COUNT} untrained)", "10.00 % [10.00, 10.00]", *["no estimate"] * 5]
 
 
-def test_without_ensembles_there_is_nothing_to_set_side_by_side() -> None:
-    for absent in (None, Grid((), QUICK)):
-        assert readings_section(grids()["relu"], absent) is None
-    alone = readings_section(None, ensembles())
-    spoilt = readings_section(
-        Grid(tuple(made(trained("relu", n, QUICK), accuracy=0.0) for n in (5, 50)), QUICK), ensembles()
-    )
-    assert alone
-    assert spoilt
-    assert alone.tables == spoilt.tables
+def test_missing_ensembles_and_missing_nets() -> None:
+    nets = {"relu": grid(*(made(trained("relu", n), accuracy=0.0) for n in (5, 50)))}
+    assert section_of(None, nets) is None
+    alone, untrained = section_of(grid(group(16))), section_of(grid(group(16)), nets)
+    assert alone.tables == untrained.tables
     assert "nets of the data reading for" not in alone.words
 
 

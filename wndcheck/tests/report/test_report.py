@@ -1,11 +1,10 @@
-"""The report of a run: its files, whole or not at all, and its JSON."""
+"""The files of a report."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from wndcheck.experiment.grids import Grid
-from wndcheck.experiment.profiles import QUICK
 from wndcheck.report.data import FIGURES
-from wndcheck.report.files import strict_json, write_atomically
+from wndcheck.report.files import write_atomically
 from wndcheck.report.measured import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
-from wndcheck.tests.report.reported import estimator_claims, grids, measured, with_arrays
+from wndcheck.tests.report.reported import estimator_claims, grid, grids, measured, with_arrays
 from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished, encode, read_run
 
 
@@ -35,17 +32,16 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write_report(folder, make_run(*estimator_claims()), measured())
 
 
-def test_a_whole_run_leaves_every_file_and_nothing_else(whole_run: list[Path]) -> None:
-    paths = whole_run
+def test_a_whole_run_has_every_file_and_nothing_else(whole_run: list[Path]) -> None:
     names = {"verdicts.json", "summary.md", "index.html", "accuracy.csv", "sensitivity.csv"}
     names |= {f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv")}
-    assert {path.name for path in paths} == names == {path.name for path in paths[0].parent.iterdir()}
-    for path in paths:
+    assert {path.name for path in whole_run} == names == {path.name for path in whole_run[0].parent.iterdir()}
+    for path in whole_run:
         if path.suffix == ".svg":
             ElementTree.parse(path)
 
 
-def test_the_same_run_leaves_the_same_bytes(whole_run: list[Path], tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_bytes(whole_run: list[Path], tmp_path: Path) -> None:
     again = write_report(tmp_path, make_run(*estimator_claims()), measured())
     assert [path.read_bytes() for path in whole_run] == [path.read_bytes() for path in again]
 
@@ -68,30 +64,21 @@ def test_figures_leave_matplotlibs_settings_alone_and_never_load_pyplot(tmp_path
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
-def test_no_data_no_figure(whole_run: list[Path], tmp_path: Path) -> None:
-    for path in whole_run:  # an earlier run's
+def test_files_of_an_earlier_run_are_removed(whole_run: list[Path], tmp_path: Path) -> None:
+    for path in whole_run:
         (tmp_path / path.name).touch()
-    spoilt = {name: diverged(grid) for name, grid in grids().items()}
-    for absent in ({}, {"relu": Grid((), QUICK)}, spoilt):
-        paths = write_report(tmp_path, make_run(make_claim("weak_dependence")), Measured(trained=absent))
+    diverged = [with_arrays(m, accuracy=m["accuracy"] * nan) for m in grids()["relu"].measurements]
+    for trained in ({}, {"relu": grid(*diverged)}):
+        paths = write_report(tmp_path, make_run(make_claim("weak_dependence")), Measured(trained=trained))
         assert {path.name for path in paths} == {"verdicts.json", "summary.md", "index.html"}
-    assert {path.name for path in tmp_path.iterdir()} == {"verdicts.json", "summary.md", "index.html"}, (
-        "an earlier run's files stay"
-    )
-
-
-def diverged(grid: Grid) -> Grid:
-    return replace(
-        grid,
-        measurements=tuple(with_arrays(m, accuracy=m["accuracy"] * nan) for m in grid.measurements),
-    )
+        assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
 def refuse(token: str) -> None:
     raise AssertionError(f"{token} is not JSON")
 
 
-def test_the_run_is_written_as_it_is_and_read_back(tmp_path: Path) -> None:
+def test_the_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     run = make_run(make_claim("tiny", make_finding(values=[0.5, nan])), *estimator_claims())
     write_report(tmp_path, run, Measured())
     json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"), parse_constant=refuse)
@@ -108,11 +95,10 @@ json_values = st.recursive(
 @given(st.dictionaries(st.text(), json_values))
 @hypothesis_settings(deadline=None, max_examples=50)
 def test_any_document_becomes_strict_json(made: dict[str, Any]) -> None:
-    read = json.loads(strict_json(made), parse_constant=refuse)
-    assert strict_json(read) == strict_json(made)
+    assert encode(json.loads(encode(made), parse_constant=refuse)) == encode(made)
 
 
-def test_a_file_that_cannot_be_moved_into_place_leaves_the_old_one(tmp_path: Path, monkeypatch) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch) -> None:
     path = write_atomically(tmp_path / "summary.md", b"old")
 
     def full(*_: object) -> None:
@@ -125,7 +111,7 @@ def test_a_file_that_cannot_be_moved_into_place_leaves_the_old_one(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_odd_messages_are_written(tmp_path: Path) -> None:
+def test_messages_with_undecodable_bytes_are_written(tmp_path: Path) -> None:
     lost = Unfinished("claims/tiny.py::test_more", "no file \x1b\x00é\udcff")
     run = make_run(
         structs.replace(make_claim("tiny"), errors=(lost,)), problems=(Problem(ProblemKind.REPORT, "\udcff"),)

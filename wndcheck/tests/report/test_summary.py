@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import re
 
-from wndcheck.experiment.profiles import QUICK
 from wndcheck.report.data import all_figures
-from wndcheck.report.measured import Measured
 from wndcheck.report.pages import summary, verdict_table
 from wndcheck.report.tables import Section, Strong, Table, all_sections
 from wndcheck.tests.factories import FAILS, HOLDS, make_claim, make_finding, make_run
 from wndcheck.tests.report.pages import hostile_run
-from wndcheck.tests.report.reported import finding, grids, measured
+from wndcheck.tests.report.reported import finding, measured
 from wndcheck.verdicts.run import Problem, ProblemKind
 
 WEAK = "weak_dependence"
 
 
-def test_summary_says_what_was_found() -> None:
+def test_every_finding_is_in_the_summary() -> None:
     checks = [
         finding("trend[relu|1]", 0.0082, 0.0011, parameters={"layer": 1}, untrained=1, reason="the paper says so"),
         finding("level", 0.5, primary=False),
     ]
-    shuffled = finding("permuted", 0.02, must_be="supported")
-    made = make_claim(WEAK, *checks, shuffled, statement="ι | falls", not_run=["it[relu]"])
+    permuted = finding("permuted", 0.02, must_be="supported")
+    weak = make_claim(WEAK, *checks, permuted, statement="ι | falls", not_run=["it[relu]"])
     run = make_run(
-        made,
+        weak,
         make_claim("broken", errors=["more"]),
         profile="full",
         base_seed=7,
@@ -51,7 +49,7 @@ def test_summary_says_what_was_found() -> None:
         assert words in text
 
 
-def test_every_table_row_has_as_many_cells_as_its_head_whatever_stands_in_it() -> None:
+def test_every_table_row_has_as_many_cells_as_its_head() -> None:
     cell = "a | b ` c \\ d\n| e"
     odd = Section("Odd", tables=[Table(["x", "y"], [[cell, Strong(cell)]])])
     check = make_finding(cell, claim=cell, parameters={cell: cell}, reason=cell, test=cell)
@@ -72,13 +70,6 @@ def test_a_claim_without_checks_has_a_section_and_no_numbers() -> None:
     assert "Controls" not in text
 
 
-def test_summary_shows_the_figures_beside_it() -> None:
-    text = summary(make_run(), all_figures(make_run(), Measured(trained=grids(QUICK))))
-    assert "](figure-2-entropy.svg)" in text
-    assert "](figure-3-dependence.svg)" in text
-    assert "figure-a1" not in text
-
-
 def test_summary_shows_sections_after_the_figures_and_before_the_claims() -> None:
     run = make_run(make_claim(WEAK, make_finding(claim=WEAK)))
     text = summary(run, all_figures(run, measured()), all_sections(run, measured()))
@@ -89,20 +80,21 @@ def test_summary_shows_sections_after_the_figures_and_before_the_claims() -> Non
         "## What the paper leaves unspecified",
         r"## weak\_dependence",
     ]
-    assert text.index("](figure-trajectories.svg)") < text.index(heads[0])
+    assert text.index("](figure-2-entropy.svg)") < text.index("](figure-trajectories.svg)") < text.index(heads[0])
+    assert "figure-a1" not in text
     assert r"| pixels in \[0, 1\] | 8 |" in text
     assert "\n\n### ReLU perceptrons on mnist-subset\n\nThe quick profile trains" in text
     assert "\n\n| N | nets | training | validation | paper | same here? |\n| --- | --- |" in text
     assert "\n\n\n" not in text
 
 
-def test_a_section_tells_what_is_bold_and_what_to_type() -> None:
+def test_sections_have_bold_cells_and_commands() -> None:
     table = Table(["x"], [[Strong("0.1 *")], ["2"]], "A * title")
     text = summary(make_run(), sections=[Section("a * b", "c", [table], {}, "Missing:", "wndcheck measure --seed=1")])
     assert "## a \\* b\n\nc\n\n### A \\* title\n\n| x |\n| --- |\n| **0.1 \\*** |\n| 2 |\n\nMissing: `wndcheck" in text
 
 
-def test_the_table_alone_links_nowhere() -> None:
+def test_the_table_alone_has_no_links() -> None:
     table = verdict_table(make_run(make_claim("tiny", make_finding(values=HOLDS))))
     assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ .01 nats | 0.0015 \[")
     assert "](#" not in table
