@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,6 @@ from wndcheck.authoring.power import UNKNOWN
 from wndcheck.authoring.reliability import Reliability, reliability
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
-
-OUTCOMES = tuple(ClaimVerdict)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,10 @@ class PooledCheck:
 
     @cached_property
     def reliability(self) -> Reliability:
-        """From the values of all runs; rates and nets are unknown where something else blocks a verdict."""
+        """From the values of all runs; rates and nets are unknown where something else blocks a verdict.
+
+        ValueError where no run has decided the check.
+        """
         if not self.findings:
             raise ValueError(f"{self.claim} {self.name}: no run has decided it")
         known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.decided_by_profile)
@@ -124,30 +126,27 @@ class PooledCheck:
 
 def pool_claims(runs: Sequence[Run]) -> list[PooledClaim]:
     """Every claim that a run has, by name; where a run lacks it, it counts as not run."""
-    known = {claim.id: claim for run in runs for claim in run.claims}
     verdicts = {run.base_seed: {claim.id: claim.verdict for claim in run.claims} for run in runs}
-    return [
-        PooledClaim(
-            name,
-            known[name].statement,
-            Tally({seed: found.get(name, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}),
-        )
-        for name in sorted(known)
-    ]
+    statements = {claim.id: claim.statement for run in runs for claim in run.claims}
+    return [PooledClaim(name, statements[name], tally(verdicts, name)) for name in sorted(statements)]
 
 
 def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
     """Every check and control that a run has, by claim and name; where a run lacks it, it counts as not run."""
-    verdicts = {run.base_seed: verdicts_of(run) for run in runs}
     findings = {run.base_seed: run.findings for run in runs}
+    verdicts = {run.base_seed: verdicts_of(run) for run in runs}
+    keys = sorted({key for found in verdicts.values() for key in found}, key=lambda key: natural_order(" ".join(key)))
+    pooled = []
+    for key in keys:
+        reached = tally(verdicts, key)
+        decided = {seed: findings[seed][key] for seed, verdict in reached.by_seed.items() if verdict in list(Verdict)}
+        pooled.append(PooledCheck(*key, decided, reached))
+    return pooled
 
-    def pooled(key: tuple[str, str]) -> PooledCheck:
-        by_seed = {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
-        decided = {seed: findings[seed][key] for seed, verdict in by_seed.items() if verdict in list(Verdict)}
-        return PooledCheck(*key, decided, Tally(by_seed))
 
-    keys = {key for found in verdicts.values() for key in found}
-    return [pooled(key) for key in sorted(keys, key=lambda key: natural_order(" ".join(key)))]
+def tally(verdicts: dict[int, Any], key: object) -> Tally:
+    """The verdict of a claim, or of a check, from those of each run by base seed."""
+    return Tally({seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()})
 
 
 def verdicts_of(run: Run) -> dict[tuple[str, str], ClaimVerdict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf, nan, sqrt
+from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,7 @@ def reliability(check: Check, values: NDArray[np.float64], n: int, decides: bool
     mean, sd = float(values.mean()), float(values.std(ddof=1))
     if not decides:
         return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0)
-    nets = power.nets_needed(check, mean, sd)
-    needed = inf if nets is None else float(nets)
+    needed = power.nets_needed(check, mean, sd)
     if n < FEWEST:
         return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0, needed)
     rates = power.normal_rates(check, mean, sd, n)
@@ -80,22 +79,19 @@ class Draws:
 
     def decide(self, check: Check, truth: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Apply `verdict_on` to all samples about a true mean: which are supported, which refuted, (draws,) each."""
-        half = t_quantile(1 - check.alpha, self.n) * self.sds / sqrt(self.n)
+        region, half = check.region, t_quantile(1 - check.alpha, self.n) * self.sds / sqrt(self.n)
         low, high = truth + self.means - half, truth + self.means + half
-        return (check.region.low <= low) & (high <= check.region.high), (high < check.region.low) | (
-            low > check.region.high
-        )
+        return (region.low <= low) & (high <= region.high), (high < region.low) | (low > region.high)
 
     def rates(self, check: Check, truth: float) -> Rates:
-        supported, refuted = self.decide(check, truth)
-        return Rates.from_decided(float(supported.mean()), float(refuted.mean()))
+        return Rates.from_decided(*(float(decided.mean()) for decided in self.decide(check, truth)))
 
     def worst(self, check: Check) -> float:
         """The wrong-verdict rate with the true mean on a border of the region."""
         return power.worst_rate(self.rates(check, border) for border in power.borders(check))
 
 
-def draw(values: NDArray[np.float64], n: int, draws: int = DRAWS) -> Draws:
+def draw(values: NDArray[np.float64], n: int) -> Draws:
     """Draw samples of n, with replacement, from the values minus their mean.
 
     The places drawn depend on the counts alone, so that checks differ by their values and not by luck. ValueError for
@@ -103,11 +99,10 @@ def draw(values: NDArray[np.float64], n: int, draws: int = DRAWS) -> Draws:
     """
     if values.ndim != 1 or len(values) < 2 or n < 2 or not np.isfinite(values).all():
         raise ValueError(f"values of shape {values.shape}, n {n}: expected a row of two finite values or more, n >= 2")
-    residuals = values - values.mean()
-    samples = residuals[places(len(values), n, draws)]
+    samples = (values - values.mean())[places(len(values), n)]
     return Draws(samples.mean(axis=1), samples.std(axis=1, ddof=1), n)
 
 
 @lru_cache(maxsize=4)
-def places(size: int, n: int, draws: int) -> NDArray[np.int64]:
-    return np.random.default_rng(20).integers(0, size, (draws, n))
+def places(size: int, n: int) -> NDArray[np.int64]:
+    return np.random.default_rng(20).integers(0, size, (DRAWS, n))

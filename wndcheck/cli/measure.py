@@ -74,17 +74,19 @@ def measure(
         plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
         for line in (plan.summary, *plan.remarks):
             say(f"wndcheck: {line}")
-        journal = None if dry_run else prepared_journal(plan, log)
+        if not dry_run:
+            log = begun_log(plan, log)
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
-    if journal:
-        context.exit(carried_out(plan, journal, data, keep_weights))
+    if log and not dry_run:
+        context.exit(carried_out(plan, log, data, keep_weights))
     from wndcheck.cli.dry_run import show
 
     show(plan)
 
 
-def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
+def begun_log(plan: Outstanding, log: Path | None) -> Path:
+    """Begin the log and return its path. OSError if it cannot be written."""
     from wndcheck.store import journal
 
     path = log.expanduser() if log else plan.store.root / journal.FILE
@@ -95,13 +97,13 @@ def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
     return path
 
 
-def carried_out(plan: Outstanding, journal: Path, data: Path | None, keep_weights: bool) -> int:
+def carried_out(plan: Outstanding, log: Path, data: Path | None, keep_weights: bool) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.store.processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
-    task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root, keep_weights)
+    task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)
     failures: list[str] = []
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
