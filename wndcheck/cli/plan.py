@@ -66,7 +66,7 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
             rows.append((each.claim, each.name, *(cells[name] for name in COLUMNS), format_number(minutes, 1)))
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
-    columns = print_table(("claim", "check", *COLUMNS, "minutes"), rows, right=(*COLUMNS, "minutes"))
+    columns = print_table(("claim", "check", *COLUMNS, "minutes"), rows, right=(*COLUMNS, "minutes"), piped=200)
     seeds = f"base seed{'s' * (len(runs) > 1)} {format_seeds([run.base_seed for run in runs])}"
     basis = f"Profile {runs[0].profile}, {seeds}; minutes are for {count_of(shared_by, 'worker')}."
     click.echo(fill(basis, columns))
