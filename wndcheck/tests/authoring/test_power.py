@@ -23,7 +23,7 @@ from wndcheck.authoring.power import (
 )
 from wndcheck.authoring.reliability import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, Draws, draw, reliability
 from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
-from wndcheck.verdicts.statistics import Region, at_least, at_most, mean_interval, within
+from wndcheck.verdicts.statistics import at_least, at_most, mean_interval, within
 
 UPPER = Check("x", at_most(0))
 LOWER = Check("x", at_least(0))
@@ -35,24 +35,18 @@ sds = st.floats(1e-6, 1e6)
 
 @pytest.mark.parametrize(
     ("check", "mean", "sd", "n"),
-    [
-        (UPPER, -1, 1, 8),
-        (LOWER, -0.5, 1, 16),
-        (BAND, 0.2, 0.8, 8),
-        (BAND, 2, 1, 8),
-        (TOY, 0.1, 1, 4),
-    ],
+    [(UPPER, -1, 1, 8), (LOWER, -0.5, 1, 16), (BAND, 0.2, 0.8, 8), (BAND, 2, 1, 8), (TOY, 0.1, 1, 4)],
 )
 def test_normal_rates_are_those_of_the_rule(check, mean, sd, n):
     draws = 1500
     samples = np.random.default_rng(1).normal(mean, sd, (draws, n))
-    fell = [verdict_on(check, mean_interval(sample, 1 - check.alpha)) for sample in samples]
+    verdicts = [verdict_on(check, mean_interval(sample, 1 - check.alpha)) for sample in samples]
     rates = normal_rates(check, mean, sd, n)
     for verdict in Verdict:
         expected = rates.of(verdict)
         # 4.5 standard errors of a share of 1500 draws, and one draw where the share is next to nothing.
         tolerance = 4.5 * sqrt(expected * (1 - expected) / draws) + 1 / draws
-        assert fell.count(verdict) / draws == pytest.approx(expected, abs=tolerance), verdict
+        assert verdicts.count(verdict) / draws == pytest.approx(expected, abs=tolerance), verdict
 
 
 @settings(deadline=None, max_examples=40)
@@ -76,7 +70,7 @@ def test_a_one_sided_rate_is_a_noncentral_t(n, distance):
 
 @settings(deadline=None, max_examples=40)
 @given(n=sizes, mean=st.floats(-3, 3), sd=st.floats(0.01, 10), scale=st.floats(0.01, 100), shift=st.floats(-10, 10))
-def test_rates_know_no_unit_and_no_origin(n, mean, sd, scale, shift):
+def test_rates_do_not_depend_on_unit_origin_or_sign(n, mean, sd, scale, shift):
     moved = Check("x", within(shift - scale, shift + scale))
     found, expected = normal_rates(moved, shift + scale * mean, scale * sd, n), normal_rates(BAND, mean, sd, n)
     mirrored = normal_rates(BAND, -mean, sd, n)
@@ -94,12 +88,12 @@ def test_without_scatter_the_verdict_is_certain():
 @pytest.mark.parametrize(
     ("mean", "sd", "n"), [(0, 1, 1), (float("nan"), 1, 8), (0, -1, 8), (0, float("nan"), 8), (0, float("inf"), 8)]
 )
-def test_rates_of_what_is_no_distribution_are_refused(mean, sd, n):
+def test_invalid_means_sds_and_sizes_are_refused(mean, sd, n):
     with pytest.raises(ValueError, match="expected finite numbers, sd >= 0 and n >= 2"):
         normal_rates(UPPER, mean, sd, n)
 
 
-def test_what_is_right_and_what_is_wrong():
+def test_right_verdict_wrong_rate_and_borders():
     assert right_verdict(UPPER, 0) is Verdict.SUPPORTED
     assert right_verdict(UPPER, 0.1) is Verdict.REFUTED
     assert right_verdict(BAND, 1) is Verdict.SUPPORTED
@@ -112,7 +106,7 @@ def test_what_is_right_and_what_is_wrong():
 
 
 @pytest.mark.parametrize("check", [UPPER, BAND, TOY], ids=["upper", "band", "toy"])
-def test_nowhere_is_the_wrong_rate_above_that_on_a_border(check):
+def test_the_wrong_rate_is_greatest_on_a_border(check):
     worst = worst_rate(normal_rates(check, border, 0.7, 8) for border in borders(check))
     for truth in np.linspace(-3, 3, 61):
         assert wrong_rate(check, normal_rates(check, truth, 0.7, 8), truth) <= worst + 1e-9
@@ -137,10 +131,8 @@ def test_nets_needed_agree_with_the_noncentral_t():
 
 
 def test_nets_needed_where_few_are_enough_and_where_none_are():
-    assert nets_needed(UPPER, -1, 0) == FEWEST
-    assert nets_needed(UPPER, -1, 0.01) == FEWEST
-    assert nets_needed(UPPER, 0, 1) == inf
-    assert nets_needed(UPPER, -0.01, 1) == inf
+    assert nets_needed(UPPER, -1, 0) == nets_needed(UPPER, -1, 0.01) == FEWEST
+    assert nets_needed(UPPER, 0, 1) == nets_needed(UPPER, -0.01, 1) == inf
     with pytest.raises(ValueError, match="expected finite numbers"):
         nets_needed(UPPER, float("nan"), 1)
 
@@ -184,8 +176,7 @@ def test_resampling_of_too_little_is_refused(values, n):
 
 
 def test_draws_repeat():
-    values = np.arange(50.0)
-    one, other = draw(values, 8), draw(values, 8)
+    one, other = draw(np.arange(50.0), 8), draw(np.arange(50.0), 8)
     assert np.array_equal(one.means, other.means)
     assert one.means.shape == (DRAWS,)
 
@@ -195,7 +186,7 @@ def test_draws_repeat():
 VALUES = np.random.default_rng(3).normal(-1, 0.5, 160)
 
 
-def test_reliability_brings_the_rates_together():
+def test_reliability_has_the_rates_and_the_nets_needed():
     found = reliability(UPPER, VALUES, 8)
     assert (found.n, found.mean, found.sd) == (8, VALUES.mean(), VALUES.std(ddof=1))
     assert found.rates == normal_rates(UPPER, found.mean, found.sd, 8)
@@ -211,28 +202,23 @@ def test_a_lax_alpha_is_found_to_be_wrong_too_often():
     assert found.resampled_worst == pytest.approx(0.1, abs=0.03)
 
 
-def test_what_a_profile_does_not_decide_is_always_inconclusive():
+def test_a_check_that_the_profile_does_not_decide_is_always_inconclusive():
     found = reliability(UPPER, VALUES, 8, decides=False)
     assert (found.rates, found.wrong, found.worst, found.greatest_wrong) == (SILENT, 0, 0, 0)
     assert isnan(found.nets)
 
 
-def test_the_fewest_replicates_of_a_verdict_have_rates():
-    found = reliability(UPPER, VALUES, FEWEST)
-    assert found.rates == normal_rates(UPPER, found.mean, found.sd, FEWEST) != SILENT
-
-
-def test_too_few_replicates_give_no_verdict_but_say_how_many_would():
-    found = reliability(UPPER, VALUES, FEWEST - 1)
-    assert found.rates == SILENT
-    assert found.nets == nets_needed(UPPER, found.mean, found.sd)
+def test_too_few_replicates_give_no_verdict_but_the_number_that_would():
+    enough, too_few = reliability(UPPER, VALUES, FEWEST), reliability(UPPER, VALUES, FEWEST - 1)
+    assert enough.rates == normal_rates(UPPER, enough.mean, enough.sd, FEWEST) != SILENT
+    assert too_few.rates == SILENT
+    assert too_few.nets == enough.nets == nets_needed(UPPER, enough.mean, enough.sd)
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_of_one_value_nothing_is_known(count):
+def test_one_value_or_none_tells_nothing(count):
     found = reliability(UPPER, VALUES[:count], count)
-    assert isnan(found.sd)
-    assert all(map(isnan, (found.rates.supported, found.worst, found.nets, found.greatest_wrong)))
+    assert all(map(isnan, (found.sd, found.rates.supported, found.worst, found.nets, found.greatest_wrong)))
 
 
 def test_few_values_are_not_resampled():
@@ -240,8 +226,3 @@ def test_few_values_are_not_resampled():
     assert isnan(found.resampled_wrong)
     assert isnan(found.resampled_worst)
     assert found.greatest_wrong == found.worst
-
-
-def test_on_the_border_no_number_of_nets_is_enough():
-    values = np.tile([-1.0, 1.0], 8)
-    assert reliability(Check("x", Region(high=0)), values, 8).nets == float("inf")
