@@ -1,4 +1,4 @@
-"""The text of expectations.toml, entry by entry: tomlkit edits those that change, the others keep theirs."""
+"""expectations.toml as text, entry by entry: tomlkit edits the entries that change, and the others stay as they are."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def split(text: str, path: Path) -> tuple[str, list[Entry]]:
     texts = ["".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=False)]
     try:
         whole = tomllib.loads(text).get("expect", [])
-        apart = [entry for text in texts for entry in tomllib.loads(text)["expect"]]
+        parsed = [entry for text in texts for entry in tomllib.loads(text)["expect"]]
     except tomllib.TOMLDecodeError as error:
         raise ExpectationError(f"{path}: {error}") from error
-    if whole != apart or len(apart) != len(texts):
+    if whole != parsed or len(parsed) != len(texts):
         raise ExpectationError(f"{path}: expected [[expect]] tables, each beginning on a line of its own")
-    entries = [Entry(parse(entry, path), text) for entry, text in zip(apart, texts, strict=True)]
+    entries = [Entry(parse(entry, path), text) for entry, text in zip(parsed, texts, strict=True)]
     return "".join(lines[: starts[0]] if starts else lines), entries
 
 
