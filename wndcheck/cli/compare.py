@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from wndcheck.verdicts.comparison import Comparison, Pair
     from wndcheck.verdicts.run import Run
 
-MOST = 20  # rows of a table, without --all
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, rows
 
 
 @click.command(short_help="Two runs side by side.")
 @click.argument("one", metavar="A", type=click.Path(path_type=Path))
 @click.argument("other", metavar="B", type=click.Path(path_type=Path))
-@click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown, with every row.")
-@click.option("--all", "every", is_flag=True, help=f"Every row of a table, not the first {MOST}.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown.")
 @click.pass_context
-def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, every: bool) -> None:
+def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -> None:
     """Set two runs side by side: verdicts that changed, intervals that do not overlap, checks that only one has, and
     the machine, version, commit, seed and cost in which they differ.
 
@@ -52,11 +50,8 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
         click.echo(markdown)
     else:
         for title, head, rows in tables:
-            shown = rows if every else rows[:MOST]
             if rows:
-                print_table(head, shown, title=title)
-            if len(shown) < len(rows):
-                click.echo(f"and {len(rows) - MOST} more: --all shows them")
+                print_table(head, rows, title=title)
         click.echo(summary(found))
     status = int(bool(found.changed_claims or found.disjoint))
     try:

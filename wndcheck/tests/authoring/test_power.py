@@ -21,7 +21,7 @@ from wndcheck.authoring.power import (
     worst_rate,
     wrong_rate,
 )
-from wndcheck.authoring.reliability import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, Draws, draw, reliability
+from wndcheck.authoring.reliability import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, draw, reliability, resampled_rates
 from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
 from wndcheck.verdicts.statistics import at_least, at_most, mean_interval, within
 
@@ -141,22 +141,22 @@ def test_nets_needed_where_few_are_enough_and_where_none_are():
 def test_the_rule_on_many_samples_is_the_rule_on_each(check):
     rng = np.random.default_rng(2)
     samples = rng.normal(rng.uniform(-2, 3, (300, 1)), 0.3, (300, 6))
-    supported, refuted = Draws(samples.mean(axis=1), samples.std(axis=1, ddof=1), 6).decide(check, 0)
     each = [verdict_on(check, mean_interval(sample, 0.99)) for sample in samples]
-    assert set(each) == set(Verdict)
-    assert list(supported) == [verdict is Verdict.SUPPORTED for verdict in each]
-    assert list(refuted) == [verdict is Verdict.REFUTED for verdict in each]
+    rates = resampled_rates(check, samples.mean(axis=1), samples.std(axis=1, ddof=1), 6)
+    assert min(rates.supported, rates.refuted, rates.inconclusive) > 0
+    assert rates.supported == each.count(Verdict.SUPPORTED) / 300
+    assert rates.refuted == each.count(Verdict.REFUTED) / 300
 
 
 def test_resampled_normal_values_have_the_normal_rates():
     values = stats.norm.ppf((np.arange(400) + 0.5) / 400)  # a normal sample without its luck
-    drawn = draw(7 + values, 8)
+    means, sds = draw(7 + values, 8)
     for truth in (-0.5, 0.0, 1.5):
-        normal, resampled = normal_rates(UPPER, truth, 1, 8), drawn.rates(UPPER, truth)
+        normal, resampled = normal_rates(UPPER, truth, 1, 8), resampled_rates(UPPER, truth + means, sds, 8)
         # Four standard errors of a share of 20,000 draws, at most .014, and the ends that 400 values lack.
         assert resampled.supported == pytest.approx(normal.supported, abs=0.018)
         assert resampled.refuted == pytest.approx(normal.refuted, abs=0.018)
-    assert drawn.worst(UPPER) == pytest.approx(0.005, abs=0.003)
+    assert reliability(UPPER, 7 + values, 8).resampled_worst == pytest.approx(0.005, abs=0.003)
 
 
 def test_resampling_sees_the_skewness_that_a_normal_does_not():
@@ -165,7 +165,7 @@ def test_resampling_sees_the_skewness_that_a_normal_does_not():
     assert found.worst == pytest.approx(0.005, rel=1e-3)
     assert found.resampled_worst > 3 * found.worst
     # An exponential's t is too often low, so that values about the border are too often supported, not refuted.
-    rates = draw(skewed, 8).rates(UPPER, 0)
+    rates = resampled_rates(UPPER, *draw(skewed, 8), 8)
     assert rates.supported == found.resampled_worst > 5 * rates.refuted
 
 
@@ -177,8 +177,8 @@ def test_resampling_of_too_little_is_refused(values, n):
 
 def test_draws_repeat():
     one, other = draw(np.arange(50.0), 8), draw(np.arange(50.0), 8)
-    assert np.array_equal(one.means, other.means)
-    assert one.means.shape == (DRAWS,)
+    assert np.array_equal(one, other)
+    assert np.shape(one) == (2, DRAWS)
 
 
 # --- what is known of a check -----------------------------------------------------------------------------------------

@@ -117,13 +117,6 @@ def test_machines_seeds_and_costs_are_shown_where_they_differ(compared, tmp_path
     assert "not to be trusted" in output
 
 
-def test_many_rows_are_cut_unless_all_are_wanted(compared, tmp_path: Path) -> None:
-    checks = [found(f"size[{i}]", SMALL, LOW) for i in range(30)]
-    one, other = run(tmp_path, "a", make_claim("one", *checks)), run(tmp_path, "b", make_claim("one"))
-    assert "and 10 more: --all shows them" in compared(one, other, code=1).output
-    assert "size[29]" in compared(one, other, "--all", code=1).output
-
-
 def test_markdown_is_printed_and_added_to_the_step_summary(
     compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
