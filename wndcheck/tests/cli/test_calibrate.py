@@ -162,7 +162,7 @@ def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(calibrate, here):
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_a_run_that_decides_nothing_is_not_a_run(calibrate, here, monkeypatch, status):
+def test_a_run_without_verdicts_is_not_counted(calibrate, here, monkeypatch, status):
     code = f"print('no luck'); raise SystemExit({status})"
     monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", code])
     folder = series(here).folder(0)
@@ -243,7 +243,7 @@ def test_the_digest_is_of_the_claims_the_profile_and_the_data_sets(here, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--profile=slow"], "profile 'slow': expected quick or full; try --profile=quick"),
         (["--claims-folder=reports"], "reports has no expectations.toml: name the folder of the claims with --claims-"),
@@ -253,10 +253,10 @@ def test_the_digest_is_of_the_claims_the_profile_and_the_data_sets(here, monkeyp
     ],
     ids=["profile", "claims", "workers", "seeds", "store"],
 )
-def test_a_wrong_command_line_ends_with_status_2(calibrate, here, arguments, said):
+def test_a_wrong_command_line_ends_with_status_2(calibrate, here, arguments, message):
     outcome = calibrate(*arguments)
     assert outcome.exit_code == 2
-    assert said in " ".join(outcome.stderr.split())
+    assert message in " ".join(outcome.stderr.split())
 
 
 def test_two_calibrations_do_not_share_a_folder(calibrate, here):
