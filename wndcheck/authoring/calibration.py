@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from math import isnan
 
-from wndcheck.authoring.pooling import PooledCheck, PooledClaim, pool_checks, pool_claims
+from wndcheck.authoring.pooling import Pooled, PooledCheck, PooledClaim, pool_checks, pool_claims
 from wndcheck.authoring.reliability import FEWEST_RESAMPLED, MOST_WRONG
 from wndcheck.report.format import count_of, format_seeds, percent
 from wndcheck.verdicts.checks import Verdict
@@ -42,13 +42,13 @@ class Calibration:
     @cached_property
     def flips(self) -> list[str]:
         """Claims and checks that are supported under one seed and refuted under another, with the seeds."""
-        tallies = [(f"claim {claim.id}", claim.tally) for claim in self.claims]
-        tallies += [(f"{check.claim} {check.name}", check.tally) for check in self.checks]
+        pooled: dict[str, Pooled] = {f"claim {claim.id}": claim for claim in self.claims}
+        pooled |= {f"{check.claim} {check.name}": check for check in self.checks}
         return [
-            f"{name}: supported under {format_seeds(tally.seeds(Verdict.SUPPORTED))}, "
-            f"refuted under {format_seeds(tally.seeds(Verdict.REFUTED))}"
-            for name, tally in tallies
-            if tally.flips
+            f"{name}: supported under {format_seeds(each.seeds(Verdict.SUPPORTED))}, "
+            f"refuted under {format_seeds(each.seeds(Verdict.REFUTED))}"
+            for name, each in pooled.items()
+            if each.flips
         ]
 
     @property
@@ -73,7 +73,7 @@ class Calibration:
     @property
     def summary(self) -> str:
         """In a line."""
-        alike = sum(len(claim.tally.counts) == 1 for claim in self.claims)
+        alike = sum(len(claim.counts) == 1 for claim in self.claims)
         flips = f"{len(self.flips)} claims and checks flip" if self.flips else "no claim and no check flips"
         failed = f"; {len(self.failed)} failed" if self.failed else ""
         return (

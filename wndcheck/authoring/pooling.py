@@ -18,9 +18,9 @@ from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
 
-@dataclass(frozen=True)
-class Tally:
-    """The verdict under each base seed."""
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """The verdict of a claim, or of a check, under each base seed."""
 
     by_seed: dict[int, ClaimVerdict]
 
@@ -37,21 +37,19 @@ class Tally:
         return [seed for seed, reached in self.by_seed.items() if reached == verdict]
 
 
-@dataclass(frozen=True)
-class PooledClaim:
+@dataclass(frozen=True, kw_only=True)
+class PooledClaim(Pooled):
     id: str
     statement: str
-    tally: Tally
 
 
-@dataclass(frozen=True)
-class PooledCheck:
+@dataclass(frozen=True, kw_only=True)
+class PooledCheck(Pooled):
     """A check, or a control, over runs; `findings` holds those of the runs that decided it, by base seed."""
 
     claim: str
     name: str
     findings: dict[int, Finding]
-    tally: Tally
 
     @property
     def function(self) -> str:
@@ -128,7 +126,9 @@ def pool_claims(runs: Sequence[Run]) -> list[PooledClaim]:
     """Every claim that a run has, by name; where a run lacks it, it counts as not run."""
     verdicts = {run.base_seed: {claim.id: claim.verdict for claim in run.claims} for run in runs}
     statements = {claim.id: claim.statement for run in runs for claim in run.claims}
-    return [PooledClaim(name, statements[name], tally(verdicts, name)) for name in sorted(statements)]
+    return [
+        PooledClaim(id=name, statement=statements[name], by_seed=by_seed(verdicts, name)) for name in sorted(statements)
+    ]
 
 
 def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
@@ -137,16 +137,16 @@ def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
     verdicts = {run.base_seed: verdicts_of(run) for run in runs}
     keys = sorted({key for found in verdicts.values() for key in found}, key=lambda key: natural_order(" ".join(key)))
     pooled = []
-    for key in keys:
-        reached = tally(verdicts, key)
-        decided = {seed: findings[seed][key] for seed, verdict in reached.by_seed.items() if verdict in list(Verdict)}
-        pooled.append(PooledCheck(*key, decided, reached))
+    for claim, name in keys:
+        reached = by_seed(verdicts, (claim, name))
+        decided = {seed: findings[seed][claim, name] for seed, verdict in reached.items() if verdict in list(Verdict)}
+        pooled.append(PooledCheck(claim=claim, name=name, findings=decided, by_seed=reached))
     return pooled
 
 
-def tally(verdicts: dict[int, Any], key: object) -> Tally:
-    """The verdict of a claim, or of a check, from those of each run by base seed."""
-    return Tally({seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()})
+def by_seed(verdicts: dict[int, Any], key: object) -> dict[int, ClaimVerdict]:
+    """The verdict of a claim, or of a check, from those of each run."""
+    return {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
 
 
 def verdicts_of(run: Run) -> dict[tuple[str, str], ClaimVerdict]:

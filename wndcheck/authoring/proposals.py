@@ -97,7 +97,7 @@ def propose(path: Path, named: Sequence[NamedRun]) -> Proposal:
     new = list(chain.from_iterable(groups))
     proposal = text if new == old else join(head, new)
     verify(proposal, path, found)
-    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.tally.flips))
+    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.flips))
 
 
 def revised(entry: Entry, found: Runs) -> list[Entry]:
@@ -128,7 +128,7 @@ def revised(entry: Entry, found: Runs) -> list[Entry]:
 
 def needs_entry(check: PooledCheck) -> bool:
     """Has a run decided it otherwise than supported, and none contradicted another?"""
-    return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.tally.flips
+    return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.flips
 
 
 def fits(check: PooledCheck, entry: Expectation) -> bool:
@@ -155,5 +155,5 @@ def verify(text: str, path: Path, found: Runs) -> None:
     entries = [entry for entry in entries if entry.profile == found.profile]
     for check in found.checks:
         verdicts, _ = expected(entries, check.claim, check.name)
-        if not check.tally.flips and not set(check.verdicts) <= set(verdicts):
+        if not check.flips and not set(check.verdicts) <= set(verdicts):
             raise RuntimeError(f"the proposed entries do not fit {check.claim} {check.name}: nothing was written")

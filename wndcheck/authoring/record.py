@@ -7,7 +7,7 @@ from math import isinf, isnan
 from typing import NamedTuple
 
 from wndcheck.authoring.calibration import Calibration
-from wndcheck.authoring.pooling import PooledCheck, Tally
+from wndcheck.authoring.pooling import Pooled, PooledCheck
 from wndcheck.authoring.power import MOST
 from wndcheck.authoring.reliability import DRAWS
 from wndcheck.report.format import (
@@ -99,7 +99,7 @@ def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
     """The whole calibration.md."""
     secondary = [each for each in calibration.checks if not each.primary]
     controls = [each for each in calibration.pooled if each.must_be]
-    claims = [[claim.id, claim.statement, *counts(claim.tally)] for claim in calibration.claims]
+    claims = [[claim.id, claim.statement, *counts(claim)] for claim in calibration.claims]
     parts = [
         "# Verdicts under many base seeds",
         bullets([f"{name}: {text}" for name, text in facts.items()]),
@@ -130,18 +130,18 @@ def bullets(items: Sequence[str]) -> str:
     return "\n".join(f"- {escape_markdown(item)}" for item in items) or "None."
 
 
-def counts(tally: Tally) -> list[str]:
-    return [str(tally.counts[outcome]) for outcome in OUTCOMES]
+def counts(pooled: Pooled) -> list[str]:
+    return [str(pooled.counts[outcome]) for outcome in OUTCOMES]
 
 
 def check_table(checks: Iterable[PooledCheck]) -> str:
-    rows = ([each.claim, each.name, *counts(each.tally), *describe_check(each).values()] for each in checks)
+    rows = ([each.claim, each.name, *counts(each), *describe_check(each).values()] for each in checks)
     return markdown_table(("claim", "check", *OUTCOMES, *CHECK_HEAD), rows)
 
 
 def control_row(each: PooledCheck) -> list[str]:
-    held = len(each.tally.seeds(str(each.must_be)))
-    return [each.claim, each.name, str(each.must_be), f"{held} of {len(each.tally.by_seed)}", *counts(each.tally)]
+    held = len(each.seeds(str(each.must_be)))
+    return [each.claim, each.name, str(each.must_be), f"{held} of {len(each.by_seed)}", *counts(each)]
 
 
 def csv(calibration: Calibration) -> str:
@@ -151,9 +151,9 @@ def csv(calibration: Calibration) -> str:
     blank = [""] * len(CSV_HEAD)
     rows: list[list[object]] = []
     for claim in calibration.claims:
-        rows.append(["claim", claim.id, "", *counts(claim.tally), "", int(claim.tally.flips), *blank])
+        rows.append(["claim", claim.id, "", *counts(claim), "", int(claim.flips), *blank])
     for each in sorted(calibration.pooled, key=lambda each: bool(each.must_be)):
         kind = "control" if each.must_be else "primary" if each.primary else "secondary"
-        verdicts = [*counts(each.tally), str(each.must_be or ""), int(each.tally.flips)]
+        verdicts = [*counts(each), str(each.must_be or ""), int(each.flips)]
         rows.append([kind, each.claim, each.name, *verdicts, *csv_cells(each)])
     return csv_text(head, rows)

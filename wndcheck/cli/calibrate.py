@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, DATA, PROFILE, STORE, complain, expectations, here, say
+from wndcheck.cli.console import CLAIMS, DATA, FOLDER, PROFILE, STORE, complain, expectations, here, say
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--report-folder",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Where calibration.md and calibration.csv go.  [default: reports/calibration-PROFILE]",
 )
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes of a run.  [default: one a core]")

@@ -7,27 +7,30 @@ from pathlib import Path
 
 import click
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
 PIPED_WIDTH = 150  # columns where the output is not a terminal
 
 STORE = click.option(
     "--store",
     "root",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of measured cells.  [default: $WNDCHECK_STORE, else the user's cache folder]",
 )
 DATA = click.option(
     "--data",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
 )
 PROFILE = click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
 CLAIMS = click.option(
-    "--claims-folder",
-    type=_FOLDER,
-    default=Path("claims"),
-    show_default=True,
-    help="Folder of the claims.",
+    "--claims-folder", type=FOLDER, default=Path("claims"), show_default=True, help="Folder of the claims."
+)
+WORKERS = click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes that share the work; a single one takes all cores.  [default: one a visible GPU, or one a core]",
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import DATA, PROFILE, STORE, complain, here, say
+from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.cli.outstanding import Outstanding
@@ -25,18 +25,11 @@ if TYPE_CHECKING:
     "pattern for labels, such as '*relu N=50 *'. May be given several times.  [default: all cells]",
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="What trains.")
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes, of one thread each; a single one takes all cores.  [default: one a visible GPU, or one a core]",
-)
+@WORKERS
 @STORE
 @DATA
 @click.option(
-    "--log",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File that gets a line a measured cell.  [default: measure.log beside the cells]",
+    "--log", type=FILE, help="File that gets a line a measured cell.  [default: measure.log beside the cells]"
 )
 @click.option(
     "--keep-weights",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, STORE, here, print_table
+from wndcheck.cli.console import CLAIMS, STORE, WORKERS, here, print_table
 
 if TYPE_CHECKING:
     from wndcheck.authoring.pooling import PooledCheck
@@ -26,12 +26,7 @@ COLUMNS = ("claimed", "n", "pooled mean", "sd between replicates", "P(inconclusi
 @click.argument("folders", metavar="[RUN_DIR]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "every", is_flag=True, help="Every check, not only the neediest primary check of each claim.")
 @CLAIMS
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes that share the minutes.  [default: one a visible GPU, or one a core]",
-)
+@WORKERS
 @STORE
 def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: int | None, root: Path | None) -> None:
     """Print, for the checks of a run, the nets that give the right verdict with 90 % probability, and the minutes that

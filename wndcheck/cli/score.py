@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import columns, complain, print_table, say
+from wndcheck.cli.console import FILE, FOLDER, columns, complain, print_table, say
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 COUNT = click.IntRange(min=1)
 # The columns left out of the table on a terminal of fewer columns than the number.
 LEFT_OUT = {

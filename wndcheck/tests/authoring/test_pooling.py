@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from wndcheck.authoring.pooling import PooledCheck, Tally, pool_checks, pool_claims
+from wndcheck.authoring.pooling import Pooled, PooledCheck, pool_checks, pool_claims
 from wndcheck.authoring.power import UNKNOWN
 from wndcheck.tests.factories import make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
@@ -69,17 +69,17 @@ def named(checks: list[PooledCheck], claim: str, name: str) -> PooledCheck:
 
 def test_verdicts_are_counted() -> None:
     runs = six_runs()
-    claims = {claim.id: claim.tally for claim in pool_claims(runs)}
+    claims = {claim.id: claim for claim in pool_claims(runs)}
     assert claims["steady"].counts == {"inconclusive": 6}  # its level is not decided
     assert claims["flipping"].counts == {"supported": 3, "refuted": 3}
     assert claims["partial"].counts == {"supported": 1, "error": 1, "not run": 4}
     assert list(claims) == ["flipping", "partial", "steady"]
 
     checks = pool_checks(runs)
-    assert named(checks, "steady", "size[1]").tally.counts == {"supported": 6}
-    assert named(checks, "steady", "level[1]").tally.counts == {"inconclusive": 6}
+    assert named(checks, "steady", "size[1]").counts == {"supported": 6}
+    assert named(checks, "steady", "level[1]").counts == {"inconclusive": 6}
     partial = named(checks, "partial", "size")
-    assert partial.tally.by_seed == {0: "supported", 1: "error", **dict.fromkeys(range(2, 6), "not run")}
+    assert partial.by_seed == {0: "supported", 1: "error", **dict.fromkeys(range(2, 6), "not run")}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_verdicts_are_counted() -> None:
     [("supported refuted", True), ("supported inconclusive", False), ("refuted error", False), ("supported", False)],
 )
 def test_a_flip_is_from_supported_to_refuted(verdicts: str, flips: bool) -> None:
-    assert Tally(dict(enumerate(map(ClaimVerdict, verdicts.split())))).flips is flips
+    assert Pooled(by_seed=dict(enumerate(map(ClaimVerdict, verdicts.split())))).flips is flips
 
 
 def test_values_are_pooled() -> None:
