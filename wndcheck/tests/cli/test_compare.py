@@ -61,6 +61,14 @@ def test_a_changed_verdict_and_disjoint_intervals_are_shown(compared, tmp_path: 
         assert text in output
 
 
+def test_a_claim_with_another_verdict_is_a_difference_although_intervals_overlap(compared, tmp_path: Path) -> None:
+    sides = [run(tmp_path, str(i), make_claim("one", found("size", SMALL, v))) for i, v in enumerate((LOW, OPEN))]
+    assert (
+        "1 claims, 1 with another verdict; 1 checks in both, 1 with another verdict, 0 with disj"
+        in compared(*sides, code=1).output
+    )
+
+
 def test_disjoint_intervals_are_a_difference_and_a_check_with_another_verdict_is_not(compared, tmp_path: Path) -> None:
     second = Check("another", at_most(0), primary=False)
     rest, lower = found("size", SMALL, LOW), found("size", SMALL, [value - 9 for value in LOW])
