@@ -78,7 +78,7 @@ def propose(path: Path, named: Sequence[NamedRun]) -> Proposal:
     runs = comparable(named)
     date = max(run.created for run in runs)[: len("2026-01-02")]
     found = Runs(runs[0].profile, date, [check for check in pool_checks(runs) if not check.must_be])
-    read(path, found.profile)  # ExpectationError for what is wrong beside the entries
+    read(path, found.profile)  # ExpectationError for anything else in the file
     text = path.read_text(encoding="utf-8")
     head, old = split(text, path)
     ours = [entry.expectation for entry in old if entry.expectation.profile == found.profile]
@@ -127,7 +127,7 @@ def revised(entry: Entry, found: Runs) -> list[Entry]:
 
 
 def needs_entry(check: PooledCheck) -> bool:
-    """Has a run decided it otherwise than supported, and none contradicted another?"""
+    """Has a run given it a verdict other than supported, without another run that contradicts it?"""
     return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.flips
 
 
@@ -137,7 +137,7 @@ def fits(check: PooledCheck, entry: Expectation) -> bool:
 
 
 def usual_first(checks: Iterable[PooledCheck]) -> tuple[Verdict, ...]:
-    """The verdicts found, the most frequent first; of two as frequent, inconclusive, which says less."""
+    """The verdicts found, the most frequent first; of two as frequent, inconclusive first."""
     counts = Counter(chain.from_iterable(check.verdicts for check in checks))
     return tuple(sorted(counts, key=lambda verdict: (-counts[verdict], verdict)))
 

@@ -15,7 +15,7 @@ from wndcheck.verdicts.checks import FEWEST, Check
 from wndcheck.verdicts.statistics import t_quantile
 
 MOST_WRONG = 0.01  # the wrong-verdict rate that a primary check may have
-FEWEST_RESAMPLED = 30  # values; resampling fewer says more about them than about their distribution
+FEWEST_RESAMPLED = 30  # values; fewer do not represent their distribution
 DRAWS = 20_000  # a rate of 1 % is then known to ±.0007, one standard error
 
 

@@ -48,8 +48,8 @@ def calibrate(
     rates of wrong verdicts, and the nets that each check needs.
 
     A seed's run is kept below the store's folder, in calibration/PROFILE, and not repeated while the claims, wndcheck
-    and the data sets at hand are the same; a run that failed is repeated. Ctrl-C costs the run that is under way, not
-    the nets it has measured.
+    and the data sets found are the same; a run that failed is repeated. Ctrl-C costs the current run, not the nets it
+    has measured.
 
     Exit status: 0 if no claim and no check was supported under one seed and refuted under another; 1 if one was, or if
     a run failed; 2 if the command line is wrong; 130 if it was interrupted.
@@ -81,7 +81,7 @@ def calibrate(
         status = 130
     except Timeout:
         raise click.UsageError(
-            f"another calibration is at work in {series.work}: wait for it, or name another folder with --store"
+            f"another calibration is running in {series.work}: wait for it, or name another folder with --store"
         ) from None
     except OSError as error:
         complain(error)

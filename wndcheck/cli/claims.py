@@ -26,7 +26,7 @@ STATEMENTS_HEAD = ("section", "the paper says", "tested by")
 def claims(context: click.Context, folder: Path, statements: bool, markdown: bool) -> None:
     """Show the claims of FOLDER: where the paper has each, its checks, controls and nets, and which profiles decide it.
 
-    FOLDER is `claims` unless said otherwise. A check is primary (the claim's verdict rests on it) or secondary; "full
+    FOLDER is `claims` by default. A check is primary (the claim's verdict rests on it) or secondary; "full
     profile" marks those about the paper's widest nets, which the quick profile does not train.
 
     Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on

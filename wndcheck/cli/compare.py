@@ -63,7 +63,7 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
 
 
 def tables_of(found: Comparison, folder: Path, other_folder: Path) -> list[Table]:
-    """All that differs; a table without rows says that nothing does."""
+    """Tables of what differs; one without rows means that nothing does."""
     from wndcheck.report.format import format_interval, format_margin
     from wndcheck.verdicts.comparison import only_in
 

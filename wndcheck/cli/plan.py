@@ -30,7 +30,7 @@ COLUMNS = ("claimed", "n", "pooled mean", "sd between replicates", "P(inconclusi
 @STORE
 def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: int | None, root: Path | None) -> None:
     """Print, for the checks of a run, the nets that give the right verdict with 90 % probability, and the minutes that
-    the nets lacking cost.
+    the missing ones cost.
 
     RUN_DIR is the folder of a report, with its verdicts.json; of several, with different base seeds, the values are
     pooled.  [default: reports/latest]
@@ -57,7 +57,7 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
         checks = [each for each in pool_checks(runs) if each.findings and not each.must_be]
         rows = []
         for each in checks if every else neediest(checks):
-            cells, minutes = describe_check(each), minutes_lacking(each, seconds) / shared_by
+            cells, minutes = describe_check(each), minutes_missing(each, seconds) / shared_by
             rows.append((each.claim, each.name, *(cells[name] for name in COLUMNS), format_number(minutes, 1)))
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
@@ -79,14 +79,14 @@ def neediest(checks: Sequence[PooledCheck]) -> list[PooledCheck]:
     return [max(group, key=needs) for group in groups]
 
 
-def minutes_lacking(each: PooledCheck, seconds: Callable[[str, bool], float]) -> float:
-    """Minutes of one worker for the replicates that the check lacks; NaN where they are not known."""
-    replicate, lacking = each.last.check.replicate, each.reliability.nets - each.n
-    if lacking <= 0:
+def minutes_missing(each: PooledCheck, seconds: Callable[[str, bool], float]) -> float:
+    """Minutes of one worker for the replicates that the check is short of; NaN where they are not known."""
+    replicate, missing = each.last.check.replicate, each.reliability.nets - each.n
+    if missing <= 0:
         return 0.0
-    if not isfinite(lacking) or replicate == "experiments":
+    if not isfinite(missing) or replicate == "experiments":
         return nan
-    return lacking * seconds(each.claim, replicate == "ensembles") / 60
+    return missing * seconds(each.claim, replicate == "ensembles") / 60
 
 
 def seconds_a_replicate(folder: Path, store: Store, profile: str, base_seed: int) -> Callable[[str, bool], float]:

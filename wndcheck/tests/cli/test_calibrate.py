@@ -114,7 +114,7 @@ def test_seeds_are_run_once_and_their_verdicts_counted(calibrate, here, monkeypa
     assert found["steady", "size"]["supported"] == "2"
     assert float(found["steady", "size"]["mean"]) == pytest.approx((0.0013 + 0.0014) / 4 + 0.001)
 
-    # A second time nothing is run, until the claims' files change, or a run is wanted anew.
+    # A second time nothing is run, until the claims' files change, or --no-cache is given.
     written = series(here).folder(3) / "verdicts.json"
     before = written.stat().st_mtime_ns
     again = calibrate("--seeds=2", "--first=3", "--report-folder", here / "elsewhere")
@@ -265,4 +265,4 @@ def test_two_calibrations_do_not_share_a_folder(calibrate, here):
     with FileLock(work / ".lock"):
         outcome = calibrate()
     assert outcome.exit_code == 2
-    assert f"another calibration is at work in {work}: wait for it, or name another" in outcome.stderr
+    assert f"another calibration is running in {work}: wait for it, or name another" in outcome.stderr

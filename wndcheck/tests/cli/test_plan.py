@@ -109,7 +109,7 @@ def test_the_neediest_primary_check_of_each_claim_is_shown(cli, here, planned):
     assert basis == "Profile quick, base seed 0; minutes are for 2 workers."
 
 
-def test_minutes_are_those_of_the_nets_lacking_and_all_shows_every_check(here, planned):
+def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, planned):
     measure(here)
     rows = {" ".join(key): row[-1] for key, row in planned("--all").items()}
     assert rows == {

@@ -100,7 +100,7 @@ def test_merge_leaves_out_cells_that_are_being_measured(run, kept, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("store", "is the store itself: name another one, or another --store"),
         ("nowhere", f"is not a folder: name the root of a store, or {FOLDER} in it"),
@@ -108,11 +108,11 @@ def test_merge_leaves_out_cells_that_are_being_measured(run, kept, tmp_path):
         ("old", f"holds only nets of version {NETS - 1}, and this wndcheck reads version {NETS}"),
     ],
 )
-def test_merge_of_what_is_not_another_store_ends_with_status_2(run, tmp_path, source, said):
+def test_merge_of_what_is_not_another_store_ends_with_status_2(run, tmp_path, source, message):
     (tmp_path / "old" / f"v{NETS - 1}").mkdir(parents=True)
     outcome = run("merge", tmp_path / source)
     assert outcome.exit_code == 2
-    assert f"Error: {tmp_path / source} {said}" in outcome.stderr
+    assert f"Error: {tmp_path / source} {message}" in outcome.stderr
     assert run("merge").exit_code == 2
 
 
