@@ -1,4 +1,4 @@
-"""The text of expectations.toml, entry by entry: tomlkit edits those that change, the others keep theirs."""
+"""expectations.toml as text, entry by entry: tomlkit edits the entries that change, and the others stay as they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import tomlkit
 
 from wndcheck.verdicts.expectations import Expectation, ExpectationError, parse
 
-HEAD = re.compile(r"\s*\[\[\s*expect\s*\]\]\s*(#.*)?$")
+# The head of an entry, with the comment right above it.
+ENTRY = re.compile(r"^(?:[ \t]*#.*\n)*(?P<table>[ \t]*\[\[\s*expect\s*\]\][ \t]*(?:#.*)?)$", re.MULTILINE)
 LONGEST = 100  # characters of an array on one line
 
 
@@ -62,26 +63,18 @@ def toml_value(name: str, value: Any) -> Any:
 
 def split(text: str, path: Path) -> tuple[str, list[Entry]]:
     """What stands before the first entry, and the entries. ExpectationError unless they are [[expect]] tables."""
-    lines = text.splitlines(keepends=True)
-    starts = [with_comment(lines, place) for place, line in enumerate(lines) if HEAD.match(line)]
-    texts = ["".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=False)]
+    # A comment at the head of the file is not the first entry's.
+    starts = [match.start() or match.start("table") for match in ENTRY.finditer(text)]
+    texts = [text[start:end] for start, end in zip(starts, [*starts[1:], None], strict=False)]
     try:
         whole = tomllib.loads(text).get("expect", [])
-        apart = [entry for text in texts for entry in tomllib.loads(text)["expect"]]
+        parsed = [entry for text in texts for entry in tomllib.loads(text)["expect"]]
     except tomllib.TOMLDecodeError as error:
         raise ExpectationError(f"{path}: {error}") from error
-    if whole != apart or len(apart) != len(texts):
+    if whole != parsed or len(parsed) != len(texts):
         raise ExpectationError(f"{path}: expected [[expect]] tables, each beginning on a line of its own")
-    entries = [Entry(parse(entry, path), text) for entry, text in zip(apart, texts, strict=True)]
-    return "".join(lines[: starts[0]] if starts else lines), entries
-
-
-def with_comment(lines: Sequence[str], place: int) -> int:
-    """Where an entry begins, with the comment right above it; a comment at the head of the file is not the entry's."""
-    first = place
-    while first and lines[first - 1].lstrip().startswith("#"):
-        first -= 1
-    return first if first else place
+    entries = [Entry(parse(entry, path), text) for entry, text in zip(parsed, texts, strict=True)]
+    return text[: starts[0]] if starts else text, entries
 
 
 def join(head: str, entries: Sequence[Entry]) -> str:

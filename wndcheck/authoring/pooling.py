@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,10 @@ from wndcheck.authoring.reliability import Reliability, reliability
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
-OUTCOMES = tuple(ClaimVerdict)
 
-
-@dataclass(frozen=True)
-class Tally:
-    """The verdict under each base seed."""
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """The verdict of a claim, or of a check, under each base seed."""
 
     by_seed: dict[int, ClaimVerdict]
 
@@ -38,21 +37,19 @@ class Tally:
         return [seed for seed, reached in self.by_seed.items() if reached == verdict]
 
 
-@dataclass(frozen=True)
-class PooledClaim:
+@dataclass(frozen=True, kw_only=True)
+class PooledClaim(Pooled):
     id: str
     statement: str
-    tally: Tally
 
 
-@dataclass(frozen=True)
-class PooledCheck:
+@dataclass(frozen=True, kw_only=True)
+class PooledCheck(Pooled):
     """A check, or a control, over runs; `findings` holds those of the runs that decided it, by base seed."""
 
     claim: str
     name: str
     findings: dict[int, Finding]
-    tally: Tally
 
     @property
     def function(self) -> str:
@@ -89,7 +86,10 @@ class PooledCheck:
 
     @cached_property
     def reliability(self) -> Reliability:
-        """From the values of all runs; rates and nets are unknown where something else blocks a verdict."""
+        """From the values of all runs; rates and nets are unknown where something else blocks a verdict.
+
+        ValueError where no run has decided the check.
+        """
         if not self.findings:
             raise ValueError(f"{self.claim} {self.name}: no run has decided it")
         known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.decided_by_profile)
@@ -124,30 +124,29 @@ class PooledCheck:
 
 def pool_claims(runs: Sequence[Run]) -> list[PooledClaim]:
     """Every claim that a run has, by name; where a run lacks it, it counts as not run."""
-    known = {claim.id: claim for run in runs for claim in run.claims}
     verdicts = {run.base_seed: {claim.id: claim.verdict for claim in run.claims} for run in runs}
+    statements = {claim.id: claim.statement for run in runs for claim in run.claims}
     return [
-        PooledClaim(
-            name,
-            known[name].statement,
-            Tally({seed: found.get(name, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}),
-        )
-        for name in sorted(known)
+        PooledClaim(id=name, statement=statements[name], by_seed=by_seed(verdicts, name)) for name in sorted(statements)
     ]
 
 
 def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
     """Every check and control that a run has, by claim and name; where a run lacks it, it counts as not run."""
-    verdicts = {run.base_seed: verdicts_of(run) for run in runs}
     findings = {run.base_seed: run.findings for run in runs}
+    verdicts = {run.base_seed: verdicts_of(run) for run in runs}
+    keys = sorted({key for found in verdicts.values() for key in found}, key=lambda key: natural_order(" ".join(key)))
+    pooled = []
+    for claim, name in keys:
+        reached = by_seed(verdicts, (claim, name))
+        decided = {seed: findings[seed][claim, name] for seed, verdict in reached.items() if verdict in list(Verdict)}
+        pooled.append(PooledCheck(claim=claim, name=name, findings=decided, by_seed=reached))
+    return pooled
 
-    def pooled(key: tuple[str, str]) -> PooledCheck:
-        by_seed = {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
-        decided = {seed: findings[seed][key] for seed, verdict in by_seed.items() if verdict in list(Verdict)}
-        return PooledCheck(*key, decided, Tally(by_seed))
 
-    keys = {key for found in verdicts.values() for key in found}
-    return [pooled(key) for key in sorted(keys, key=lambda key: natural_order(" ".join(key)))]
+def by_seed(verdicts: dict[int, Any], key: object) -> dict[int, ClaimVerdict]:
+    """The verdict of a claim, or of a check, from those of each run."""
+    return {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
 
 
 def verdicts_of(run: Run) -> dict[tuple[str, str], ClaimVerdict]:

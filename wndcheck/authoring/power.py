@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite, nan, sqrt
+from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
-from wndcheck.verdicts.statistics import Interval, Region, t_quantile
+from wndcheck.verdicts.statistics import Interval, t_quantile
 
 NODES = 256  # of the integral over the sample standard deviation; rates are then exact to about 1e-5
 POWER = 0.9
@@ -74,10 +74,6 @@ def legendre_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (nodes + 1) / 2, weights / 2
 
 
-def inside(region: Region, value: float) -> bool:
-    return region.low <= value <= region.high
-
-
 def borders(check: Check) -> tuple[float, ...]:
     """The finite borders of the check's region."""
     return tuple(border for border in (check.region.low, check.region.high) if isfinite(border))
@@ -85,12 +81,12 @@ def borders(check: Check) -> tuple[float, ...]:
 
 def right_verdict(check: Check, truth: float) -> Verdict:
     """The verdict that a mean known exactly would get."""
-    return Verdict.SUPPORTED if inside(check.region, truth) else Verdict.REFUTED
+    return Verdict.SUPPORTED if check.region.low <= truth <= check.region.high else Verdict.REFUTED
 
 
 def wrong_rate(check: Check, rates: Rates, truth: float) -> float:
     """The probability of `refuted` where the true mean lies inside the region, or `supported` where it does not."""
-    return rates.refuted if inside(check.region, truth) else rates.supported
+    return rates.refuted if right_verdict(check, truth) is Verdict.SUPPORTED else rates.supported
 
 
 def worst_rate(rates_on_borders: Iterable[Rates]) -> float:
@@ -98,25 +94,22 @@ def worst_rate(rates_on_borders: Iterable[Rates]) -> float:
     return max(max(rates.supported, rates.refuted) for rates in rates_on_borders)
 
 
-def nets_needed(check: Check, mean: float, sd: float, power: float = POWER, most: int = MOST) -> int | None:
-    """Return the fewest replicates, at least `FEWEST`, that give the right verdict with this probability.
+def nets_needed(check: Check, mean: float, sd: float) -> float:
+    """Return the fewest replicates, at least `FEWEST`, that give the right verdict with probability `POWER`.
 
-    None where more than `most` are needed; on a border no number is enough. ValueError as in `normal_rates`, and for a
-    power outside (0, 1).
+    Infinity where more than `MOST` are needed; on a border no number is enough. ValueError as in `normal_rates`.
     """
-    if not 0 < power < 1:
-        raise ValueError(f"power {power}: expected a number between 0 and 1")
     verdict = right_verdict(check, mean)
 
     def enough(n: int) -> bool:
-        return normal_rates(check, mean, sd, n).of(verdict) >= power
+        return normal_rates(check, mean, sd, n).of(verdict) >= POWER
 
-    if not enough(most):
-        return None
+    if not enough(MOST):
+        return inf
     low, high = FEWEST - 1, FEWEST  # the fewest lie in (low, high]
     while not enough(high):
-        low, high = high, min(2 * high, most)
+        low, high = high, min(2 * high, MOST)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return float(high)

@@ -1,4 +1,4 @@
-"""What expectations.toml should say, by the verdicts of runs with different base seeds.
+"""Entries of expectations.toml that fit the verdicts of runs with different base seeds.
 
 A check that all runs support needs no entry. One with another verdict, or with two of which one is inconclusive, gets
 one. A check that one run supports and another refutes never does. An entry that no run contradicts stays as it is.
@@ -16,11 +16,11 @@ from pathlib import Path
 from wndcheck.authoring.entries import Entry, join, split
 from wndcheck.authoring.pooling import PooledCheck, pool_checks
 from wndcheck.authoring.reasons import evidence, reason
-from wndcheck.authoring.runs import comparable
+from wndcheck.authoring.runs import NamedRun, comparable
 from wndcheck.report.format import group_by
 from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.expectations import Expectation, expected, parse, read, with_pattern
-from wndcheck.verdicts.run import Run, RunError
+from wndcheck.verdicts.run import RunError
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Runs:
-    """What runs of one profile found; `checks` holds those that no run decided, too."""
+    """The pooled checks of runs of one profile, those that no run decided included."""
 
     profile: str
     date: str
@@ -52,7 +52,7 @@ class Runs:
         return tuple(names)
 
     def expectation(self, checks: Sequence[PooledCheck]) -> Expectation:
-        """What to expect of checks of one claim with the same verdicts."""
+        """The entry for checks of one claim with the same verdicts."""
         return Expectation(
             claim=checks[0].claim,
             profile=self.profile,
@@ -64,8 +64,12 @@ class Runs:
         )
 
 
-def gather(named: Sequence[tuple[Path, Run]]) -> Runs:
-    """Pool the checks of runs. RunError for one run alone, and where they are not comparable."""
+def propose(path: Path, named: Sequence[NamedRun]) -> Proposal:
+    """Return the proposal for a file, by runs and the folders they are read from; its own text where that fits already.
+
+    RunError for one run alone and for runs that cannot be used, ExpectationError for a file that cannot be read or has
+    two entries for a check.
+    """
     if len(named) < 2:
         raise RunError(
             "one run does not tell what another seed gives: name two or more, such as a second one made by "
@@ -73,17 +77,8 @@ def gather(named: Sequence[tuple[Path, Run]]) -> Runs:
         )
     runs = comparable(named)
     date = max(run.created for run in runs)[: len("2026-01-02")]
-    return Runs(runs[0].profile, date, [check for check in pool_checks(runs) if not check.must_be])
-
-
-def propose(path: Path, named: Sequence[tuple[Path, Run]]) -> Proposal:
-    """Return the proposal for a file, by runs and the folders they are read from; its own text where that fits already.
-
-    RunError for runs that cannot be used, ExpectationError for a file that cannot be read or has two entries for a
-    check.
-    """
-    found = gather(named)
-    read(path, found.profile)  # ExpectationError for what is wrong beside the entries
+    found = Runs(runs[0].profile, date, [check for check in pool_checks(runs) if not check.must_be])
+    read(path, found.profile)  # ExpectationError for anything else in the file
     text = path.read_text(encoding="utf-8")
     head, old = split(text, path)
     ours = [entry.expectation for entry in old if entry.expectation.profile == found.profile]
@@ -102,7 +97,7 @@ def propose(path: Path, named: Sequence[tuple[Path, Run]]) -> Proposal:
     new = list(chain.from_iterable(groups))
     proposal = text if new == old else join(head, new)
     verify(proposal, path, found)
-    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.tally.flips))
+    return Proposal(proposal, tuple(describe_contradiction(each) for each in found.checks if each.flips))
 
 
 def revised(entry: Entry, found: Runs) -> list[Entry]:
@@ -132,8 +127,8 @@ def revised(entry: Entry, found: Runs) -> list[Entry]:
 
 
 def needs_entry(check: PooledCheck) -> bool:
-    """Has a run decided it otherwise than supported, and none contradicted another?"""
-    return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.tally.flips
+    """Has a run given it a verdict other than supported, without another run that contradicts it?"""
+    return bool(set(check.verdicts) - {Verdict.SUPPORTED}) and not check.flips
 
 
 def fits(check: PooledCheck, entry: Expectation) -> bool:
@@ -142,7 +137,7 @@ def fits(check: PooledCheck, entry: Expectation) -> bool:
 
 
 def usual_first(checks: Iterable[PooledCheck]) -> tuple[Verdict, ...]:
-    """The verdicts found, the most frequent first; of two as frequent, inconclusive, which says less."""
+    """The verdicts found, the most frequent first; of two as frequent, inconclusive first."""
     counts = Counter(chain.from_iterable(check.verdicts for check in checks))
     return tuple(sorted(counts, key=lambda verdict: (-counts[verdict], verdict)))
 
@@ -160,5 +155,5 @@ def verify(text: str, path: Path, found: Runs) -> None:
     entries = [entry for entry in entries if entry.profile == found.profile]
     for check in found.checks:
         verdicts, _ = expected(entries, check.claim, check.name)
-        if not check.tally.flips and not set(check.verdicts) <= set(verdicts):
+        if not check.flips and not set(check.verdicts) <= set(verdicts):
             raise RuntimeError(f"the proposed entries do not fit {check.claim} {check.name}: nothing was written")

@@ -1,4 +1,4 @@
-"""What several runs found of some checks, as the reason and the evidence of an entry of expectations.toml."""
+"""Reason and evidence of an entry of expectations.toml, from the findings of several runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_SEEDS = 4  # whose findings are listed one by one
 
 
 def reason(checks: Sequence[PooledCheck]) -> str:
-    """What was found in place of what is claimed, a clause an estimand."""
+    """What was found where something else is claimed, a clause an estimand."""
     findings = [finding for check in checks for finding in check.findings.values()]
     groups = group_by(findings, lambda f: (f.check.estimand, f.check.region, f.check.unit))
     if not any(check.decided_by_profile for check in checks):
@@ -33,7 +33,7 @@ def reason(checks: Sequence[PooledCheck]) -> str:
 
 
 def clause(findings: Sequence[Finding]) -> str:
-    """The same of findings with one estimand, margin and unit."""
+    """The reason for findings with one estimand, margin and unit."""
     first, verdicts = findings[0].check, {finding.verdict for finding in findings}
     if verdicts == {Verdict.REFUTED}:
         return against_claim(findings)

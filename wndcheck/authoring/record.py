@@ -1,17 +1,28 @@
-"""The record of a calibration: verdict frequencies and error rates, as calibration.md and calibration.csv."""
+"""Tables of checks pooled over runs, and the record of a calibration: calibration.md and calibration.csv."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isinf, isnan
+from typing import NamedTuple
 
 from wndcheck.authoring.calibration import Calibration
-from wndcheck.authoring.pooling import OUTCOMES, PooledCheck, Tally
+from wndcheck.authoring.pooling import Pooled, PooledCheck
 from wndcheck.authoring.power import MOST
 from wndcheck.authoring.reliability import DRAWS
-from wndcheck.report.format import MISSING, escape_markdown, markdown_table, percent, short_cause, three_digits
+from wndcheck.report.format import (
+    MISSING,
+    escape_markdown,
+    format_margin,
+    markdown_table,
+    percent,
+    short_cause,
+    three_digits,
+)
 from wndcheck.report.series import csv_text, number
+from wndcheck.verdicts.run import ClaimVerdict
 
+OUTCOMES = tuple(ClaimVerdict)
 EXPLANATION = f"""\
 A verdict is wrong when it is *refuted* where the true mean lies inside the claim's region, or *supported* where it
 lies outside. Four wrong-verdict rates of one run are given for a check:
@@ -28,48 +39,67 @@ could not measure the nets, or train them, more nets do not help, and the table 
 is the sd between the means of runs over that expected of independent replicates: about 1, unless the replicates of a
 run have more in common than the claim says. n is the number of replicates of one run."""
 
-Columns = dict[str, Callable[[PooledCheck], str]]  # of a check that a run has decided, by their headings
-CHECK_COLUMNS: Columns = {
-    "claimed": lambda each: f"{each.last.check.region} {each.last.check.unit}".strip(),
-    "pooled mean": lambda each: three_digits(each.reliability.mean),
-    "sd between replicates": lambda each: three_digits(each.reliability.sd),
-    "sd between runs": lambda each: three_digits(each.sd_between_runs),
-    "excess": lambda each: three_digits(each.excess),
-    "n": lambda each: f"{each.n} {each.last.check.replicate}",
-    "P(inconclusive)": lambda each: percent(each.reliability.rates.inconclusive),
-    "wrong": lambda each: percent(each.reliability.wrong),
-    "wrong, worst": lambda each: percent(each.reliability.worst),
-    "resampled": lambda each: percent(each.reliability.resampled_wrong),
-    "resampled, worst": lambda each: percent(each.reliability.resampled_worst),
-    "for 90 %": lambda each: describe_needed(each),
-}
-CSV_COLUMNS: Columns = {
-    "region_low": lambda each: number(each.last.check.region.low),
-    "region_high": lambda each: number(each.last.check.region.high),
-    "unit": lambda each: each.last.check.unit,
-    "replicate": lambda each: each.last.check.replicate,
-    "n": lambda each: str(each.n),
-    "mean": lambda each: number(each.reliability.mean),
-    "sd_between_replicates": lambda each: number(each.reliability.sd),
-    "sd_between_runs": lambda each: number(each.sd_between_runs),
-    "excess": lambda each: number(each.excess),
-    "p_supported": lambda each: number(each.reliability.rates.supported),
-    "p_refuted": lambda each: number(each.reliability.rates.refuted),
-    "p_inconclusive": lambda each: number(each.reliability.rates.inconclusive),
-    "wrong": lambda each: number(each.reliability.wrong),
-    "wrong_worst": lambda each: number(each.reliability.worst),
-    "resampled_wrong": lambda each: number(each.reliability.resampled_wrong),
-    "resampled_wrong_worst": lambda each: number(each.reliability.resampled_worst),
-    "nets_for_90_percent": lambda each: "inf" if isinf(each.reliability.nets) else number(each.reliability.nets),
-}
+
+class Column(NamedTuple):
+    """A number of a pooled check: its heading in tables (none: in the CSV alone), its name in the CSV, and its form."""
+
+    heading: str
+    name: str
+    of: Callable[[PooledCheck], float]
+    form: Callable[[float], str] = three_digits
+
+
+COLUMNS = (
+    Column("pooled mean", "mean", lambda each: each.reliability.mean),
+    Column("sd between replicates", "sd_between_replicates", lambda each: each.reliability.sd),
+    Column("sd between runs", "sd_between_runs", lambda each: each.sd_between_runs),
+    Column("excess", "excess", lambda each: each.excess),
+    Column("", "p_supported", lambda each: each.reliability.rates.supported),
+    Column("", "p_refuted", lambda each: each.reliability.rates.refuted),
+    Column("P(inconclusive)", "p_inconclusive", lambda each: each.reliability.rates.inconclusive, percent),
+    Column("wrong", "wrong", lambda each: each.reliability.wrong, percent),
+    Column("wrong, worst", "wrong_worst", lambda each: each.reliability.worst, percent),
+    Column("resampled", "resampled_wrong", lambda each: each.reliability.resampled_wrong, percent),
+    Column("resampled, worst", "resampled_wrong_worst", lambda each: each.reliability.resampled_worst, percent),
+)
+CHECK_HEAD = ("claimed", "n", *(column.heading for column in COLUMNS if column.heading), "for 90 %")
+CSV_HEAD = ("region_low", "region_high", "unit", "replicate", "n", *(column.name for column in COLUMNS))
+CSV_HEAD += ("nets_for_90_percent",)
+
+
+def describe_check(each: PooledCheck) -> dict[str, str]:
+    """What is known of a check, as text by the headings of CHECK_HEAD; blank where no run has decided it."""
+    if not each.findings:
+        return dict.fromkeys(CHECK_HEAD, "")
+    cells = [column.form(column.of(each)) for column in COLUMNS if column.heading]
+    claimed, n = format_margin(each.last), f"{each.n} {each.last.check.replicate}"
+    return dict(zip(CHECK_HEAD, [claimed, n, *cells, describe_needed(each)], strict=True))
+
+
+def describe_needed(each: PooledCheck) -> str:
+    """The nets needed for the right verdict with 90 % probability, or why more of them would not give one."""
+    if not each.decided_by_profile:
+        return "not decided"
+    if each.blocking_cause:
+        return short_cause(each.blocking_cause)
+    nets = each.reliability.nets
+    return MISSING if isnan(nets) else f"{nets:,.0f}" if nets <= MOST else f"> {MOST:,}"
+
+
+def csv_cells(each: PooledCheck) -> list[str]:
+    """The same as numbers in full, in the order of CSV_HEAD."""
+    if not each.findings:
+        return [""] * len(CSV_HEAD)
+    check, nets = each.last.check, each.reliability.nets
+    rule = [number(check.region.low), number(check.region.high), check.unit, check.replicate, str(each.n)]
+    return [*rule, *(number(column.of(each)) for column in COLUMNS), "inf" if isinf(nets) else number(nets)]
 
 
 def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
     """The whole calibration.md."""
     secondary = [each for each in calibration.checks if not each.primary]
     controls = [each for each in calibration.pooled if each.must_be]
-    check_head = ("claim", "check", *OUTCOMES, *CHECK_COLUMNS)
-    claims = [[claim.id, claim.statement, *counts(claim.tally)] for claim in calibration.claims]
+    claims = [[claim.id, claim.statement, *counts(claim)] for claim in calibration.claims]
     parts = [
         "# Verdicts under many base seeds",
         bullets([f"{name}: {text}" for name, text in facts.items()]),
@@ -86,10 +116,10 @@ def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
         "Primary checks for which it would be above 1 % by resampling, were their true mean on a border:",
         bullets(calibration.skewed),
         "## Primary checks",
-        markdown_table(check_head, map(check_row, calibration.primary)),
+        check_table(calibration.primary),
     ]
     if secondary:
-        parts += ["## Secondary checks", markdown_table(check_head, map(check_row, secondary))]
+        parts += ["## Secondary checks", check_table(secondary)]
     if controls:
         head = ("claim", "control", "must be", "held", *OUTCOMES)
         parts += ["## Controls", markdown_table(head, map(control_row, controls))]
@@ -100,43 +130,30 @@ def bullets(items: Sequence[str]) -> str:
     return "\n".join(f"- {escape_markdown(item)}" for item in items) or "None."
 
 
-def counts(tally: Tally) -> list[str]:
-    return [str(tally.counts[outcome]) for outcome in OUTCOMES]
+def counts(pooled: Pooled) -> list[str]:
+    return [str(pooled.counts[outcome]) for outcome in OUTCOMES]
 
 
-def check_row(each: PooledCheck) -> list[str]:
-    return [each.claim, each.name, *counts(each.tally), *cells(CHECK_COLUMNS, each)]
-
-
-def cells(columns: Columns, each: PooledCheck) -> list[str]:
-    return [of(each) if each.findings else "" for of in columns.values()]
-
-
-def describe_needed(each: PooledCheck) -> str:
-    """The nets needed for the right verdict with 90 % probability, or why more of them would not give one."""
-    if not each.decided_by_profile:
-        return "not decided"
-    if each.blocking_cause:
-        return short_cause(each.blocking_cause)
-    nets = each.reliability.nets
-    return MISSING if isnan(nets) else f"{nets:,.0f}" if nets <= MOST else f"> {MOST:,}"
+def check_table(checks: Iterable[PooledCheck]) -> str:
+    rows = ([each.claim, each.name, *counts(each), *describe_check(each).values()] for each in checks)
+    return markdown_table(("claim", "check", *OUTCOMES, *CHECK_HEAD), rows)
 
 
 def control_row(each: PooledCheck) -> list[str]:
-    held = len(each.tally.seeds(str(each.must_be)))
-    return [each.claim, each.name, str(each.must_be), f"{held} of {len(each.tally.by_seed)}", *counts(each.tally)]
+    held = len(each.seeds(str(each.must_be)))
+    return [each.claim, each.name, str(each.must_be), f"{held} of {len(each.by_seed)}", *counts(each)]
 
 
 def csv(calibration: Calibration) -> str:
     """The whole calibration.csv: a row a claim, then one a check, then one a control."""
     outcomes = (outcome.replace(" ", "_") for outcome in OUTCOMES)
-    head = ("kind", "claim", "check", *outcomes, "must_be", "flips", *CSV_COLUMNS)
-    rows: list[list[str]] = []
+    head = ("kind", "claim", "check", *outcomes, "must_be", "flips", *CSV_HEAD)
+    blank = [""] * len(CSV_HEAD)
+    rows: list[list[object]] = []
     for claim in calibration.claims:
-        names = ["claim", claim.id, "", *counts(claim.tally), "", str(int(claim.tally.flips))]
-        rows.append(names + [""] * len(CSV_COLUMNS))
+        rows.append(["claim", claim.id, "", *counts(claim), "", int(claim.flips), *blank])
     for each in sorted(calibration.pooled, key=lambda each: bool(each.must_be)):
         kind = "control" if each.must_be else "primary" if each.primary else "secondary"
-        names = [kind, each.claim, each.name, *counts(each.tally), str(each.must_be or ""), str(int(each.tally.flips))]
-        rows.append([*names, *cells(CSV_COLUMNS, each)])
+        verdicts = [*counts(each), str(each.must_be or ""), int(each.flips)]
+        rows.append([kind, each.claim, each.name, *verdicts, *csv_cells(each)])
     return csv_text(head, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf, nan, sqrt
+from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from wndcheck.verdicts.checks import FEWEST, Check
 from wndcheck.verdicts.statistics import t_quantile
 
 MOST_WRONG = 0.01  # the wrong-verdict rate that a primary check may have
-FEWEST_RESAMPLED = 30  # values; resampling fewer says more about them than about their distribution
+FEWEST_RESAMPLED = 30  # values; fewer do not represent their distribution
 DRAWS = 20_000  # a rate of 1 % is then known to ±.0007, one standard error
 
 
@@ -56,8 +56,7 @@ def reliability(check: Check, values: NDArray[np.float64], n: int, decides: bool
     mean, sd = float(values.mean()), float(values.std(ddof=1))
     if not decides:
         return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0)
-    nets = power.nets_needed(check, mean, sd)
-    needed = inf if nets is None else float(nets)
+    needed = power.nets_needed(check, mean, sd)
     if n < FEWEST:
         return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0, needed)
     rates = power.normal_rates(check, mean, sd, n)
@@ -65,49 +64,37 @@ def reliability(check: Check, values: NDArray[np.float64], n: int, decides: bool
     worst = power.worst_rate(power.normal_rates(check, border, sd, n) for border in power.borders(check))
     if len(values) < FEWEST_RESAMPLED:
         return Reliability(n, mean, sd, rates, wrong, worst, nets=needed)
-    drawn = draw(values, n)
-    resampled = power.wrong_rate(check, drawn.rates(check, mean), mean)
-    return Reliability(n, mean, sd, rates, wrong, worst, resampled, drawn.worst(check), needed)
+    means, sds = draw(values, n)
+
+    def resampled(truth: float) -> Rates:
+        return resampled_rates(check, truth + means, sds, n)
+
+    worst_resampled = power.worst_rate(map(resampled, power.borders(check)))
+    wrong_resampled = power.wrong_rate(check, resampled(mean), mean)
+    return Reliability(n, mean, sd, rates, wrong, worst, wrong_resampled, worst_resampled, needed)
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Means and standard deviations of samples of `n` residuals, (draws,) each: a sample is a run."""
-
-    means: NDArray[np.float64]
-    sds: NDArray[np.float64]
-    n: int
-
-    def decide(self, check: Check, truth: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Apply `verdict_on` to all samples about a true mean: which are supported, which refuted, (draws,) each."""
-        half = t_quantile(1 - check.alpha, self.n) * self.sds / sqrt(self.n)
-        low, high = truth + self.means - half, truth + self.means + half
-        return (check.region.low <= low) & (high <= check.region.high), (high < check.region.low) | (
-            low > check.region.high
-        )
-
-    def rates(self, check: Check, truth: float) -> Rates:
-        supported, refuted = self.decide(check, truth)
-        return Rates.from_decided(float(supported.mean()), float(refuted.mean()))
-
-    def worst(self, check: Check) -> float:
-        """The wrong-verdict rate with the true mean on a border of the region."""
-        return power.worst_rate(self.rates(check, border) for border in power.borders(check))
-
-
-def draw(values: NDArray[np.float64], n: int, draws: int = DRAWS) -> Draws:
-    """Draw samples of n, with replacement, from the values minus their mean.
+def draw(values: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw samples of n, with replacement, from the values minus their mean; return their means and sds (DRAWS,).
 
     The places drawn depend on the counts alone, so that checks differ by their values and not by luck. ValueError for
     fewer than two values, values that are not finite, or n below two.
     """
     if values.ndim != 1 or len(values) < 2 or n < 2 or not np.isfinite(values).all():
         raise ValueError(f"values of shape {values.shape}, n {n}: expected a row of two finite values or more, n >= 2")
-    residuals = values - values.mean()
-    samples = residuals[places(len(values), n, draws)]
-    return Draws(samples.mean(axis=1), samples.std(axis=1, ddof=1), n)
+    samples = (values - values.mean())[places(len(values), n)]
+    return samples.mean(axis=1), samples.std(axis=1, ddof=1)
 
 
 @lru_cache(maxsize=4)
-def places(size: int, n: int, draws: int) -> NDArray[np.int64]:
-    return np.random.default_rng(20).integers(0, size, (draws, n))
+def places(size: int, n: int) -> NDArray[np.int64]:
+    return np.random.default_rng(20).integers(0, size, (DRAWS, n))
+
+
+def resampled_rates(check: Check, means: NDArray[np.float64], sds: NDArray[np.float64], n: int) -> Rates:
+    """Apply `verdict_on` to samples of n with these means and sds; return the shares of the verdicts."""
+    region, half = check.region, t_quantile(1 - check.alpha, n) * sds / sqrt(n)
+    low, high = means - half, means + half
+    supported = (region.low <= low) & (high <= region.high)
+    refuted = (high < region.low) | (low > region.high)
+    return Rates.from_decided(float(supported.mean()), float(refuted.mean()))

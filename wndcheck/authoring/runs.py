@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from wndcheck.report.format import join_few
-from wndcheck.verdicts.run import Finding, ProblemKind, Run, RunError, read_run
+from wndcheck.verdicts.run import ProblemKind, Run, RunError
 
-# The fields of a check that its verdict depends on, in the words of a message.
-RULE = {
-    "region": "margins",
-    "alpha": "confidences",
-    "estimand": "estimands",
-    "unit": "units",
-    "replicate": "replicates",
-    "primary": "ranks (primary or secondary)",
-    "level": "kinds (a level or not)",
-}
+NamedRun = tuple[Path, Run]  # a run and the folder it is read from
 
 
 def complaint(run: Run) -> str:
@@ -35,17 +25,7 @@ def complaint(run: Run) -> str:
     return f"controls failed: {join_few(failed)}" if failed else ""
 
 
-def not_run(run: Run) -> set[tuple[str, str]]:
-    """The checks and controls that the run left out, by claim and name."""
-    return {(claim.id, test.name) for claim in run.claims for test in claim.not_run}
-
-
-def read_comparable(paths: Iterable[Path]) -> list[Run]:
-    """Read runs and return them by base seed. RunError where there is none, and as `comparable`."""
-    return comparable([(path, read_run(path)) for path in paths])
-
-
-def comparable(runs: Sequence[tuple[Path, Run]]) -> list[Run]:
+def comparable(runs: Sequence[NamedRun]) -> list[Run]:
     """Return the runs by base seed. RunError where one cannot be trusted, or they differ in more than their seed."""
     for path, run in runs:
         if why := complaint(run):
@@ -64,7 +44,7 @@ def comparable(runs: Sequence[tuple[Path, Run]]) -> list[Run]:
     return [run for _, run in ordered]
 
 
-def refuse_differences(one: tuple[Path, Run], other: tuple[Path, Run]) -> None:
+def refuse_differences(one: NamedRun, other: NamedRun) -> None:
     """Raise RunError if two runs are of different versions, or do not have the same checks with the same rules.
 
     Checks and controls that one of them did not run are left aside, and so is a version that is not recorded.
@@ -75,25 +55,16 @@ def refuse_differences(one: tuple[Path, Run], other: tuple[Path, Run]) -> None:
             f"{path} was made by wndcheck {run.version}, {other_path} by {other_run.version}: run the claims again, "
             "with one version"
         )
-    ours, theirs = run.findings, other_run.findings
-    if missing := (ours.keys() ^ theirs.keys()) - not_run(run) - not_run(other_run):
+    rules, other_rules = ({key: (f.check, f.must_be) for key, f in each.findings.items()} for each in (run, other_run))
+    not_run = {(claim.id, test.name) for each in (run, other_run) for claim in each.claims for test in claim.not_run}
+    if missing := (rules.keys() ^ other_rules.keys()) - not_run:
         raise RunError(
             f"{path} and {other_path} do not have the same checks ({join_few(map(' '.join, sorted(missing)))}): run "
             "the claims again, with the same data"
         )
-    changed: dict[str, list[str]] = {}
-    for key in sorted(ours.keys() & theirs.keys()):
-        rule, other_rule = rule_of(ours[key]), rule_of(theirs[key])
-        for name in [name for name in rule if rule[name] != other_rule[name]]:
-            changed.setdefault(name, []).append(" ".join(key))
+    changed = sorted(key for key in rules.keys() & other_rules.keys() if rules[key] != other_rules[key])
     if changed:
-        differences = "; ".join(f"{name} for {join_few(keys)}" for name, keys in changed.items())
         raise RunError(
-            f"{path} and {other_path} have different {differences}: run the claims again, with one version of them"
+            f"{path} and {other_path} decide {join_few(map(' '.join, changed))} by different rules: run the claims "
+            "again, with one version of them"
         )
-
-
-def rule_of(finding: Finding) -> dict[str, Any]:
-    """What a finding's verdict depends on beside the values, by its words in a message."""
-    rule = {words: getattr(finding.check, field) for field, words in RULE.items()}
-    return rule | {"verdicts that a control must reach": finding.must_be}

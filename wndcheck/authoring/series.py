@@ -34,7 +34,7 @@ class Series:
     work: Path
     store: Path | None = None
     data: Path | None = None
-    workers: str = "auto"
+    workers: int | None = None  # one a core
 
     @cached_property
     def digest(self) -> str:
@@ -69,7 +69,7 @@ class Series:
         return run
 
     def command(self, seed: int) -> list[str]:
-        options = ["-n", self.workers] if self.workers != "1" else []
+        options = [] if self.workers == 1 else ["-n", str(self.workers or "auto")]
         folders = {"report": self.folder(seed), "store": self.store, "data": self.data}
         return [
             *(sys.executable, "-m", "pytest", str(self.claims), *options, "-p", "no:cacheprovider"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, DATA, PROFILE, STORE, complain, here, say
+from wndcheck.cli.console import CLAIMS, DATA, FOLDER, PROFILE, STORE, complain, expectations, here, say
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration
@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 @DATA
 @click.option(
     "--report-folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    "folder",
+    type=FOLDER,
     help="Where calibration.md and calibration.csv go.  [default: reports/calibration-PROFILE]",
 )
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the runs are kept, a folder a seed.  [default: calibration/PROFILE in the store's folder]",
-)
-@click.option("--workers", metavar="auto|N", default="auto", show_default=True, help="Processes of a run.")
+@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes of a run.  [default: one a core]")
 @click.option("--no-cache", is_flag=True, help="Run the seeds whose runs are kept, too.")
 @click.pass_context
 def calibrate(
@@ -44,16 +40,16 @@ def calibrate(
     claims_folder: Path,
     root: Path | None,
     data: Path | None,
-    report_folder: Path | None,
-    work: Path | None,
-    workers: str,
+    folder: Path | None,
+    workers: int | None,
     no_cache: bool,
 ) -> None:
     """Decide all claims under many base seeds, whose nets differ, and report how often each verdict is reached, the
     rates of wrong verdicts, and the nets that each check needs.
 
-    A seed's run is kept, and not repeated while the claims, wndcheck and the data sets at hand are the same; a run that
-    failed is repeated. Ctrl-C costs the run that is under way, not the nets it has measured.
+    A seed's run is kept below the store's folder, in calibration/PROFILE, and not repeated while the claims, wndcheck
+    and the data sets found are the same; a run that failed is repeated. Ctrl-C costs the current run, not the nets it
+    has measured.
 
     Exit status: 0 if no claim and no check was supported under one seed and refuted under another; 1 if one was, or if
     a run failed; 2 if the command line is wrong; 130 if it was interrupted.
@@ -61,48 +57,36 @@ def calibrate(
     from filelock import FileLock, Timeout
 
     from wndcheck.authoring.series import Series
+    from wndcheck.experiment.profiles import named
     from wndcheck.store.measurements import store_root
     from wndcheck.store.processes import termination_as_interruption
 
-    work = work or store_root(root) / "calibration" / profile
-    series = Series(claims_folder, profile, work.expanduser(), root, data, workers)
+    expectations(claims_folder)  # refuses a folder that is not of claims
+    series = Series(claims_folder, profile, store_root(root) / "calibration" / profile, root, data, workers)
     try:
-        prepare(series)
-    except (ValueError, OSError) as error:
+        named(profile)
+        series.work.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:
         raise click.UsageError(here(error)) from None
+    except OSError as error:
+        raise click.UsageError(
+            f"the folder {series.work} cannot be made ({error.strerror}): name another folder with --store"
+        ) from None
     try:
         with FileLock(series.work / ".lock", timeout=0), termination_as_interruption():
             calibration = carried_out(series, range(first, first + seeds), no_cache)
-            status = written(calibration, series, report_folder or Path("reports") / f"calibration-{profile}")
+            status = written(calibration, series, folder or Path("reports") / f"calibration-{profile}")
     except KeyboardInterrupt:
         say("wndcheck: interrupted: finished runs are kept, and the same command goes on from there")
         status = 130
     except Timeout:
         raise click.UsageError(
-            f"another calibration is at work in {series.work}: wait for it, or name another folder with --work"
+            f"another calibration is running in {series.work}: wait for it, or name another folder with --store"
         ) from None
     except OSError as error:
         complain(error)
         status = 1
     context.exit(status)
-
-
-def prepare(series: Series) -> None:
-    """Make the folder of the runs. ValueError or OSError, with what to type instead, for what cannot be run."""
-    from wndcheck.experiment.profiles import named
-    from wndcheck.verdicts.expectations import FILE
-
-    named(series.profile)
-    if not (series.claims / FILE).is_file():
-        raise ValueError(f"{series.claims} has no {FILE}: name the folder of the claims with --claims-folder")
-    if series.workers != "auto" and not (series.workers.isdecimal() and int(series.workers) > 0):
-        raise ValueError(f"--workers {series.workers}: expected auto, or a number from 1")
-    try:
-        series.work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"the folder {series.work} cannot be made ({error.strerror}): name another one with --work"
-        ) from error
 
 
 def carried_out(series: Series, seeds: range, no_cache: bool) -> Calibration:
@@ -116,20 +100,19 @@ def carried_out(series: Series, seeds: range, no_cache: bool) -> Calibration:
         kept = None if no_cache else series.kept(seed)
         status = 0 if kept else series.carry_out(seed)
         took = "kept" if kept else f"{time.monotonic() - began:.0f} s"
-        found = f"seed {seed} ({place} of {len(seeds)}, {took})"
+        which = f"seed {seed} ({place} of {len(seeds)}, {took})"
         if status:
             failed[seed] = f"pytest ended with status {status}"
-            complain(f"{found}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
+            complain(f"{which}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
         try:
-            run = kept or series.read(seed)
+            runs.append(run := kept or series.read(seed))
         except ValueError as error:
             if not status:
-                complain(f"{found}: {error}")
+                complain(f"{which}: {error}")
             failed.setdefault(seed, str(error))
         else:
-            runs.append(run)
             counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-            say(f"wndcheck: {found}: {len(run.claims)} claims: {counts}")
+            say(f"wndcheck: {which}: {len(run.claims)} claims: {counts}")
     return Calibration(runs, failed)
 
 
@@ -142,16 +125,11 @@ def written(calibration: Calibration, series: Series, folder: Path) -> int:
         complain("no run has come to verdicts: nothing is written")
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        "calibration.md": record.markdown(calibration, calibration.facts(series.digest)),
-        "calibration.csv": record.csv(calibration),
-    }
-    for name, text in texts.items():
-        write_atomically(folder / name, encoded(text))
-    click.echo(f"{calibration.summary}; {folder / 'calibration.md'}")
-    for flip in calibration.flips:
-        click.echo(f"flips: {flip}")
-    for check in calibration.too_often_wrong:
-        click.echo(f"wrong more often than 1 %: {check}")
-    click.echo(calibration.resampling_summary)
+    text = record.markdown(calibration, calibration.facts(series.digest))
+    write_atomically(folder / "calibration.md", encoded(text))
+    write_atomically(folder / "calibration.csv", encoded(record.csv(calibration)))
+    flips = [f"flips: {flip}" for flip in calibration.flips]
+    wrong = [f"wrong more often than 1 %: {check}" for check in calibration.too_often_wrong]
+    summary = f"{calibration.summary}; {folder / 'calibration.md'}"
+    click.echo("\n".join([summary, *flips, *wrong, calibration.resampling_summary]))
     return 1 if calibration.flips or calibration.failed else 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,13 +21,12 @@ STATEMENTS_HEAD = ("section", "the paper says", "tested by")
 @click.command(short_help="Show what of the paper is tested, by which checks and controls.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("claims"))
 @click.option("--statements", is_flag=True, help="The paper's statements in its order, with what tests each.")
-@click.option("--markdown", "form", flag_value="markdown", help="As a Markdown table.")
-@click.option("--json", "form", flag_value="json", help="As JSON.")
+@click.option("--markdown", is_flag=True, help="As a Markdown table.")
 @click.pass_context
-def claims(context: click.Context, folder: Path, statements: bool, form: str | None) -> None:
+def claims(context: click.Context, folder: Path, statements: bool, markdown: bool) -> None:
     """Show the claims of FOLDER: where the paper has each, its checks, controls and nets, and which profiles decide it.
 
-    FOLDER is `claims` unless said otherwise. A check is primary (the claim's verdict rests on it) or secondary; "full
+    FOLDER is `claims` by default. A check is primary (the claim's verdict rests on it) or secondary; "full
     profile" marks those about the paper's widest nets, which the quick profile does not train.
 
     Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on
@@ -42,17 +40,13 @@ def claims(context: click.Context, folder: Path, statements: bool, form: str | N
         listed = read(folder / FILE) if statements or (folder / FILE).exists() else None
     except (CoverageError, OSError) as error:
         raise click.UsageError(str(error)) from None
-    if form == "json":
-        document = {"statements": statements_json(listed or ())} if statements else {"claims": claims_json(found)}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    head = STATEMENTS_HEAD if statements else CLAIMS_HEAD
+    rows = list(map(statement_row, listed or ()) if statements else map(claim_row, found))
+    if markdown:
+        print_markdown(head, rows)
     else:
-        head = STATEMENTS_HEAD if statements else CLAIMS_HEAD
-        rows = list(map(statement_row, listed or ()) if statements else map(claim_row, found))
-        if form == "markdown":
-            print_markdown(head, rows)
-        else:
-            print_table(head, rows, unbroken=("claim", "section", "decided by"), spaced=True, piped=200)
-        say(tally(listed or ()) if statements else f"{len(found)} claims")
+        print_table(head, rows, unbroken=("claim", "section", "decided by"), spaced=True, piped=200)
+    say(tally(listed or ()) if statements else f"{len(found)} claims")
     missing = gaps(found, listed)
     for gap in missing:
         say(f"Gap: {gap}")
@@ -77,38 +71,9 @@ def check_text(check: ClaimTest) -> str:
     return f"{check.name} ({check.counts}{'' if check.is_level is False else ', full profile'})"
 
 
-def claims_json(claims: Sequence[ClaimFile]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": claim.id,
-            "paper": claim.claim.paper,
-            "statement": claim.claim.statement,
-            "checks": [{"check": each.name, "counts": each.counts, "level": each.is_level} for each in claim.checks],
-            "controls": [{"control": each.name, "must_be": each.must_be} for each in claim.controls],
-            "decided_by": claim.decided_by,
-            "families": list(claim.claim.families),
-            "figures": list(claim.claim.figures),
-            "file": claim.path.name,
-        }
-        for claim in claims
-    ]
-
-
 def statement_row(statement: Statement) -> tuple[str, ...]:
     """A statement's cells in the order of STATEMENTS_HEAD."""
     return statement.section, statement.quote, "\n".join(statement.checks) or statement.reason
-
-
-def statements_json(statements: Sequence[Statement]) -> list[dict[str, Any]]:
-    return [
-        {
-            "section": each.section,
-            "quote": each.quote,
-            "checks": list(each.checks),
-            **{name: text for name in ("not_measurable", "untested") if (text := getattr(each, name))},
-        }
-        for each in statements
-    ]
 
 
 def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,22 +14,15 @@ if TYPE_CHECKING:
     from wndcheck.verdicts.comparison import Comparison, Pair
     from wndcheck.verdicts.run import Run
 
-MOST = 20  # rows of a table, without --all
-
-
-class Table(NamedTuple):
-    title: str
-    head: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, rows
 
 
 @click.command(short_help="Two runs side by side.")
 @click.argument("one", metavar="A", type=click.Path(path_type=Path))
 @click.argument("other", metavar="B", type=click.Path(path_type=Path))
-@click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown, with every row.")
-@click.option("--all", "every", is_flag=True, help=f"Every row of a table, not the first {MOST}.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown.")
 @click.pass_context
-def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, every: bool) -> None:
+def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -> None:
     """Set two runs side by side: verdicts that changed, intervals that do not overlap, checks that only one has, and
     the machine, version, commit, seed and cost in which they differ.
 
@@ -39,6 +32,7 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
     Exit status: 0 if every claim has the same verdict in both and the intervals of every check overlap; 1 if not, or if
     the file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no verdicts.json.
     """
+    from wndcheck.report.format import escape_markdown, markdown_table
     from wndcheck.report.step_summary import append
     from wndcheck.verdicts.comparison import Comparison
     from wndcheck.verdicts.run import RunError, read_run
@@ -47,13 +41,17 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
         found = Comparison(read_run(one), read_run(other))
     except RunError as error:
         raise click.UsageError(here(error)) from None
-    tables = tables_of(found, (one, other))
-    markdown = as_text(found, tables)
+    tables = tables_of(found, one, other)
+    parts = [f"{escape_markdown(summary(found))}."]
+    for title, head, rows in tables:
+        parts += [f"### {title}", markdown_table(head, rows) if rows else "None."]
+    markdown = "\n\n".join(parts)
     if as_markdown:
         click.echo(markdown)
     else:
-        for table in tables:
-            show(table, len(table.rows) if every else MOST)
+        for title, head, rows in tables:
+            if rows:
+                print_table(head, rows, title=title)
         click.echo(summary(found))
     status = int(bool(found.changed_claims or found.disjoint))
     try:
@@ -64,25 +62,25 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool, e
     context.exit(status)
 
 
-def tables_of(found: Comparison, folders: tuple[Path, Path]) -> list[Table]:
-    """All that differs; a table without rows says that nothing does."""
+def tables_of(found: Comparison, folder: Path, other_folder: Path) -> list[Table]:
+    """Tables of what differs; one without rows means that nothing does."""
     from wndcheck.report.format import format_interval, format_margin
     from wndcheck.verdicts.comparison import only_in
 
-    def verdicts(pair: Pair) -> tuple[str, ...]:
-        sides = ((format_interval(finding.interval), str(finding.verdict)) for finding in pair)
-        return (*pair.one.key, *(cell for side in sides for cell in side))
+    def verdicts(pair: Pair) -> list[str]:
+        return [*pair.one.key, *(text for f in pair for text in (format_interval(f.interval), str(f.verdict)))]
 
-    head = ("claim", "check", "A", "verdict of A", "B", "verdict of B")
+    sides, head = ("A", "B"), ("claim", "check", "A", "verdict of A", "B", "verdict of B")
+    runs = [("folder", str(folder), str(other_folder)), *differing_facts(found.one, found.other)]
     margins = [(*pair.one.key, *map(format_margin, pair)) for pair in found.moved]
     return [
-        Table("Runs", ("", "A", "B"), [("folder", *map(str, folders)), *differing_facts(found.one, found.other)]),
-        Table("Claims whose verdicts differ, or that one run lacks", ("claim", "A", "B"), found.claims),
-        Table("Checks whose verdicts differ", head, list(map(verdicts, found.changed))),
-        Table("Intervals that do not overlap", head, list(map(verdicts, found.disjoint))),
-        Table("Margins that differ", ("claim", "check", "A", "B"), margins),
-        Table("Checks in A alone", ("claim", "check"), only_in(found.one, found.other)),
-        Table("Checks in B alone", ("claim", "check"), only_in(found.other, found.one)),
+        ("Runs", ("", *sides), runs),
+        ("Claims whose verdicts differ, or that one run lacks", ("claim", *sides), found.claims),
+        ("Checks whose verdicts differ", head, list(map(verdicts, found.changed))),
+        ("Intervals that do not overlap", head, list(map(verdicts, found.disjoint))),
+        ("Margins that differ", ("claim", "check", *sides), margins),
+        ("Checks in A alone", ("claim", "check"), only_in(found.one, found.other)),
+        ("Checks in B alone", ("claim", "check"), only_in(found.other, found.one)),
     ]
 
 
@@ -112,22 +110,3 @@ def summary(found: Comparison) -> str:
         f"{len(found.changed)} with another verdict, {len(found.disjoint)} with disjoint intervals; "
         f"{alone[0]} in A alone, {alone[1]} in B alone"
     )
-
-
-def as_text(found: Comparison, tables: Sequence[Table]) -> str:
-    """The comparison as Markdown."""
-    from wndcheck.report.format import escape_markdown, markdown_table
-
-    parts = [f"{escape_markdown(summary(found))}."]
-    for table in tables:
-        parts += [f"### {table.title}", markdown_table(table.head, table.rows) if table.rows else "None."]
-    return "\n\n".join(parts)
-
-
-def show(table: Table, most: int) -> None:
-    """Print the first rows of a table that has any, and how many more there are."""
-    if not table.rows:
-        return
-    print_table(table.head, table.rows[:most], title=table.title)
-    if len(table.rows) > most:
-        click.echo(f"and {len(table.rows) - most} more: --all shows them")

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
 PIPED_WIDTH = 150  # columns where the output is not a terminal
 
 STORE = click.option(
     "--store",
     "root",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of measured cells.  [default: $WNDCHECK_STORE, else the user's cache folder]",
 )
 DATA = click.option(
     "--data",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
 )
 PROFILE = click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
 CLAIMS = click.option(
-    "--claims-folder",
-    type=_FOLDER,
-    default=Path("claims"),
-    show_default=True,
-    help="Folder of the claims.",
+    "--claims-folder", type=FOLDER, default=Path("claims"), show_default=True, help="Folder of the claims."
+)
+WORKERS = click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes that share the work; a single one takes all cores.  [default: one a visible GPU, or one a core]",
 )
 
 
@@ -51,6 +49,15 @@ def here(error: object) -> str:
     return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")
 
 
+def expectations(claims: Path) -> Path:
+    """Return the path of expectations.toml in a folder of claims. UsageError if it is not there."""
+    from wndcheck.verdicts.expectations import FILE
+
+    if not (claims / FILE).is_file():
+        raise click.UsageError(f"{claims} has no {FILE}: name the folder of the claims with --claims-folder")
+    return claims / FILE
+
+
 def columns(piped: int = PIPED_WIDTH) -> int:
     """Return the width of the terminal, or `piped` where standard output is not one."""
     from rich.console import Console
@@ -61,62 +68,41 @@ def columns(piped: int = PIPED_WIDTH) -> int:
 
 def print_table(
     head: Sequence[str],
-    rows: Iterable[Sequence[str | Text]],
+    rows: Iterable[Sequence[str]],
     *,
     title: str = "",
     right: Collection[str] = (),
     unbroken: Collection[str] = (),
     spaced: bool = False,
-    total: Sequence[str | Text] | None = None,
+    total: Sequence[str] = (),
     piped: int = PIPED_WIDTH,
 ) -> int:
     """Print a table to standard output, as wide as the terminal or `piped` columns; return that width.
 
-    The arguments from `right` to `total` are those of `table`. Where the output is not a terminal, lines end without
-    blanks, and `plain` is set unless `spaced` is.
+    The text of a cell is never markup. Columns with the headings in `right` are aligned to the right; those in
+    `unbroken` are never wrapped. `spaced` puts a blank line between rows, and `total` is a last row below a blank line.
+    Where the output is not a terminal, lines end without blanks, and a table that is not `spaced` has no blank lines.
     """
+    from rich import box
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, width=columns(piped))
     plain = not console.is_terminal
-    shown = table(head, rows, right=right, unbroken=unbroken, spaced=spaced, total=total, plain=plain and not spaced)
+    table = Table(box=None if plain and not spaced else box.SIMPLE_HEAD, pad_edge=False)
+    for heading in head:
+        justify = "right" if heading in right else "left"
+        table.add_column(heading, overflow="fold", justify=justify, no_wrap=heading in unbroken)
+    for row in rows:
+        table.add_row(*map(Text, row), end_section=spaced)
+    if total:
+        table.add_section()
+        table.add_row(*map(Text, total))
     with console.capture() as printed:
         if title:
             console.print(Text(f"\n{title}", style="bold"))
-        console.print(shown)
+        console.print(table)
     lines = printed.get().removesuffix("\n").split("\n")
     click.echo("\n".join(line.rstrip() if plain else line for line in lines))
     return console.width
-
-
-def table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[str | Text]],
-    *,
-    right: Collection[str] = (),
-    unbroken: Collection[str] = (),
-    spaced: bool = False,
-    total: Sequence[str | Text] | None = None,
-    plain: bool = False,
-) -> Table:
-    """Return a rich table, in which the text of a cell is never markup.
-
-    The columns with the headings in `right` are aligned to the right; those in `unbroken` are never wrapped. `spaced`
-    puts a blank line between rows, `total` is a last row below a blank line, and `plain` leaves out lines and blank
-    lines.
-    """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
-    for heading in head:
-        justify = "right" if heading in right else "left"
-        made.add_column(heading, overflow="fold", justify=justify, no_wrap=heading in unbroken)
-    for row in rows:
-        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row), end_section=spaced)
-    if total:
-        made.add_section()
-        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in total))
-    return made

@@ -7,11 +7,8 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from wndcheck.cli.console import say
+from wndcheck.cli.console import print_table, say
 from wndcheck.cli.outstanding import Outstanding
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
@@ -21,24 +18,17 @@ from wndcheck.store.progress import spelled
 if TYPE_CHECKING:
     from wndcheck.store.timing import Calibration
 
-LOG_WIDTH = 100  # columns where the output is no terminal
+HEAD = ("part", "cells", "measured", "nets to do", "TFLOP", "largest stack", "about")
+LOG_WIDTH = 100  # columns where the output is not a terminal
 
 
 def show(plan: Outstanding) -> None:
     """Print the table, and what its times rest on."""
     calibration = timed(plan) if plan.missing else None
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for heading in ("part", "cells", "measured", "nets to do", "TFLOP", "largest stack", "about"):
-        table.add_column(heading, justify="left" if heading == "part" else "right", no_wrap=True)
-    for part, cells in plan.parts.items():
-        table.add_row(part, *row(cells, plan, calibration))
-    table.add_section()
-    table.add_row("total", *row(plan.cells, plan, calibration))
-    console.print(table)
-    click.echo(fill(basis(plan, calibration) if calibration else "Nothing is left to do.", console.width))
+    rows = [[part, *row(cells, plan, calibration)] for part, cells in plan.parts.items()]
+    total = ["total", *row(plan.cells, plan, calibration)]
+    width = print_table(HEAD, rows, right=HEAD[1:], unbroken=HEAD, total=total, piped=LOG_WIDTH)
+    click.echo(fill(basis(plan, calibration) if calibration else "Nothing is left to do.", width))
 
 
 def row(cells: Sequence[Cell], plan: Outstanding, calibration: Calibration | None) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.console import CLAIMS, complain, here, say
+from wndcheck.cli.console import CLAIMS, complain, expectations, here, say
 
 
 @click.command(short_help="Propose expectations.toml by what several runs found.")
@@ -27,12 +27,10 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
     """
     from wndcheck.authoring.proposals import propose
     from wndcheck.report.files import encoded, write_atomically
-    from wndcheck.verdicts.expectations import FILE, ExpectationError
+    from wndcheck.verdicts.expectations import ExpectationError
     from wndcheck.verdicts.run import RunError, read_run
 
-    path = claims_folder / FILE
-    if not path.is_file():
-        raise click.UsageError(f"{path} is not there: name the folder of the claims with --claims-folder")
+    path = expectations(claims_folder)
     try:
         proposal = propose(path, [(folder, read_run(folder)) for folder in folders])
         text = path.read_text(encoding="utf-8")

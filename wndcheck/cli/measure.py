@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import DATA, PROFILE, STORE, complain, here, say
+from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, complain, here, say
 
 if TYPE_CHECKING:
     from wndcheck.cli.outstanding import Outstanding
@@ -25,18 +25,11 @@ if TYPE_CHECKING:
     "pattern for labels, such as '*relu N=50 *'. May be given several times.  [default: all cells]",
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="What trains.")
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes, of one thread each; a single one takes all cores.  [default: one a visible GPU, or one a core]",
-)
+@WORKERS
 @STORE
 @DATA
 @click.option(
-    "--log",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File that gets a line a measured cell.  [default: measure.log beside the cells]",
+    "--log", type=FILE, help="File that gets a line a measured cell.  [default: measure.log beside the cells]"
 )
 @click.option(
     "--keep-weights",
@@ -74,17 +67,19 @@ def measure(
         plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
         for line in (plan.summary, *plan.remarks):
             say(f"wndcheck: {line}")
-        journal = None if dry_run else prepared_journal(plan, log)
+        if not dry_run:
+            log = begun_log(plan, log)
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
-    if journal:
-        context.exit(carried_out(plan, journal, data, keep_weights))
+    if log and not dry_run:
+        context.exit(carried_out(plan, log, data, keep_weights))
     from wndcheck.cli.dry_run import show
 
     show(plan)
 
 
-def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
+def begun_log(plan: Outstanding, log: Path | None) -> Path:
+    """Begin the log and return its path. OSError if it cannot be written."""
     from wndcheck.store import journal
 
     path = log.expanduser() if log else plan.store.root / journal.FILE
@@ -95,13 +90,13 @@ def prepared_journal(plan: Outstanding, log: Path | None) -> Path:
     return path
 
 
-def carried_out(plan: Outstanding, journal: Path, data: Path | None, keep_weights: bool) -> int:
+def carried_out(plan: Outstanding, log: Path, data: Path | None, keep_weights: bool) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.store.processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
-    task = Task(plan.missing, plan.store.root.parent, journal, plan.device, data_root, keep_weights)
+    task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)
     failures: list[str] = []
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):

@@ -63,16 +63,16 @@ class Outstanding:
     @property
     def remarks(self) -> list[str]:
         """Which cells have nets that another record was measured of, and what training these again costs."""
-        said = []
+        remarks = []
         if self.kept:
-            said.append(f"{len(self.kept)} of them are measured without training: their nets are kept")
+            remarks.append(f"{len(self.kept)} of them are measured without training: their nets are kept")
         if self.trained_again:
             tera = sum(map(training_flops, self.trained_again)) / 1e12
-            said.append(
+            remarks.append(
                 f"{len(self.trained_again)} of them must be trained again ({tera:.3g} TFLOP): their nets were measured "
                 "under another record and not kept; --keep-weights keeps nets"
             )
-        return said
+        return remarks
 
 
 def planned(
@@ -103,25 +103,22 @@ def selected(profile: Profile, base_seed: int, patterns: Sequence[str] = ()) -> 
     nothing.
     """
     parts = families.parts(profile, base_seed)
+
+    def matches(pattern: str, part: str, cell: Cell) -> bool:
+        return pattern == part or fnmatchcase(cell.label, pattern)
+
     for pattern in patterns:
         if not any(matches(pattern, part, cell) for part, cells in parts.items() for cell in cells):
-            raise ValueError(no_match(pattern, profile, parts))
+            what = f"{pattern!r} names no cell of profile {profile.name}"
+            if pattern in parts:
+                what = f"profile {profile.name} has no cells in its part {pattern!r}"
+            filled = [part for part, cells in parts.items() if cells]
+            raise ValueError(
+                f"{what}: expected one of {', '.join(filled)}, or a pattern for labels such as "
+                f"{parts[filled[0]][0].label!r}"
+            )
     chosen = {
         part: tuple(cell for cell in cells if not patterns or any(matches(p, part, cell) for p in patterns))
         for part, cells in parts.items()
     }
     return {part: cells for part, cells in chosen.items() if cells}
-
-
-def matches(pattern: str, part: str, cell: Cell) -> bool:
-    return pattern == part or fnmatchcase(cell.label, pattern)
-
-
-def no_match(pattern: str, profile: Profile, parts: dict[str, tuple[Cell, ...]]) -> str:
-    filled = [part for part, cells in parts.items() if cells]
-    example = parts[filled[0]][0].label
-    if pattern in parts:
-        what = f"profile {profile.name} has no cells in its part {pattern!r}"
-    else:
-        what = f"{pattern!r} names no cell of profile {profile.name}"
-    return f"{what}: expected one of {', '.join(filled)}, or a pattern for labels such as {example!r}"

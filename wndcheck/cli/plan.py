@@ -4,69 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from math import inf, isfinite, isnan, nan
+from math import isfinite, isnan, nan
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, STORE, here, print_table
+from wndcheck.cli.console import CLAIMS, STORE, WORKERS, here, print_table
 
 if TYPE_CHECKING:
     from wndcheck.authoring.pooling import PooledCheck
     from wndcheck.experiment.cells import Cell
     from wndcheck.store.measurements import Store
 
-HEAD = ("claim", "check", "estimate ± sd", "claimed", "n", "inconclusive", "for 90 %", "minutes")
+# The columns taken from calibration's table.
+COLUMNS = ("claimed", "n", "pooled mean", "sd between replicates", "P(inconclusive)", "for 90 %")
 
 
 @click.command(short_help="Nets needed for a verdict, and the minutes they cost.")
 @click.argument("folders", metavar="[RUN_DIR]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--all", "every", is_flag=True, help="Every check, not only the neediest primary check of each claim.")
 @CLAIMS
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes that share the minutes.  [default: one a visible GPU, or one a core]",
-)
+@WORKERS
 @STORE
 def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: int | None, root: Path | None) -> None:
     """Print, for the checks of a run, the nets that give the right verdict with 90 % probability, and the minutes that
-    the nets lacking cost.
+    the missing ones cost.
 
     RUN_DIR is the folder of a report, with its verdicts.json; of several, with different base seeds, the values are
     pooled.  [default: reports/latest]
 
-    "inconclusive" is the probability that another run of as many nets (n) gives no verdict. Values are taken as normal,
-    with the estimate for their mean and the sd between nets. Minutes are those of one check, from the seconds that the
-    store's measurements took: other checks share its nets. Where the nets of most runs could not be measured, or did
-    not train, more of them do not help, and the table says which. `wndcheck calibrate` gives the rates of wrong
-    verdicts.
+    P(inconclusive) is the probability that another run of as many nets (n) gives no verdict. Values are taken as
+    normal, with the pooled mean and the sd between nets. Minutes are those of one check, from the seconds that the
+    store's measurements took; other checks share its nets. Where the nets of most runs could not be measured, or did
+    not train, more of them do not help, and the table says so. `wndcheck calibrate` gives the rates of wrong verdicts.
 
     Exit status: 0; 2 if the command line is wrong, or there is no verdicts.json to read.
     """
     from wndcheck.authoring.pooling import pool_checks
-    from wndcheck.authoring.runs import read_comparable
+    from wndcheck.authoring.record import describe_check
+    from wndcheck.authoring.runs import comparable
     from wndcheck.devices import automatic_workers
-    from wndcheck.report.format import format_seeds, short_cause
+    from wndcheck.report.format import count_of, format_number, format_seeds
     from wndcheck.store.measurements import Store
+    from wndcheck.verdicts.run import read_run
 
     try:
-        runs = read_comparable(folders or (Path("reports/latest"),))
+        runs = comparable([(folder, read_run(folder)) for folder in folders or (Path("reports/latest"),)])
         shared_by = workers or automatic_workers("auto")
         seconds = seconds_a_replicate(claims_folder, Store(root, make=False), runs[0].profile, runs[0].base_seed)
         checks = [each for each in pool_checks(runs) if each.findings and not each.must_be]
-        chosen = checks if every else neediest(checks)
-        rows = [row(each, minutes_lacking(each, seconds) / shared_by) for each in chosen]
+        rows = []
+        for each in checks if every else neediest(checks):
+            cells, minutes = describe_check(each), minutes_missing(each, seconds) / shared_by
+            rows.append((each.claim, each.name, *(cells[name] for name in COLUMNS), format_number(minutes, 1)))
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
-    columns = print_table(HEAD, rows, right=HEAD[2:])
+    columns = print_table(("claim", "check", *COLUMNS, "minutes"), rows, right=(*COLUMNS, "minutes"), piped=200)
     seeds = f"base seed{'s' * (len(runs) > 1)} {format_seeds([run.base_seed for run in runs])}"
-    basis = f"Profile {runs[0].profile}, {seeds}; minutes are for {shared_by} worker{'s' * (shared_by > 1)}."
-    if blocked := sorted({short_cause(each.blocking_cause) for each in chosen if each.blocking_cause}):
-        basis += f" More nets do not help where it says: {' or '.join(blocked)}."
+    basis = f"Profile {runs[0].profile}, {seeds}; minutes are for {count_of(shared_by, 'worker')}."
     click.echo(fill(basis, columns))
 
 
@@ -76,33 +73,20 @@ def neediest(checks: Sequence[PooledCheck]) -> list[PooledCheck]:
 
     def needs(each: PooledCheck) -> float:
         nets = each.reliability.nets
-        return -inf if isnan(nets) else nets
+        return -1 if isnan(nets) else nets
 
     groups = group_by((each for each in checks if each.primary), lambda each: each.claim)
     return [max(group, key=needs) for group in groups]
 
 
-def row(each: PooledCheck, minutes: float) -> Sequence[str]:
-    from wndcheck.authoring.record import describe_needed
-    from wndcheck.report.format import MISSING, percent, three_digits
-
-    known = each.reliability
-    estimate = f"{three_digits(known.mean)} ± {three_digits(known.sd)}"
-    names = (each.claim, each.name, estimate, str(each.last.check.region), str(known.n))
-    if not each.decided_by_profile or each.blocking_cause:
-        return (*names, MISSING, describe_needed(each), MISSING)
-    shown = "unknown" if isnan(minutes) else f"{minutes:.1f}"
-    return (*names, percent(known.rates.inconclusive), describe_needed(each), shown)
-
-
-def minutes_lacking(each: PooledCheck, seconds: Callable[[str, bool], float]) -> float:
-    """Minutes of one worker for the replicates that the check lacks; NaN where they are not known."""
-    replicate, lacking = each.last.check.replicate, each.reliability.nets - each.n
-    if lacking <= 0:
+def minutes_missing(each: PooledCheck, seconds: Callable[[str, bool], float]) -> float:
+    """Minutes of one worker for the replicates that the check is short of; NaN where they are not known."""
+    replicate, missing = each.last.check.replicate, each.reliability.nets - each.n
+    if missing <= 0:
         return 0.0
-    if not isfinite(lacking) or replicate == "experiments":
+    if not isfinite(missing) or replicate == "experiments":
         return nan
-    return lacking * seconds(each.claim, replicate == "ensembles") / 60
+    return missing * seconds(each.claim, replicate == "ensembles") / 60
 
 
 def seconds_a_replicate(folder: Path, store: Store, profile: str, base_seed: int) -> Callable[[str, bool], float]:
@@ -116,11 +100,11 @@ def seconds_a_replicate(folder: Path, store: Store, profile: str, base_seed: int
     from wndcheck.verdicts.coverage.claims import claims_in
 
     known = folder.is_dir() and profile in PROFILES
-    claims = {each.id: each.claim for each in claims_in(folder)} if known else {}
+    families = {each.id: each.claim.families for each in claims_in(folder)} if known else {}
     of_cell = cache(lambda cell: recorded_seconds(store, cell) / cell.replicates)
 
     def seconds(claim: str, ensembles: bool) -> float:
-        cells = cells_of(claims[claim].families, PROFILES[profile], base_seed) if claim in claims else ()
+        cells = cells_of(families[claim], PROFILES[profile], base_seed) if claim in families else ()
         chosen = [cell for cell in cells if bool(cell.ensembles) == ensembles]
         return sum(map(of_cell, chosen)) if chosen else nan
 

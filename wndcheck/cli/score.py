@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import columns, complain, print_table, say
+from wndcheck.cli.console import FILE, FOLDER, columns, complain, print_table, say
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
+COUNT = click.IntRange(min=1)
 # The columns left out of the table on a terminal of fewer columns than the number.
 LEFT_OUT = {
     110: ("rows", "pairs", "entropy", "most dependent pairs"),
@@ -36,15 +35,11 @@ LEFT_OUT = {
 )
 @click.option("--when", type=click.Choice(["pre", "post"]), default="pre", show_default=True, help="Activations taken.")
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option(
-    "--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Inputs measured, at most."
-)
-@click.option(
-    "--positions", type=click.IntRange(min=1), default=1, show_default=True, help="Positions of an image or sequence."
-)
+@click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Inputs measured, at most.")
+@click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions of an image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Samples at once.")
-@click.option("--pairs", type=click.IntRange(min=1), default=5000, show_default=True, help="Pairs a layer, at most.")
+@click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples at once.")
+@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Pairs a layer, at most.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -142,19 +137,17 @@ def scores(
     model: str,
     *,
     data: Path,
-    state_dict: Path | None = None,
-    layers: tuple[str, ...] = (),
-    when: str = "pre",
-    device: str = "auto",
-    samples: int = 1000,
-    positions: int = 1,
-    neuron_axis: int | None = None,
-    batch_size: int = 256,
-    pairs: int = 5000,
-    seed: int = 0,
-    allow_pickle: bool = False,
+    state_dict: Path | None,
+    layers: tuple[str, ...],
+    device: str,
+    seed: int,
+    allow_pickle: bool,
+    **options: Any,
 ) -> NetworkScore:
-    """Score the layers of the model. Raises TypeError, ValueError or OSError if the model or data cannot be used."""
+    """Score the layers of the model; further options are those of `dependence_score`.
+
+    Raises TypeError, ValueError or OSError if the model or data cannot be used.
+    """
     import torch
 
     from wndcheck.devices import resolve
@@ -172,19 +165,7 @@ def scores(
     names = [name for given in layers for name in given.split(",") if name]
     if layers and not names:
         raise ValueError("--layers names none: give names or shell patterns, or leave it out")
-    return dependence_score(
-        net.to(place),
-        x,
-        names or None,
-        when=when,
-        positions=positions,
-        neuron_axis=neuron_axis,
-        batch_size=batch_size,
-        max_samples=samples,
-        max_pairs=pairs,
-        random_state=seed,
-        device=place,
-    )
+    return dependence_score(net.to(place), x, names or None, random_state=seed, device=place, **options)
 
 
 def show(found: NetworkVerdict) -> None:
@@ -192,12 +173,12 @@ def show(found: NetworkVerdict) -> None:
     from wndcheck.inspect.results import HEADINGS, table_row
 
     *head, pairs = HEADINGS
-    rows: list[dict[str, str]] = [
-        dict(zip((*head, pairs, "verdict"), (*table_row(layer.score), str(layer.verdict)), strict=True))
-        for layer in found.layers.values()
-        if layer.score
-    ]
     width = columns()
     left_out = {name for least, names in LEFT_OUT.items() if width < least for name in names}
     shown = [name for name in (*head, "verdict", pairs) if name not in left_out]
-    print_table(shown, ([row[name] for name in shown] for row in rows), right=head[1:])
+    rows = []
+    for layer in found.layers.values():
+        if layer.score:
+            cells = dict(zip(HEADINGS, table_row(layer.score), strict=True), verdict=str(layer.verdict))
+            rows.append([cells[name] for name in shown])
+    print_table(shown, rows, right=head[1:])

@@ -46,7 +46,7 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     """Copy the measured cells of another store, SOURCE, that this one lacks; each is verified first. Records of other
     versions are not copied, and neither are kept nets: copy the folder `weights` for these.
 
-    SOURCE stays as it is, and so does what this store has. Runs that fill either store may go on meanwhile.
+    SOURCE stays as it is, and so does what this store has. Runs that fill either store may continue.
 
     Exit status: 0 if every file could be trusted; 1 if one could not, which is named on standard error and left alone,
     or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this version.

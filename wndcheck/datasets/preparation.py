@@ -44,7 +44,9 @@ def standardised(images: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDA
             f"got {images.dtype} {images.shape} and, as reference, {reference.dtype} {reference.shape}"
         )
     # A pixel is one of 256 grey levels: mean and SD follow exactly from their counts, and the rest is a look-up.
-    counts = _grey_counts(reference)
+    pixels, counts = reference.reshape(-1), np.zeros(_GREYS, np.int64)
+    for start in range(0, len(pixels), _CHUNK):  # bincount copies its input to int64
+        counts += np.bincount(pixels[start : start + _CHUNK], minlength=_GREYS)
     if np.count_nonzero(counts) < 2:
         raise ValueError("the reference images are constant or empty, so there is no SD to divide by")
     greys = np.arange(_GREYS) / 255
@@ -58,11 +60,3 @@ def in_unit(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     if images.dtype != np.uint8:
         raise ValueError(f"expected uint8 images, got {images.dtype}")
     return (np.arange(_GREYS) / 255).astype(np.float32)[images.reshape(len(images), -1)]
-
-
-def _grey_counts(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    pixels = images.reshape(-1)
-    counts = np.zeros(_GREYS, np.int64)
-    for start in range(0, len(pixels), _CHUNK):  # bincount copies its input to int64
-        counts += np.bincount(pixels[start : start + _CHUNK], minlength=_GREYS)
-    return counts

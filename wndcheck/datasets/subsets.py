@@ -9,15 +9,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from wndcheck.datasets.catalogue import (
-    CLASSES,
-    DamagedData,
-    Dataset,
-    MissingData,
-    Specification,
-    specification_of,
-    verified,
-)
+from wndcheck.datasets.catalogue import CATALOGUE, CLASSES, DamagedData, Dataset, MissingData, Specification, verified
 
 EMBEDDED = "mnist-subset"
 WHOLE = {"cifar10-subset": "cifar10"}  # subsets that are taken from the whole data set whenever they are loaded
@@ -29,7 +21,7 @@ def load_embedded() -> Dataset:
     resource = files("wndcheck").joinpath("data", f"{EMBEDDED}.npz")
     try:
         with resource.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return verified(specification_of(EMBEDDED), Dataset(**archive))
+            return verified(CATALOGUE[EMBEDDED], Dataset(**archive))
     except FileNotFoundError:
         raise MissingData(f"{resource} is missing.\n{_REMEDY}") from None
     except (DamagedData, EOFError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
@@ -38,14 +30,12 @@ def load_embedded() -> Dataset:
 
 def subset(whole: Dataset, specification: Specification) -> Dataset:
     """Return the first images of each class, as many as the specification of the subset has, in file order."""
-    train = first_of_each_class(whole.train_labels, specification.train_counts)
-    validation = first_of_each_class(whole.validation_labels, specification.validation_counts)
-    return Dataset(
-        whole.train_images[train],
-        whole.train_labels[train],
-        whole.validation_images[validation],
-        whole.validation_labels[validation],
-    )
+    arrays: list[NDArray[np.uint8]] = []
+    for place, counts in ((0, specification.train_counts), (2, specification.validation_counts)):
+        images, labels = whole[place : place + 2]
+        chosen = first_of_each_class(labels, counts)
+        arrays += [images[chosen], labels[chosen]]
+    return Dataset(*arrays)
 
 
 def first_of_each_class(labels: NDArray[np.uint8], counts: tuple[int, ...]) -> NDArray[np.int64]:

@@ -34,8 +34,8 @@ class Comparison:
     @cached_property
     def pairs(self) -> list[Pair]:
         """The checks and controls that both runs have."""
-        findings = self.other.findings
-        return [Pair(finding, findings[key]) for key, finding in self.one.findings.items() if key in findings]
+        one, other = self.one.findings, self.other.findings
+        return [Pair(finding, other[key]) for key, finding in one.items() if key in other]
 
     @cached_property
     def claims(self) -> list[tuple[str, str, str]]:
@@ -66,5 +66,5 @@ class Comparison:
 
 def only_in(run: Run, other: Run) -> list[tuple[str, str]]:
     """The checks and controls that one run has and the other lacks, by claim and name."""
-    lacking = other.findings
-    return [key for key in run.findings if key not in lacking]
+    others = other.findings
+    return [key for key in run.findings if key not in others]

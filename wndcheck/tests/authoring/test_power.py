@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan, sqrt
+from math import inf, isnan, sqrt
 
 import numpy as np
 import pytest
@@ -21,9 +21,9 @@ from wndcheck.authoring.power import (
     worst_rate,
     wrong_rate,
 )
-from wndcheck.authoring.reliability import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, Draws, draw, reliability
+from wndcheck.authoring.reliability import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, draw, reliability, resampled_rates
 from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
-from wndcheck.verdicts.statistics import Region, at_least, at_most, mean_interval, within
+from wndcheck.verdicts.statistics import at_least, at_most, mean_interval, within
 
 UPPER = Check("x", at_most(0))
 LOWER = Check("x", at_least(0))
@@ -35,24 +35,18 @@ sds = st.floats(1e-6, 1e6)
 
 @pytest.mark.parametrize(
     ("check", "mean", "sd", "n"),
-    [
-        (UPPER, -1, 1, 8),
-        (LOWER, -0.5, 1, 16),
-        (BAND, 0.2, 0.8, 8),
-        (BAND, 2, 1, 8),
-        (TOY, 0.1, 1, 4),
-    ],
+    [(UPPER, -1, 1, 8), (LOWER, -0.5, 1, 16), (BAND, 0.2, 0.8, 8), (BAND, 2, 1, 8), (TOY, 0.1, 1, 4)],
 )
 def test_normal_rates_are_those_of_the_rule(check, mean, sd, n):
     draws = 1500
     samples = np.random.default_rng(1).normal(mean, sd, (draws, n))
-    fell = [verdict_on(check, mean_interval(sample, 1 - check.alpha)) for sample in samples]
+    verdicts = [verdict_on(check, mean_interval(sample, 1 - check.alpha)) for sample in samples]
     rates = normal_rates(check, mean, sd, n)
     for verdict in Verdict:
         expected = rates.of(verdict)
         # 4.5 standard errors of a share of 1500 draws, and one draw where the share is next to nothing.
         tolerance = 4.5 * sqrt(expected * (1 - expected) / draws) + 1 / draws
-        assert fell.count(verdict) / draws == pytest.approx(expected, abs=tolerance), verdict
+        assert verdicts.count(verdict) / draws == pytest.approx(expected, abs=tolerance), verdict
 
 
 @settings(deadline=None, max_examples=40)
@@ -76,7 +70,7 @@ def test_a_one_sided_rate_is_a_noncentral_t(n, distance):
 
 @settings(deadline=None, max_examples=40)
 @given(n=sizes, mean=st.floats(-3, 3), sd=st.floats(0.01, 10), scale=st.floats(0.01, 100), shift=st.floats(-10, 10))
-def test_rates_know_no_unit_and_no_origin(n, mean, sd, scale, shift):
+def test_rates_do_not_depend_on_unit_origin_or_sign(n, mean, sd, scale, shift):
     moved = Check("x", within(shift - scale, shift + scale))
     found, expected = normal_rates(moved, shift + scale * mean, scale * sd, n), normal_rates(BAND, mean, sd, n)
     mirrored = normal_rates(BAND, -mean, sd, n)
@@ -94,12 +88,12 @@ def test_without_scatter_the_verdict_is_certain():
 @pytest.mark.parametrize(
     ("mean", "sd", "n"), [(0, 1, 1), (float("nan"), 1, 8), (0, -1, 8), (0, float("nan"), 8), (0, float("inf"), 8)]
 )
-def test_rates_of_what_is_no_distribution_are_refused(mean, sd, n):
+def test_invalid_means_sds_and_sizes_are_refused(mean, sd, n):
     with pytest.raises(ValueError, match="expected finite numbers, sd >= 0 and n >= 2"):
         normal_rates(UPPER, mean, sd, n)
 
 
-def test_what_is_right_and_what_is_wrong():
+def test_right_verdict_wrong_rate_and_borders():
     assert right_verdict(UPPER, 0) is Verdict.SUPPORTED
     assert right_verdict(UPPER, 0.1) is Verdict.REFUTED
     assert right_verdict(BAND, 1) is Verdict.SUPPORTED
@@ -112,7 +106,7 @@ def test_what_is_right_and_what_is_wrong():
 
 
 @pytest.mark.parametrize("check", [UPPER, BAND, TOY], ids=["upper", "band", "toy"])
-def test_nowhere_is_the_wrong_rate_above_that_on_a_border(check):
+def test_the_wrong_rate_is_greatest_on_a_border(check):
     worst = worst_rate(normal_rates(check, border, 0.7, 8) for border in borders(check))
     for truth in np.linspace(-3, 3, 61):
         assert wrong_rate(check, normal_rates(check, truth, 0.7, 8), truth) <= worst + 1e-9
@@ -124,11 +118,10 @@ def test_nowhere_is_the_wrong_rate_above_that_on_a_border(check):
 def test_nets_needed_are_enough_and_one_less_is_not(mean, sd, check):
     needed = nets_needed(check, mean, sd)
     verdict = right_verdict(check, mean)
-    if needed is None:
-        assert normal_rates(check, mean, sd, MOST).of(verdict) < 0.9
+    assert (normal_rates(check, mean, sd, int(min(needed, MOST))).of(verdict) >= 0.9) == (needed < inf)
+    if needed == inf:
         return
-    assert normal_rates(check, mean, sd, needed).of(verdict) >= 0.9
-    assert needed == FEWEST or normal_rates(check, mean, sd, needed - 1).of(verdict) < 0.9
+    assert needed == FEWEST or normal_rates(check, mean, sd, int(needed) - 1).of(verdict) < 0.9
 
 
 def test_nets_needed_agree_with_the_noncentral_t():
@@ -138,13 +131,8 @@ def test_nets_needed_agree_with_the_noncentral_t():
 
 
 def test_nets_needed_where_few_are_enough_and_where_none_are():
-    assert nets_needed(UPPER, -1, 0) == FEWEST
-    assert nets_needed(UPPER, -1, 0.01) == FEWEST
-    assert nets_needed(UPPER, 0, 1) is None
-    assert nets_needed(UPPER, -0.01, 1) is None
-    assert nets_needed(UPPER, -0.5, 1, most=20) is None
-    with pytest.raises(ValueError, match="power 1: expected a number between 0 and 1"):
-        nets_needed(UPPER, -1, 1, power=1)
+    assert nets_needed(UPPER, -1, 0) == nets_needed(UPPER, -1, 0.01) == FEWEST
+    assert nets_needed(UPPER, 0, 1) == nets_needed(UPPER, -0.01, 1) == inf
     with pytest.raises(ValueError, match="expected finite numbers"):
         nets_needed(UPPER, float("nan"), 1)
 
@@ -153,22 +141,22 @@ def test_nets_needed_where_few_are_enough_and_where_none_are():
 def test_the_rule_on_many_samples_is_the_rule_on_each(check):
     rng = np.random.default_rng(2)
     samples = rng.normal(rng.uniform(-2, 3, (300, 1)), 0.3, (300, 6))
-    supported, refuted = Draws(samples.mean(axis=1), samples.std(axis=1, ddof=1), 6).decide(check, 0)
     each = [verdict_on(check, mean_interval(sample, 0.99)) for sample in samples]
-    assert set(each) == set(Verdict)
-    assert list(supported) == [verdict is Verdict.SUPPORTED for verdict in each]
-    assert list(refuted) == [verdict is Verdict.REFUTED for verdict in each]
+    rates = resampled_rates(check, samples.mean(axis=1), samples.std(axis=1, ddof=1), 6)
+    assert min(rates.supported, rates.refuted, rates.inconclusive) > 0
+    assert rates.supported == each.count(Verdict.SUPPORTED) / 300
+    assert rates.refuted == each.count(Verdict.REFUTED) / 300
 
 
 def test_resampled_normal_values_have_the_normal_rates():
     values = stats.norm.ppf((np.arange(400) + 0.5) / 400)  # a normal sample without its luck
-    drawn = draw(7 + values, 8)
+    means, sds = draw(7 + values, 8)
     for truth in (-0.5, 0.0, 1.5):
-        normal, resampled = normal_rates(UPPER, truth, 1, 8), drawn.rates(UPPER, truth)
+        normal, resampled = normal_rates(UPPER, truth, 1, 8), resampled_rates(UPPER, truth + means, sds, 8)
         # Four standard errors of a share of 20,000 draws, at most .014, and the ends that 400 values lack.
         assert resampled.supported == pytest.approx(normal.supported, abs=0.018)
         assert resampled.refuted == pytest.approx(normal.refuted, abs=0.018)
-    assert drawn.worst(UPPER) == pytest.approx(0.005, abs=0.003)
+    assert reliability(UPPER, 7 + values, 8).resampled_worst == pytest.approx(0.005, abs=0.003)
 
 
 def test_resampling_sees_the_skewness_that_a_normal_does_not():
@@ -177,7 +165,7 @@ def test_resampling_sees_the_skewness_that_a_normal_does_not():
     assert found.worst == pytest.approx(0.005, rel=1e-3)
     assert found.resampled_worst > 3 * found.worst
     # An exponential's t is too often low, so that values about the border are too often supported, not refuted.
-    rates = draw(skewed, 8).rates(UPPER, 0)
+    rates = resampled_rates(UPPER, *draw(skewed, 8), 8)
     assert rates.supported == found.resampled_worst > 5 * rates.refuted
 
 
@@ -188,10 +176,9 @@ def test_resampling_of_too_little_is_refused(values, n):
 
 
 def test_draws_repeat():
-    values = np.arange(50.0)
-    one, other = draw(values, 8), draw(values, 8)
-    assert np.array_equal(one.means, other.means)
-    assert one.means.shape == (DRAWS,)
+    one, other = draw(np.arange(50.0), 8), draw(np.arange(50.0), 8)
+    assert np.array_equal(one, other)
+    assert np.shape(one) == (2, DRAWS)
 
 
 # --- what is known of a check -----------------------------------------------------------------------------------------
@@ -199,7 +186,7 @@ def test_draws_repeat():
 VALUES = np.random.default_rng(3).normal(-1, 0.5, 160)
 
 
-def test_reliability_brings_the_rates_together():
+def test_reliability_has_the_rates_and_the_nets_needed():
     found = reliability(UPPER, VALUES, 8)
     assert (found.n, found.mean, found.sd) == (8, VALUES.mean(), VALUES.std(ddof=1))
     assert found.rates == normal_rates(UPPER, found.mean, found.sd, 8)
@@ -215,28 +202,23 @@ def test_a_lax_alpha_is_found_to_be_wrong_too_often():
     assert found.resampled_worst == pytest.approx(0.1, abs=0.03)
 
 
-def test_what_a_profile_does_not_decide_is_always_inconclusive():
+def test_a_check_that_the_profile_does_not_decide_is_always_inconclusive():
     found = reliability(UPPER, VALUES, 8, decides=False)
     assert (found.rates, found.wrong, found.worst, found.greatest_wrong) == (SILENT, 0, 0, 0)
     assert isnan(found.nets)
 
 
-def test_the_fewest_replicates_of_a_verdict_have_rates():
-    found = reliability(UPPER, VALUES, FEWEST)
-    assert found.rates == normal_rates(UPPER, found.mean, found.sd, FEWEST) != SILENT
-
-
-def test_too_few_replicates_give_no_verdict_but_say_how_many_would():
-    found = reliability(UPPER, VALUES, FEWEST - 1)
-    assert found.rates == SILENT
-    assert found.nets == nets_needed(UPPER, found.mean, found.sd)
+def test_too_few_replicates_give_no_verdict_but_the_number_that_would():
+    enough, too_few = reliability(UPPER, VALUES, FEWEST), reliability(UPPER, VALUES, FEWEST - 1)
+    assert enough.rates == normal_rates(UPPER, enough.mean, enough.sd, FEWEST) != SILENT
+    assert too_few.rates == SILENT
+    assert too_few.nets == enough.nets == nets_needed(UPPER, enough.mean, enough.sd)
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_of_one_value_nothing_is_known(count):
+def test_one_value_or_none_tells_nothing(count):
     found = reliability(UPPER, VALUES[:count], count)
-    assert isnan(found.sd)
-    assert all(map(isnan, (found.rates.supported, found.worst, found.nets, found.greatest_wrong)))
+    assert all(map(isnan, (found.sd, found.rates.supported, found.worst, found.nets, found.greatest_wrong)))
 
 
 def test_few_values_are_not_resampled():
@@ -244,8 +226,3 @@ def test_few_values_are_not_resampled():
     assert isnan(found.resampled_wrong)
     assert isnan(found.resampled_worst)
     assert found.greatest_wrong == found.worst
-
-
-def test_on_the_border_no_number_of_nets_is_enough():
-    values = np.tile([-1.0, 1.0], 8)
-    assert reliability(Check("x", Region(high=0)), values, 8).nets == float("inf")

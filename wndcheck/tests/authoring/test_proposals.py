@@ -1,4 +1,4 @@
-"""What runs with different seeds make of expectations.toml."""
+"""Changes of expectations.toml that runs with different seeds ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wndcheck.authoring.entries import Entry, join
 from wndcheck.authoring.proposals import propose
-from wndcheck.tests.authoring.made import I, R, S, check, run, runs
+from wndcheck.tests.authoring.made import LETTERS, I, R, S, check, run, runs
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read
 from wndcheck.verdicts.run import Run, RunError
@@ -24,10 +24,6 @@ OLD = "2020-01-01"
 def entry(*checks: str, verdict: tuple[Verdict, ...] = (I,), **fields: Any) -> Expectation:
     defaults = {"claim": "tiny", "profile": "quick", "reason": "so it was", "evidence": "seed 9", "date": OLD}
     return Expectation(checks=checks, verdict=verdict, **defaults | fields)
-
-
-def text_of(expectation: Expectation) -> str:
-    return Entry.new(expectation).text
 
 
 @pytest.fixture
@@ -50,22 +46,20 @@ def after(path: Path, found: Sequence[tuple[Path, Run]]) -> list[Expectation]:
 # --- which entries ----------------------------------------------------------------------------------------------------
 
 
-def test_what_all_runs_support_needs_no_entry(path):
-    proposal = propose(path, runs(trend="SS", level="SS"))
-    assert (proposal.text, proposal.contradictions) == (path.read_text(encoding="utf-8"), ())
-
-
 @pytest.mark.parametrize(
-    ("given", "verdict"), [("II", (I,)), ("RR", (R,)), ("SI", (I, S)), ("IS", (I, S)), ("RI", (I, R))]
+    ("verdicts", "expected_verdicts"),
+    [("II", (I,)), ("RR", (R,)), ("SI", (I, S)), ("IS", (I, S)), ("RI", (I, R)), ("SIS", (S, I)), ("SS", None)],
 )
-def test_other_verdicts_get_an_entry(path, given, verdict):
-    (new,) = after(path, runs(trend=given, level="SS"))
-    assert (new.claim, new.checks, new.verdict, new.date) == ("tiny", ("trend",), verdict, "2026-01-02")
-
-
-def test_the_usual_verdict_comes_first(path):
-    found = [run(seed, check("trend", verdict)) for seed, verdict in enumerate((S, I, S))]
-    assert after(path, found)[0].verdict == (S, I)
+def test_checks_that_not_all_runs_support_get_an_entry_with_the_usual_verdict_first(path, verdicts, expected_verdicts):
+    found = [run(seed, check("trend", LETTERS[verdict]), check("level", S)) for seed, verdict in enumerate(verdicts)]
+    before = path.read_text(encoding="utf-8")
+    entries = after(path, found)
+    if expected_verdicts is None:
+        assert (entries, path.read_text(encoding="utf-8")) == ([], before)
+    else:
+        (new,) = entries
+        assert (new.claim, new.checks, new.verdict) == ("tiny", ("trend",), expected_verdicts)
+        assert new.date == f"2026-01-0{len(verdicts)}"
 
 
 def test_supported_and_refuted_is_not_an_entry_but_an_error(path):
@@ -80,17 +74,16 @@ def test_supported_and_refuted_is_not_an_entry_but_an_error(path):
     )
 
 
-def test_checks_with_the_same_verdicts_share_an_entry(path):
-    new = after(path, runs(trend__1="II", trend__2="II", level__1="II", level__2="SS", gap="RR"))
-    assert [(each.checks, each.verdict) for each in new] == [(("gap",), (R,)), (("level[1]", "trend[*]"), (I,))]
+def test_checks_with_the_same_verdicts_share_an_entry_whatever_the_order_of_seeds(path):
+    new = after(path, runs(trend__1="SI", trend__2="IS", level__1="II", level__2="SS", gap="RR", mean="II"))
+    assert [(each.checks, each.verdict) for each in new] == [
+        (("gap",), (R,)),
+        (("level[1]", "mean"), (I,)),
+        (("trend[*]",), (I, S)),
+    ]
 
 
-def test_the_order_of_seeds_does_not_part_checks(path):
-    (new,) = after(path, runs(trend__1="SI", trend__2="IS"))
-    assert (new.checks, new.verdict) == (("trend[*]",), (I, S))
-
-
-def test_a_star_covers_no_check_that_was_not_run(path):
+def test_a_pattern_covers_no_check_that_was_not_run(path):
     found = runs(trend__1="II", trend__2="II", not_run=("trend[3]",))
     assert after(path, found)[0].checks == ("trend[1]", "trend[2]")
 
@@ -120,18 +113,18 @@ def test_a_check_that_a_run_left_out_is_proposed_from_the_others(path):
         (entry("trend", verdict=(R, I)), "RR"),
     ],
 )
-def test_entries_that_fit_stay_word_for_word(path, there, given):
+def test_entries_that_fit_do_not_change(path, there, given):
     text = write(path, there).replace("reason = ", "# why it is so\nreason   =   ")
     path.write_text(text, encoding="utf-8")
     assert propose(path, runs(trend=given)).text == text
 
 
-def test_the_rest_of_the_file_stays_word_for_word(path):
-    other = "# of the full profile\n" + text_of(entry("trend", profile="full", verdict=(R,)))
-    absent = "# beside it\n" + text_of(entry("mean", claim="not-in-these-runs"))
-    text = f"# Head.\n#\n# More of it.\n\n{other}\n{text_of(entry('trend'))}\n{absent}"
+def test_the_rest_of_the_file_does_not_change(path):
+    other = "# of the full profile\n" + Entry.new(entry("trend", profile="full", verdict=(R,))).text
+    absent = "# beside it\n" + Entry.new(entry("mean", claim="not-in-these-runs")).text
+    text = f"# Head.\n#\n# More of it.\n\n{other}\n{Entry.new(entry('trend')).text}\n{absent}"
     path.write_text(text, encoding="utf-8")
-    assert propose(path, runs(trend="SS")).text == text.replace(text_of(entry("trend")) + "\n", "")
+    assert propose(path, runs(trend="SS")).text == text.replace(Entry.new(entry("trend")).text + "\n", "")
     new = propose(path, runs(trend="II", gap="RR")).text
     assert new.startswith(text[: text.index("\n# beside it")])
     assert new.endswith(text[text.index("# beside it") :])
@@ -152,7 +145,7 @@ def test_changed_entries_keep_their_reason_and_their_comments(path):
     )
 
 
-def test_an_entry_whose_checks_part_becomes_several(path):
+def test_an_entry_is_split_where_its_checks_differ(path):
     write(path, entry("trend[*]", verdict=(I, S)))
     new = after(path, runs(trend__1="RR", trend__2="II", trend__3="SI", trend__4="SS"))
     assert [(each.checks, each.verdict, each.reason) for each in new] == [
@@ -161,24 +154,24 @@ def test_an_entry_whose_checks_part_becomes_several(path):
     ]
 
 
-def test_entries_no_longer_needed_go(path):
+def test_entries_that_are_not_needed_are_removed(path):
     write(path, entry("trend"), entry("level", verdict=(R,)))
     assert [each.checks for each in after(path, runs(trend="SS", level="RR"))] == [("level",)]
 
 
-def test_the_comment_that_heads_the_file_stays_when_the_first_entry_goes(path):
-    path.write_text("# Head.\n" + text_of(entry("trend")), encoding="utf-8")
+def test_the_comment_at_the_head_of_the_file_stays_when_the_first_entry_is_removed(path):
+    path.write_text("# Head.\n" + Entry.new(entry("trend")).text, encoding="utf-8")
     assert propose(path, runs(trend="SS")).text == "# Head.\n"
 
 
-def test_patterns_that_match_nothing_go(path):
+def test_patterns_that_match_nothing_are_removed(path):
     write(path, entry("trend", "gone"))
     assert after(path, runs(trend="II"))[0].checks == ("trend",)
     write(path, entry("gone"))
     assert after(path, runs(trend="SS")) == []
 
 
-def test_what_is_said_of_checks_that_were_not_run_stays(path):
+def test_entries_of_checks_that_were_not_run_stay(path):
     text = write(path, entry("trend[2]"))
     assert propose(path, runs(trend__1="SS", not_run=("trend[2]",))).text == text
     text = write(path, entry("trend[*]", verdict=(S, I)))
@@ -189,27 +182,21 @@ def test_what_is_said_of_checks_that_were_not_run_stays(path):
     assert waiting == entry("trend[2]", verdict=(R,))
 
 
-def test_two_entries_for_a_check_are_an_error(path):
-    write(path, entry("trend"), entry("tr*"))
-    with pytest.raises(ExpectationError, match="tiny trend is covered by 2 entries"):
-        propose(path, runs(trend="II"))
-
-
-def test_one_run_is_not_enough(path):
+def test_two_entries_for_a_check_and_runs_that_cannot_be_pooled_are_errors(path):
+    first, second = runs(trend="II")
     with pytest.raises(RunError, match=r"one run does not tell .* --wnd-seed=1 --wnd-mode=report"):
-        propose(path, runs(trend="II")[:1])
-
-
-def test_runs_that_cannot_be_pooled_are_refused(path):
-    first, _ = runs(trend="II")
+        propose(path, [first])
     with pytest.raises(RunError, match="runs of the profiles full and quick"):
         propose(path, [first, run(1, check("trend", I), profile="full")])
+    write(path, entry("trend"), entry("tr*"))
+    with pytest.raises(ExpectationError, match="tiny trend is covered by 2 entries"):
+        propose(path, [first, second])
 
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
-def test_a_proposal_expects_what_was_found_and_is_settled(data, tmp_path_factory):
-    """Whatever stood there: every check's verdicts are expected, and a second look changes nothing."""
+def test_a_proposal_expects_what_was_found_and_a_second_one_changes_nothing(data, tmp_path_factory):
+    """Whatever entries the file had before."""
     names = ["trend__1", "trend__2", "level__1", "gap"]
     given_ = {name: data.draw(st.sampled_from(["SS", "II", "RR", "SI", "RI", "IR"]), name) for name in names}
     pairs = st.sampled_from([(S,), (I,), (R,), (I, S), (R, I)])

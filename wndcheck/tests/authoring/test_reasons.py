@@ -1,4 +1,4 @@
-"""The words and the TOML of an entry of expectations.toml."""
+"""Reason, evidence and TOML of an entry of expectations.toml."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def of(*findings: Finding) -> PooledCheck:
         ([check("a", R, 0.5, SHARE)] * 2, "ι is .5, where ≥ .9 is claimed"),
     ],
 )
-def test_reasons_say_what_was_found_instead(findings: list[Finding], sentence: str) -> None:
+def test_a_reason_is_the_range_found_and_the_margin_claimed(findings: list[Finding], sentence: str) -> None:
     assert reason([of(*findings)]) == sentence
 
 
-def test_reasons_have_a_clause_an_estimand() -> None:
+def test_a_reason_has_a_clause_for_each_estimand() -> None:
     both = [of(*[check("a", R, 0.2)] * 2), of(*[check("b", R, 0.3, ENTROPY)] * 2)]
     assert reason(both) == "ι is .2 nats, where ≤ .01 is claimed; ΔH is .3 nats, where ≤ .01 is claimed"
     assert evidence(both) == "seeds 0 and 1: a .2 [.2, .2]; b .3 [.3, .3]"
@@ -75,29 +75,11 @@ def test_evidence_of_many_seeds_is_their_range_and_how_often_each_verdict_was_re
     assert evidence([of(*[check("a", I, 0.1)] * 5)]) == "seeds 0 to 4: .1 [.099, .1]"
 
 
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [([], ""), ([3], "3"), ([0, 1, 2], "0, 1 and 2"), ([4, 5, 6, 7], "4 to 7"), ([0, 1, 2, 4], "0, 1, 2 and 4")],
-)
-def test_seeds_in_words(numbers: list[int], text: str) -> None:
-    assert format_seeds(numbers) == text
-
-
-@pytest.mark.parametrize(
-    ("x", "text"),
-    [
-        (0.0521, ".052"),
-        (-0.014, "-.014"),
-        (0, "0"),
-        (1.5, "1.5"),
-        (10.04, "10"),
-        (131.2, "131"),
-        (inf, "∞"),
-        (-inf, "-∞"),
-    ],
-)
-def test_numbers_have_two_digits(x: float, text: str) -> None:
-    assert two_digits(x) == text
+def test_seeds_and_numbers_in_words() -> None:
+    seeds = {(): "", (3,): "3", (0, 1, 2): "0, 1 and 2", (4, 5, 6, 7): "4 to 7", (0, 1, 2, 4): "0, 1, 2 and 4"}
+    assert {numbers: format_seeds(numbers) for numbers in seeds} == seeds
+    numbers = {0.0521: ".052", -0.014: "-.014", 0: "0", 1.5: "1.5", 10.04: "10", 131.2: "131", inf: "∞", -inf: "-∞"}
+    assert {x: two_digits(x) for x in numbers} == numbers
 
 
 # --- TOML -------------------------------------------------------------------------------------------------------------
@@ -108,22 +90,25 @@ def expectation(*checks: str, reason: str = "so it was", date: str = "2020-01-01
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_text_comes_back_as_it_was(text: str) -> None:
+def test_any_text_is_written_and_parsed_unchanged(text: str) -> None:
     made = Entry.new(expectation("trend", reason=text))
     assert split(made.text, Path()) == ("", [made])
 
 
-def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
+def test_entries_are_written_and_parsed_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "expectations.toml"
     long = (f"a_check_with_a_long_name[{i}]" for i in range(9))
-    there = [expectation("trend", verdict=(S, I), reason='a "quoted" \\ reason', date="yesterday"), expectation(*long)]
-    entries = [Entry.new(each) for each in there]
+    expectations = [
+        expectation("trend", verdict=(S, I), reason='a "quoted" \\ reason', date="yesterday"),
+        expectation(*long),
+    ]
+    entries = [Entry.new(each) for each in expectations]
     path.write_text(text := join("# What is expected.\n", entries), encoding="utf-8")
-    assert read(path, "quick") == there
+    assert read(path, "quick") == expectations
     assert max(map(len, text.splitlines())) <= 120
     assert split(text, path) == (
         "# What is expected.\n\n",
-        [Entry(there[0], f"{entries[0].text}\n"), entries[1]],
+        [Entry(expectations[0], f"{entries[0].text}\n"), entries[1]],
     )
 
 

@@ -93,14 +93,6 @@ def rows(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
         return {(row["claim"], row["check"]): row for row in csv.DictReader(file)}
 
 
-def test_help_explains_options_and_exit_status(calibrate):
-    text = " ".join(calibrate("--help").output.split())
-    options = ("--seeds", "--first", "--profile", "--claims-folder", "--store", "--data", "--report-folder", "--work")
-    assert all(option in text for option in (*options, "--workers", "--no-cache"))
-    assert "Exit status: 0 if no claim and no check was supported under one seed and refuted under another" in text
-    assert "2 if the command line is wrong; 130 if it was interrupted" in text
-
-
 def test_seeds_are_run_once_and_their_verdicts_counted(calibrate, here, monkeypatch):
     keep(here, 4, 0.0014)
     first = calibrate("--seeds=2", "--first=3")
@@ -118,15 +110,15 @@ def test_seeds_are_run_once_and_their_verdicts_counted(calibrate, here, monkeypa
     text = (report / "calibration.md").read_text(encoding="utf-8")
     assert "- base seeds: 3 and 4\n" in text
     assert "| steady | planted | refuted | 1 of 2 |" in text
-    found_ = rows(report)
-    assert found_["steady", "size"]["supported"] == "2"
-    assert float(found_["steady", "size"]["mean"]) == pytest.approx((0.0013 + 0.0014) / 4 + 0.001)
+    found = rows(report)
+    assert found["steady", "size"]["supported"] == "2"
+    assert float(found["steady", "size"]["mean"]) == pytest.approx((0.0013 + 0.0014) / 4 + 0.001)
 
-    # A second time nothing is run, until the claims' files change, or a run is wanted anew.
+    # A second time nothing is run, until the claims' files change, or --no-cache is given.
     written = series(here).folder(3) / "verdicts.json"
     before = written.stat().st_mtime_ns
     again = calibrate("--seeds=2", "--first=3", "--report-folder", here / "elsewhere")
-    assert (again.exit_code, rows(here / "elsewhere")) == (0, found_)
+    assert (again.exit_code, rows(here / "elsewhere")) == (0, found)
     assert again.stderr.count("kept") == 2
     assert written.stat().st_mtime_ns == before
     claim(here, "steady", STEADY + "\n# another version\n")
@@ -160,9 +152,9 @@ def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(calibrate, here):
     assert re.search(r"Error: seed 1 \(2 of 2, \d+ s\): pytest ended with status 1; its output is in ", outcome.stderr)
     assert "the disk is full" in outcome.stderr
     assert "2 runs; 1 failed: " in outcome.stdout
-    found_ = rows(Path("reports/calibration-quick"))
-    assert (found_["broken", "size"]["error"], found_["broken", "size"]["not_run"]) == ("1", "1")
-    assert found_["steady", "size"]["supported"] == "2"
+    found = rows(Path("reports/calibration-quick"))
+    assert (found["broken", "size"]["error"], found["broken", "size"]["not_run"]) == ("1", "1")
+    assert found["steady", "size"]["supported"] == "2"
     text = Path("reports/calibration-quick/calibration.md").read_text(encoding="utf-8")
     assert "- seed 1 failed: pytest ended with status 1\n" in text
     assert series(here).kept(0)
@@ -170,7 +162,7 @@ def test_a_run_that_fails_ends_with_status_1_and_is_not_kept(calibrate, here):
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_a_run_that_decides_nothing_is_not_a_run(calibrate, here, monkeypatch, status):
+def test_a_run_without_verdicts_is_not_counted(calibrate, here, monkeypatch, status):
     code = f"print('no luck'); raise SystemExit({status})"
     monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", code])
     folder = series(here).folder(0)
@@ -207,25 +199,22 @@ def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here)
     assert series(here).kept(1) is None
 
 
-@pytest.mark.parametrize("stamp", ["of other claims", None])
-def test_only_a_whole_run_of_these_claims_is_kept(here, stamp):
-    keep(here, 0, 0.002)
-    assert series(here).kept(0)
-    folder = series(here).folder(0)
-    (folder / "verdicts.json").write_text("[", encoding="utf-8")
-    assert series(here).kept(0) is None
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("verdicts.json", "["), (STAMP, "of other claims"), (STAMP, "")],
+    ids=["damaged", "other claims", "did not end well"],
+)
+def test_only_a_whole_run_of_these_claims_is_kept(here, monkeypatch, file, text):
     keep(here, 0, 0.002, base_seed=5)
     assert series(here).kept(0) is None
     keep(here, 0, 0.002)
-    if stamp:
-        (folder / STAMP).write_text(stamp, encoding="utf-8")
-    else:
-        (folder / STAMP).unlink()
+    assert series(here).kept(0)
+    (series(here).folder(0) / file).write_text(text, encoding="utf-8")
     assert series(here).kept(0) is None
 
 
 def test_the_command_of_a_run(here):
-    made = Series(Path("claims"), "full", here / "work", Path("store"), Path("data"), "3")
+    made = Series(Path("claims"), "full", here / "work", Path("store"), Path("data"), 3)
     _, *command = made.command(12)
     assert command == [
         *("-m", "pytest", "claims", "-n", "3", "-p", "no:cacheprovider"),
@@ -235,62 +224,45 @@ def test_the_command_of_a_run(here):
     ]
 
 
-def test_the_digest_is_of_the_claims_and_the_profile(here):
-    digest = series(here).digest
-    assert digest == Series(here / "claims", "quick", here / "work", workers="2").digest
-    assert digest != Series(here / "claims", "full", here).digest
-    claim(here, "another", STEADY)
-    assert digest != series(here).digest
-
-
-@pytest.mark.parametrize(("name", "other"), [("mnist", "cifar10"), ("cifar10", "mnist")])
-def test_the_digest_is_of_which_data_sets_are_there(here, monkeypatch, name, other):
+def test_the_digest_is_of_the_claims_the_profile_and_the_data_sets(here, monkeypatch):
     """A data set that was fetched meanwhile lets checks run that were left out: the runs before are others."""
-    asked = []
 
-    def among(*there: str) -> str:
-        def is_available(which: str, root: Path | None) -> bool:
-            asked.append(root)
-            return which in there
+    def digest(*there: str, profile: str = "quick", **fields: Any) -> str:
+        def is_available(name: str, root: Path | None) -> bool:
+            assert root == here / "data"
+            return name in there
 
         monkeypatch.setattr(series_module, "is_available", is_available)
-        return Series(here / "claims", "quick", here, data=here / "data").digest
+        return Series(here / "claims", profile, here, data=here / "data", **fields).digest
 
-    without, with_it = among("mnist-subset"), among("mnist-subset", name)
-    assert without != with_it
-    assert with_it != among("mnist-subset", other)
-    assert without == among("mnist-subset")
-    assert set(asked) == {here / "data"}
-
-
-def test_a_run_is_not_kept_when_data_sets_come(here, monkeypatch):
-    keep(here, 0, 0.002)
-    assert series(here).kept(0)
-    monkeypatch.setattr(series_module, "is_available", lambda which, root: True)
-    assert series(here).kept(0) is None
-    monkeypatch.undo()
+    keys = [digest(), digest("mnist"), digest("cifar10"), digest("mnist", "cifar10"), digest(profile="full")]
+    assert len(set(keys)) == 5
+    assert digest() == digest(workers=2) == keys[0]
+    claim(here, "another", STEADY)
+    assert digest() != keys[0]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--profile=slow"], "profile 'slow': expected quick or full; try --profile=quick"),
         (["--claims-folder=reports"], "reports has no expectations.toml: name the folder of the claims with --claims-"),
-        (["--workers=none"], "--workers none: expected auto, or a number from 1"),
+        (["--workers=none"], "'none' is not a valid integer"),
         (["--seeds=0"], "0 is not in the range"),
-        (["--work=pytest.ini/work"], "cannot be made (Not a directory): name another one with --work"),
+        (["--store=pytest.ini/x"], "cannot be made (Not a directory): name another folder with --store"),
     ],
-    ids=["profile", "claims", "workers", "seeds", "work"],
+    ids=["profile", "claims", "workers", "seeds", "store"],
 )
-def test_a_wrong_command_line_ends_with_status_2(calibrate, here, arguments, said):
+def test_a_wrong_command_line_ends_with_status_2(calibrate, here, arguments, message):
     outcome = calibrate(*arguments)
     assert outcome.exit_code == 2
-    assert said in " ".join(outcome.stderr.split())
+    assert message in " ".join(outcome.stderr.split())
 
 
 def test_two_calibrations_do_not_share_a_folder(calibrate, here):
-    (here / "work").mkdir()
-    with FileLock(here / "work" / ".lock"):
-        outcome = calibrate("--work=work")
+    work = series(here).work
+    work.mkdir(parents=True)
+    with FileLock(work / ".lock"):
+        outcome = calibrate()
     assert outcome.exit_code == 2
-    assert "another calibration is at work in work: wait for it, or name another folder with --work" in outcome.stderr
+    assert f"another calibration is running in {work}: wait for it, or name another" in outcome.stderr

@@ -33,11 +33,9 @@ def tiny_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sources.SOURCES, "cifar10", (Source("a broken source", fail),))
 
 
-def test_help_explains_commands_options_and_exit_status(cli: Command) -> None:
+def test_the_help_lists_all_commands(cli: Command) -> None:
     assert set(main.commands) == COMMANDS
     assert all(command in cli("--help").stdout for command in COMMANDS)
-    text = cli("fetch", "--help").stdout
-    assert all(word in text for word in ("--data", "--force", "WNDCHECK_DATA", "Exit status: 0", "mnist|cifar10|all"))
 
 
 def test_every_option_and_every_exit_status_is_documented() -> None:
@@ -82,17 +80,12 @@ def test_python_m_wndcheck_is_the_command(cli: Command) -> None:
 
 
 def test_fetch_puts_the_data_in_place_and_prints_where(cli: Command, tmp_path: Path) -> None:
-    outcome = cli("fetch", "mnist", "--data", tmp_path)
+    outcome = cli("fetch", "mnist", env={"WNDCHECK_DATA": str(tmp_path)})
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.stdout == f"mnist {tmp_path / 'MNIST' / 'raw'} sha256:{TINY_MNIST.sha256}\n"
     assert "verified" in outcome.stderr
     assert "is already in" in cli("fetch", "mnist", "--data", tmp_path).stderr
     assert "is already in" not in cli("fetch", "mnist", "--data", tmp_path, "--force").stderr
-
-
-def test_fetch_uses_the_environment(cli: Command, tmp_path: Path) -> None:
-    assert cli("fetch", "mnist", env={"WNDCHECK_DATA": str(tmp_path)}).exit_code == 0
-    assert (tmp_path / "MNIST" / "raw").is_dir()
 
 
 def test_all_continues_after_a_failure_and_ends_with_status_1(cli: Command, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from wndcheck.cli import main
 from wndcheck.cli.outstanding import planned, selected
 from wndcheck.experiment import cells, families
 from wndcheck.experiment.costs import training_flops
@@ -31,9 +31,9 @@ def test_all_cells_without_a_pattern():
     assert "convnets" not in selected(QUICK, 0)
 
 
-@pytest.mark.parametrize("part", families.parts(FULL, 0))
-def test_a_part_by_its_name(part):
-    assert selected(FULL, 0, [part]) == {part: families.parts(FULL, 0)[part]}
+def test_parts_by_name():
+    parts = families.parts(FULL, 0)
+    assert all(selected(FULL, 0, [part]) == {part: parts[part]} for part in parts)
 
 
 def test_labels_by_a_shell_pattern():
@@ -49,19 +49,17 @@ def test_several_patterns_name_what_any_of_them_does():
     assert count("mlp", "mnist relu N=50 *") == count("mlp")
 
 
-@pytest.mark.parametrize("pattern", ["relu", "MLP", "", "mnist relu N=51 *"])
-def test_a_pattern_that_names_nothing_is_an_error_though_another_names_some(pattern):
-    said = (
-        f"{pattern!r} names no cell of profile quick: expected one of mlp, cifar10, initial, violations, "
-        "ensembles, sensitivity, or a pattern for labels such as 'mnist-subset relu N=5 ×8 12 epochs of 64'"
+@pytest.mark.parametrize("pattern", ["relu", "MLP", "", "mnist relu N=51 *", "convnets"])
+def test_a_pattern_without_a_cell_is_an_error_even_beside_one_that_has_some(pattern):
+    what = f"{pattern!r} names no cell of profile quick"
+    if pattern == "convnets":
+        what = "profile quick has no cells in its part 'convnets'"
+    message = (
+        f"{what}: expected one of mlp, cifar10, initial, violations, ensembles, sensitivity, or a pattern for labels "
+        "such as 'mnist-subset relu N=5 ×8 12 epochs of 64'"
     )
-    with pytest.raises(ValueError, match=re.escape(said)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         selected(QUICK, 0, ["mlp", pattern])
-
-
-def test_a_part_that_the_profile_leaves_empty_is_an_error():
-    with pytest.raises(ValueError, match="profile quick has no cells in its part 'convnets': expected one of mlp, "):
-        selected(QUICK, 0, ["convnets"])
 
 
 # --- nets that another record was measured of -------------------------------------------------------------------------
@@ -83,13 +81,14 @@ def another_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     return store
 
 
-def measure(store: Store, *options: str) -> Result:
-    command = ["measure", "--profile=tiny", "--cells=mlp", "--device=cpu", "--workers=1", *options]
-    return CliRunner().invoke(main, [*command, "--store", str(store.root.parent)])
+@pytest.fixture
+def measure(cli: Callable[..., Result], another_record: Store) -> Callable[..., Result]:
+    options = ("--profile=tiny", "--cells=mlp", "--device=cpu", "--workers=1", "--store", another_record.root.parent)
+    return lambda *more: cli("measure", *options, *more)
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_kept_nets_are_told_from_those_to_train_again(another_record):
+def test_kept_nets_are_distinguished_from_those_to_train_again(another_record, measure):
     plan = planned("tiny", 0, ["mlp"], "cpu", 1, another_record.root.parent, make=False, say=pytest.fail)
     relu, tanh = plan.missing
     assert (relu.activation, tanh.activation) == ("relu", "tanh")
@@ -100,20 +99,20 @@ def test_kept_nets_are_told_from_those_to_train_again(another_record):
         f"1 of them must be trained again ({teraflop} TFLOP): their nets were measured under another record and not "
         "kept; --keep-weights keeps nets",
     ]
-    told = measure(another_record, "--dry-run")
-    assert all(f"wndcheck: {remark}\n" in told.stderr for remark in plan.remarks)
-    assert re.search(r"Of the time, about \d+ s are for cells that are trained again\.", " ".join(told.stdout.split()))
-    assert f"{training_flops(tanh) / 1e12:.2f}" in told.stdout
+    shown = measure("--dry-run")
+    assert all(f"wndcheck: {remark}\n" in shown.stderr for remark in plan.remarks)
+    assert re.search(r"Of the time, about \d+ s are for cells that are trained again\.", " ".join(shown.stdout.split()))
+    assert f"{training_flops(tanh) / 1e12:.2f}" in shown.stdout
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_keep_weights_spares_the_next_training(another_record, monkeypatch):
-    assert measure(another_record, "--keep-weights").exit_code == 0
+def test_keep_weights_spares_the_next_training(cli, another_record, measure, monkeypatch):
+    assert measure("--keep-weights").exit_code == 0
     assert len(list(another_record.measured())) == 2
     assert len(list(another_record.root.glob("*-r*.npz"))) == 4
     monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
     monkeypatch.setattr(measuring, "run", lambda *_: pytest.fail("a net is trained"))
-    assert measure(another_record).exit_code == 0
-    listed = CliRunner().invoke(main, ["store", "list", "--store", str(another_record.root.parent)])
+    assert measure().exit_code == 0
+    listed = cli("store", "list", "--store", another_record.root.parent)
     assert "4 measured under another version of the record, which this wndcheck does not read\n" in listed.stdout
     assert re.search(r"\n4 files of kept nets, [\d.e-]+ GB\n", listed.stdout)

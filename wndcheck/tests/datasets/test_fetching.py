@@ -76,11 +76,6 @@ def test_what_a_source_delivers_is_put_in_place_and_verified(root: Path, log: Co
     assert temporary_folders(root) == []
 
 
-def test_the_root_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
-    monkeypatch.setenv("WNDCHECK_DATA", str(root))
-    assert fetch("mnist", sources=[Local().source]) == root / MNIST.folder
-
-
 def test_a_relative_root_holds_for_a_command_that_runs_elsewhere(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, root: Path
 ) -> None:
@@ -96,17 +91,12 @@ def test_a_relative_root_holds_for_a_command_that_runs_elsewhere(
     assert digest(load("mnist", root)) == TINY_MNIST.sha256
 
 
-def test_data_that_exists_is_not_fetched_again(root: Path, log: Console) -> None:
+def test_data_that_exists_is_fetched_again_by_force_alone(root: Path, log: Console) -> None:
     write_tiny(root)
     local = Local()
     assert fetch("mnist", root, sources=[local.source], console=log) == root / MNIST.folder
     assert local.calls == 0
     assert lines(log) == [f"mnist is already in {root / MNIST.folder}, verified"]
-
-
-def test_force_fetches_in_any_case(root: Path) -> None:
-    write_tiny(root)
-    local = Local()
     fetch("mnist", root, force=True, sources=[local.source])
     assert local.calls == 1
 

