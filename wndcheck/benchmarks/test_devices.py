@@ -99,4 +99,4 @@ def test_counts_of_all_pairs_of_300_neurons(benchmark, device, estimator):
 def kernel_of(device: str):
     if device == "cuda":
         pytest.importorskip("triton", reason="no Triton: the CUDA kernels are written in it")
-    return import_module(f"wndcheck.estimators.kernels.{device}")
+    return import_module(f"wndcheck.estimators.kernels.{device}").KERNEL

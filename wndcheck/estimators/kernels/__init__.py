@@ -6,14 +6,11 @@ bit; tests compare them with `reference` (a k-d tree, and all pairwise differenc
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-CPU = ("auto", "cpu")
 
 
 def mean_log_distances(
@@ -47,13 +44,15 @@ def mean_digammas(
 
 
 def _kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]:
-    if device in CPU:
-        return import_module(".cpu", __name__), {"n_jobs": n_jobs}
-    has_kernel = device.startswith("cuda") and find_spec("triton") and _has_cuda()
-    return import_module(".cuda" if has_kernel else ".eager", __name__), {"device": device}
+    """The kernel of a device, and where it runs."""
+    if device in ("auto", "cpu"):
+        from . import cpu
 
-
-def _has_cuda() -> bool:
+        return cpu, {"n_jobs": n_jobs}
     import torch
 
-    return torch.cuda.is_available()
+    if device.startswith("cuda") and find_spec("triton") and torch.cuda.is_available():
+        from .cuda import KERNEL
+    else:
+        from .eager import KERNEL
+    return KERNEL, {"device": device}
