@@ -161,11 +161,7 @@ def test_a_missing_device_is_refused():
         ({"pairs": [(0, 3)]}, ValueError, r"pairs holds \[0, 3\]: expected two different columns out of 0 to 2"),
         ({"pairs": [(0, 1), (2, 2)]}, ValueError, r"pairs holds \[2, 2\]: expected two different columns"),
         ({"pairs": [(1, -1)]}, ValueError, r"pairs holds \[-1, 1\]: expected two different columns"),
-        (
-            {"pairs": [(0.0, 1.0)]},
-            ValueError,
-            r"pairs has shape \(1, 2\) and dtype float64: expected \(P, 2\)",
-        ),
+        ({"pairs": [(0.0, 1.0)]}, ValueError, r"pairs has shape \(1, 2\) and dtype float64: expected \(P, 2\)"),
         ({"pairs": [0, 1]}, ValueError, r"pairs has shape \(2,\)"),
         ({"pairs": np.zeros((0, 2), int)}, ValueError, r"pairs has shape \(0, 2\)"),
         ({"null": "bootstrap"}, ValueError, r"null='bootstrap': expected None or 'shuffle'"),
@@ -173,10 +169,11 @@ def test_a_missing_device_is_refused():
         ({"n_shuffles": 2.5}, TypeError, r"n_shuffles=2\.5: expected an integer"),
         ({"n_subsamples": -1}, ValueError, r"n_subsamples=-1: expected at least 0"),
         ({"n_subsamples": True}, TypeError, r"n_subsamples=True: expected an integer"),
+        ({"k": True}, TypeError, r"k=True: expected an integer"),
+        ({"random_state": 2.5}, TypeError, r"random_state=2\.5: expected an integer"),
+        ({"n_jobs": 2.5}, TypeError, r"n_jobs=2\.5: expected an integer"),
         ({"jitter": 0}, ValueError, r"jitter=0: expected a number from 1e-06 to 0\.1"),
-        ({"jitter": 1e-10}, ValueError, r"jitter=1e-10: expected a number from"),
         ({"jitter": 0.2}, ValueError, r"jitter=0\.2: expected a number from"),
-        ({"jitter": -1e-3}, ValueError, r"jitter=-0\.001: expected a number from"),
         ({"jitter": math.nan}, ValueError, r"jitter=nan: expected a number from"),
         ({"jitter": "1e-3"}, TypeError, r"jitter='1e-3': expected a number"),
         ({"jitter": True}, TypeError, r"jitter=True: expected a number"),
@@ -185,31 +182,3 @@ def test_a_missing_device_is_refused():
 def test_bad_options_are_refused(options, error, message):
     with pytest.raises(error, match=message):
         pairwise_mi(np.random.default_rng(25).standard_normal((20, 3)), **options)
-
-
-@pytest.mark.parametrize("option", ["k", "random_state", "n_jobs"])
-@pytest.mark.parametrize("value", [2.5, True])
-def test_counts_must_be_integers(option, value):
-    options: dict[str, Any] = {option: value}
-    with pytest.raises(TypeError, match=rf"{option}={value}: expected an integer"):
-        pairwise_mi(np.random.default_rng(26).standard_normal((20, 3)), **options)
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (np.arange(10.0), np.arange(9.0), r"x has 10 samples and y has 9: expected equally many"),
-        (
-            np.arange(10.0),
-            np.zeros((10, 1)),
-            r"y has no 3H estimate \(constant\): it shares no information; leave it out",
-        ),
-        (np.arange(10.0), np.zeros((10, 0)), r"y has shape \(10, 0\): expected at least one column"),
-        (np.arange(10.0), 3.0, r"y has shape \(\): expected \(n_samples,\) or \(n_samples, n_columns\)"),
-        (np.arange(3.0), np.arange(3.0), r"k=3 with 3 samples: expected more samples than k"),
-        ([1.0, 2.0, 3.0, np.inf, 5.0], np.arange(5.0), r"x holds inf at sample 3"),
-    ],
-)
-def test_bad_pairs_of_samples_are_refused(x, y, message):
-    with pytest.raises(ValueError, match=message):
-        mutual_information(x, y)
