@@ -172,4 +172,5 @@ def number(value: float, digits: int = 4) -> str:
 
 def plain(value: Any) -> Any:
     """A value with string keys, lists for tuples, and None for NaN and infinity, as JSON has them."""
-    return json.loads(json.dumps(value, default=lambda number: number.item()), parse_constant=lambda _: None)  # numpy's
+    text = json.dumps(value, default=lambda number: number.item())  # of numpy
+    return json.loads(text, parse_constant=lambda _: None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
-from wndcheck.benchmarks.closed_forms import Draw
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.kernels import reference
 from wndcheck.estimators.kernels.torch_common import TorchKernel
@@ -23,10 +21,6 @@ each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 def normal_layer(seed: int, n: int = 3, m: int = 1000) -> np.ndarray:
     """Independent normal neurons, (m, n)."""
     return np.random.default_rng(seed).standard_normal((m, n))
-
-
-def independent(sampler: Callable[..., np.ndarray]) -> Draw:
-    return lambda rng, shape: (sampler(rng, shape), sampler(rng, shape))
 
 
 def of_pairs(x: np.ndarray, y: np.ndarray, **options: Any) -> PairwiseInformation:
