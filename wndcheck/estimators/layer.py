@@ -108,8 +108,8 @@ def identical_pairs(
     suspects = pairs[information > largest - 3]
     rows = (layer.rows[column] for column in suspects.T)
     first, second = (row / np.ptp(row, axis=1, keepdims=True) for row in rows)  # to one scale, for the vanilla estimate
-    apart = np.minimum(*(np.ptp(difference, axis=1) for difference in (first - second, first + second)))
-    return suspects[apart < 1e-4]
+    spread = np.minimum(np.ptp(first - second, axis=1), np.ptp(first + second, axis=1))
+    return suspects[spread < 1e-4]
 
 
 def _flags_after_jitter(before: dict[int, str], after: dict[int, str], estimator: str) -> dict[int, str]:

@@ -74,7 +74,8 @@ def mutual_information(
     if is_block:
         from .blocks import block_information  # imports scipy
 
-        information = block_information(*np.split(layer.z.T, [first.columns.shape[1]], axis=1), method.k, estimator)
+        x_scores, y_scores = np.split(layer.z.T, [first.columns.shape[1]], axis=1)
+        information = block_information(x_scores, y_scores, method.k, estimator)
     else:
         information = float(estimate(layer, layer.rows, all_pairs(2), method, n_jobs=1)[0])
         if np.isnan(information):

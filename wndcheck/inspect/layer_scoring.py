@@ -96,7 +96,7 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         entropy=finite_mean(neurons.entropy),  # without jitter
         dependent=float(whole.dependent(options.rate)[known].mean()) if known.any() else float("nan"),
         pairs=_most_dependent(whole, options.top),
-        identical=tuple((int(i), int(j)) for i, j in whole.identical),
+        identical=tuple((i, j) for i, j in whole.identical.tolist()),
         flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
         notes=tuple(_notes(whole, rows_per_sample, n)),
     )
@@ -133,15 +133,10 @@ def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair
         return ()
     assert whole.pair_corrected is not None
     order = known[np.argsort(-whole.pair_corrected[known], kind="stable")][:top]
+    numbers = (whole.pair_mi, whole.pair_corrected, whole.p_values, whole.q_values)
+    columns = (values[order].tolist() for values in numbers)
     return tuple(
-        DependentPair(
-            neurons=(int(whole.pairs[pair, 0]), int(whole.pairs[pair, 1])),
-            mi=float(whole.pair_mi[pair]),
-            corrected=float(whole.pair_corrected[pair]),
-            p=float(whole.p_values[pair]),
-            q=float(whole.q_values[pair]),
-        )
-        for pair in order
+        DependentPair((i, j), *values) for (i, j), *values in zip(whole.pairs[order].tolist(), *columns, strict=True)
     )
 
 

@@ -53,13 +53,6 @@ def test_symmetric_to_the_last_bit(estimator, k, m, standardize, seed):
     assert forth == back
 
 
-@each_estimator
-def test_symmetric_in_columns_of_a_layer_to_the_last_bit(estimator):
-    X = np.random.default_rng(4).standard_normal((M, 12)) @ np.random.default_rng(5).standard_normal((12, 12))
-    there, back = (pairwise_mi(layer, estimator=estimator).mi for layer in (X, X[:, ::-1]))
-    np.testing.assert_array_equal(there, back[::-1, ::-1])
-
-
 def rounding(estimator: str, m: int) -> float:
     """Tolerance for z-scores that differ by a rounding error in float32.
 
@@ -136,12 +129,6 @@ def test_a_torch_device_uses_the_torch_kernel(monkeypatch, estimator):
     for ours, theirs in ((other.pair_mi, cpu.pair_mi), (other.null_mi, cpu.null_mi)):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13)
     assert (cpu.meta["device"], other.meta["device"]) == ("cpu", "cuda")
-
-
-def test_a_missing_device_is_refused():
-    message = r"device='cuda:99' cannot be used here \(.*\): try device='cpu'"
-    with pytest.raises(ValueError, match=message):
-        pairwise_mi(np.random.default_rng(24).standard_normal((20, 2)), device="cuda:99")
 
 
 # Errors

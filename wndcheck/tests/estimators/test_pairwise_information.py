@@ -126,9 +126,3 @@ def test_only_requested_and_unflagged_pairs_are_identical():
     information = pairwise_mi(np.stack([np.maximum(x, 0), np.maximum(x, 0), x], axis=1))
     assert set(information.flags) == {0, 1}
     assert information.identical.tolist() == []
-
-
-def test_a_false_discovery_rate_above_1_is_refused():
-    information = pairwise_mi(np.random.default_rng(30).standard_normal((50, 3)), null="shuffle", n_shuffles=2)
-    with pytest.raises(ValueError, match=r"rate=5: expected a number from 0 to 1"):
-        information.dependent(5)

@@ -71,7 +71,7 @@ UNSOUND = {
     "zero": (np.zeros_like, "constant"),
     "constant to rounding": (lambda x: 1e6 + 1e-11 * x, "constant"),
     "constant to single precision": (lambda x: (3 + 1e-7 * x).astype(np.float32), "constant"),
-    "one value apart": (lambda x: np.where(np.arange(M) == 17, 1, 0), r"point mass: 99\.9 % of samples at 0"),
+    "all but one equal": (lambda x: np.where(np.arange(M) == 17, 1, 0), r"point mass: 99\.9 % of samples at 0"),
     "k + 1 equal": (lambda x: np.where(np.arange(M) < 4, 2.5, x), r"point mass: 0\.4 % of samples at 2\.5"),
     "clipped": (lambda x: np.clip(x, -1, None), r"point mass: 1\d\.\d % of samples at -1"),
     "rounded": (lambda x: np.round(60 * x, 1), r"tied: [12]\d\.\d % of values repeat"),

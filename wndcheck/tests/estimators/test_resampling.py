@@ -135,12 +135,14 @@ def test_p_values_by_hand():
 
 
 @pytest.mark.parametrize("options", [{}, {"null": "shuffle", "n_shuffles": 1}])
-def test_p_values_need_two_shuffles(options):
-    information = pairwise_mi(np.random.default_rng(22).standard_normal((30, 3)), **options)
+def test_p_values_need_two_shuffles_and_a_rate_up_to_1(options):
+    X = np.random.default_rng(22).standard_normal((30, 3))
     message = r"p-values need two shuffles or more: pairwise_mi\(\.\.\., null='shuffle', n_shuffles=8\)"
-    for access in (lambda: information.p_values, information.dependent):
+    for access in (lambda information: information.p_values, lambda information: information.dependent()):
         with pytest.raises(ValueError, match=message):
-            access()
+            access(pairwise_mi(X, **options))
+    with pytest.raises(ValueError, match=r"rate=5: expected a number from 0 to 1"):
+        pairwise_mi(X, null="shuffle", n_shuffles=2).dependent(5)
 
 
 @each_estimator
