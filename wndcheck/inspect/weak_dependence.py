@@ -87,11 +87,7 @@ class NetworkVerdict:
 
 
 def weakly_dependent(
-    scores: NetworkScore,
-    margin: float = THRESHOLD,
-    confidence: float = 0.99,
-    *,
-    exclude: Collection[str] = (),
+    scores: NetworkScore, margin: float = THRESHOLD, confidence: float = 0.99, *, exclude: Collection[str] = ()
 ) -> NetworkVerdict:
     """Decide for each layer whether its corrected score ι_c is at most `margin` nats.
 

@@ -58,13 +58,6 @@ def test_null_depends_on_the_seed_only():
     assert not np.isclose(first[0], first[1]).any()
 
 
-@each_estimator
-def test_shuffles_remove_a_dependence(estimator):
-    x, y = normal_pair(0.999)(np.random.default_rng(17), (M, 1))
-    information = of_pairs(x, y, null="shuffle", n_shuffles=4, estimator=estimator)
-    assert np.abs(information.null_mi).max() < 0.25  # 4 sd of .042 and the bias
-
-
 def test_rows_are_independently_permuted():
     z = np.tile(np.arange(100, dtype=np.float32), (5, 1))
     orders = list(shuffles(z, 3, 0))
@@ -114,16 +107,6 @@ def test_p_values_find_a_planted_dependence(estimator):
     assert (p[20:] < 0.05).mean() < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 180)
 
 
-def test_the_smallest_p_value_is_one_over_the_number_of_null_estimates():
-    rng = np.random.default_rng(21)
-    x = rng.standard_normal((200, 6))
-    x[:, 1] = x[:, 0] + 0.01 * x[:, 1]
-    p = pairwise_mi(x, null="shuffle", n_shuffles=4).p_values
-    assert p[0] == 1 / (1 + 4 * 15)
-    assert p[1:].min() > p[0]
-    assert ((p > 0) & (p <= 1)).all()
-
-
 def test_p_values_by_hand():
     """Two pairs, two shuffles: a null estimate minus the other of its pair, times √¾, is −√3, √3, 0 and 0.
 
@@ -169,7 +152,8 @@ def test_flagged_pairs_have_no_p_value_and_are_not_dependent():
     information = pairwise_mi(X, null="shuffle")
     touched = (information.pairs == 2).any(axis=1)
     np.testing.assert_array_equal(np.isnan(information.p_values), touched)
-    assert information.p_values[0] == 1 / (1 + 8 * 3)  # without the null of the flagged pairs
+    assert information.p_values[0] == 1 / (1 + 8 * 3)  # the smallest possible, without the null of the flagged pairs
+    assert np.nanmax(information.p_values) <= 1
     assert information.dependent(3 / 25).tolist() == [True, False, False, False, False, False]  # best of three
     assert not information.dependent(2.9 / 25).any()
     dead = pairwise_mi(X[:, [2, 2]], null="shuffle")
