@@ -31,12 +31,12 @@ class LayerVerdict:
         if self.score is None:
             return f"{self.layer}: {self.verdict}: {self.cause}"
         at = self.interval
-        found = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
+        measured = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
         worst = ", ".join(
             f"{i}–{j} ({p.corrected:.2f}, q = {p.q:.2g})" for p in self.score.pairs[:5] for i, j in [p.neurons]
         )
         why = f"{self.cause}: " if self.cause else ""
-        return f"{self.layer}: {self.verdict}: {why}{found}; most dependent pairs {worst or '–'}"
+        return f"{self.layer}: {self.verdict}: {why}{measured}; most dependent pairs {worst or '–'}"
 
 
 @dataclass(frozen=True)
