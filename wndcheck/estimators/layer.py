@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .entropy import sorted_entropies
 from .formulas import digamma, entropy_from_log_distance, information_from_digammas
-from .kernels import mean_digammas, mean_log_distances
+from .kernels import select_kernel
 from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, find_flags, sort_rows, z_scores
 from .validation import check_choice, check_integer, check_k, check_number
 
@@ -88,11 +88,12 @@ def estimate(
     if not usable.any():
         return information
     chosen, m, k = pairs[usable], rows.shape[1], method.k
+    kernel, where = select_kernel(device, n_jobs)
     if method.estimator == "3h":
-        logs = mean_log_distances(rows, chosen, k=k, device=device, n_jobs=n_jobs)
+        logs = kernel.mean_log_distances(rows, chosen, k=k, **where)
         information[usable] = layer.entropies[chosen].sum(axis=1) - entropy_from_log_distance(logs, m, k, 2)
     else:
-        means = mean_digammas(rows, chosen, k=k, estimator=method.estimator, device=device, n_jobs=n_jobs)
+        means = kernel.mean_digammas(rows, chosen, k=k, estimator=method.estimator, **where)
         information[usable] = information_from_digammas(means, m, k, method.estimator)
     return np.where(np.isfinite(information), information, np.nan)  # −log 0 where samples coincide in both neurons
 
