@@ -45,9 +45,9 @@ def normal_pair(rho: float) -> Draw:
     return draw
 
 
-def lognormal_pair(rho: float) -> Draw:
-    """Mutual information does not depend on the marginals."""
-    return lambda rng, shape: tuple(np.exp(z) for z in normal_pair(rho)(rng, shape))
+def mapped_pair(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], rho: float) -> Draw:
+    """A normal pair whose marginals are mapped by one function. If it increases, the information stays the same."""
+    return lambda rng, shape: tuple(map(function, normal_pair(rho)(rng, shape)))
 
 
 def student_pair(df: int) -> Draw:
@@ -72,7 +72,7 @@ def additive_uniform(e: float) -> Draw:
 
 
 def relu_pair(rho: float) -> Draw:
-    return lambda rng, shape: tuple(np.maximum(z, 0) for z in normal_pair(rho)(rng, shape))
+    return mapped_pair(lambda z: np.maximum(z, 0), rho)
 
 
 def additive_uniform_information(e: float) -> float:
@@ -117,7 +117,7 @@ PAIR_DISTRIBUTIONS = (
     PairDistribution("normal, ρ = .5", gaussian_information(0.5), normal_pair(0.5), for_peers=True),
     PairDistribution("normal, ρ = .9", gaussian_information(0.9), normal_pair(0.9), for_peers=True),
     PairDistribution("normal, ρ = .99", gaussian_information(0.99), normal_pair(0.99)),
-    PairDistribution("lognormal margins, ρ = .75", gaussian_information(0.75), lognormal_pair(0.75)),
+    PairDistribution("lognormal margins, ρ = .75", gaussian_information(0.75), mapped_pair(np.exp, 0.75)),
     PairDistribution("Student t, 3, uncorrelated", student_information(3), student_pair(3), for_peers=True),
     PairDistribution("y = x + u, u within .1", additive_uniform_information(0.1), additive_uniform(0.1)),
 )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from wndcheck.estimators import knn_entropy
+from wndcheck.estimators.formulas import information_from_digammas
 from wndcheck.estimators.kernels import reference
 
 DISTRIBUTIONS = {
@@ -33,6 +34,5 @@ def reference_information(X: NDArray[np.float64], *, k: int, estimator: str) -> 
     if estimator == "3h":
         return knn_entropy(x, k=k) + knn_entropy(y, k=k) - knn_entropy(X[:, :2], k=k)
     counts = np.array(reference.marginal_counts(x, y, k=k, estimator=estimator))
-    if estimator == "ksg1":
-        return float(digamma(k) + digamma(len(X)) - digamma(counts + 1).sum(axis=0).mean())
-    return float(digamma(k) - 1 / k + digamma(len(X)) - digamma(counts).sum(axis=0).mean())
+    means = digamma(counts + (1 if estimator == "ksg1" else 0)).sum(axis=0).mean()
+    return information_from_digammas(float(means), len(X), k, estimator)

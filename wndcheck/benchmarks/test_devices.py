@@ -70,33 +70,16 @@ def test_first_call(benchmark, first_call, kernel):
 
 
 @needs_cuda
+@pytest.mark.parametrize(("neurons", "estimator"), [(1000, "3h"), (300, "ksg1"), (300, "ksg2")])
 @pytest.mark.parametrize("device", ["cuda", "eager"])
-def test_distances_of_all_pairs_of_1000_neurons(benchmark, device):
-    benchmark.group = "all 499,500 pairs of 1000 neurons on GPUs, distances, M = 1000, k = 3"
-    kernel = kernel_of(device)
-    z, pairs = rows(layer(1000)), all_pairs(1000)
-    means = benchmark.pedantic(
-        kernel.mean_log_distances, args=(z, pairs), kwargs={"k": 3, "device": "cuda"}, rounds=3, warmup_rounds=1
-    )
-    few = slice(None, None, 5000)
-    np.testing.assert_allclose(means[few], cpu.mean_log_distances(z, pairs[few], k=3), rtol=0, atol=1e-12)
-
-
-@needs_cuda
-@pytest.mark.parametrize("estimator", ["ksg1", "ksg2"])
-@pytest.mark.parametrize("device", ["cuda", "eager"])
-def test_counts_of_all_pairs_of_300_neurons(benchmark, device, estimator):
-    benchmark.group = f"all 44,850 pairs of 300 neurons on GPUs, {estimator.upper()}, M = 1000, k = 3"
-    kernel = kernel_of(device)
-    z, pairs, options = rows(layer(300)), all_pairs(300), {"k": 3, "estimator": estimator}
-    means = benchmark.pedantic(
-        kernel.mean_digammas, args=(z, pairs), kwargs={**options, "device": "cuda"}, rounds=3, warmup_rounds=1
-    )
-    few = slice(None, None, 500)
-    np.testing.assert_allclose(means[few], cpu.mean_digammas(z, pairs[few], **options), rtol=0, atol=1e-12)
-
-
-def kernel_of(device: str):
+def test_all_pairs_on_gpus(benchmark, device, neurons, estimator):
     if device == "cuda":
         pytest.importorskip("triton", reason="no Triton: the CUDA kernels are written in it")
-    return import_module(f"wndcheck.estimators.kernels.{device}")
+    z, pairs = rows(layer(neurons)), all_pairs(neurons)
+    benchmark.group = f"all {len(pairs)} pairs of {neurons} neurons on GPUs, {estimator.upper()}, M = 1000, k = 3"
+    name, options = ("mean_log_distances", {}) if estimator == "3h" else ("mean_digammas", {"estimator": estimator})
+    kernel = import_module(f"wndcheck.estimators.kernels.{device}").KERNEL
+    arguments = {"args": (z, pairs), "kwargs": {"k": 3, "device": "cuda", **options}}
+    means = benchmark.pedantic(getattr(kernel, name), **arguments, rounds=3, warmup_rounds=1)
+    few = slice(None, None, 500)
+    np.testing.assert_allclose(means[few], getattr(cpu, name)(z, pairs[few], k=3, **options), rtol=0, atol=1e-12)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.spatial import KDTree
 
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.kernels import cpu
+from wndcheck.estimators.kernels import cpu, reference
 from wndcheck.estimators.validation import all_pairs
 
 from .samples import DISTRIBUTIONS, layer, rows
@@ -26,8 +25,7 @@ def by_kernel(z: np.ndarray, k: int) -> np.ndarray:
 
 
 def by_tree(points: list[np.ndarray], k: int) -> list[np.ndarray]:
-    """Build and query the tree, nothing else."""
-    return [KDTree(p).query(p, k=k + 1, p=np.inf)[0][:, k] for p in points]
+    return [reference.kth_distances(p, k=k) for p in points]
 
 
 @pytest.mark.parametrize(("distribution", "m", "k"), SETTINGS)

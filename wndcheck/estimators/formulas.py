@@ -27,11 +27,6 @@ def information_from_digammas(mean_digammas: T, m: int, k: int, estimator: str) 
     return digamma(k) - (1 / k if estimator == "ksg2" else 0.0) + digamma(m) - mean_digammas
 
 
-def largest_information(m: int, k: int) -> float:
-    """ψ(M) − ψ(k): the estimate of 3H and KSG1 for a sample and itself (KSG2: minus 1/k). Finite because M is."""
-    return digamma(m) - digamma(k)
-
-
 @cache
 def digamma(n: int) -> float:
     """ψ of a positive integer."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .entropy import sorted_entropies
-from .formulas import entropy_from_log_distance, information_from_digammas, largest_information
-from .kernels import mean_digammas, mean_log_distances
+from .formulas import digamma, entropy_from_log_distance, information_from_digammas
+from .kernels import select_kernel
 from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, find_flags, sort_rows, z_scores
 from .validation import check_choice, check_integer, check_k, check_number
 
@@ -27,18 +27,18 @@ class Method:
     jitter: float | None
     random_state: int
 
-    def check(self, n_samples: int) -> None:
-        """TypeError or ValueError for an invalid option."""
+    def checked(self, n_samples: int) -> Method:
+        """The method, with k as a Python integer. TypeError or ValueError for an invalid option."""
         check_k(self.k, n_samples)
         check_choice(self.estimator, "estimator", ESTIMATORS)
         check_integer(self.random_state, "random_state", least=0)
         if self.jitter is not None:
             check_number(self.jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
+        return replace(self, k=int(self.k))  # −k of an unsigned one would be positive
 
     def to_dict(self) -> dict[str, Any]:
         """The options as plain Python values."""
-        kinds = {"k": int, "estimator": str, "standardize": bool, "jitter": float, "random_state": int}
-        return {name: None if value is None else kinds[name](value) for name, value in asdict(self).items()}
+        return {name: value.item() if isinstance(value, np.generic) else value for name, value in asdict(self).items()}
 
 
 class Layer(NamedTuple):
@@ -87,28 +87,30 @@ def estimate(
     usable = ~np.isin(pairs, list(layer.flags)).any(axis=1)
     if not usable.any():
         return information
-    chosen, m, k = pairs[usable], rows.shape[1], int(method.k)
+    chosen, m, k = pairs[usable], rows.shape[1], method.k
+    kernel, where = select_kernel(device, n_jobs)
     if method.estimator == "3h":
-        logs = mean_log_distances(rows, chosen, k=k, device=device, n_jobs=n_jobs)
+        logs = kernel.mean_log_distances(rows, chosen, k=k, **where)
         information[usable] = layer.entropies[chosen].sum(axis=1) - entropy_from_log_distance(logs, m, k, 2)
     else:
-        means = mean_digammas(rows, chosen, k=k, estimator=method.estimator, device=device, n_jobs=n_jobs)
+        means = kernel.mean_digammas(rows, chosen, k=k, estimator=method.estimator, **where)
         information[usable] = information_from_digammas(means, m, k, method.estimator)
     return np.where(np.isfinite(information), information, np.nan)  # −log 0 where samples coincide in both neurons
 
 
 def identical_pairs(
-    layer: Layer, pairs: NDArray[np.int64], information: NDArray[np.float64], method: Method
+    layer: Layer, pairs: NDArray[np.int64], information: NDArray[np.float64], k: int
 ) -> NDArray[np.int64]:
     """The pairs whose rows are equal or opposite up to rounding, (Q, 2).
 
     Only pairs whose estimate is near the largest possible one are compared, so the check costs next to nothing.
     """
-    suspects = pairs[information > largest_information(layer.rows.shape[1], method.k) - 3]
+    largest = digamma(layer.rows.shape[1]) - digamma(k)  # of 3H and KSG1 for a sample and itself; KSG2: minus 1/k
+    suspects = pairs[information > largest - 3]
     rows = (layer.rows[column] for column in suspects.T)
     first, second = (row / np.ptp(row, axis=1, keepdims=True) for row in rows)  # to one scale, for the vanilla estimate
-    apart = np.minimum(*(np.ptp(difference, axis=1) for difference in (first - second, first + second)))
-    return suspects[apart < 1e-4]
+    spread = np.minimum(np.ptp(first - second, axis=1), np.ptp(first + second, axis=1))
+    return suspects[spread < 1e-4]
 
 
 def _flags_after_jitter(before: dict[int, str], after: dict[int, str], estimator: str) -> dict[int, str]:

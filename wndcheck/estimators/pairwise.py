@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .formulas import nats_per_unit
-from .layer import Method, estimate, identical_pairs, prepare_layer
+from .layer import Layer, Method, estimate, identical_pairs, prepare_layer
 from .pairwise_information import PairwiseInformation
 from .preprocessing import DDOF
-from .resampling import Resampling, disjoint_parts, shuffles
-from .validation import Samples, all_pairs, check_base, check_integer, chosen_pairs, real_samples
+from .resampling import check_resampling, disjoint_parts, shuffles
+from .validation import all_pairs, check_base, check_integer, chosen_pairs, real_samples
 
 
 def pairwise_mi(
@@ -101,72 +99,49 @@ def pairwise_mi(
     0.8
     """
     samples = real_samples(X, "X", ndim=(2,))
-    n = samples.values.shape[1]
-    return estimate_pairs(
-        samples,
-        all_pairs(n) if pairs is None else chosen_pairs(pairs, n),
-        Method(k, estimator, standardize, jitter, random_state),
-        base=base,
-        resampling=Resampling(null, n_shuffles, n_subsamples),
-        device=device,
-        n_jobs=n_jobs,
-    )
-
-
-def estimate_pairs(
-    samples: Samples,
-    pairs: NDArray[np.int64],
-    method: Method,
-    *,
-    base: float | None,
-    resampling: Resampling | None = None,
-    device: str = "auto",
-    n_jobs: int | None = None,
-) -> PairwiseInformation:
-    """Estimate the pairs (P, 2), their null and their subsamples; TypeError or ValueError for an invalid option."""
     m, n = samples.values.shape
-    resampling = resampling or Resampling()
-    method.check(m)
-    resampling.check(m, method.k)
+    requested = all_pairs(n) if pairs is None else chosen_pairs(pairs, n)
+    method = Method(k, estimator, standardize, jitter, random_state).checked(m)
+    check_resampling(null, n_shuffles, n_subsamples, m, k)
     check_base(base)
     if n_jobs is not None:
         check_integer(n_jobs, "n_jobs", least=1)
-    method = replace(method, k=int(method.k))
-    unit, where = nats_per_unit(base), {"device": str(device), "n_jobs": n_jobs}
+    n_shuffles, unit = int(n_shuffles) if null else 0, nats_per_unit(base)
+
+    def estimates(layer: Layer, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        return estimate(layer, rows, requested, method, device=str(device), n_jobs=n_jobs)
 
     layer = prepare_layer(samples.values, samples.resolution, method)
-    information = estimate(layer, layer.rows, pairs, method, **where)
-    shuffled = shuffles(layer.rows, resampling.shuffles, method.random_state)
-    null = [estimate(layer, rows, pairs, method, **where) for rows in shuffled]
+    information = estimates(layer, layer.rows)
+    null_mi = [estimates(layer, rows) for rows in shuffles(layer.rows, n_shuffles, random_state)]
     parts = [
         prepare_layer(samples.values[part], samples.resolution, method)
-        for part in disjoint_parts(m, resampling.n_subsamples, method.random_state)
+        for part in disjoint_parts(m, n_subsamples, random_state)
     ]
     # In a small part a single tie is a large share: whether a neuron has a density is decided on all samples.
-    subsampled = [estimate(part._replace(flags=layer.flags), part.rows, pairs, method, **where) for part in parts]
-
+    subsample_mi = [estimates(part._replace(flags=layer.flags), part.rows) for part in parts]
     entropy = layer.entropies + layer.log_unit
     entropy[list(layer.flags)] = np.nan
     return PairwiseInformation(
-        pairs=pairs,
+        pairs=requested,
         pair_mi=information / unit,
         entropy=entropy / unit,
-        null_mi=np.stack(null) / unit if null else None,
-        subsample_mi=np.stack(subsampled) / unit if subsampled else None,
+        null_mi=np.stack(null_mi) / unit if null_mi else None,
+        subsample_mi=np.stack(subsample_mi) / unit if subsample_mi else None,
         labels=samples.labels,
         flags={samples.labels[column]: reason for column, reason in layer.flags.items()},
-        identical=identical_pairs(layer, pairs, information, method),
+        identical=identical_pairs(layer, requested, information, method.k),
         meta={
             **method.to_dict(),
             "ddof": DDOF,
             "M": m,
             "N": n,
-            "P": len(pairs),
+            "P": len(requested),
             "base": None if base is None else float(base),
             "tied": layer.tied,
-            "null": resampling.null,
-            "n_shuffles": resampling.shuffles,
-            "n_subsamples": int(resampling.n_subsamples),
+            "null": null,
+            "n_shuffles": n_shuffles,
+            "n_subsamples": int(n_subsamples),
             "device": "cpu" if device == "auto" else str(device),
             "dtype": samples.dtype,
         },

@@ -58,7 +58,7 @@ class PairwiseInformation:
     @property
     def score(self) -> float:
         """Dependence score ι: mean of pair_mi over the unflagged pairs (§4); NaN if all pairs are flagged."""
-        return _finite_mean(self.pair_mi)
+        return finite_mean(self.pair_mi)
 
     @property
     def score_se(self) -> float:
@@ -69,7 +69,7 @@ class PairwiseInformation:
         """
         if self.subsample_mi is None:
             return float("nan")
-        return float(standard_error(np.array([_finite_mean(part) for part in self.subsample_mi])))
+        return float(standard_error(np.array([finite_mean(part) for part in self.subsample_mi])))
 
     @property
     def pair_se(self) -> NDArray[np.float64] | None:
@@ -91,7 +91,7 @@ class PairwiseInformation:
     @property
     def corrected_score(self) -> float | None:
         """Corrected score ι_c: mean of pair_corrected over the unflagged pairs; None without a null."""
-        return None if self.pair_corrected is None else _finite_mean(self.pair_corrected)
+        return None if self.pair_corrected is None else finite_mean(self.pair_corrected)
 
     @cached_property
     def p_values(self) -> NDArray[np.float64]:
@@ -142,6 +142,7 @@ class PairwiseInformation:
         return DataFrame(self.mi, index=list(self.labels), columns=list(self.labels))
 
 
-def _finite_mean(values: NDArray[np.float64]) -> float:
+def finite_mean(values: NDArray[np.float64]) -> float:
+    """Mean of the finite values; NaN if there is none."""
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .validation import check_choice, check_integer
 
-NULLS = (None, "shuffle")
 
-
-@dataclass(frozen=True)
-class Resampling:
-    """The resampling options of `pairwise_mi`."""
-
-    null: str | None = None
-    n_shuffles: int = 8
-    n_subsamples: int = 0
-
-    def check(self, n_samples: int, k: int) -> None:
-        """TypeError or ValueError for an invalid option."""
-        check_choice(self.null, "null", NULLS)
-        check_integer(self.n_shuffles, "n_shuffles", least=1)
-        check_integer(self.n_subsamples, "n_subsamples", least=0)
-        parts = self.n_subsamples
-        if parts == 1 or (parts and n_samples // parts <= k):
-            raise ValueError(
-                f"n_subsamples={parts} of {n_samples} samples: expected two parts or more, of more than k={k} samples"
-            )
-
-    @property
-    def shuffles(self) -> int:
-        """Number of shuffles; 0 without a null."""
-        return int(self.n_shuffles) if self.null else 0
+def check_resampling(null: str | None, n_shuffles: int, n_subsamples: int, n_samples: int, k: int) -> None:
+    """TypeError or ValueError for an invalid option of `pairwise_mi`."""
+    check_choice(null, "null", (None, "shuffle"))
+    check_integer(n_shuffles, "n_shuffles", least=1)
+    check_integer(n_subsamples, "n_subsamples", least=0)
+    if n_subsamples == 1 or (n_subsamples and n_samples // n_subsamples <= k):
+        raise ValueError(
+            f"n_subsamples={n_subsamples} of {n_samples} samples: "
+            f"expected two parts or more, of more than k={k} samples"
+        )
 
 
 def shuffles(z: NDArray[np.float32], n_shuffles: int, random_state: int) -> Iterator[NDArray[np.float32]]:

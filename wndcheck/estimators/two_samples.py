@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .formulas import nats_per_unit
-from .layer import Method, prepare_layer
-from .pairwise import estimate_pairs
-from .validation import Samples, all_pairs, check_base, real_samples
+from .layer import Method, estimate, prepare_layer
+from .validation import all_pairs, check_base, real_samples
 
 
 def mutual_information(
@@ -54,39 +53,34 @@ def mutual_information(
     0.14
     """
     first, second = (real_samples(sample, name, ndim=(1, 2)) for sample, name in ((x, "x"), (y, "y")))
-    if len(first.values) != len(second.values):
-        raise ValueError(f"x has {len(first.values)} samples and y has {len(second.values)}: expected equally many")
-    for samples, name in ((first, "x"), (second, "y")):
+    m, n = len(first.values), len(second.values)
+    if m != n:
+        raise ValueError(f"x has {m} samples and y has {n}: expected equally many")
+    named = ((first, "x"), (second, "y"))
+    for samples, name in named:
         if samples.columns.shape[1] == 0:
             raise ValueError(f"{name} has shape {samples.values.shape}: expected at least one column")
-    method = Method(k, estimator, standardize, jitter, random_state)
-    if first.columns.shape[1] > 1 or second.columns.shape[1] > 1:
-        method.check(len(first.values))
-        check_base(base)
-        return _of_blocks(first, second, method) / nats_per_unit(base)
-    both = Samples(np.hstack([first.columns, second.columns]), ("x", "y"), first.dtype, _resolutions(first, second))
-    result = estimate_pairs(both, all_pairs(2), method, base=base, n_jobs=1)
-    for label, reason in result.flags.items():
-        raise ValueError(_refusal(str(label), reason, estimator))
-    if np.isnan(result.pair_mi[0]):
-        raise ValueError(f"in single precision the distance to neighbour k={k} of (x, y) is 0: give a larger k")
-    return float(result.pair_mi[0])
-
-
-def _of_blocks(x: Samples, y: Samples, method: Method) -> float:
-    from .blocks import block_information  # imports scipy
-
-    names = [f"column {label} of {name}" for samples, name in ((x, "x"), (y, "y")) for label in samples.labels or (0,)]
-    layer = prepare_layer(np.hstack([x.columns, y.columns]), _resolutions(x, y), method)
+    method = Method(k, estimator, standardize, jitter, random_state).checked(m)
+    check_base(base)
+    columns = np.hstack([first.columns, second.columns])
+    resolutions = [np.full((samples.columns.shape[1], 1), samples.resolution) for samples, _ in named]
+    layer = prepare_layer(columns, np.vstack(resolutions), method)
+    is_block = columns.shape[1] > 2
+    names = [
+        f"column {label} of {name}" if is_block else name for samples, name in named for label in samples.labels or (0,)
+    ]
     for column, reason in layer.flags.items():
-        raise ValueError(_refusal(names[column], reason, method.estimator))
-    first, second = np.split(layer.z.T, [x.columns.shape[1]], axis=1)
-    return block_information(first, second, int(method.k), method.estimator)
+        raise ValueError(_refusal(names[column], reason, estimator))
+    if is_block:
+        from .blocks import block_information  # imports scipy
 
-
-def _resolutions(x: Samples, y: Samples) -> NDArray[np.float64]:
-    """Relative rounding error of each column of x and y, (n_columns, 1)."""
-    return np.vstack([np.full((samples.columns.shape[1], 1), samples.resolution) for samples in (x, y)])
+        x_scores, y_scores = np.split(layer.z.T, [first.columns.shape[1]], axis=1)
+        information = block_information(x_scores, y_scores, method.k, estimator)
+    else:
+        information = float(estimate(layer, layer.rows, all_pairs(2), method, n_jobs=1)[0])
+        if np.isnan(information):
+            raise ValueError(f"in single precision the distance to neighbour k={k} of (x, y) is 0: give a larger k")
+    return information / nats_per_unit(base)
 
 
 def _refusal(name: str, reason: str, estimator: str) -> str:

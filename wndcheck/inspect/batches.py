@@ -105,17 +105,15 @@ def _as_batch(x: Any) -> Batch:
 def _sample_count(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     """Length of the first axis of all tensors. ValueError if it differs."""
     values = {f"input {i}": value for i, value in enumerate(args)} | {f"input {n!r}": v for n, v in kwargs.items()}
-    sizes: dict[str, int] = {}
-    for name, tensor in values.items():
-        if not isinstance(tensor, Tensor):
-            continue
-        if tensor.dim() == 0 or tensor.shape[0] == 0:
+    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        if tensor.dim() == 0 or len(tensor) == 0:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}: expected samples along its first axis")
-        sizes[name] = len(tensor)
-    if len(set(sizes.values())) != 1:
-        counts = ", ".join(f"{name} has {size}" for name, size in sizes.items()) or "there is no tensor"
+    sizes = {len(tensor) for tensor in tensors.values()}
+    if len(sizes) != 1:
+        counts = ", ".join(f"{name} has {len(tensor)}" for name, tensor in tensors.items()) or "there is no tensor"
         raise ValueError(f"inputs differ in their number of samples ({counts}): expected equally many")
-    return next(iter(sizes.values()))
+    return sizes.pop()
 
 
 def _as_tensor(value: Any) -> Any:

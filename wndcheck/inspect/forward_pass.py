@@ -1,4 +1,4 @@
-"""Forward passes that hand on the outputs of layers and leave the network unchanged."""
+"""Forward passes that report the outputs of layers and leave the network unchanged."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
+from wndcheck.estimators.pairwise_information import finite_mean
 from wndcheck.estimators.resampling import disjoint_parts, standard_error
 from wndcheck.estimators.validation import check_choice, check_integer, check_number
 from wndcheck.inspect.results import DependentPair, LayerScore
@@ -70,14 +71,13 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
     pairs = sample_pairs(n, options.max_pairs, derived_seed("user pairs", options.random_state))
     neurons = pairwise_mi(rows, k=options.k, pairs=[[0, 1]])  # for the entropy and the flag of every neuron
     method = _choose_estimator(neurons, options)
-    common = {**method, "k": options.k, "pairs": pairs, "null": "shuffle", "random_state": options.random_state}
-    common |= {"device": options.device, "n_jobs": options.n_jobs}
-    whole = pairwise_mi(rows, **common, n_shuffles=options.shuffles(len(pairs)))
-    parts = [
-        pairwise_mi(rows[part], **common, n_shuffles=PART_SHUFFLES)
-        for part in rows_of_parts(samples, rows_per_sample, options)
-    ]
-    dependent = whole.dependent(options.rate)
+
+    def estimates(rows: NDArray[Any], n_shuffles: int) -> PairwiseInformation:
+        where = {"random_state": options.random_state, "device": options.device, "n_jobs": options.n_jobs}
+        return pairwise_mi(rows, **method, k=options.k, pairs=pairs, null="shuffle", n_shuffles=n_shuffles, **where)
+
+    whole = estimates(rows, options.shuffles(len(pairs)))
+    parts = [estimates(rows[part], PART_SHUFFLES) for part in rows_of_parts(samples, rows_per_sample, options)]
     known = np.isfinite(whole.pair_mi)
     return LayerScore(
         layer=name,
@@ -89,14 +89,14 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         estimator=method["estimator"],
         jitter=method["jitter"],
         score=whole.score,
-        score_se=_standard_error([part.score for part in parts]),
-        corrected=float(whole.corrected_score or 0.0) if known.any() else float("nan"),
-        corrected_se=_standard_error([part.corrected_score for part in parts]),
+        score_se=float(standard_error(np.array([part.score for part in parts]))),
+        corrected=whole.corrected_score,  # pyright: ignore[reportArgumentType] (with a null, a number)
+        corrected_se=float(standard_error(np.array([part.corrected_score for part in parts]))),
         parts=len(parts),
-        entropy=_mean_entropy(neurons),
-        dependent=float(dependent[known].mean()) if known.any() else float("nan"),
+        entropy=finite_mean(neurons.entropy),  # without jitter
+        dependent=float(whole.dependent(options.rate)[known].mean()) if known.any() else float("nan"),
         pairs=_most_dependent(whole, options.top),
-        identical=tuple((int(i), int(j)) for i, j in whole.identical),
+        identical=tuple((i, j) for i, j in whole.identical.tolist()),
         flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
         notes=tuple(_notes(whole, rows_per_sample, n)),
     )
@@ -126,17 +126,6 @@ def _choose_estimator(neurons: PairwiseInformation, options: ScoringOptions) -> 
     return {"estimator": estimator, "jitter": JITTER if massed and estimator != "3h" else None}
 
 
-def _mean_entropy(neurons: PairwiseInformation) -> float:
-    """Mean entropy of the neurons that have a density, without jitter; NaN if none has."""
-    known = neurons.entropy[np.isfinite(neurons.entropy)]
-    return float(known.mean()) if len(known) else float("nan")
-
-
-def _standard_error(parts: list[float | None]) -> float:
-    """Standard error from the estimates of disjoint parts; NaN if a part has no estimate."""
-    return float(standard_error(np.array(parts, dtype=float)))
-
-
 def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
     """The pairs with the largest corrected information, in descending order."""
     known = np.flatnonzero(np.isfinite(whole.p_values))
@@ -144,15 +133,10 @@ def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair
         return ()
     assert whole.pair_corrected is not None
     order = known[np.argsort(-whole.pair_corrected[known], kind="stable")][:top]
+    numbers = (whole.pair_mi, whole.pair_corrected, whole.p_values, whole.q_values)
+    columns = (values[order].tolist() for values in numbers)
     return tuple(
-        DependentPair(
-            neurons=(int(whole.pairs[pair, 0]), int(whole.pairs[pair, 1])),
-            mi=float(whole.pair_mi[pair]),
-            corrected=float(whole.pair_corrected[pair]),
-            p=float(whole.p_values[pair]),
-            q=float(whole.q_values[pair]),
-        )
-        for pair in order
+        DependentPair((i, j), *values) for (i, j), *values in zip(whole.pairs[order].tolist(), *columns, strict=True)
     )
 
 

@@ -120,31 +120,30 @@ def _is_numpy_file(path: Path) -> bool:
 
 
 def _import_module(where: str) -> ModuleType:
-    path = Path(where)
+    path, is_file = Path(where), where.endswith(".py")
+    if is_file and not path.is_file():
+        raise ValueError(f"model file {where} is not there: expected file.py:factory")
+    folder = str(path.resolve().parent if is_file else Path.cwd())
+    sys.path.insert(0, folder)
     try:
-        if path.suffix == ".py":
-            if not path.is_file():
-                raise ValueError(f"model file {where} is not there: expected file.py:factory")
-            spec = spec_from_file_location(path.stem, path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = module_from_spec(spec)
-            sys.modules.setdefault(path.stem, module)  # dataclasses look for their module there
-            sys.path.insert(0, str(path.resolve().parent))
-            spec.loader.exec_module(module)
-            return module
-        sys.path.insert(0, str(Path.cwd()))
-        return import_module(where)
+        return _run_file(path) if is_file else import_module(where)
     except ModuleNotFoundError as error:
         raise ValueError(f"model module {where!r}: {error}; give its file instead, such as model.py:make_net") from None
-    except ValueError:
-        raise
     except (Exception, SystemExit) as error:
         raise ValueError(f"model module {where!r} cannot be imported ({type(error).__name__}: {error})") from error
     finally:
-        added = str(path.resolve().parent if path.suffix == ".py" else Path.cwd())
-        if added in sys.path[:1]:
+        if folder in sys.path[:1]:
             sys.path.pop(0)
+
+
+def _run_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)  # dataclasses look for their module there
+    spec.loader.exec_module(module)
+    return module
 
 
 def _may_make_network(value: Any, module: ModuleType) -> bool:

@@ -123,28 +123,28 @@ def select_activations(
 ) -> Activations:
     """The user's own activations, of the requested layers and of at most max_samples samples."""
     known = activations if isinstance(activations, Mapping) else {"activations": activations}
+    given = known if isinstance(known, Activations) else Activations({})
     names = list(known) if layers is None else [layers] if isinstance(layers, str) else list(layers)
     if not names:
         raise ValueError("no layers: give at least one, {'name': activations}")
-    rows_per_sample = getattr(activations, "rows_per_sample", {})
     chosen: dict[str, Any] = {}
     for name in names:
         if name not in known:
             raise ValueError(f"layer {name!r}: the activations have none of that name, but {', '.join(known)}")
         try:
-            given = real_samples(known[name], "the array", ndim=(2,))
+            array = real_samples(known[name], "the array", ndim=(2,))
         except (TypeError, ValueError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
-        single = np.max(given.resolution) > np.finfo(np.float64).eps
-        rows = given.values.astype(np.float32 if single else np.float64)
-        per_sample = rows_per_sample.get(name, 1)
+        single = np.max(array.resolution) > np.finfo(np.float64).eps
+        rows = array.values.astype(np.float32 if single else np.float64)
+        per_sample = given.rows_per_sample.get(name, 1)
         samples = len(rows) // per_sample
         if max_samples is not None and max_samples < samples:
             kept = np.sort(np.random.default_rng(random_state).choice(samples, max_samples, replace=False))
             rows = rows.reshape(samples, per_sample, -1)[kept].reshape(max_samples * per_sample, -1)
         chosen[name] = rows
-    per_sample = {name: rows_per_sample.get(name, 1) for name in chosen}
-    return Activations(chosen, getattr(activations, "left_out", {}), per_sample, getattr(activations, "reached", None))
+    rows_per_sample = {name: given.rows_per_sample.get(name, 1) for name in chosen}
+    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None)
 
 
 def score_layers(

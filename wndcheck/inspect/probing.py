@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,8 +88,10 @@ def probe(
         samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in axes.items()}
         rows = _collect_rows(model, [layer for layer in chosen if layer.name in axes], when, samplers, batches)
     for name in list(rows):
-        if not np.isfinite(rows[name]).all():
-            problems[name] = _not_finite(rows.pop(name))
+        bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
+        if len(bad):
+            count = len(rows.pop(name))
+            problems[name] = f"its output has NaN or infinity in {len(bad)} of {count} rows (the first: row {bad[0]})"
     _raise_problems(rows, problems, strict=layers is not None)
     return Activations(rows, problems, {name: samplers[name].per_sample for name in rows}, reached)
 
@@ -173,14 +175,9 @@ def _collect_rows(
     return {name: np.concatenate(collected) for name, collected in rows.items()}
 
 
-def _raise_problems(measurable: Iterable[str], problems: dict[str, str], *, strict: bool) -> None:
+def _raise_problems(measurable: Collection[str], problems: dict[str, str], *, strict: bool) -> None:
     """ValueError if a named layer (strict) cannot be measured, or if no layer can."""
-    if problems and (strict or not list(measurable)):
+    if problems and (strict or not measurable):
         raise ValueError("\n".join(f"layer {name!r}: {why}" for name, why in problems.items()))
-    if not list(measurable):
+    if not measurable:
         raise ValueError("the model has no linear or convolutional layer: name the layers to measure, layers=[...]")
-
-
-def _not_finite(rows: NDArray[np.float32]) -> str:
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    return f"its output has NaN or infinity in {len(bad)} of {len(rows)} rows (the first: row {bad[0]})"

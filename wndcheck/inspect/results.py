@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
@@ -171,8 +172,5 @@ def number(value: float, digits: int = 4) -> str:
 
 def plain(value: Any) -> Any:
     """A value with string keys, lists for tuples, and None for NaN and infinity, as JSON has them."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+    text = json.dumps(value, default=lambda number: number.item())  # of numpy
+    return json.loads(text, parse_constant=lambda _: None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -31,12 +31,12 @@ class LayerVerdict:
         if self.score is None:
             return f"{self.layer}: {self.verdict}: {self.cause}"
         at = self.interval
-        found = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
+        measured = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
         worst = ", ".join(
             f"{i}–{j} ({p.corrected:.2f}, q = {p.q:.2g})" for p in self.score.pairs[:5] for i, j in [p.neurons]
         )
         why = f"{self.cause}: " if self.cause else ""
-        return f"{self.layer}: {self.verdict}: {why}{found}; most dependent pairs {worst or '–'}"
+        return f"{self.layer}: {self.verdict}: {why}{measured}; most dependent pairs {worst or '–'}"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class NetworkVerdict:
 
     margin: float
     confidence: float
-    layers: dict[str, LayerVerdict] = field(default_factory=dict)
-    scores: NetworkScore | None = None
+    layers: dict[str, LayerVerdict]
+    scores: NetworkScore
 
     @property
     def verdict(self) -> Verdict:
@@ -70,21 +70,16 @@ class NetworkVerdict:
         causes = [
             f"{name}: inconclusive, {layer.cause}" for name, layer in self.layers.items() if layer.score and layer.cause
         ]
-        return [*(self.scores.remarks if self.scores else ()), *causes]
+        return [*self.scores.remarks, *causes]
 
     def to_dict(self) -> dict[str, Any]:
         """The scores, the margin, and each layer's verdict and interval, in plain types, ready for JSON."""
         verdicts = {
-            name: {
-                "verdict": str(layer.verdict),
-                "cause": layer.cause,
-                "low": layer.interval.low,
-                "high": layer.interval.high,
-            }
-            for name, layer in self.layers.items()
+            name: {"verdict": each.verdict, "cause": each.cause, "low": each.interval.low, "high": each.interval.high}
+            for name, each in self.layers.items()
         }
         judged = {"margin": self.margin, "confidence": self.confidence, "verdicts": verdicts}
-        return (self.scores.to_dict() if self.scores else {}) | plain(judged)
+        return self.scores.to_dict() | plain(judged)
 
     def __str__(self) -> str:
         head = f"weak dependence, ι_c ≤ {self.margin:g} nats at {100 * self.confidence:g} %: {self.verdict}"
@@ -92,11 +87,7 @@ class NetworkVerdict:
 
 
 def weakly_dependent(
-    scores: NetworkScore,
-    margin: float = THRESHOLD,
-    confidence: float = 0.99,
-    *,
-    exclude: Collection[str] = (),
+    scores: NetworkScore, margin: float = THRESHOLD, confidence: float = 0.99, *, exclude: Collection[str] = ()
 ) -> NetworkVerdict:
     """Decide for each layer whether its corrected score ι_c is at most `margin` nats.
 
@@ -117,15 +108,13 @@ def weakly_dependent(
 
 
 def _decide(check: Check, layer: LayerScore, confidence: float) -> LayerVerdict:
-    interval = layer.interval(confidence)
+    interval, verdict = layer.interval(confidence), Verdict.INCONCLUSIVE
     if len(layer.flags) > MOST_UNTRAINED * layer.neurons or not isfinite(interval.estimate):
-        cause = (
-            f"{len(layer.flags)} of {layer.neurons} neurons have no estimate ({next(iter(layer.flags.values()), '')})"
-        )
-        return LayerVerdict(layer.layer, Verdict.INCONCLUSIVE, interval, layer, cause)
-    if not isfinite(interval.low):
+        why = next(iter(layer.flags.values()), "")
+        cause = f"{len(layer.flags)} of {layer.neurons} neurons have no estimate ({why})"
+    elif not isfinite(interval.low):
         cause = "no standard error: some parts of the inputs leave no pair to estimate"
-        return LayerVerdict(layer.layer, Verdict.INCONCLUSIVE, interval, layer, cause)
-    verdict = verdict_on(check, interval)
-    cause = f"the interval straddles {check.region.high:g}" if verdict is Verdict.INCONCLUSIVE else ""
+    else:
+        verdict = verdict_on(check, interval)
+        cause = f"the interval straddles {check.region.high:g}" if verdict is Verdict.INCONCLUSIVE else ""
     return LayerVerdict(layer.layer, verdict, interval, layer, cause)

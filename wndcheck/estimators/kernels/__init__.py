@@ -6,54 +6,27 @@ bit; tests compare them with `reference` (a k-d tree, and all pairwise differenc
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 
-CPU = ("auto", "cpu")
+def select_kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]:
+    """The kernel of a device, and the options that tell its functions where to run.
 
-
-def mean_log_distances(
-    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str = "auto", n_jobs: int | None = None
-) -> NDArray[np.float64]:
-    """Mean over the samples of the log of the distance to the k-th neighbour, (P,).
-
-    z: (n_neurons, n_samples). pairs: (P, 2), rows of z. device: "auto" and "cpu" use n_jobs threads, "cuda" all
-    visible GPUs, any other name that torch device. ValueError if the device cannot be used.
+    device: "auto" and "cpu" use n_jobs threads, "cuda" all visible GPUs, any other name that torch device; its
+    functions raise ValueError if it cannot be used. With z (n_neurons, n_samples) and pairs (P, 2), rows of z, a kernel
+    has mean_log_distances(z, pairs, k=...), the mean over the samples of the log of the distance to the k-th neighbour,
+    (P,), and mean_digammas(z, pairs, k=..., estimator=...), the mean of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of
+    ψ(n_x) + ψ(n_y) for "ksg2", (P,), where n_x and n_y are the `reference.marginal_counts`.
     """
-    kernel, where = _kernel(device, n_jobs)
-    return kernel.mean_log_distances(z, pairs, k=k, **where)
+    if device in ("auto", "cpu"):
+        from . import cpu
 
-
-def mean_digammas(
-    z: NDArray[np.float32],
-    pairs: NDArray[np.int64],
-    *,
-    k: int,
-    estimator: str,
-    device: str = "auto",
-    n_jobs: int | None = None,
-) -> NDArray[np.float64]:
-    """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,).
-
-    n_x and n_y are the numbers of samples near a sample along one neuron (`reference.marginal_counts`). The other
-    parameters are those of `mean_log_distances`.
-    """
-    kernel, where = _kernel(device, n_jobs)
-    return kernel.mean_digammas(z, pairs, k=k, estimator=estimator, **where)
-
-
-def _kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]:
-    if device in CPU:
-        return import_module(".cpu", __name__), {"n_jobs": n_jobs}
-    has_kernel = device.startswith("cuda") and find_spec("triton") and _has_cuda()
-    return import_module(".cuda" if has_kernel else ".eager", __name__), {"device": device}
-
-
-def _has_cuda() -> bool:
+        return cpu, {"n_jobs": n_jobs}
     import torch
 
-    return torch.cuda.is_available()
+    if device.startswith("cuda") and find_spec("triton") and torch.cuda.is_available():
+        from .cuda import KERNEL
+    else:
+        from .eager import KERNEL
+    return KERNEL, {"device": device}

@@ -13,68 +13,23 @@ counts those from all differences; nothing is summed across programs.
 
 from __future__ import annotations
 
-from functools import partial
 from threading import Lock
 
-import numpy as np
 import torch
 import triton
 import triton.language as tl
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .torch_common import FAR, Layer, map_pairs, mean_logs
-from .torch_common import mean_digammas as mean_digammas_of_counts
+from .torch_common import FAR, Layer, TorchKernel
 
 TILE = tl.constexpr(32)  # queries per program, one per lane of its warp
 STEP = tl.constexpr(16)  # samples visited between two checks of whether a lane is still open; divides TILE
 BLOCK = tl.constexpr(128)  # queries per counting program
 BEYOND = tl.constexpr(FAR)
 UNKNOWN = tl.constexpr(float(torch.finfo(torch.float32).max))
-BYTES_PER_SAMPLE = 96
 EXACT = {"enable_fp_fusion": False}
 LAUNCH_LOCK = Lock()  # several threads, one per GPU, may compile the same kernel
-
-
-def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float32]:
-    """Max-norm distance of each sample to its k-th neighbour, for each pair of rows of z.
-
-    z: (n_neurons, n_samples), more than k samples, all below 1e29 in magnitude. pairs: (P, 2). device: one GPU, or
-    "cuda" for all. Returns (P, n_samples), in the order of the samples. ValueError if the device cannot be used.
-    """
-    return map_pairs(partial(_distances, k=k), z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
-
-
-def marginal_counts(
-    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
-) -> NDArray[np.int32]:
-    """Samples near each sample along either neuron of each pair, (2, P, n_samples); see `reference.marginal_counts`.
-
-    z, pairs, device: as for `kth_distances`. estimator: "ksg1" or "ksg2".
-    """
-    work = partial(_counts, k=k, estimator=estimator)
-    return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE, axis=1)
-
-
-def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float64]:
-    """Mean over the samples of the log of `kth_distances`, (P,)."""
-
-    def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return mean_logs(_distances(layer, chunk, k))
-
-    return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
-
-
-def mean_digammas(
-    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
-) -> NDArray[np.float64]:
-    """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
-
-    def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return mean_digammas_of_counts(_counts(layer, chunk, k, estimator), estimator)
-
-    return map_pairs(work, z, pairs, device=device, bytes_per_sample=BYTES_PER_SAMPLE)
 
 
 def _distances(layer: Layer, chunk: Tensor, k: int) -> Tensor:
@@ -201,3 +156,6 @@ def _count(ascending, order, pairs, reach, counts, m, samples, top, reaches: tl.
         above = tl.where((dx < limit) if strict else (dx <= limit), above + step, above)
         step //= 2
     tl.store(counts + sample + axis * samples, below + above)
+
+
+KERNEL = TorchKernel(_distances, _counts, bytes_per_sample=lambda k: 96)

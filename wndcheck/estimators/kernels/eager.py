@@ -9,62 +9,14 @@ for bit, and counts those from all differences.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .torch_common import FAR, Layer, map_pairs, mean_logs
-from .torch_common import mean_digammas as mean_digammas_of_counts
+from .torch_common import FAR, Layer, TorchKernel
 
 OFFSETS = 8  # offsets between two checks of which queries are still open
-
-
-def kth_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float32]:
-    """Max-norm distance of each sample to its k-th neighbour, for each pair of rows of z.
-
-    z: (n_neurons, n_samples), more than k samples, all below 1e29 in magnitude. pairs: (P, 2).
-    Returns (P, n_samples), in the order of the samples. ValueError if the device cannot be used.
-    """
-    return map_pairs(partial(_distances, k=k), z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
-
-
-def marginal_counts(
-    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
-) -> NDArray[np.int32]:
-    """Samples near each sample along either neuron of each pair, (2, P, n_samples); see `reference.marginal_counts`.
-
-    z, pairs: as for `kth_distances`. estimator: "ksg1" or "ksg2".
-    """
-    work = partial(_counts, k=k, estimator=estimator)
-    return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k), axis=1)
-
-
-def mean_log_distances(z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, device: str) -> NDArray[np.float64]:
-    """Mean over the samples of the log of `kth_distances`, (P,)."""
-
-    def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return mean_logs(_distances(layer, chunk, k).cpu())  # not every device has float64
-
-    return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
-
-
-def mean_digammas(
-    z: NDArray[np.float32], pairs: NDArray[np.int64], *, k: int, estimator: str, device: str
-) -> NDArray[np.float64]:
-    """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
-
-    def work(layer: Layer, chunk: Tensor) -> Tensor:
-        return mean_digammas_of_counts(_counts(layer, chunk, k, estimator).cpu(), estimator)
-
-    return map_pairs(work, z, pairs, device=device, bytes_per_sample=_bytes_per_sample(k))
-
-
-def _bytes_per_sample(k: int) -> int:
-    return 8 * k + 160
 
 
 def _distances(layer: Layer, chunk: Tensor, k: int) -> Tensor:
@@ -171,3 +123,6 @@ def _near(ascending: Tensor, reach: Tensor, *, strict: bool) -> Tensor:
             found += near.logical_and_((other >= 0) & (other < m)) * step
         counts += found
     return counts
+
+
+KERNEL = TorchKernel(_distances, _counts, bytes_per_sample=lambda k: 8 * k + 160, device_has_float64=False)

@@ -18,6 +18,9 @@ FAR = 1e30  # sentinel beyond the ends of a sorted row: farther than every sampl
 DEVICE_LOCKS: defaultdict[str, Lock] = defaultdict(Lock)  # one thread at a time per device: each may fill its memory
 LEAST_SHARE = 4096  # fewest pairs worth using another GPU for
 
+Rows = NDArray[np.float32]
+Pairs = NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -28,56 +31,73 @@ class Layer:
     order: Tensor  # int64; ties keep the order of the samples
 
 
-def map_pairs(
-    work: Callable[[Layer, Tensor], Tensor],
-    z: NDArray[np.float32],
-    pairs: NDArray[np.int64],
-    *,
-    device: str,
-    bytes_per_sample: int,
-    axis: int = 0,
-) -> NDArray:
-    """Apply work(layer, pairs) to all pairs in chunks; results are concatenated along their axis of pairs.
+@dataclass(frozen=True)
+class TorchKernel:
+    """Searches for all pairs, given those for a chunk of the pairs on one device.
 
-    device: a torch device, or "cuda" for all visible GPUs. bytes_per_sample: memory that work needs for each sample of
-    each pair. ValueError if the device cannot be used.
+    In the methods, z is (n_neurons, n_samples), with more than k samples, all below 1e29 in magnitude; pairs is (P, 2),
+    rows of z; device is a torch device, or "cuda" for all visible GPUs. ValueError if the device cannot be used.
     """
 
-    def on_device(part: NDArray[np.int64], name: str) -> NDArray:
-        with DEVICE_LOCKS[name]:
-            return in_chunks(part, name)
+    distances: Callable[[Layer, Tensor, int], Tensor]  # of a layer, pairs and k; (P, M) float32
+    counts: Callable[[Layer, Tensor, int, str], Tensor]  # of a layer, pairs, k and the estimator; (2, P, M) int32
+    bytes_per_sample: Callable[[int], int]  # memory needed for each sample of each pair, given k
+    device_has_float64: bool = True  # otherwise means are taken on the CPU
 
-    def in_chunks(part: NDArray[np.int64], name: str) -> NDArray:
-        layer = _sorted_rows(_moved(z, name))
-        with torch.cuda.device(layer.values.device) if layer.values.is_cuda else nullcontext():
-            at_once = _samples_at_once(layer.values.device, bytes_per_sample)
-            chunks = _moved(part, name).split(max(1, at_once // z.shape[1]))
-            return np.concatenate([work(layer, chunk).cpu().numpy() for chunk in chunks], axis=axis)
+    def kth_distances(self, z: Rows, pairs: Pairs, *, k: int, device: str) -> NDArray[np.float32]:
+        """Max-norm distance of each sample to its k-th neighbour, (P, n_samples), in the order of the samples."""
+        return self._map(lambda layer, chunk: self.distances(layer, chunk, k), z, pairs, k, device)
 
-    return distribute(on_device, pairs, _devices(device, len(pairs)), axis=axis)
+    def marginal_counts(self, z: Rows, pairs: Pairs, *, k: int, estimator: str, device: str) -> NDArray[np.int32]:
+        """Samples near each sample along either neuron, (2, P, n_samples); see `reference.marginal_counts`."""
+        return self._map(lambda layer, chunk: self.counts(layer, chunk, k, estimator), z, pairs, k, device, axis=1)
+
+    def mean_log_distances(self, z: Rows, pairs: Pairs, *, k: int, device: str) -> NDArray[np.float64]:
+        """Mean over the samples of the log of `kth_distances`, (P,); −inf where a distance is 0."""
+
+        def work(layer: Layer, chunk: Tensor) -> Tensor:
+            return row_means(self._with_float64(self.distances(layer, chunk, k)).double().log_())
+
+        return self._map(work, z, pairs, k, device)
+
+    def mean_digammas(self, z: Rows, pairs: Pairs, *, k: int, estimator: str, device: str) -> NDArray[np.float64]:
+        """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
+        first = {"ksg1": 1, "ksg2": 0}[estimator]
+        digamma = torch.arange(first, first + z.shape[1], dtype=torch.float64).digamma_()
+
+        def work(layer: Layer, chunk: Tensor) -> Tensor:
+            counts = self._with_float64(self.counts(layer, chunk, k, estimator))
+            along_x, along_y = digamma.to(counts.device)[counts]
+            return row_means(along_x.add_(along_y))
+
+        return self._map(work, z, pairs, k, device)
+
+    def _with_float64(self, results: Tensor) -> Tensor:
+        return results if self.device_has_float64 else results.cpu()
+
+    def _map(
+        self, work: Callable[[Layer, Tensor], Tensor], z: Rows, pairs: Pairs, k: int, device: str, axis: int = 0
+    ) -> NDArray:
+        """Apply work(layer, pairs) to all pairs in chunks; results are concatenated along their axis of pairs."""
+
+        def on_device(part: Pairs, name: str) -> NDArray:
+            with DEVICE_LOCKS[name]:
+                values = _moved(z, name)
+                layer = Layer(values, *values.sort(dim=1, stable=True))
+                with torch.cuda.device(values.device) if values.is_cuda else nullcontext():
+                    at_once = _samples_at_once(values.device, self.bytes_per_sample(k))
+                    chunks = _moved(part, name).split(max(1, at_once // z.shape[1]))
+                    return np.concatenate([work(layer, chunk).cpu().numpy() for chunk in chunks], axis=axis)
+
+        return distribute(on_device, pairs, _devices(device, len(pairs)), axis=axis)
 
 
-def distribute(
-    work: Callable[[NDArray[np.int64], str], NDArray], pairs: NDArray[np.int64], devices: Sequence[str], *, axis: int
-) -> NDArray:
+def distribute(work: Callable[[Pairs, str], NDArray], pairs: Pairs, devices: Sequence[str], *, axis: int) -> NDArray:
     """Apply work(pairs, device) to an equal share of the pairs on each device, one thread each; keeps their order."""
     if len(devices) == 1:
         return work(pairs, devices[0])
     with ThreadPoolExecutor(len(devices)) as pool:
         return np.concatenate(list(pool.map(work, np.array_split(pairs, len(devices)), devices)), axis=axis)
-
-
-def mean_logs(distances: Tensor) -> Tensor:
-    """Mean log of every row of float32 distances (P, M), (P,) float64; −inf where a distance is 0."""
-    return row_means(distances.double().log_())
-
-
-def mean_digammas(counts: Tensor, estimator: str) -> Tensor:
-    """Mean of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", ψ(n_x) + ψ(n_y) for "ksg2"; counts (2, P, M), result (P,) float64."""
-    first = {"ksg1": 1, "ksg2": 0}[estimator]
-    digamma = torch.arange(first, first + counts.shape[2], dtype=torch.float64).digamma_().to(counts.device)
-    along_x, along_y = digamma[counts]
-    return row_means(along_x.add_(along_y))
 
 
 def row_means(terms: Tensor) -> Tensor:
@@ -105,11 +125,6 @@ def _moved(array: NDArray, device: str) -> Tensor:
     except (AssertionError, RuntimeError) as error:  # what torch raises depends on how it was built
         reason = str(error).splitlines()[0]
         raise ValueError(f"device={device!r} cannot be used here ({reason}): try device='cpu'") from error
-
-
-def _sorted_rows(values: Tensor) -> Layer:
-    ascending, order = values.sort(dim=1, stable=True)
-    return Layer(values, ascending, order)
 
 
 def _samples_at_once(device: torch.device, bytes_per_sample: int) -> int:

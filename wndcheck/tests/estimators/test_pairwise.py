@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -49,16 +48,9 @@ def test_three_entropies(k, m, standardize, seed):
 def test_symmetric_to_the_last_bit(estimator, k, m, standardize, seed):
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal(m), rng.standard_cauchy(m)
-    options: dict[str, Any] = {"estimator": estimator, "k": k, "standardize": standardize}
+    options = {"estimator": estimator, "k": k, "standardize": standardize}
     forth, back = (mutual_information(*pair, **options) for pair in ((x, y), (y, x)))
     assert forth == back
-
-
-@each_estimator
-def test_symmetric_in_columns_of_a_layer_to_the_last_bit(estimator):
-    X = np.random.default_rng(4).standard_normal((M, 12)) @ np.random.default_rng(5).standard_normal((12, 12))
-    there, back = (pairwise_mi(layer, estimator=estimator).mi for layer in (X, X[:, ::-1]))
-    np.testing.assert_array_equal(there, back[::-1, ::-1])
 
 
 def rounding(estimator: str, m: int) -> float:
@@ -89,17 +81,6 @@ def test_invariant_to_the_order_of_samples_and_neurons(estimator, samples, neuro
     np.testing.assert_allclose(permuted.entropy, expected.entropy[neurons], rtol=0, atol=1e-12)
 
 
-@each_estimator
-def test_a_planted_duplicate_is_found(estimator):
-    X = np.random.default_rng(8).standard_normal((M, 20))
-    X[:, 13] = 2 * X[:, 4] + 0.01 * X[:, 13]
-    information = pairwise_mi(X, estimator=estimator)
-    assert information.pairs[information.pair_mi.argmax()].tolist() == [4, 13]
-    others = np.delete(information.pair_mi, information.pair_mi.argmax())
-    assert others.max() < 0.3, f"independent pairs reach {others.max():.3f} nats"  # their sd is .042
-    assert information.pair_mi.max() > 3
-
-
 @pytest.mark.parametrize("standardize", [True, False])
 @each_estimator
 def test_entropies_are_in_the_units_of_the_data(estimator, standardize):
@@ -113,7 +94,7 @@ def test_entropies_are_in_the_units_of_the_data(estimator, standardize):
 @pytest.mark.parametrize("n_jobs", [2, 5])
 def test_threads_do_not_change_a_bit(n_jobs, estimator):
     X = np.random.default_rng(13).standard_normal((100, 40))
-    options: dict[str, Any] = {"estimator": estimator, "null": "shuffle", "n_shuffles": 2, "n_subsamples": 2}
+    options = {"estimator": estimator, "null": "shuffle", "n_shuffles": 2, "n_subsamples": 2}
     one, many = (pairwise_mi(X, n_jobs=n, **options) for n in (1, n_jobs))
     np.testing.assert_array_equal(many.pair_mi, one.pair_mi)
     np.testing.assert_array_equal(many.null_mi, one.null_mi)
@@ -135,15 +116,8 @@ def test_a_torch_device_uses_the_torch_kernel(monkeypatch, estimator):
         pairwise_mi(X, estimator=estimator, null="shuffle", n_shuffles=2, device=device) for device in ("auto", "cuda")
     )
     for ours, theirs in ((other.pair_mi, cpu.pair_mi), (other.null_mi, cpu.null_mi)):
-        assert theirs is not None
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13)
     assert (cpu.meta["device"], other.meta["device"]) == ("cpu", "cuda")
-
-
-def test_a_missing_device_is_refused():
-    message = r"device='cuda:99' cannot be used here \(.*\): try device='cpu'"
-    with pytest.raises(ValueError, match=message):
-        pairwise_mi(np.random.default_rng(24).standard_normal((20, 2)), device="cuda:99")
 
 
 # Errors
@@ -161,11 +135,7 @@ def test_a_missing_device_is_refused():
         ({"pairs": [(0, 3)]}, ValueError, r"pairs holds \[0, 3\]: expected two different columns out of 0 to 2"),
         ({"pairs": [(0, 1), (2, 2)]}, ValueError, r"pairs holds \[2, 2\]: expected two different columns"),
         ({"pairs": [(1, -1)]}, ValueError, r"pairs holds \[-1, 1\]: expected two different columns"),
-        (
-            {"pairs": [(0.0, 1.0)]},
-            ValueError,
-            r"pairs has shape \(1, 2\) and dtype float64: expected \(P, 2\)",
-        ),
+        ({"pairs": [(0.0, 1.0)]}, ValueError, r"pairs has shape \(1, 2\) and dtype float64: expected \(P, 2\)"),
         ({"pairs": [0, 1]}, ValueError, r"pairs has shape \(2,\)"),
         ({"pairs": np.zeros((0, 2), int)}, ValueError, r"pairs has shape \(0, 2\)"),
         ({"null": "bootstrap"}, ValueError, r"null='bootstrap': expected None or 'shuffle'"),
@@ -173,10 +143,11 @@ def test_a_missing_device_is_refused():
         ({"n_shuffles": 2.5}, TypeError, r"n_shuffles=2\.5: expected an integer"),
         ({"n_subsamples": -1}, ValueError, r"n_subsamples=-1: expected at least 0"),
         ({"n_subsamples": True}, TypeError, r"n_subsamples=True: expected an integer"),
+        ({"k": True}, TypeError, r"k=True: expected an integer"),
+        ({"random_state": 2.5}, TypeError, r"random_state=2\.5: expected an integer"),
+        ({"n_jobs": 2.5}, TypeError, r"n_jobs=2\.5: expected an integer"),
         ({"jitter": 0}, ValueError, r"jitter=0: expected a number from 1e-06 to 0\.1"),
-        ({"jitter": 1e-10}, ValueError, r"jitter=1e-10: expected a number from"),
         ({"jitter": 0.2}, ValueError, r"jitter=0\.2: expected a number from"),
-        ({"jitter": -1e-3}, ValueError, r"jitter=-0\.001: expected a number from"),
         ({"jitter": math.nan}, ValueError, r"jitter=nan: expected a number from"),
         ({"jitter": "1e-3"}, TypeError, r"jitter='1e-3': expected a number"),
         ({"jitter": True}, TypeError, r"jitter=True: expected a number"),
@@ -185,31 +156,3 @@ def test_a_missing_device_is_refused():
 def test_bad_options_are_refused(options, error, message):
     with pytest.raises(error, match=message):
         pairwise_mi(np.random.default_rng(25).standard_normal((20, 3)), **options)
-
-
-@pytest.mark.parametrize("option", ["k", "random_state", "n_jobs"])
-@pytest.mark.parametrize("value", [2.5, True])
-def test_counts_must_be_integers(option, value):
-    options: dict[str, Any] = {option: value}
-    with pytest.raises(TypeError, match=rf"{option}={value}: expected an integer"):
-        pairwise_mi(np.random.default_rng(26).standard_normal((20, 3)), **options)
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (np.arange(10.0), np.arange(9.0), r"x has 10 samples and y has 9: expected equally many"),
-        (
-            np.arange(10.0),
-            np.zeros((10, 1)),
-            r"y has no 3H estimate \(constant\): it shares no information; leave it out",
-        ),
-        (np.arange(10.0), np.zeros((10, 0)), r"y has shape \(10, 0\): expected at least one column"),
-        (np.arange(10.0), 3.0, r"y has shape \(\): expected \(n_samples,\) or \(n_samples, n_columns\)"),
-        (np.arange(3.0), np.arange(3.0), r"k=3 with 3 samples: expected more samples than k"),
-        ([1.0, 2.0, 3.0, np.inf, 5.0], np.arange(5.0), r"x holds inf at sample 3"),
-    ],
-)
-def test_bad_pairs_of_samples_are_refused(x, y, message):
-    with pytest.raises(ValueError, match=message):
-        mutual_information(x, y)

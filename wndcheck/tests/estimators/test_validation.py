@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,21 +17,16 @@ from wndcheck.tests.estimators.samples import each_estimator, normal_layer
 
 
 def test_a_data_frame_gives_the_estimates_of_its_values():
-    X = normal_layer(0, m=100)
-    frame = pd.DataFrame(X, columns=["a", "b", "c"], index=[f"image {i}" for i in range(100)])
+    X, names = normal_layer(0, m=100), ["a", ("unit", 1), 9]
+    frame = pd.DataFrame(X, columns=names, index=[f"image {i}" for i in range(100)])
     information = pairwise_mi(frame, null="shuffle", n_shuffles=2)
     np.testing.assert_array_equal(information.mi, pairwise_mi(X).mi)
-    assert information.labels == ("a", "b", "c")
+    assert information.labels == tuple(names)
     assert pairwise_mi(X).labels == (0, 1, 2)
-    assert knn_entropy(frame[["a", "b"]]) == knn_entropy(X[:, :2])
-    assert mutual_information(frame["a"], frame["c"]) == information.mi[0, 2]
-    assert mutual_information(frame[["a", "b"]], frame["c"]) == mutual_information(X[:, :2], X[:, 2])
-
-
-def test_flags_have_the_column_names():
-    X = normal_layer(1, m=100)
-    X[:, 1] = 7
-    frame = pd.DataFrame(X, columns=["a", ("unit", 1), 9])
+    assert knn_entropy(frame[names[:2]]) == knn_entropy(X[:, :2])
+    assert mutual_information(frame["a"], frame[9]) == information.mi[0, 2]
+    assert mutual_information(frame[names[:2]], frame[9]) == mutual_information(X[:, :2], X[:, 2])
+    frame.iloc[:, 1] = 7.0
     assert pairwise_mi(frame).flags == {("unit", 1): "constant"}
 
 
@@ -43,7 +38,7 @@ def test_repeated_column_names_are_refused():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_errors_name_the_column(value):
+def test_errors_name_the_column_of_a_frame(value):
     frame = pd.DataFrame(normal_layer(3, m=100), columns=["a", "b", "c"])
     frame.loc[17, "b"] = value
     with pytest.raises(ValueError, match=rf"column b of X holds {value} at sample 17: expected finite numbers"):
@@ -55,9 +50,6 @@ def test_errors_name_the_column(value):
         knn_entropy(frame, standardize=True)
     with pytest.raises(ValueError, match=r"column b of y .*constant"):
         mutual_information(frame["a"], frame[["c", "b"]])
-
-
-def test_errors_for_a_series_name_no_column():
     with pytest.raises(ValueError, match=r"^x holds nan at sample 1: expected finite numbers"):
         mutual_information(pd.Series([1.0, np.nan, 2.0, 3.0, 4.0]), np.arange(5))
 
@@ -66,24 +58,17 @@ def test_errors_for_a_series_name_no_column():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_tensor_gives_the_estimates_of_its_array(dtype):
+def test_a_tensor_gives_the_estimates_of_its_array_and_is_unchanged(dtype):
     tensor = torch.tensor(normal_layer(4, m=100), dtype=dtype)
-    expected = pairwise_mi(tensor.numpy())
+    before, expected = tensor.clone(), pairwise_mi(tensor.numpy(), jitter=1e-3, null="shuffle")
     for X in (tensor, tensor.clone().requires_grad_(), tensor.T.contiguous().T):
-        information = pairwise_mi(X)
+        information = pairwise_mi(X, jitter=1e-3, null="shuffle")
         np.testing.assert_array_equal(information.pair_mi, expected.pair_mi)
         assert information.meta["dtype"] == str(dtype).removeprefix("torch.")
         assert information.labels == (0, 1, 2)
+        assert torch.equal(X.detach(), before)
     assert knn_entropy(tensor) == knn_entropy(tensor.numpy())
-    assert mutual_information(tensor[:, 0], tensor[:, 1]) == expected.mi[0, 1]
-
-
-def test_a_tensor_is_unchanged():
-    tensor = torch.tensor(normal_layer(5, m=100), requires_grad=True)
-    before = tensor.detach().clone()
-    pairwise_mi(tensor, jitter=1e-3, null="shuffle")
-    assert tensor.requires_grad
-    assert torch.equal(tensor.detach(), before)
+    assert mutual_information(tensor[:, 0], tensor[:, 1]) == pairwise_mi(tensor).mi[0, 1]
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float16, torch.bfloat16])
@@ -107,24 +92,22 @@ def test_any_real_dtype_is_accepted(dtype):
 
 @pytest.mark.parametrize("dtype", [bool, complex, object, "U8", "M8[s]"])
 def test_dtypes_that_are_not_real_are_refused(dtype):
+    for function in (knn_entropy, pairwise_mi, partial(mutual_information, np.arange(10.0))):
+        with pytest.raises(TypeError, match=r"\w has dtype .*: expected integers or floating-point numbers"):
+            function(np.zeros((10, 2), dtype))
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        torch.zeros((10, 2), dtype=torch.bool),
+        torch.zeros((10, 2), dtype=torch.complex64),
+        pd.DataFrame({"a": np.arange(10.0), "b": ["word"] * 10}),
+    ],
+)
+def test_tensors_and_frames_that_are_not_real_are_refused(X):
     with pytest.raises(TypeError, match=r"X has dtype .*: expected integers or floating-point numbers"):
-        pairwise_mi(np.zeros((10, 2), dtype))
-    with pytest.raises(TypeError, match=r"y has dtype"):
-        mutual_information(np.arange(10.0), np.zeros(10, dtype))
-    with pytest.raises(TypeError, match=r"x has dtype"):
-        knn_entropy(np.zeros(10, dtype))
-
-
-@pytest.mark.parametrize("dtype", [torch.bool, torch.complex64])
-def test_tensors_that_are_not_real_are_refused(dtype):
-    with pytest.raises(TypeError, match=r"X has dtype .*: expected integers or floating-point numbers"):
-        pairwise_mi(torch.zeros((10, 2), dtype=dtype))
-
-
-def test_a_data_frame_with_strings_is_refused():
-    frame = pd.DataFrame({"a": np.arange(10.0), "b": ["word"] * 10})
-    with pytest.raises(TypeError, match=r"X has dtype object: expected integers or floating-point numbers"):
-        pairwise_mi(frame)
+        pairwise_mi(X)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +132,7 @@ def test_bad_layers_are_refused(X, message):
 @pytest.mark.parametrize("base", [2, 10.0, np.float32(1.5)])
 def test_base_scales_all_information(base, estimator):
     X = normal_layer(7, m=100)
-    options: dict[str, Any] = {"estimator": estimator, "null": "shuffle", "n_shuffles": 2, "n_subsamples": 3}
+    options = {"estimator": estimator, "null": "shuffle", "n_shuffles": 2, "n_subsamples": 3}
     nats, other = pairwise_mi(X, **options), pairwise_mi(X, base=base, **options)
     for name in ("pair_mi", "entropy", "null_mi", "subsample_mi", "mi", "pair_corrected", "pair_se"):
         expected = getattr(nats, name) / math.log(base)
@@ -166,8 +149,6 @@ def test_base_scales_all_information(base, estimator):
     ("base", "error", "message"),
     [
         (1, ValueError, r"base=1: expected a number from 1 to"),
-        (0.5, ValueError, r"base=0\.5: expected a number"),
-        (0, ValueError, r"base=0: expected a number"),
         (-2, ValueError, r"base=-2: expected a number"),
         (math.nan, ValueError, r"base=nan: expected a number"),
         (math.inf, ValueError, r"base=inf: expected a number"),
@@ -197,11 +178,13 @@ def test_any_integer_type_is_accepted_as_k(kind):
     X = np.random.default_rng(44).standard_normal((300, 2))
     assert pairwise_mi(X, k=kind(3)).pair_mi[0] == pairwise_mi(X).pair_mi[0]
     assert knn_entropy(X, k=kind(3)) == knn_entropy(X)
+    for x in (X[:, 0], X):
+        assert mutual_information(x, X[:, 1] ** 3, k=kind(3)) == mutual_information(x, X[:, 1] ** 3)
 
 
 def test_a_torch_device_object_is_accepted():
     X = np.random.default_rng(45).standard_normal((50, 2))
-    device: Any = torch.device("cpu")
+    device = torch.device("cpu")
     assert pairwise_mi(X, device=device).pair_mi[0] == pairwise_mi(X).pair_mi[0]
     with pytest.raises(ValueError, match=r"device='None' cannot be used here .*try device='cpu'"):
-        pairwise_mi(X, device=None)  # pyright: ignore[reportArgumentType]
+        pairwise_mi(X, device=None)

@@ -103,13 +103,7 @@ class PartlyTraced(nn.Module):
 @pytest.mark.parametrize(
     ("model", "x", "options", "error", "message"),
     [
-        (
-            mlp,
-            torch.zeros(4, 7),
-            {},
-            ValueError,
-            r"the model failed on a batch of \(2, 7\) float32 \(RuntimeError: ",
-        ),
+        (mlp, torch.zeros(4, 7), {}, ValueError, r"the model failed on a batch of \(2, 7\) float32 \(RuntimeError: "),
         (mlp, torch.zeros(0, 6), {}, ValueError, r"input 0 has shape \(0, 6\): expected samples along its first axis"),
         (mlp, torch.zeros(()), {}, ValueError, r"input 0 has shape \(\): expected samples"),
         (mlp, torch.zeros(4, 6), {"when": "during"}, ValueError, "when='during': expected 'pre' or 'post'"),

@@ -70,6 +70,9 @@ def test_independent_neurons_score_0_and_neurons_with_a_common_variable_more() -
 
 
 def test_the_interval_has_its_nominal_coverage() -> None:
+    layer = dependence_score(independent(200, 3), n_parts=2)["activations"]
+    with pytest.raises(ValueError, match="confidence 1: expected a number between 0 and 1"):
+        layer.interval(1)
     covered = 0
     for seed in range(30):
         layer = dependence_score(independent(400, 5, seed), n_shuffles=4, max_pairs=10)["activations"]
@@ -90,6 +93,7 @@ def test_pairs_are_sampled_uniformly() -> None:
     assert np.abs(drawn - 200).max() < 60  # binomial, sd 11.5: 5 sd
     layer = dependence_score({"fc": independent(300, 30)}, max_pairs=20, n_parts=2, n_shuffles=20)["fc"]
     assert (layer.pairs_estimated, layer.pairs_possible) == (20, 435)
+    assert any("300 rows are few" in note for note in layer.notes)
 
 
 def test_rows_of_a_sample_are_in_one_part() -> None:
@@ -139,14 +143,10 @@ def test_constant_neurons_duplicates_and_half_precision_are_reported() -> None:
     assert len(half.flags) == 8
 
 
-def test_the_last_layer_is_the_one_reached_last_whether_scored_or_not() -> None:
-    fc = independent(300, 3)
-    for left_out, reached, last in (
-        ({"head": "it has 1 neuron"}, ("fc", "head"), "head"),
-        ({"stem": "it has 1 neuron"}, ("stem", "fc"), "fc"),
-    ):
-        found = Activations({"fc": fc}, left_out, reached=reached)
-        assert dependence_score(found, n_parts=2, n_shuffles=20).meta["last_layer"] == last
+@pytest.mark.parametrize(("reached", "last"), [(("fc", "head"), "head"), (("head", "fc"), "fc")])
+def test_the_last_layer_is_the_one_reached_last_whether_scored_or_not(reached: tuple[str, ...], last: str) -> None:
+    activations = Activations({"fc": independent(300, 3)}, {"head": "it has 1 neuron"}, reached=reached)
+    assert dependence_score(activations, n_parts=2, n_shuffles=20).meta["last_layer"] == last
 
 
 @pytest.mark.parametrize(("massed", "estimator"), [(1, "3h"), (2, "3h"), (3, "ksg1"), (4, "ksg1")])
@@ -163,10 +163,6 @@ def test_rows_of_given_activations_are_drawn_without_replacement() -> None:
         drawn = select_activations(z, None, 18, seed)["activations"][:, 0]
         assert len(set(drawn.tolist())) == 18
         assert drawn.tolist() == sorted(drawn.tolist())
-
-
-def test_few_rows_are_noted() -> None:
-    assert any("300 rows are few" in line for line in dependence_score(independent(300), n_parts=2).remarks)
 
 
 def test_results_as_text_and_as_json() -> None:
@@ -207,31 +203,11 @@ def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
     ("given", "options", "error", "message"),
     [
         (independent(), {"x": 1}, TypeError, "model is ndarray, not a torch.nn.Module: give activations without x"),
-        (
-            independent(100),
-            {},
-            ValueError,
-            "'activations': 100 samples: expected at least 20 in each of 10 parts",
-        ),
+        (independent(100), {}, ValueError, "'activations': 100 samples: expected at least 20 in each of 10 parts"),
         ({}, {}, ValueError, "no layers: give at least one"),
-        (
-            {"fc": independent()},
-            {"layers": "fd"},
-            ValueError,
-            "layer 'fd': the activations have none of that name",
-        ),
-        (
-            {"fc": independent()[0]},
-            {},
-            ValueError,
-            r"layer 'fc': the array has shape \(8,\): expected",
-        ),
-        (
-            {"fc": infinite()},
-            {},
-            ValueError,
-            "layer 'fc': column 2 of the array holds",
-        ),
+        ({"fc": independent()}, {"layers": "fd"}, ValueError, "layer 'fd': the activations have none of that name"),
+        ({"fc": independent()[0]}, {}, ValueError, r"layer 'fc': the array has shape \(8,\): expected"),
+        ({"fc": infinite()}, {}, ValueError, "layer 'fc': column 2 of the array holds"),
         ({"fc": np.array([["a"]])}, {}, TypeError, "layer 'fc': the array has dtype <U1"),
         (independent(), {"estimator": "4h"}, ValueError, "estimator='4h': expected None or '3h' or 'ksg1' or 'ksg2'"),
         (independent(), {"max_pairs": 0}, ValueError, "max_pairs=0: expected at least 1"),
@@ -248,8 +224,3 @@ def test_unusable_activations_and_options_raise(
 ) -> None:
     with pytest.raises(error, match=message):
         dependence_score(given, **options)
-
-
-def test_a_confidence_of_1_raises() -> None:
-    with pytest.raises(ValueError, match="confidence 1: expected a number between 0 and 1"):
-        dependence_score(independent(200, 3), n_parts=2)["activations"].interval(1)

@@ -47,6 +47,8 @@ def test_the_networks_verdict_includes_layers_that_were_not_measured() -> None:
     found = weakly_dependent(NetworkScore({"a": good}, {"b": "a forward pass does not reach it"}))
     assert found.verdict == "inconclusive"
     assert "b: inconclusive: not measured, a forward pass does not reach it" in str(found)
+    assert np.isnan(found["b"].interval.estimate)
+    assert weakly_dependent(NetworkScore({})).verdict == "inconclusive"
     assert weakly_dependent(NetworkScore({"a": good, "b": bad}), exclude=["b"]).verdict == "supported"
 
 
@@ -116,8 +118,3 @@ def test_the_fixture_in_a_project_of_its_own(pytester: pytest.Pytester) -> None:
     assert "not decided at 0 nats: 0; give more inputs" in text
     assert "weak_dependence.py" not in text, "the traceback ends in the user's own test"
     assert outcomes == {"passed": 4, "failed": 2}
-
-
-def test_a_network_without_scores_is_inconclusive() -> None:
-    assert weakly_dependent(NetworkScore({})).verdict == "inconclusive"
-    assert np.isnan(weakly_dependent(NetworkScore({}, {"a": "?"}))["a"].interval.estimate)
