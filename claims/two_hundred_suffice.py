@@ -12,10 +12,8 @@ one.
 import numpy as np
 
 from wndcheck.experiment.profiles import HIDDEN_LAYERS
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import within
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, within
 
 CLAIM = Claim(
     "§4",
@@ -28,36 +26,28 @@ DIFFERENCE = Check("fall of ι_c to the widest", within(-0.01, 0.01), level=True
 FROM_HUNDRED = Check("fall of ι_c from N = 100 to the widest", within(-0.01, 0.01), level=True, primary=False)
 
 
-def fall(grid, quantity, layer):
-    """From N = 200 to the widest, or over the last step of a grid that ends there or before, (S,)."""
-    start = 200 if grid.widths[-1] > 200 else grid.widths[-2]
+def fall(grid, quantity, layer, start=None):
+    """From N = `start` to the widest, (S,); by default from 200, or over the last step of a grid that ends there."""
+    start = start or (200 if grid.widths[-1] > 200 else grid.widths[-2])
     return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0]
 
 
 @check(DIFFERENCE)
-@every_activation
-@every_hidden_layer
-def test_difference(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"]
-    decide(fall(grid, "corrected_score", layer), grid)
+def test_difference(decide, layer, trained):
+    decide(fall(trained, "corrected_score", layer), trained)
 
 
 @check(FROM_HUNDRED)
-@every_activation
-@every_hidden_layer
-def test_from_hundred(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"]
-    decide((grid.at(100).of("corrected_score", layer) - grid.widest.of("corrected_score", layer))[0], grid)
+def test_from_hundred(decide, layer, trained):
+    decide(fall(trained, "corrected_score", layer, start=100), trained)
 
 
 @control(DIFFERENCE, must_be="supported")
-@every_activation
-def test_independently_permuted_activations_do_not_differ(decide, nets, profile, activation):
+def test_independently_permuted_activations_do_not_differ(decide, trained, profile):
     # All hidden layers at all stages together: the few pairs of one leave an interval as wide as the margin.
-    grid = nets[f"trained/{activation}"]
-    stages = [grid.at_stage(stage) for stage in range(len(profile.training.stages))]
+    stages = [trained.at_stage(stage) for stage in range(len(profile.training.stages))]
     falls = [fall(at_stage, "shuffled_score", layer) for at_stage in stages for layer in HIDDEN_LAYERS]
-    decide(np.mean(falls, axis=0), grid)
+    decide(np.mean(falls, axis=0), trained)
 
 
 @control(DIFFERENCE, must_be="refuted")

@@ -48,24 +48,23 @@ def pytest_configure(config: pytest.Config) -> None:
         start(config, folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def _claims_run(request: pytest.FixtureRequest):
     run = request.config.pluginmanager.get_plugin("wndcheck-claims")
     if run is None:
         raise pytest.UsageError(
-            f"{request.node.path.parent} has no expectations.toml: make one beside the claims (it may be empty), "
-            "and run pytest on that folder"
+            "no expectations.toml beside the claims: make one (it may be empty), and run pytest on that folder"
         )
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def profile(_claims_run):
     """The run's profile (`wndcheck.experiment.profiles.Profile`)."""
     return _claims_run.profile
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def base_seed(_claims_run) -> int:
     """The run's base seed (--wnd-seed)."""
     return _claims_run.base_seed

@@ -9,14 +9,11 @@ import pytest
 
 from wndcheck.experiment import profiles
 from wndcheck.experiment.families import registered
-from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
+from wndcheck.experiment.profiles import Profile
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
 
 Checks = Check | Mapping[Any, Check]
-
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
-every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
 
 
 def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:

@@ -16,7 +16,7 @@ from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
-from wndcheck.pytest_plugin import workers
+from wndcheck.pytest_plugin import fixtures, workers
 from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of, with_declarations
 from wndcheck.pytest_plugin.judging import Judge, with_outcome
 from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
@@ -42,6 +42,7 @@ def start(config: pytest.Config, folder: Path) -> None:
         raise pytest.UsageError(str(error)) from None
     workers.pin_threads(config)
     config.pluginmanager.register(run, NAME)
+    config.pluginmanager.register(fixtures)
 
 
 class ClaimsRun:
