@@ -13,7 +13,7 @@ Control: nets given a shared direction gain information without entropy, and mus
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
 from wndcheck.verdicts import Check, Claim, at_least, at_most
-from wndcheck.verdicts.rules import values
+from wndcheck.verdicts.rules import change, values
 
 CLAIM = Claim(
     "§3, eq. 5",
@@ -30,15 +30,16 @@ def pytest_generate_tests(metafunc):
     over_widths(metafunc, NARROW + 1)
 
 
-def change(grid, layer):
+def conditional_change(grid, layer):
     """ΔH - ΔI of a layer of nets of one width, (S,), and the grid."""
-    information = grid.of("corrected_score", layer) - grid.at_stage(0).of("corrected_score", layer)
-    return (grid.of("entropy_change", layer) - information)[0], grid
+    information, _ = change(grid, "corrected_score", layer)
+    entropy, _ = values(grid, "entropy_change", layer)
+    return entropy - information, grid
 
 
 @check(RISE)
 def test_rises(decide, layer, trained, width):
-    decide(*change(trained.at(width), layer))
+    decide(*conditional_change(trained.at(width), layer))
 
 
 @check(SHARE)
@@ -48,14 +49,14 @@ def test_share(decide, layer, trained, width):
 
 @check(IN_ENSEMBLES)
 def test_in_ensembles(decide, nets, layer):
-    decide(*change(nets["ensembles"].widest, layer))
+    decide(*conditional_change(nets["ensembles"].widest, layer))
 
 
 @control(RISE, must_be="refuted")
 def test_shared_directions_lower_it(decide, nets):
-    decide(*change(nets["violation/shared"].widest, layer=1))
+    decide(*conditional_change(nets["violation/shared"].widest, layer=1))
 
 
 @control(IN_ENSEMBLES, must_be="refuted")
 def test_shared_directions_lower_it_in_ensembles(decide, nets):
-    decide(*change(nets["ensembles/violating"].widest, layer=1))
+    decide(*conditional_change(nets["ensembles/violating"].widest, layer=1))

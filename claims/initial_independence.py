@@ -14,7 +14,7 @@ refuted.
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most, within
-from wndcheck.verdicts.rules import INDEPENDENT, hidden_mean, values
+from wndcheck.verdicts.rules import INDEPENDENT, change, hidden_mean, values
 
 CLAIM = Claim(
     "§3",
@@ -58,8 +58,7 @@ def test_same_scale(decide, nets, layer):
 
 @check(BIASES)
 def test_biases_change_nothing(decide, nets, layer, activation):
-    biased = nets[f"biased/{activation}"]
-    decide((biased.of("corrected_score", layer) - biased.at_stage(0).of("corrected_score", layer))[0])
+    decide(*change(nets[f"biased/{activation}"], "corrected_score", layer))
 
 
 @control(INDEPENDENCE, must_be="supported")

@@ -13,7 +13,7 @@ Control: nets given a shared direction gain information without entropy, and mus
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import INDEPENDENT, values
+from wndcheck.verdicts.rules import INDEPENDENT, change, values
 
 CLAIM = Claim(
     "§3, eq. 7",
@@ -44,8 +44,7 @@ def test_share(decide, layer, trained, width):
 
 @check(GROWTH)
 def test_information_does_not_grow(decide, layer, trained):
-    widest = trained.widest
-    decide((widest.of("corrected_score", layer) - widest.at_stage(0).of("corrected_score", layer))[0], widest)
+    decide(*change(trained.widest, "corrected_score", layer))
 
 
 @check(IN_ENSEMBLES)

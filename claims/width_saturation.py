@@ -47,9 +47,9 @@ def with_accuracy(grid, layer):
 
 
 def with_width(grid, order):
-    """Rank correlations of the first layer's H̄ with the width, or with `order` -1 with the widths reversed."""
+    """Rank correlations of the first layer's H̄ with the width, reversed if `order` is -1, (S,), and the grid."""
     entropy = grid.of("entropy", layer=1)
-    return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1))
+    return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1)), grid
 
 
 @check(SLOPE)
@@ -93,11 +93,9 @@ def test_drifting_nets_do_not_settle(decide, nets):
 
 @control(FOLLOWS, must_be="supported")
 def test_drifting_entropy_follows_the_width(decide, nets):
-    grid = nets["violation/drift"]
-    decide(with_width(grid, 1), grid)
+    decide(*with_width(nets["violation/drift"], 1))
 
 
 @control(FOLLOWS, must_be="refuted")
 def test_drifting_entropy_does_not_follow_reversed_widths(decide, nets):
-    grid = nets["violation/drift"]
-    decide(with_width(grid, -1), grid)
+    decide(*with_width(nets["violation/drift"], -1))

@@ -114,9 +114,9 @@ class ClaimsRun:
             self.problems += [Problem(ProblemKind.EXPECTATION, text) for text in unmatched]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        claims = {claim_id(item): claim for item in session.items if (claim := claim_of(item))}
-        self.collected = sum(claim_of(item) is not None for item in session.items)
-        names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
+        claims = [claim for item in session.items if (claim := claim_of(item))]
+        self.collected = len(claims)
+        names = dict.fromkeys(name for claim in claims for name in claim.families)
         self.needed = cells_of(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
@@ -143,14 +143,10 @@ class ClaimsRun:
             needed=self.needed,
             store=self.store(say=self.messages.reporter.note),
             reporter=self.messages.reporter,
-            device=self.own_device,
+            device=workers.own_device(self.config, self.device),
             data_root=option.wnd_data,
             require_data=option.wnd_require_data,
         )
-
-    @cached_property
-    def own_device(self) -> str:
-        return workers.own_device(self.config, self.device)
 
     @cached_property
     def judge(self) -> Judge:

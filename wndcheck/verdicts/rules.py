@@ -37,9 +37,18 @@ def values(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
     return of_width, grid
 
 
+def change(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+    """A layer's quantity minus that of the initial nets, in nets of one width. ValueError for a grid of several."""
+    return values(grid, quantity, layer)[0] - values(grid.at_stage(0), quantity, layer)[0], grid
+
+
 def hidden_mean(grid: Grid, quantity: str) -> tuple[np.ndarray, Grid]:
-    """The mean of a quantity over the hidden layers, in nets of one width. ValueError for a grid of several."""
-    (of_width,) = grid.over_hidden_layers(quantity)
+    """The mean of a quantity over the hidden layers, in nets of one width. ValueError for a grid of several.
+
+    Controls are decided by it: the few pairs of one layer leave an interval nearly as wide as a margin, and how
+    dependent a deep layer with planted dependence is differs much from net to net.
+    """
+    (of_width,) = grid.of(quantity)[..., :-1].mean(axis=-1)
     return of_width, grid
 
 

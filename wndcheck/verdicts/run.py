@@ -140,15 +140,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         The refuted one furthest outside its region if any is refuted; else the first inconclusive one; else the
         supported one closest to its margin. Distances are those of the interval, not of the estimate.
         """
-        refuted = [finding for finding in self.primary if finding.verdict is Verdict.REFUTED]
-        undecided = [finding for finding in self.primary if finding.verdict is Verdict.INCONCLUSIVE]
-        if refuted:
+        if refuted := [finding for finding in self.primary if finding.verdict is Verdict.REFUTED]:
             return max(refuted, key=lambda f: f.check.region.distance_outside(f.interval))
-        return (
-            undecided[0]
-            if undecided
-            else min(self.primary, key=lambda f: f.check.region.distance_inside(f.interval), default=None)
-        )
+        undecided = [finding for finding in self.primary if finding.verdict is Verdict.INCONCLUSIVE]
+        closest = min(self.primary, key=lambda f: f.check.region.distance_inside(f.interval), default=None)
+        return undecided[0] if undecided else closest
 
 
 class ProblemKind(StrEnum):
@@ -218,19 +214,15 @@ def refuse_duplicates(what: str, names: Iterable[str]) -> None:
 
 def judged(
     *,
-    id: str,
-    paper: str,
-    statement: str,
     findings: Sequence[Finding] = (),
     errors: Sequence[Unfinished] = (),
     not_run: Sequence[Unfinished] = (),
     is_selection: bool = False,
-    about: str = "",
-    figures: tuple[str, ...] = (),
+    **texts: Any,
 ) -> ClaimResult:
     """Return the claim with its verdict, its checks and controls sorted by name (width 50 before 200).
 
-    In a selection of tests controls may be missing.
+    In a selection of tests controls may be missing. `texts` are the claim's id, paper, statement, about and figures.
     """
     ordered = sorted(findings, key=lambda finding: natural_order(finding.test))
     checks = tuple(finding for finding in ordered if finding.must_be is None)
@@ -238,18 +230,14 @@ def judged(
     primary = [finding for finding in checks if finding.check.primary]
     verdict, cause = claim_verdict(primary, controls, errors, not_run, is_selection)
     return ClaimResult(
-        id=id,
-        paper=paper,
-        statement=statement,
         verdict=verdict,
         cause=cause,
         expected=roll_up(finding.expected[0] for finding in primary) if primary else None,
-        about=about,
-        figures=figures,
         checks=checks,
         controls=controls,
         errors=tuple(errors),
         not_run=tuple(not_run),
+        **texts,
     )
 
 
