@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ import torch
 
 from wndcheck import datasets
 from wndcheck.estimators import knn_entropy
-from wndcheck.experiment import families, profiles
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.grids import is_trained
 from wndcheck.experiment.measurement import layers
@@ -25,16 +24,14 @@ from wndcheck.experiment.measurement.sampling import Place
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.measured import Nets
-from wndcheck.pytest_plugin.run import NAME
 from wndcheck.report.format import describe_finding
 from wndcheck.seeds import derived_seed
-from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made
+from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made, run_claims
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
 
-FOLDER = Path(__file__).parents[3] / "claims"
 Source = Callable[[Cell], Measurement]
 Watch = Callable[[Path], list[str]]
 
@@ -62,31 +59,16 @@ def everywhere(patch: pytest.MonkeyPatch, original: object, fault: object) -> No
 # --- the claims' own tests ------------------------------------------------------------------------------------------
 
 
-class Listener:
-    """Takes the claims of a run as it ends."""
-
-    claims: tuple[ClaimResult, ...]
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        run: Any = session.config.pluginmanager.get_plugin(NAME)
-        self.claims = run.results.claims
-
-
 def decided(root: Path, file: str, select: str, profile: Profile, source: Source, marked: str = "") -> ClaimResult:
     """What a claim comes to in a run of some of its tests, with the nets that `source` gives it."""
 
     def loaded(nets: Nets, cell: Cell) -> Measurement:
         return nets.known.get(cell) or nets.known.setdefault(cell, source(cell))
 
-    listener = Listener()
-    options = ["-k", select, "-m", marked, f"--wnd-profile={profile.name}", f"--wnd-store={root}", "--wnd-mode=report"]
-    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(profiles.PROFILES, profile.name, profile)
         patch.setattr(families, "VIOLATION_PROBE", FEW)
         patch.setattr(Nets, "loaded", loaded)
-        pytest.main([str(FOLDER / f"{file}.py"), *options, *quiet, f"--rootdir={FOLDER.parent}"], plugins=[listener])
-    (claim,) = listener.claims
+        (claim,) = run_claims(root, profile, "-k", select, "-m", marked, file=f"{file}.py")
     return claim
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from wndcheck.store.measurements import Store
 from wndcheck.tests.claims import test_decide
-from wndcheck.tests.claims.worlds import SMALL_FULL, Place, as_the_paper_says, made_apart
+from wndcheck.tests.claims.worlds import SMALL_FULL, Place, as_the_paper_says, fill, made_apart
 from wndcheck.verdicts.statistics import largest_contrast
 
 pytestmark = test_decide.pytestmark
@@ -158,16 +158,16 @@ WORLDS = {"scores": SCORES, "entropies": ENTROPIES, "changes": CHANGES, "other n
 def held(tmp_path_factory) -> Path:
     """The store of a world in which all holds."""
     root = tmp_path_factory.mktemp("held")
-    test_decide.fill(as_the_paper_says, root)
+    fill(Store(root), as_the_paper_says)
     return root
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_checks_speak_of_their_places(world: str, held: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_speak_of_their_places(world: str, held: Path, tmp_path: Path) -> None:
     root = shutil.copytree(held, tmp_path / "store")
     for measurement in made_apart(SMALL_FULL, list(WORLDS[world])):
         Store(root).save(measurement)
-    findings = test_decide.decided_from(root, monkeypatch, "-m", "not control")
+    findings = test_decide.decided_from(root, "-m", "not control")
     assert len({claim for claim, _ in findings}) == 20
     moved = {f"{claim} {check}": finding.verdict for (claim, check), finding in findings.items()}
     expected = dict.fromkeys((name for names in WORLDS[world].values() for name in names), "refuted")

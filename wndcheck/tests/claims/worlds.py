@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, parts
 from wndcheck.experiment.profiles import FULL, VIOLATIONS, Profile
 from wndcheck.experiment.records import PAIR_QUANTILES, Measurement, record_shapes
+from wndcheck.pytest_plugin.run import NAME
 from wndcheck.seeds import derived_seed
+from wndcheck.store.measurements import Store
+from wndcheck.verdicts.run import ClaimResult
 
+FOLDER = Path(__file__).parents[3] / "claims"
 SMALL_FULL = replace(  # decides what the full profile decides, from fewer widths
     FULL,
     widths=(5, 10, 50, 100, 200, 500, 1000),
@@ -155,8 +163,36 @@ def laid_out(values: dict[str, object], name: str, shape: tuple[int, ...]) -> np
     return array
 
 
-def all_cells(profile: Profile) -> tuple[Cell, ...]:
-    return cells_of(FAMILIES, profile, 0)
+def fill(store: Store, world, profile: Profile = SMALL_FULL) -> None:
+    """Put the records of all cells in a world into a store."""
+    for cell in cells_of(FAMILIES, profile, 0):
+        store.save(made(cell, world))
+
+
+class Listener:
+    """Takes the claims of a run as it ends."""
+
+    claims: tuple[ClaimResult, ...]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        run: Any = session.config.pluginmanager.get_plugin(NAME)
+        self.claims = run.results.claims
+
+
+def run_claims(root: Path, profile: Profile, *options: str, file: str = "") -> tuple[ClaimResult, ...]:
+    """What the claims, or those of one file, come to in a run in this process that reads the store in `root`."""
+    listener = Listener()
+    settings = [
+        f"--wnd-profile={profile.name}",
+        f"--wnd-store={root}",
+        "--wnd-mode=report",
+        f"--rootdir={FOLDER.parent}",
+    ]
+    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(profiles.PROFILES, profile.name, profile)
+        pytest.main([str(FOLDER / file), *options, *settings, *quiet], plugins=[listener])
+    return listener.claims
 
 
 @dataclass(frozen=True)
