@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import wndcheck.pytest_plugin.run  # noqa: F401  # stays loaded: compiled modules load only once
 from wndcheck.pytest_plugin.measured import Nets
 from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.tests.pytest_plugin.test_measured import NEEDS_DATA, SMALL
@@ -25,43 +24,25 @@ def test_a_missing_cell_is_an_error_and_neither_trained_nor_left_out(tmp_path: P
         found.measured(NEEDS_DATA)
 
 
-CLAIM = """
-from wndcheck.pytest_plugin.declarations import check
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_most
-
-CLAIM = Claim("§4", "The number is small")
-
-
-@check(Check("the number", at_most(0.01)))
+SIZE = """
+@check(SMALL)
 def test_size(decide, nets):
     assert nets.nets.store.is_complete
     decide([0.001, 0.002] * 4)
 """
 
 
-@pytest.fixture
-def claims(pytester: pytest.Pytester) -> Path:
-    pytester.makeini("[pytest]\npython_files = claims/*.py\n")
-    folder = pytester.path / "claims"
-    folder.mkdir()
-    (folder / "expectations.toml").touch()
-    (folder / "tiny.py").write_text(CLAIM, encoding="utf-8")
-    return folder
-
-
-def test_the_option_makes_a_runs_store_complete_and_changes_nothing_in_it(
-    pytester: pytest.Pytester, claims: Path
-) -> None:
+def test_the_option_makes_a_runs_store_complete_and_changes_nothing_in_it(pytester, claims) -> None:
+    claims(tiny=SIZE)
     store = Store(pytester.path / "store")
     (store.root / "locks").rmdir()
     outcome = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=store", "--wnd-mode=report")
-    outcome.assert_outcomes(passed=1)
+    outcome.assert_outcomes(passed=2)
     assert list(store.root.iterdir()) == []
 
 
-def test_a_complete_store_must_be_there(pytester: pytest.Pytester, claims: Path) -> None:
+def test_a_complete_store_must_be_there(pytester, claims) -> None:
+    claims(tiny=SIZE)
     outcome = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=nowhere")
     assert outcome.ret == pytest.ExitCode.USAGE_ERROR
     outcome.stderr.fnmatch_lines("*nowhere is not a folder: name the root of a store*")
