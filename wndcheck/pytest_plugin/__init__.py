@@ -1,4 +1,4 @@
-"""The pytest plugin: options, and the hooks that wake `ClaimsRun` when a run has claims in it.
+"""The pytest plugin: options, and the hook that starts a `ClaimsRun` when a run has claims in it.
 
 Elsewhere it costs a run nothing: no torch, no numpy, no line of output.
 """

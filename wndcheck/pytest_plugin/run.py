@@ -31,7 +31,7 @@ from wndcheck.versions import environment, versions
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
 COLLECTED = "wnd_collected"
-PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # beside ours and torch
+PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # besides ours and torch
 
 
 def start(config: pytest.Config, folder: Path) -> None:
@@ -178,8 +178,8 @@ class ClaimsRun:
     def pytest_testnodedown(self, node, error) -> None:
         sent = getattr(node, "workeroutput", {})
         self.collected = max(self.collected, sent.get(COLLECTED, 0))
-        told = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
-        self.problems += [problem for problem in told if problem not in self.problems]
+        problems = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
+        self.problems += [problem for problem in problems if problem not in self.problems]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

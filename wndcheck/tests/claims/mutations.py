@@ -81,9 +81,9 @@ def complaints(claim: ClaimResult, profile: Profile, wanted: str = "supported") 
             return finding.verdict == (finding.must_be or wanted)
         return finding.verdict == wanted and finding.interval.n == replicates[finding.check.replicate]
 
-    told = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not right(each)]
+    wrong = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not right(each)]
     assert claim.findings or claim.errors, "nothing was run"
-    return told + [error.reason for error in claim.errors]
+    return wrong + [error.reason for error in claim.errors]
 
 
 def as_paper(cell: Cell) -> Measurement:
@@ -154,28 +154,30 @@ def initial_nets(root: Path) -> list[str]:
     """Untrained nets are those of their seeds, on the probe's images, layer by layer, before the activation."""
     cell = replace(UNTRAINED, probe=FEW)
     # Single precision of the nets leaves less than .001 nats of 200 samples.
-    apart = np.abs(measure(cell)["entropy"][0] - initial_entropies_by_hand(cell))
-    return [f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(apart.max(0)) if off > 1e-3]
+    errors = np.abs(measure(cell)["entropy"][0] - initial_entropies_by_hand(cell))
+    return [
+        f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(errors.max(0)) if off > 1e-3
+    ]
 
 
 def trained_nets(root: Path) -> list[str]:
-    """Nets learn, and what is said to have changed is what has."""
+    """Nets learn, and the entropy changes by the later entropy minus the first."""
     found = measure(replace(TINY_CELL, probe=FEW))
-    told = [] if is_trained(found, QUICK).all() else [f"not trained: {found['accuracy'][-1]}"]
+    wrong = [] if is_trained(found, QUICK).all() else [f"not trained: {found['accuracy'][-1]}"]
     if not np.allclose(found["entropy_change"], found["entropy"] - found["entropy"][0]):
-        told.append("ΔH is not the later entropy less the first")
-    return told
+        wrong.append("ΔH is not the later entropy minus the first")
+    return wrong
 
 
 def ensembles(root: Path) -> list[str]:
     """Nets of an ensemble differ; so do an image each and one for all; independent pairs scatter about 0."""
     found = measure(FEW_NETS)
-    told = ["an ensemble of one net"] if found["flagged"].any() or found[SAME_IMAGE + "flagged"].any() else []
+    wrong = ["an ensemble of one net"] if found["flagged"].any() or found[SAME_IMAGE + "flagged"].any() else []
     if (found["entropy"] == found[SAME_IMAGE + "entropy"]).any():
-        told.append("both forms show the same images")
+        wrong.append("both forms show the same images")
     if (found["pair_quantiles"][..., 0] >= 0).all():
-        told.append("no pair's estimate is below 0")
-    return told
+        wrong.append("no pair's estimate is below 0")
+    return wrong
 
 
 def scales(root: Path) -> list[str]:
@@ -187,8 +189,8 @@ def scales(root: Path) -> list[str]:
     def information(z: np.ndarray) -> np.ndarray:
         return layers.information(layers.Layer(z, pairs, Place(0, 0, 0), FEW, "tanh", True, "cpu")).pair_mi
 
-    apart = np.abs(information(z * [1, 1e-3, 1e3, 1]) - information(z)).max()
-    return [f"other units, other information: {apart:.4f} nats"] if not apart <= 1e-4 else []
+    differences = np.abs(information(z * [1, 1e-3, 1e3, 1]) - information(z)).max()
+    return [f"other units, other information: {differences:.4f} nats"] if not differences <= 1e-4 else []
 
 
 def coverage(root: Path) -> list[str]:

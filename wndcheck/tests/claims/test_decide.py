@@ -1,5 +1,5 @@
 """Every claim about nets, read from stores of made-up measurements: it is supported where the paper holds, and refuted
-where nothing holds that the paper says. What the claims make of samples of their own has its controls beside it."""
+where nothing holds that the paper says. Claims about simulated samples have controls of their own."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Each check reads the quantity, layer, stage, width and reading it speaks of: where all holds but at single places,
-the checks that speak of those places are refuted, and no other."""
+"""Each check reads its own quantity, layer, stage, width and reading: in a world where all holds but at single places,
+the checks of those places are refuted, and no others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def initial(quantity: str, value, *layers: int, **where) -> Place:
 TANH = {"activation": "tanh"}
 WIDEST = {"widths": (1000,)}
 
-# Place -> checks that are refuted. The places of a world lie apart: in different layers, activations or quantities that
+# Place -> checks that are refuted. The places of a world are in different layers, activations or quantities that
 # no check reads together, so that each moves its own checks alone.
 SCORES = {
     mlp("corrected_score", rising, 1, stage=1): ["any_stage trend[1-1-relu]", "any_stage literal[1-1-relu]"],
@@ -163,7 +163,7 @@ def held(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_checks_speak_of_their_places(world: str, held: Path, tmp_path: Path) -> None:
+def test_only_the_checks_of_changed_places_are_refuted(world: str, held: Path, tmp_path: Path) -> None:
     root = shutil.copytree(held, tmp_path / "store")
     for measurement in made_apart(SMALL_FULL, list(WORLDS[world])):
         Store(root).save(measurement)

@@ -1,7 +1,7 @@
 """Made-up measurements of a whole profile: a world in which all the paper says holds, and one in which nothing does;
 and worlds in which all holds but at single places.
 
-All are told in the record's quantities, so that the claims' own code reads them from a store as it reads real ones.
+They hold the record's quantities, so that the claims' own code reads them from a store as it reads real ones.
 """
 
 from __future__ import annotations
@@ -136,13 +136,13 @@ def is_planted(cell: Cell) -> bool:
 
 def made(cell: Cell, world) -> Measurement:
     """The record of a cell in a world, each replicate with a little noise of its own."""
-    told = violated if is_planted(cell) else world
+    values_at = violated if is_planted(cell) else world
     rng = np.random.default_rng(derived_seed("world", cell.key))
     arrays = {}
     for name, shape in record_shapes(cell).items():
         array = np.zeros(shape)
         for stage in range(shape[0]):
-            values = told(cell, stage) | CONTROLLED
+            values = values_at(cell, stage) | CONTROLLED
             array[stage] = laid_out(values, name.removeprefix("same_image_"), shape[1:])
         noise = QUIET if name in ("entropy", "accuracy", "validation_accuracy") else NOISE
         if name == "score":

@@ -18,7 +18,7 @@ print(int(code), sorted(heavy & sys.modules.keys()), len(ours))
 """
 
 
-def test_other_projects_runs_import_nothing_of_weight(tmp_path: Path) -> None:
+def test_runs_without_claims_import_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "test_of_theirs.py").write_text("def test(): pass\n")
     code, heavy, ours = finish(start_python(RUN, tmp_path)).splitlines()[-1].split()
     assert (code, heavy) == ("0", "[]")

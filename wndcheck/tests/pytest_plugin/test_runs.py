@@ -63,7 +63,7 @@ def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
     assert found == sorted(last_run().findings.values(), key=lambda finding: finding.name)
 
 
-def test_checks_are_listed_by_the_numbers_in_their_names(pytester, claims, only_claim):
+def test_checks_are_listed_in_natural_order(pytester, claims, only_claim):
     widths = "[200, 50, 1000, 5]"
     each_width = f"@check(SMALL)\n@pytest.mark.parametrize('width', {widths})\n"
     claims(tiny=f"\n{each_width}def test_size(decide, width):\n    decide([0] * 8)\n")
@@ -84,7 +84,7 @@ def test_report_mode_exits_0_with_any_verdict(pytester, claims, verdicts):
     assert verdicts() == {"tiny": "refuted", "other": "inconclusive", "bad": "inconclusive"}
 
 
-def test_a_run_that_stops_leaves_the_last_report(pytester, claims):
+def test_a_stopped_run_writes_no_report(pytester, claims):
     claims(one=check(REFUTED), two=check(SUPPORTED))
     result = pytester.runpytest("claims", "--maxfail=1")
     assert not (pytester.path / "reports/latest").exists()
@@ -175,14 +175,14 @@ def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, verdict
     assert verdicts() == {"tiny": "error"}
 
 
-def test_a_lost_worker_is_not_a_green_run(pytester, claims, verdicts):
+def test_a_crashed_worker_fails_the_run(pytester, claims, verdicts):
     claims(tiny=check(SUPPORTED) + "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
     result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
     assert result.ret != 0
     assert verdicts() == {"tiny": "error"}
 
 
-def test_other_projects_see_nothing_of_it(pytester):
+def test_runs_without_claims_are_unchanged(pytester):
     pytester.makepyfile("def test_theirs(): assert True")
     result = pytester.runpytest()
     result.assert_outcomes(passed=1)
@@ -190,7 +190,7 @@ def test_other_projects_see_nothing_of_it(pytester):
     assert not (pytester.path / "reports").exists()
 
 
-def test_the_table_is_added_to_the_page_of_a_github_step(pytester, claims, monkeypatch):
+def test_the_table_is_added_to_the_github_step_summary(pytester, claims, monkeypatch):
     page = pytester.path / "step.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     claims(entry("refuted", claim="other"), tiny=check(SUPPORTED), other=check(REFUTED))
@@ -205,7 +205,7 @@ def test_the_table_is_added_to_the_page_of_a_github_step(pytester, claims, monke
     result.stdout.fnmatch_lines(["*could not be added to $GITHUB_STEP_SUMMARY*"])
 
 
-def test_a_run_writes_its_report_and_notes_what_it_took(pytester, claims, last_run, only_claim):
+def test_a_run_writes_its_report_with_its_duration(pytester, claims, last_run, only_claim):
     claims(tiny=check(SUPPORTED))
     file = pytester.path / "claims" / "tiny.py"
     words = file.read_text().replace('"The number is small"', '"The number is small", figures=("figure-pairs",)')

@@ -1,4 +1,4 @@
-"""Which runs the plugin wakes for, and what their workers get."""
+"""Which runs the plugin takes part in, and the threads and devices of their workers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_whole_folder(claims, argument, whole):
     assert of_runs.is_whole(config(claims.parent, argument), claims) is whole
 
 
-def test_workers_get_one_thread_unless_told(monkeypatch, tmp_path):
+def test_workers_get_one_thread_unless_set(monkeypatch, tmp_path):
     environment = {"OMP_NUM_THREADS": "3"}
     monkeypatch.setattr(devices.os, "environ", environment)
     of_runs.pin_threads(config(tmp_path, option=SimpleNamespace(numprocesses=None)))

@@ -32,7 +32,7 @@ def four_errors(rate: float, draws: int = 1500) -> float:
     ("region", "border"), [(at_most(1), 1), (at_least(1), 1), (within(-9, 2), -9), (within(-9, 2), 2)]
 )
 @pytest.mark.parametrize("alpha", [0.02, 0.2])
-def test_both_wrong_verdicts_at_the_margin_keep_to_alpha(region: Region, border: float, alpha: float) -> None:
+def test_error_rates_at_the_margin_are_at_most_alpha(region: Region, border: float, alpha: float) -> None:
     found = rates(Check("a number", region, alpha=alpha), border)
     # At the border itself each of the two verdicts is wrong for some neighbour; a t interval errs alpha/2 to each side.
     for verdict in (SUPPORTED, REFUTED):
@@ -68,7 +68,7 @@ def test_power_inside_and_outside_is_that_of_the_t_test(inside: float) -> None:
         (within(-0.05, 0.05), 0.0, INCONCLUSIVE),  # the interval is wider than the region
     ],
 )
-def test_decide_on_the_three_sides(region: Region, mean: float, verdict: Verdict) -> None:
+def test_decide(region: Region, mean: float, verdict: Verdict) -> None:
     found, cause, interval = decide(Check("a number", region), EIGHT + mean)
     assert found is verdict
     assert cause == (Cause(CauseKind.STRADDLES) if verdict is INCONCLUSIVE else None)

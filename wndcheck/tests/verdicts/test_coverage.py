@@ -107,7 +107,7 @@ def test_a_folder_that_does_not_hold_claims_is_refused(tmp_path):
         ),
     ],
 )
-def test_files_that_cannot_be_read_as_claims_are_named(tmp_path, text, complaint):
+def test_invalid_claim_files_are_refused(tmp_path, text, complaint):
     write_claims(tmp_path)
     (tmp_path / "broken.py").write_text(text)
     with pytest.raises(CoverageError, match=complaint):
@@ -145,7 +145,7 @@ ENTRY = '[[statement]]\nsection = "§2"\nquote = "so it is"\n'
         (ENTRY + 'untested = "x"\n' + ENTRY.replace("§2", "§1") + 'untested = "y"\n', "of §1 stands after §2"),
     ],
 )
-def test_statements_that_say_nothing_are_named(tmp_path, text, complaint):
+def test_invalid_statements_are_refused(tmp_path, text, complaint):
     (tmp_path / FILE).write_text(text, encoding="utf-8")
     with pytest.raises(CoverageError, match=complaint):
         read(tmp_path / FILE)
@@ -163,13 +163,13 @@ def test_no_gaps(tiny, tmp_path):
     assert gaps(tiny, read(write_claims(tmp_path) / FILE)) == []
 
 
-def test_a_statement_with_a_check_that_does_not_exist(tiny):
+def test_unknown_checks(tiny):
     statements = [Statement("§2", "things fall", checks=("tiny:trend", "tiny:tredn"))] * 2
     (gap,) = unknown_checks(tiny, statements)
     assert gap == "tiny:tredn is not a check of any claim and is to test 2 statement(s), such as §2 'things fall'"
 
 
-def test_a_check_that_nothing_names(tiny):
+def test_unnamed_checks(tiny):
     gap, *_ = unnamed_checks(tiny, [])
     assert gap == "tiny:made is named by no statement, nor by the docstring of tiny.py"
     silent = [replace(module, docstring="") for module in tiny]
@@ -177,7 +177,7 @@ def test_a_check_that_nothing_names(tiny):
     assert len(unnamed_checks(silent, [Statement("§2", "x", checks=("tiny:trend",))])) == 5
 
 
-def test_a_claim_without_controls(tiny):
+def test_claims_without_controls(tiny):
     assert uncontrolled(tiny) == []
     permuted = ClaimTest("permuted", tiny[0].checks[0].declared, must_be=Verdict.SUPPORTED)
     weak = replace(tiny[0], tests=(*tiny[0].checks, permuted))
@@ -186,7 +186,7 @@ def test_a_claim_without_controls(tiny):
     assert gaps([weak], None) == uncontrolled([weak])
 
 
-def test_a_section_that_nothing_is_taken_from():
+def test_missing_sections():
     present = [Statement(section, "x", untested="y") for section in SECTIONS if section != "§B"]
     assert missing_sections(present) == ["no statement is taken from §B"]
 
@@ -201,7 +201,7 @@ def test_the_paper_is_covered():
 
 
 @in_repository
-def test_no_statement_is_there_twice():
+def test_statements_are_unique():
     statements = read(FOLDER / FILE)
     assert len({(each.section, each.quote) for each in statements}) == len(statements)
 

@@ -1,4 +1,4 @@
-"""Which entry of expectations.toml speaks of which check."""
+"""Which entry of expectations.toml covers which check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_patterns_take_brackets_literally(pattern, check, covered):
     assert not entry(pattern).covers("another", check)
 
 
-def test_supported_is_expected_where_nothing_is_said():
+def test_supported_is_expected_without_an_entry():
     assert expected([entry("level")], "tiny", "trend") == ((Verdict.SUPPORTED,), "")
     assert expected([entry("level")], "tiny", "level") == ((Verdict.REFUTED,), "seen")
 

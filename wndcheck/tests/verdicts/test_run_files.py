@@ -120,7 +120,7 @@ MISFITS = {  # by name: the place, the value, what is wrong, and where
 
 
 @pytest.mark.parametrize("name", MISFITS)
-def test_a_misfit_is_named_with_its_place_what_was_expected_and_what_to_type(tmp_path: Path, name: str) -> None:
+def test_the_message_on_a_misfit(tmp_path: Path, name: str) -> None:
     at, value, message, place = MISFITS[name]
     change(fields := document(), *at, value=value)
     (tmp_path / FILE).write_text(json.dumps(fields), encoding="utf-8")
@@ -139,13 +139,13 @@ def test_a_missing_field_is_named(place: tuple[str | int, ...]) -> None:
         decode(json.dumps(fields).encode())
 
 
-def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_run_survives_a_round_trip(tmp_path: Path) -> None:
     run = whole(3)
     assert read_run(write_run(tmp_path, run)) == run
     assert read_run(tmp_path / FILE) == run
 
 
-def test_what_json_does_not_have_comes_back(tmp_path: Path) -> None:
+def test_nan_and_infinity_survive_a_round_trip(tmp_path: Path) -> None:
     """Open regions, unbounded intervals, and values, estimates and seconds that are missing."""
     low = make_finding("low", [-1.0, nan, -0.9, -1.1, -1.05], claim="one")
     level = make_finding("level", [nan] * 4, LEVEL, claim="one", decides_levels=False)
@@ -172,7 +172,7 @@ def test_what_json_does_not_have_comes_back(tmp_path: Path) -> None:
         (b"{}", "schema is missing, expected 2"),
     ],
 )
-def test_what_is_not_a_run_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_other_content_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(RunError, match=rf"is not a run's verdicts.json \(.*({message})"):
         read_run(tmp_path)

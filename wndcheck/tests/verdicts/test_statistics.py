@@ -41,7 +41,7 @@ def test_mean_interval_is_students(n: int, confidence: float) -> None:
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
-def test_mean_interval_covers_the_mean_as_often_as_it_says(confidence: float) -> None:
+def test_coverage_of_mean_interval(confidence: float) -> None:
     draws, n = 2000, 8
     rng = np.random.default_rng(7)
     intervals = [mean_interval(rng.normal(1, 2, n), confidence) for _ in range(draws)]
@@ -56,7 +56,7 @@ def test_mean_interval_without_spread_is_a_point_and_of_one_value_unbounded() ->
 
 
 @pytest.mark.parametrize("values", [[], [1.0, nan], [1.0, inf], [[1.0, 2.0]], 1.0])
-def test_mean_interval_refuses_what_is_not_a_row_of_numbers(values: list) -> None:
+def test_mean_interval_refuses_invalid_values(values: list) -> None:
     with pytest.raises(ValueError, match="expected a row of finite values, one a net; got shape"):
         mean_interval(values, 0.99)
 
@@ -107,7 +107,7 @@ def test_region_contains_and_excludes(region: Region, low: float, high: float, c
 @pytest.mark.parametrize(
     ("low", "high"), [(2, 1), (-inf, inf), (nan, 1), (1, nan), (inf, inf), (-inf, -inf), (inf, -inf)]
 )
-def test_region_refuses_borders_that_bound_nothing(low: float, high: float) -> None:
+def test_region_refuses_invalid_bounds(low: float, high: float) -> None:
     with pytest.raises(ValueError, match=r"region from .*: expected low <= high, at least one of them finite"):
         Region(low, high)
 
@@ -129,7 +129,7 @@ def test_distances_are_from_the_nearest_end_to_the_nearest_border(region, low, h
     assert (region.distance_inside(found), region.distance_outside(found)) == (inside, outside)
 
 
-def test_region_reads_as_in_the_paper() -> None:
+def test_region_as_text() -> None:
     assert [str(r) for r in (at_most(0.1), at_least(2), within(-0.5, 1))] == ["≤ 0.1", "≥ 2", "-0.5 … 1"]
 
 
@@ -140,7 +140,7 @@ def test_slope_is_the_least_squares_one() -> None:
 
 
 @pytest.mark.parametrize("missing", [nan, inf])
-def test_slope_of_a_seed_that_lacks_a_width_is_none(missing: float) -> None:
+def test_slope_of_a_seed_that_lacks_a_width_is_nan(missing: float) -> None:
     values = np.stack([2.0 * np.log2(WIDTHS)] * 3, axis=1)
     values[0, 1] = missing
     np.testing.assert_allclose(slope_per_doubling(WIDTHS, values), [2, nan, 2], atol=1e-12)
@@ -175,7 +175,7 @@ def test_slope_invariances(values: np.ndarray, order: list[int], shift: float, s
 
 
 @given(arrays(float, st.integers(1, 12), elements=st.integers(-3, 3).map(float)))
-def test_ranks_are_those_of_scipy_ties_and_all(values: np.ndarray) -> None:
+def test_ranks_equal_scipys_rankdata(values: np.ndarray) -> None:
     assert ranks(values).tolist() == stats.rankdata(values).tolist()
 
 
@@ -186,6 +186,6 @@ def test_rank_correlations_are_spearmans() -> None:
     assert rank_correlations(x, y) == pytest.approx([*expected, nan], nan_ok=True)
 
 
-def test_rank_correlations_of_one_value_alone_or_of_two_widths_are_none() -> None:
+def test_rank_correlations_are_nan_for_constant_values_or_two_widths() -> None:
     assert np.isnan(rank_correlations(np.ones((4, 2)), np.arange(8.0).reshape(4, 2))).all()
     assert np.isnan(rank_correlations(np.arange(4.0).reshape(2, 2), np.arange(4.0).reshape(2, 2))).all()
