@@ -155,9 +155,7 @@ def initial_nets(root: Path) -> list[str]:
     cell = replace(UNTRAINED, probe=FEW)
     # Single precision of the nets leaves less than .001 nats of 200 samples.
     errors = np.abs(measure(cell)["entropy"][0] - initial_entropies_by_hand(cell))
-    return [
-        f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(errors.max(0)) if off > 1e-3
-    ]
+    return [f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(errors.max(0)) if off > 1e-3]
 
 
 def trained_nets(root: Path) -> list[str]:

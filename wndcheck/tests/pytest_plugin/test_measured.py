@@ -15,7 +15,7 @@ from wndcheck.experiment.families import FAMILIES, cells_of
 from wndcheck.experiment.profiles import FULL, QUICK, Profile
 from wndcheck.pytest_plugin import measured
 from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
-from wndcheck.store.measurements import Store
+from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
 
 SMALL = replace(
@@ -97,6 +97,15 @@ def test_missing_data_is_an_error_where_it_is_required(tmp_path: Path, filled: F
     with pytest.raises(MissingData, match="type: wndcheck fetch cifar10 --data"):
         found.measured(NEEDS_DATA)
     assert filled == [[UNTRAINED]]
+
+
+def test_a_cell_missing_from_a_complete_store_is_an_error(tmp_path: Path) -> None:
+    found = nets(tmp_path, [TINY_CELL, NEEDS_DATA])
+    found.store.save(random_measurement(TINY_CELL))
+    found.store = Store(tmp_path / "store", pytest.fail, complete=True)
+    assert found.measured(TINY_CELL).cell == TINY_CELL
+    with pytest.raises(IncompleteStore, match=f"lacks 1 of the cells: {NEEDS_DATA.label}, of which it has nothing"):
+        found.measured(NEEDS_DATA)
 
 
 def test_stored_cells_need_no_data(tmp_path: Path, filled: Filled) -> None:

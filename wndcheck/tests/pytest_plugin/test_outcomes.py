@@ -180,12 +180,6 @@ def test_values_are_one_for_each_net_of_the_grid_they_are_from(pytester, claims,
         result.stdout.no_fnmatch_line(message)
 
 
-def test_a_control_that_holds_leaves_the_verdict_to_the_checks(pytester, claims, verdicts):
-    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted"))
-    pytester.runpytest("claims").assert_outcomes(passed=2)
-    assert verdicts() == {"tiny": "supported"}
-
-
 def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
     claims(tiny=check(STRADDLING))
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 1

@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from wndcheck.pytest_plugin.results import FINDING
+from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
+from wndcheck.tests.tiny import finish, start_python
 from wndcheck.verdicts.run import decode_finding
 
 pytest_plugins = ["pytester"]
@@ -47,7 +49,7 @@ def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
     assert result.ret == 0
     result.stdout.fnmatch_lines(["3 claims: ✓ 1 supported, ✗ 1 refuted, [?] 1 inconclusive"])
     together = last_run().claims
-    assert pytester.runpytest("claims").ret == 0
+    assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
     assert last_run().claims == together
     assert [claim.verdict for claim in together] == ["supported", "refuted", "inconclusive"]
 
@@ -99,22 +101,13 @@ def test_expectation_that_matches_nothing_is_an_error(pytester, claims):
     assert pytester.runpytest("claims/tiny.py").ret == 0, "one file alone does not see the other claims"
 
 
-def test_selecting_tests_leaves_no_expectation_unmatched(pytester, claims):
+@pytest.mark.parametrize("selection", [("claims", "-k", "size"), ("claims/tiny.py::test_size",)])
+def test_a_selection_leaves_no_expectation_unmatched_and_writes_no_report(pytester, claims, selection):
     claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
-    assert pytester.runpytest("claims", "-k", "size").ret == 0
-
-
-def test_one_check_by_its_node_id(pytester, claims):
-    claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
-    result = pytester.runpytest("claims/tiny.py::test_size")
+    result = pytester.runpytest(*selection)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*a selection of checks*reports/latest is left as it was"])
     assert not (pytester.path / "reports").exists()
-
-
-def test_without_xdist(pytester, claims):
-    claims(tiny=check(SUPPORTED))
-    assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
 
 
 @pytest.mark.parametrize(
@@ -175,6 +168,26 @@ def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, verdict
     assert verdicts() == {"tiny": "error"}
 
 
+READS_STORE = """
+@check(SMALL)
+def test_size(decide, nets):
+    assert nets.nets.store.is_complete
+    decide([0.001, 0.002] * 4)
+"""
+
+
+def test_a_run_with_a_complete_store_changes_nothing_in_it(pytester, claims):
+    claims(tiny=READS_STORE)
+    store = Store(pytester.path / "store")
+    (store.root / "locks").rmdir()
+    pytester.runpytest("claims", "--wnd-complete", "--wnd-mode=report").assert_outcomes(passed=2)
+    assert list(store.root.iterdir()) == []
+    missing = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=nowhere")
+    assert missing.ret == pytest.ExitCode.USAGE_ERROR
+    missing.stderr.fnmatch_lines("*nowhere is not a folder: name the root of a store*")
+    assert not (pytester.path / "nowhere").exists()
+
+
 def test_a_crashed_worker_fails_the_run(pytester, claims, verdicts):
     claims(tiny=check(SUPPORTED) + "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
     result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
@@ -188,6 +201,25 @@ def test_runs_without_claims_are_unchanged(pytester):
     result.assert_outcomes(passed=1)
     assert "wndcheck:" not in result.stdout.str()
     assert not (pytester.path / "reports").exists()
+
+
+WITHOUT_CLAIMS = """
+import os, sys
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+import pytest
+plugins = ["-p", "no:cacheprovider", "-p", "wndcheck.pytest_plugin"]
+code = pytest.main([sys.argv[1], "-q", *plugins, f"--rootdir={sys.argv[1]}"])
+heavy = {"torch", "numpy", "scipy", "numba", "rich", "matplotlib", "safetensors"}
+ours = [name for name in sys.modules if name.partition(".")[0] == "wndcheck"]
+print(int(code), sorted(heavy & sys.modules.keys()), len(ours))
+"""
+
+
+def test_runs_without_claims_import_nothing_heavy(pytester):
+    pytester.makepyfile("def test_theirs(): pass")
+    code, heavy, ours = finish(start_python(WITHOUT_CLAIMS, pytester.path)).splitlines()[-1].split()
+    assert (code, heavy) == ("0", "[]")
+    assert int(ours) <= 8, "the plugin, what finds claims, and their packages"
 
 
 def test_the_table_is_added_to_the_github_step_summary(pytester, claims, monkeypatch):
