@@ -317,20 +317,17 @@ def decode(content: bytes) -> Run:
     return msgspec.convert(with_numbers(document), Run)
 
 
-def with_numbers(value: Any) -> Any:
-    """The decoded JSON with the numbers that null stands for: open ends, and estimates and values that are missing."""
+# What null stands for, by field: open ends, and estimates and values that are missing.
+NULLS = {"low": -inf, "high": inf, "estimate": nan, "values": nan, "seconds": nan}
+
+
+def with_numbers(value: Any, null: float | None = None) -> Any:
+    """The decoded JSON with the numbers that null stands for; `null` is that of the field that holds the value."""
     if isinstance(value, list):
-        return [with_numbers(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    missing = {"low": -inf, "high": inf, "estimate": nan}
-    filled = {key: missing[key] if item is None and key in missing else item for key, item in value.items()}
-    for key in ("values", "seconds"):
-        if isinstance(items := filled.get(key), list):
-            filled[key] = [nan if item is None else item for item in items]
-        elif isinstance(items, dict):
-            filled[key] = {name: nan if item is None else item for name, item in items.items()}
-    return {key: with_numbers(item) for key, item in filled.items()}
+        return [with_numbers(item, null) for item in value]
+    if isinstance(value, dict):
+        return {key: with_numbers(item, NULLS.get(key, null)) for key, item in value.items()}
+    return null if value is None else value
 
 
 def read_run(path: Path) -> Run:

@@ -1,5 +1,7 @@
-"""What watches over the suite while a fault is planted in it: the claims' controls, worlds with a known answer, and
-relations that hold exactly. A watch gives its complaints; without a fault it has none."""
+"""Detectors of faults in the suite: the claims' controls, worlds with a known answer, and relations that hold exactly.
+
+A detector returns the problems that it finds: none without a fault.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
 
 Source = Callable[[Cell], Measurement]
-Watch = Callable[[Path], list[str]]
+Detector = Callable[[Path], list[str]]
 
 # Nets of twenty neurons on the paper's thousand images: their controls come out as they must, in half a second.
 SMALL_QUICK = replace(
@@ -72,16 +74,16 @@ def decided(root: Path, file: str, select: str, profile: Profile, source: Source
     return claim
 
 
-def complaints(claim: ClaimResult, profile: Profile, wanted: str = "supported") -> list[str]:
-    """Controls that come out otherwise than they must, checks otherwise than wanted, errors, and wrong replicates."""
+def problems_of(claim: ClaimResult, profile: Profile, wanted: str = "supported") -> list[str]:
+    """Controls and checks without the verdict they should have, errors, and wrong numbers of replicates."""
     replicates = {"nets": profile.nets, "ensembles": profile.ensembles.count, "experiments": profile.experiments}
 
-    def right(finding: Finding) -> bool:
+    def is_as_wanted(finding: Finding) -> bool:
         if finding.must_be or wanted != "supported":
             return finding.verdict == (finding.must_be or wanted)
         return finding.verdict == wanted and finding.interval.n == replicates[finding.check.replicate]
 
-    wrong = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not right(each)]
+    wrong = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not is_as_wanted(each)]
     assert claim.findings or claim.errors, "nothing was run"
     return wrong + [error.reason for error in claim.errors]
 
@@ -90,25 +92,25 @@ def as_paper(cell: Cell) -> Measurement:
     return made(cell, as_the_paper_says)
 
 
-def holds(file: str, select: str, marked: str = "", source: Source = as_paper, wanted: str = "supported") -> Watch:
+def holds(file: str, select: str, marked: str = "", source: Source = as_paper, wanted: str = "supported") -> Detector:
     """A claim in the world in which all holds that the paper says, or in another."""
-    return lambda root: complaints(decided(root, file, select, SMALL_FULL, source, marked), SMALL_FULL, wanted)
+    return lambda root: problems_of(decided(root, file, select, SMALL_FULL, source, marked), SMALL_FULL, wanted)
 
 
-def of_samples(file: str, select: str, marked: str = "") -> Watch:
+def of_samples(file: str, select: str, marked: str = "") -> Detector:
     """A claim about the estimators, which asks for no nets."""
-    return lambda root: complaints(decided(root, file, select, SMALL_QUICK, measure, marked), SMALL_QUICK)
+    return lambda root: problems_of(decided(root, file, select, SMALL_QUICK, measure, marked), SMALL_QUICK)
 
 
-def controls_of_nets(file: str, select: str) -> Watch:
+def controls_of_nets(file: str, select: str) -> Detector:
     """The controls of a claim on small nets that are built and measured for them."""
 
-    def watch(root: Path) -> list[str]:
+    def detector(root: Path) -> list[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(layers, "total_correlations", lambda *of: {})  # no control here asks for what takes longest
-            return complaints(decided(root, file, select, SMALL_QUICK, measure, "control"), SMALL_QUICK)
+            return problems_of(decided(root, file, select, SMALL_QUICK, measure, "control"), SMALL_QUICK)
 
-    return watch
+    return detector
 
 
 def altered(**values: float) -> Source:
@@ -121,15 +123,15 @@ def altered(**values: float) -> Source:
     return source
 
 
-def comes_to(file: str, select: str, source: Source, verdict: ClaimVerdict, cause: CauseKind | None) -> Watch:
+def has_verdict(file: str, select: str, source: Source, verdict: ClaimVerdict, cause: CauseKind | None) -> Detector:
     """What a whole claim comes to in a world where one of its tests goes wrong."""
 
-    def watch(root: Path) -> list[str]:
+    def detector(root: Path) -> list[str]:
         found = decided(root, file, select, SMALL_FULL, source)
         kind = found.cause and found.cause.kind
         return [] if (found.verdict, kind) == (verdict, cause) else [f"{file}: {found.verdict}, {found.cause}"]
 
-    return watch
+    return detector
 
 
 # --- relations that hold exactly ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Faults planted in the suite, one by one; each is noticed by a control of the claims, or by a check that is always on.
 
-A check that always complains would notice anything: it is first seen to be silent without the fault.
+A detector that always reports a problem would notice anything, so each must first report none without the fault.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from wndcheck.nets import mlp
 from wndcheck.nets.training import Steps
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.mutations import (
-    Watch,
+    Detector,
     altered,
-    comes_to,
     controls_of_nets,
     coverage,
     ensembles,
     everywhere,
+    has_verdict,
     holds,
     initial_nets,
     of_samples,
@@ -55,7 +55,7 @@ pytestmark = [
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
 
-# What watches.
+# Detectors.
 INITIAL_CONTROLS = controls_of_nets("initial_independence", "tanh")
 VIOLATION_CONTROLS = controls_of_nets("constant_entropy", "drifting or constant")
 VANILLA_CONTROL = of_samples("cifar_negative_estimates", "vanilla", "control")
@@ -71,14 +71,14 @@ UNLEARNT = holds(
     source=lambda cell: made(cell, as_nothing_is_learnt),
     wanted="inconclusive",
 )
-NOT_FOUND = comes_to(
+NOT_FOUND = has_verdict(
     "weak_dependence",
     "relu and (trend or planted)",
     altered(planted_score=0),
     ClaimVerdict.INCONCLUSIVE,
     CauseKind.FAILED_CONTROLS,
 )
-SECONDARY = comes_to("last_layer", "relu", altered(correlation=0.1), ClaimVerdict.SUPPORTED, None)
+SECONDARY = has_verdict("last_layer", "relu", altered(correlation=0.1), ClaimVerdict.SUPPORTED, None)
 
 
 # --- faults that take more than a line --------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ ONE_SEED = at(mlp, "derived_seed", lambda seed, *purpose: derived_seed(0, *purpo
 of, pre_activations, images_shown = Grid.of, readings.pre_activations, readings.images_shown
 corrected = PairwiseInformation.pair_corrected.fget
 
-FAULTS: dict[str, tuple[Watch, Plant]] = {
+FAULTS: dict[str, tuple[Detector, Plant]] = {
     # estimators
     "information is clipped at 0": (
         VANILLA_CONTROL,
@@ -261,18 +261,16 @@ FAULTS: dict[str, tuple[Watch, Plant]] = {
 
 
 @pytest.fixture(scope="module")
-def silent() -> dict[Watch, list[str]]:
-    """What every watch complains of when there is no fault: seen once, and nothing."""
+def without_fault() -> dict[Detector, list[str]]:
+    """The problems that each detector reported without a fault."""
     return {}
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_planted_fault_is_noticed(
-    name: str, silent: dict[Watch, list[str]], tmp_path: Path, monkeypatch: Patch
-) -> None:
-    watch, plant = FAULTS[name]
-    if watch not in silent:
-        silent[watch] = watch(tmp_path)
-    assert silent[watch] == []
+def test_a_planted_fault_is_noticed(name: str, without_fault, tmp_path: Path, monkeypatch: Patch) -> None:
+    detector, plant = FAULTS[name]
+    if detector not in without_fault:
+        without_fault[detector] = detector(tmp_path)
+    assert without_fault[detector] == []
     plant(monkeypatch)
-    assert watch(tmp_path)
+    assert detector(tmp_path)
