@@ -13,32 +13,22 @@ from wndcheck.report.format import describe_finding
 from wndcheck.store.measurements import Store
 from wndcheck.tests.claims.worlds import (
     FOLDER,
-    SMALL_FULL,
+    Findings,
     as_nothing_is_learnt,
     as_nothing_it_says,
     as_the_paper_says,
     fill,
-    run_claims,
+    findings_in,
 )
 from wndcheck.verdicts.checks import CauseKind
-from wndcheck.verdicts.run import Finding
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package")
-OF_SAMPLES = "estimator_null or stabilisation or entropy_against"
-Findings = dict[tuple[str, str], Finding]
-
-
-def decided_from(root: Path, *options: str) -> Findings:
-    """What the claims find in a filled store."""
-    claims = run_claims(root, SMALL_FULL, "-k", f"not ({OF_SAMPLES})", *options)
-    assert not [error for claim in claims for error in (*claim.errors, *claim.not_run)]
-    return {finding.key: finding for claim in claims for finding in claim.findings}
 
 
 def decided_in(world: Callable, root: Path) -> Findings:
     """What the claims find in a world."""
     fill(Store(root), world)
-    return decided_from(root)
+    return findings_in(root)
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,10 @@ from wndcheck.experiment.records import PAIR_QUANTILES, Measurement, record_shap
 from wndcheck.pytest_plugin.run import NAME
 from wndcheck.seeds import derived_seed
 from wndcheck.store.measurements import Store
-from wndcheck.verdicts.run import ClaimResult
+from wndcheck.verdicts.run import ClaimResult, Finding
 
 FOLDER = Path(__file__).parents[3] / "claims"
+Findings = dict[tuple[str, str], Finding]  # by claim and name
 SMALL_FULL = replace(  # decides what the full profile decides, from fewer widths
     FULL,
     widths=(5, 10, 50, 100, 200, 500, 1000),
@@ -193,6 +194,14 @@ def run_claims(root: Path, profile: Profile, *options: str, file: str = "") -> t
         patch.setitem(profiles.PROFILES, profile.name, profile)
         pytest.main([str(FOLDER / file), *options, *settings, *quiet], plugins=[listener])
     return listener.claims
+
+
+def findings_in(root: Path, *options: str) -> Findings:
+    """What the claims about nets find in a filled store."""
+    of_samples = "estimator_null or stabilisation or entropy_against"
+    claims = run_claims(root, SMALL_FULL, "-k", f"not ({of_samples})", *options)
+    assert not [error for claim in claims for error in (*claim.errors, *claim.not_run)]
+    return {finding.key: finding for claim in claims for finding in claim.findings}
 
 
 @dataclass(frozen=True)
