@@ -85,5 +85,5 @@ def test_gaussian_samples_are_gaussian(decide, simulated):
 
 @control(TREND_OF_SAMPLES, must_be="refuted")
 def test_fewer_summands_are_less_gaussian(decide, simulated):
-    values = np.array([simulated(summands) for summands in (4, 2, 1)])
-    decide(slope_per_doubling([10, 50, 200], values))
+    by_width = np.array([simulated(summands) for summands in (4, 2, 1)])
+    decide(slope_per_doubling([10, 50, 200], by_width))

@@ -27,30 +27,29 @@ FROM_HUNDRED = Check("fall of ι_c from N = 100 to the widest", within(-0.01, 0.
 
 
 def fall(grid, quantity, layer, start=None):
-    """From N = `start` to the widest, (S,); by default from 200, or over the last step of a grid that ends there."""
+    """From N = `start` to the widest, (S,), and the grid; by default from 200, or over the last step before that."""
     start = start or (200 if grid.widths[-1] > 200 else grid.widths[-2])
-    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0]
+    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0], grid
 
 
 @check(DIFFERENCE)
 def test_difference(decide, layer, trained):
-    decide(fall(trained, "corrected_score", layer), trained)
+    decide(*fall(trained, "corrected_score", layer))
 
 
 @check(FROM_HUNDRED)
 def test_from_hundred(decide, layer, trained):
-    decide(fall(trained, "corrected_score", layer, start=100), trained)
+    decide(*fall(trained, "corrected_score", layer, start=100))
 
 
 @control(DIFFERENCE, must_be="supported")
 def test_independently_permuted_activations_do_not_differ(decide, trained, profile):
     # All hidden layers at all stages together: the few pairs of one leave an interval as wide as the margin.
     stages = [trained.at_stage(stage) for stage in range(len(profile.training.stages))]
-    falls = [fall(at_stage, "shuffled_score", layer) for at_stage in stages for layer in HIDDEN_LAYERS]
+    falls = [fall(at_stage, "shuffled_score", layer)[0] for at_stage in stages for layer in HIDDEN_LAYERS]
     decide(np.mean(falls, axis=0), trained)
 
 
 @control(DIFFERENCE, must_be="refuted")
 def test_shared_directions_differ(decide, nets):
-    grid = nets["violation/shared"]
-    decide(fall(grid, "corrected_score", layer=1), grid)
+    decide(*fall(nets["violation/shared"], "corrected_score", layer=1))

@@ -83,7 +83,8 @@ def nets(request: pytest.FixtureRequest, _claims_run):
 def decide(request: pytest.FixtureRequest, _claims_run):
     """decide(values, grid=None): give the test's check its verdict and the test its outcome. Once a test.
 
-    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train.
+    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train. The
+    functions of `wndcheck.verdicts.rules` return both.
     """
     return _claims_run.judge.decider(request.node)
 
