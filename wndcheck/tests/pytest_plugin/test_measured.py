@@ -100,7 +100,7 @@ def test_missing_data_is_an_error_where_it_is_required(tmp_path: Path, filled: F
 
 
 def test_a_cell_missing_from_a_complete_store_is_an_error(tmp_path: Path) -> None:
-    found = nets(tmp_path, [TINY_CELL, NEEDS_DATA])
+    found = nets(tmp_path, [TINY_CELL, NEEDS_DATA], require_data=True)  # else it would be skipped
     found.store.save(random_measurement(TINY_CELL))
     found.store = Store(tmp_path / "store", pytest.fail, complete=True)
     assert found.measured(TINY_CELL).cell == TINY_CELL
