@@ -157,11 +157,12 @@ def test_size(decide, nets):
 """
 
 
-def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, verdicts):
+def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, only_claim, verdicts):
     claims(tiny=NEEDS_NETS)
     result = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "-rs")
     result.assert_outcomes(skipped=1, passed=1)
     assert "wndcheck fetch mnist" in result.stdout.str()
+    assert only_claim().not_run[0].reason.startswith("not run: mnist is not in ")
     assert verdicts() == {"tiny": "not run"}
     required = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "--wnd-require-data")
     required.assert_outcomes(failed=1, passed=1)
