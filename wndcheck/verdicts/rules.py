@@ -31,10 +31,17 @@ def weak_dependence(of: str = "") -> tuple[Check, Check, Check]:
     )
 
 
+def of_one_width(grid: Grid, by_width: np.ndarray) -> np.ndarray:
+    """(1, S) -> (S,)."""
+    if len(by_width) != 1:
+        widths = ", ".join(map(str, grid.widths))
+        raise ValueError(f"widths {widths}: expected a grid of one, such as grid.widest or grid.at(width)")
+    return by_width[0]
+
+
 def values(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
     """A layer's quantity in nets of one width. ValueError for a grid of several."""
-    (of_width,) = grid.of(quantity, layer)
-    return of_width, grid
+    return of_one_width(grid, grid.of(quantity, layer)), grid
 
 
 def change(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
@@ -48,8 +55,7 @@ def hidden_mean(grid: Grid, quantity: str) -> tuple[np.ndarray, Grid]:
     Controls are decided by it: the few pairs of one layer leave an interval nearly as wide as a margin, and how
     dependent a deep layer with planted dependence is differs much from net to net.
     """
-    (of_width,) = grid.of(quantity)[..., :-1].mean(axis=-1)
-    return of_width, grid
+    return of_one_width(grid, grid.of(quantity)[..., :-1].mean(axis=-1)), grid
 
 
 def slopes(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
@@ -59,8 +65,7 @@ def slopes(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
 
 def entropy_moved(grid: Grid, layer: int) -> tuple[np.ndarray, Grid]:
     """|ΔH| of a layer's mean neuron entropy in nets of one width, nats."""
-    change, _ = values(grid, "entropy_change", layer)
-    return np.abs(change), grid
+    return np.abs(values(grid, "entropy_change", layer)[0]), grid
 
 
 def entropy_slopes(grid: Grid, layer: int) -> tuple[np.ndarray, Grid]:
