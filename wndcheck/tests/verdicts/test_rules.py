@@ -43,7 +43,7 @@ def test_values_of_one_width(three: Grid) -> None:
 @pytest.mark.parametrize("function", [rules.values, rules.change, rules.hidden_mean])
 def test_values_of_several_widths_are_refused(three: Grid, function) -> None:
     layer = () if function is rules.hidden_mean else (1,)
-    with pytest.raises(ValueError, match="widths 5, 10, 20: expected a grid of one, such as grid.widest"):
+    with pytest.raises(ValueError, match=r"widths 5, 10, 20: expected a grid of one, such as grid.widest"):
         function(three, "negentropy", *layer)
 
 
