@@ -11,10 +11,8 @@ ones must agree within .1, which is chance.
 import numpy as np
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, over_widths
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_least, within
+from wndcheck.pytest_plugin.declarations import check, control, over_widths
+from wndcheck.verdicts import Check, Claim, at_least, within
 
 CLAIM = Claim(
     "§4",
@@ -46,36 +44,30 @@ def gained(grid, name):
 
 
 @check(TRAINING, by="activation")
-@every_activation
-def test_training(decide, nets, activation, width):
-    decide(nets[f"trained/{activation}"].at(width).raw("accuracy")[0])
+def test_training(decide, trained, width):
+    decide(trained.at(width).raw("accuracy")[0])
 
 
 @check(VALIDATION, by="activation")
-@every_activation
-def test_validation(decide, nets, activation, width):
-    decide(nets[f"trained/{activation}"].at(width).raw("validation_accuracy")[0])
+def test_validation(decide, trained, width):
+    decide(trained.at(width).raw("validation_accuracy")[0])
 
 
 @check(WORSE)
-@every_activation
-def test_narrow_is_worse(decide, nets, activation):
-    decide(gained(nets[f"trained/{activation}"], "accuracy"))
+def test_narrow_is_worse(decide, trained):
+    decide(gained(trained, "accuracy"))
 
 
 @check(WORSE_ON_VALIDATION)
-@every_activation
-def test_narrow_is_worse_on_validation_images(decide, nets, activation):
-    decide(gained(nets[f"trained/{activation}"], "validation_accuracy"))
+def test_narrow_is_worse_on_validation_images(decide, trained):
+    decide(gained(trained, "validation_accuracy"))
 
 
 @control(TRAINING, by="activation", must_be="refuted")
-@every_activation
-def test_untrained_nets_fall_short(decide, nets, activation, width):
-    decide(nets[f"trained/{activation}"].at_stage(0).at(width).raw("accuracy")[0])
+def test_untrained_nets_fall_short(decide, trained, width):
+    decide(trained.at_stage(0).at(width).raw("accuracy")[0])
 
 
 @control(ALIKE, must_be="supported")
-@every_activation
-def test_untrained_nets_are_alike(decide, nets, activation):
-    decide(gained(nets[f"trained/{activation}"].at_stage(0), "accuracy"))
+def test_untrained_nets_are_alike(decide, trained):
+    decide(gained(trained.at_stage(0), "accuracy"))

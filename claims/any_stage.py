@@ -11,9 +11,9 @@ must be found; nets whose layers share a direction, the more so the wider they a
 
 import pytest
 
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import slopes, weak_dependence
+from wndcheck.pytest_plugin.declarations import check, control, over
+from wndcheck.verdicts import Claim
+from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "Abstract, §1",
@@ -35,39 +35,30 @@ def grid(nets, profile, activation, epoch):
 
 
 @check(TREND)
-@every_activation
-@every_hidden_layer
-def test_trend(decide, grid, layer):
-    decide(slopes(grid.wide, "corrected_score", layer), grid.wide)
+def test_trend(decide, layer, grid):
+    decide(*slopes(grid.wide, "corrected_score", layer))
 
 
 @check(LITERAL)
-@every_activation
-@every_hidden_layer
-def test_literal(decide, grid, layer):
-    decide(grid.widest.of("corrected_score", layer)[0], grid.widest)
+def test_literal(decide, layer, grid):
+    decide(*values(grid.widest, "corrected_score", layer))
 
 
 @check(VICINITY)
-@every_activation
-@every_hidden_layer
-def test_vicinity(decide, grid, layer):
-    decide(grid.widest.of("score", layer)[0], grid.widest)
+def test_vicinity(decide, layer, grid):
+    decide(*values(grid.widest, "score", layer))
 
 
 @control(LITERAL, must_be="supported")
-@every_activation
 def test_independently_permuted_activations_are_independent(decide, grid):
-    decide(grid.widest.over_hidden_layers("shuffled_score")[0], grid.widest)
+    decide(*hidden_mean(grid.widest, "shuffled_score"))
 
 
 @control(LITERAL, must_be="refuted")
-@every_activation
 def test_planted_dependence_is_found(decide, grid):
-    decide(grid.widest.over_hidden_layers("planted_score")[0], grid.widest)
+    decide(*hidden_mean(grid.widest, "planted_score"))
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    grid = nets["violation/shared"]
-    decide(slopes(grid, "corrected_score", layer=1), grid)
+    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))

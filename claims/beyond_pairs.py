@@ -11,11 +11,9 @@ with a bottleneck between any two layers must not come out independent.
 import pytest
 
 from wndcheck.experiment.records import GROUP_SIZES
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import slopes
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import hidden_mean, slopes, values
 
 CLAIM = Claim(
     "§6",
@@ -28,36 +26,28 @@ LEVEL = {
     size: Check("total correlation at the widest", at_most(0.01 * size * (size - 1) / 2), level=True, primary=False)
     for size in GROUP_SIZES
 }
-every_size = pytest.mark.parametrize("size", GROUP_SIZES)
+
+
+@pytest.fixture(params=GROUP_SIZES)
+def size(request):
+    return request.param
 
 
 @check(TREND)
-@every_activation
-@every_hidden_layer
-@every_size
-def test_trend(decide, nets, activation, layer, size):
-    grid = nets[f"trained/{activation}"].wide
-    decide(slopes(grid, f"total_correlation_{size}", layer), grid)
+def test_trend(decide, size, layer, trained):
+    decide(*slopes(trained.wide, f"total_correlation_{size}", layer))
 
 
 @check(LEVEL, by="size")
-@every_activation
-@every_hidden_layer
-@every_size
-def test_level(decide, nets, activation, layer, size):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of(f"total_correlation_{size}", layer)[0], widest)
+def test_level(decide, size, layer, trained):
+    decide(*values(trained.widest, f"total_correlation_{size}", layer))
 
 
 @control(TREND, must_be="refuted")
-@every_size
 def test_shared_directions_have_no_falling_trend(decide, nets, size):
-    grid = nets["violation/shared"]
-    decide(slopes(grid, f"total_correlation_{size}", layer=1), grid)
+    decide(*slopes(nets["violation/shared"], f"total_correlation_{size}", layer=1))
 
 
 @control(LEVEL, by="size", must_be="refuted")
-@every_size
 def test_bottlenecks_are_dependent(decide, nets, size):
-    grid = nets["violation/bottleneck"]
-    decide(grid.over_hidden_layers(f"total_correlation_{size}")[0], grid)
+    decide(*hidden_mean(nets["violation/bottleneck"], f"total_correlation_{size}"))

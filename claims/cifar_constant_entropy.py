@@ -12,11 +12,9 @@ whose neurons are constant have no entropy, and must get no verdict.
 
 import numpy as np
 
-from wndcheck.pytest_plugin.declarations import check, control, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, values
 
 CLAIM = Claim(
     "§B, Fig. B.1a",
@@ -29,42 +27,33 @@ AGNOSTIC = Check("|H̄ on CIFAR-10 - H̄ on MNIST|", at_most(0.1), primary=False
 
 
 @check(ENTROPY_TREND)
-@every_hidden_layer
 def test_trend(decide, nets, layer):
-    grid = nets["cifar10"].wide
-    decide(entropy_slopes(grid, layer), grid)
+    decide(*entropy_slopes(nets["cifar10"].wide, layer))
 
 
 @check(ENTROPY_LEVEL)
-@every_hidden_layer
 def test_level(decide, nets, layer):
-    widest = nets["cifar10"].widest
-    decide(entropy_moved(widest, layer)[0], widest)
+    decide(*entropy_moved(nets["cifar10"].widest, layer))
 
 
 @check(AGNOSTIC)
-@every_hidden_layer
 def test_data_agnostic(decide, nets, layer):
-    widest = nets["cifar10"].widest
-    on_mnist = nets["trained/relu"].at(*widest.widths).of("entropy", layer)[0]
-    on_cifar10 = widest.of("entropy", layer)[0]
+    on_cifar10, widest = values(nets["cifar10"].widest, "entropy", layer)
+    on_mnist, _ = values(nets["trained/relu"].at(*widest.widths), "entropy", layer)
     both = min(len(on_cifar10), len(on_mnist))  # nets of the same seeds
     decide(np.abs(on_cifar10[:both] - on_mnist[:both]), widest)
 
 
 @control(ENTROPY_TREND, must_be="refuted")
 def test_drifting_nets_have_no_falling_trend(decide, nets):
-    grid = nets["violation/drift"]
-    decide(entropy_slopes(grid, layer=1), grid)
+    decide(*entropy_slopes(nets["violation/drift"], layer=1))
 
 
 @control(ENTROPY_LEVEL, must_be="refuted")
 def test_drifting_nets_do_not_keep_the_level(decide, nets):
-    widest = nets["violation/drift"].widest
-    decide(entropy_moved(widest, layer=1)[0], widest)
+    decide(*entropy_moved(nets["violation/drift"].widest, layer=1))
 
 
 @control(ENTROPY_LEVEL, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    grid = nets["violation/constant"]
-    decide(entropy_moved(grid, layer=1)[0], grid)
+    decide(*entropy_moved(nets["violation/constant"], layer=1))

@@ -13,13 +13,12 @@ Control: the vanilla estimate between unequal scales is far below 0, and must be
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from wndcheck.experiment.records import PAIR_QUANTILES
 from wndcheck.experiment.simulations import information_estimates
 from wndcheck.pytest_plugin.declarations import check, control, over
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_least, at_most
+from wndcheck.verdicts import Check, Claim, at_least, at_most
 
 CLAIM = Claim(
     "§A, §B",
@@ -48,21 +47,23 @@ def lowest_pairs(grid):
     return least(grid.of_pairs()[0][:, :, PAIR_QUANTILES.index(0.05)])
 
 
+@pytest.fixture
+def grid(nets, width):
+    return nets["cifar10"].at(width)
+
+
 @check(MEANS)
-def test_layer_means(decide, nets, width):
-    grid = nets["cifar10"].at(width)
+def test_layer_means(decide, grid):
     decide(least(grid.of("score")[0]), grid)
 
 
 @check(NEGATIVE)
-def test_negative_pairs(decide, nets, width):
-    grid = nets["cifar10"].at(width)
+def test_negative_pairs(decide, grid):
     decide(lowest_pairs(grid), grid)
 
 
 @check(TOLERABLE)
-def test_tolerable_pairs(decide, nets, width):
-    grid = nets["cifar10"].at(width)
+def test_tolerable_pairs(decide, grid):
     decide(lowest_pairs(grid), grid)
 
 
@@ -73,13 +74,11 @@ def test_more_images(decide, nets):
 
 
 @check(SCALES)
-def test_scales(decide, nets, width):
-    grid = nets["cifar10"].at(width)
+def test_scales(decide, grid):
     decide(-least(-grid.of("scale_ratio")[0]), grid)
 
 
 @control(replace(MEANS, replicate="experiments"), must_be="refuted")
-def test_vanilla_estimates_are_far_below(decide, profile, base_seed):
-    how = {"trials": 32, "rho": 0.5, "sd_x": 1e-4, "standardize": False}
-    repeats = range(profile.experiments)
-    decide([information_estimates(SEED_WORD, base_seed, i, **how).mean() for i in repeats])
+def test_vanilla_estimates_are_far_below(decide, experiments):
+    vanilla = experiments(information_estimates, trials=32, rho=0.5, sd_x=1e-4, standardize=False)
+    decide(vanilla.mean(axis=1))

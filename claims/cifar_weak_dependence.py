@@ -8,11 +8,9 @@ Controls: the same activations, independently permuted, must come out independen
 nets whose layers share a direction, the more so the wider they are, must not have a decreasing trend.
 """
 
-from wndcheck.pytest_plugin.declarations import check, control, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import slopes, weak_dependence
-from wndcheck.verdicts.statistics import at_least
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_least
+from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "§B, Fig. B.1b",
@@ -26,24 +24,18 @@ LAST = Check("ι of the logits - largest ι of a hidden layer at the widest", at
 
 
 @check(TREND)
-@every_hidden_layer
 def test_trend(decide, nets, layer):
-    grid = nets["cifar10"].wide
-    decide(slopes(grid, "corrected_score", layer), grid)
+    decide(*slopes(nets["cifar10"].wide, "corrected_score", layer))
 
 
 @check(LITERAL)
-@every_hidden_layer
 def test_literal(decide, nets, layer):
-    widest = nets["cifar10"].widest
-    decide(widest.of("corrected_score", layer)[0], widest)
+    decide(*values(nets["cifar10"].widest, "corrected_score", layer))
 
 
 @check(VICINITY)
-@every_hidden_layer
 def test_vicinity(decide, nets, layer):
-    widest = nets["cifar10"].widest
-    decide(widest.of("score", layer)[0], widest)
+    decide(*values(nets["cifar10"].widest, "score", layer))
 
 
 @check(LAST)
@@ -55,17 +47,14 @@ def test_last_layer(decide, nets):
 
 @control(LITERAL, must_be="supported")
 def test_independently_permuted_activations_are_independent(decide, nets):
-    widest = nets["cifar10"].widest
-    decide(widest.over_hidden_layers("shuffled_score")[0], widest)
+    decide(*hidden_mean(nets["cifar10"].widest, "shuffled_score"))
 
 
 @control(LITERAL, must_be="refuted")
 def test_planted_dependence_is_found(decide, nets):
-    widest = nets["cifar10"].widest
-    decide(widest.over_hidden_layers("planted_score")[0], widest)
+    decide(*hidden_mean(nets["cifar10"].widest, "planted_score"))
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    grid = nets["violation/shared"]
-    decide(slopes(grid, "corrected_score", layer=1), grid)
+    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))

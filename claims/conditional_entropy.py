@@ -11,10 +11,9 @@ Control: nets given a shared direction gain information without entropy, and mus
 """
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over_widths
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_least, at_most
+from wndcheck.pytest_plugin.declarations import check, control, over_widths
+from wndcheck.verdicts import Check, Claim, at_least, at_most
+from wndcheck.verdicts.rules import change, values
 
 CLAIM = Claim(
     "§3, eq. 5",
@@ -31,41 +30,33 @@ def pytest_generate_tests(metafunc):
     over_widths(metafunc, NARROW + 1)
 
 
-def change(grid, layer):
-    """ΔH - ΔI of a layer of nets of one width, (S,)."""
-    information = grid.of("corrected_score", layer) - grid.at_stage(0).of("corrected_score", layer)
-    return (grid.of("entropy_change", layer) - information)[0]
+def conditional_change(grid, layer):
+    """ΔH - ΔI of a layer of nets of one width, (S,), and the grid."""
+    information, _ = change(grid, "corrected_score", layer)
+    entropy, _ = values(grid, "entropy_change", layer)
+    return entropy - information, grid
 
 
 @check(RISE)
-@every_activation
-@every_hidden_layer
-def test_rises(decide, nets, activation, layer, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(change(grid, layer), grid)
+def test_rises(decide, layer, trained, width):
+    decide(*conditional_change(trained.at(width), layer))
 
 
 @check(SHARE)
-@every_activation
-@every_hidden_layer
-def test_share(decide, nets, activation, layer, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(grid.of("lemma_broken", layer)[0], grid)
+def test_share(decide, layer, trained, width):
+    decide(*values(trained.at(width), "lemma_broken", layer))
 
 
 @check(IN_ENSEMBLES)
-@every_hidden_layer
 def test_in_ensembles(decide, nets, layer):
-    widest = nets["ensembles"].widest
-    decide(change(widest, layer), widest)
+    decide(*conditional_change(nets["ensembles"].widest, layer))
 
 
 @control(RISE, must_be="refuted")
 def test_shared_directions_lower_it(decide, nets):
-    widest = nets["violation/shared"].widest
-    decide(change(widest, layer=1), widest)
+    decide(*conditional_change(nets["violation/shared"].widest, layer=1))
 
 
 @control(IN_ENSEMBLES, must_be="refuted")
 def test_shared_directions_lower_it_in_ensembles(decide, nets):
-    decide(change(nets["ensembles/violating"].widest, layer=1))
+    decide(*conditional_change(nets["ensembles/violating"].widest, layer=1))

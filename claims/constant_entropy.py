@@ -12,11 +12,9 @@ their distributions; nets whose weights have grown by less than a hundredth must
 constant have no entropy, and must get no verdict.
 """
 
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, slopes
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, slopes, values
 
 CLAIM = Claim(
     "§2, Fig. 2",
@@ -32,71 +30,50 @@ IMPORTANCE = Check("slope per doubling of N of the images a neuron decides", at_
 
 
 @check(ENTROPY_TREND)
-@every_activation
-@every_hidden_layer
-def test_trend(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"].wide
-    decide(entropy_slopes(grid, layer), grid)
+def test_trend(decide, layer, trained):
+    decide(*entropy_slopes(trained.wide, layer))
 
 
 @check(ENTROPY_LEVEL)
-@every_activation
-@every_hidden_layer
-def test_level(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(entropy_moved(widest, layer)[0], widest)
+def test_level(decide, layer, trained):
+    decide(*entropy_moved(trained.widest, layer))
 
 
 @check(DISTRIBUTION_TREND)
-@every_activation
-@every_hidden_layer
-def test_distribution_trend(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"].wide
-    decide(slopes(grid, "distribution_change", layer), grid)
+def test_distribution_trend(decide, layer, trained):
+    decide(*slopes(trained.wide, "distribution_change", layer))
 
 
 @check(DISTRIBUTION_LEVEL)
-@every_activation
-@every_hidden_layer
-def test_distribution_level(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("distribution_change", layer)[0], widest)
+def test_distribution_level(decide, layer, trained):
+    decide(*values(trained.widest, "distribution_change", layer))
 
 
 @check(IMPORTANCE)
-@every_activation
-@every_hidden_layer
-def test_importance(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"].wide
-    decide(slopes(grid, "importance", layer), grid)
+def test_importance(decide, layer, trained):
+    decide(*slopes(trained.wide, "importance", layer))
 
 
 @control(ENTROPY_TREND, must_be="refuted")
 def test_drifting_nets_have_no_falling_trend(decide, nets):
-    grid = nets["violation/drift"]
-    decide(entropy_slopes(grid, layer=1), grid)
+    decide(*entropy_slopes(nets["violation/drift"], layer=1))
 
 
 @control(ENTROPY_LEVEL, must_be="refuted")
 def test_drifting_nets_do_not_keep_the_level(decide, nets):
-    widest = nets["violation/drift"].widest
-    decide(entropy_moved(widest, layer=1)[0], widest)
+    decide(*entropy_moved(nets["violation/drift"].widest, layer=1))
 
 
 @control(ENTROPY_LEVEL, must_be="supported")
-@every_hidden_layer
 def test_nets_that_hardly_move_keep_the_level(decide, nets, layer):
-    grid = nets["violation/still"]
-    decide(entropy_moved(grid, layer)[0], grid)
+    decide(*entropy_moved(nets["violation/still"], layer))
 
 
 @control(DISTRIBUTION_TREND, must_be="refuted")
 def test_drifting_distributions_are_noticed(decide, nets):
-    grid = nets["violation/drift"]
-    decide(slopes(grid, "distribution_change", layer=1), grid)
+    decide(*slopes(nets["violation/drift"], "distribution_change", layer=1))
 
 
 @control(ENTROPY_LEVEL, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    grid = nets["violation/constant"]
-    decide(entropy_moved(grid, layer=1)[0], grid)
+    decide(*entropy_moved(nets["violation/constant"], layer=1))

@@ -11,10 +11,8 @@ Control: nets whose weights have grown by less than a hundredth have hardly move
 import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
+from wndcheck.verdicts import Check, Claim, at_least
 from wndcheck.verdicts.rules import entropy_moved, entropy_slopes
-from wndcheck.verdicts.statistics import at_least
 
 CLAIM = Claim(
     "§B, Fig. B.2",
@@ -31,19 +29,16 @@ every_dense_layer = pytest.mark.parametrize("layer", [1, 2])
 @check(LEVEL)
 @every_dense_layer
 def test_level(decide, nets, layer):
-    widest = nets["convnets"].widest
-    decide(entropy_moved(widest, layer)[0], widest)
+    decide(*entropy_moved(nets["convnets"].widest, layer))
 
 
 @check(TREND)
 @every_dense_layer
 def test_trend(decide, nets, layer):
-    grid = nets["convnets"].wide
-    decide(entropy_slopes(grid, layer), grid)
+    decide(*entropy_slopes(nets["convnets"].wide, layer))
 
 
 @control(LEVEL, must_be="refuted")
 @every_dense_layer
 def test_nets_that_hardly_move_keep_their_entropy(decide, nets, layer):
-    grid = nets["violation/still"]
-    decide(entropy_moved(grid, layer)[0], grid)
+    decide(*entropy_moved(nets["violation/still"], layer))

@@ -11,11 +11,9 @@ ensembles of nets whose layers share a direction, the more so the wider they are
 """
 
 from wndcheck.experiment.records import SAME_IMAGE
-from wndcheck.pytest_plugin.declarations import check, control, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import INDEPENDENT
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import INDEPENDENT, values
 
 CLAIM = Claim(
     "§3, Thm. 1",
@@ -29,26 +27,25 @@ LEVEL = Check("ι_c at the widest", INDEPENDENT, level=True, replicate="ensemble
 SAME = Check("ι_c at the widest, one image for all", INDEPENDENT, level=True, primary=False, replicate="ensembles")
 
 
-@check(TREND)
-@every_hidden_layer
-def test_trend(decide, nets, layer):
-    grid = nets["ensembles"]
+def fall(grid, layer):
+    """ι_c of the widest ensembles minus that of the narrowest, (S,), and the grid."""
     scores = grid.of("corrected_score", layer)
-    decide(scores[-1] - scores[0], grid)
+    return scores[-1] - scores[0], grid
+
+
+@check(TREND)
+def test_trend(decide, nets, layer):
+    decide(*fall(nets["ensembles"], layer))
 
 
 @check(LEVEL)
-@every_hidden_layer
 def test_level(decide, nets, layer):
-    widest = nets["ensembles"].widest
-    decide(widest.of("corrected_score", layer)[0], widest)
+    decide(*values(nets["ensembles"].widest, "corrected_score", layer))
 
 
 @check(SAME)
-@every_hidden_layer
 def test_same_image(decide, nets, layer):
-    widest = nets["ensembles"].widest
-    decide(widest.of(SAME_IMAGE + "corrected_score", layer)[0], widest)
+    decide(*values(nets["ensembles"].widest, SAME_IMAGE + "corrected_score", layer))
 
 
 @control(LEVEL, must_be="supported")
@@ -65,10 +62,9 @@ def test_planted_dependence_is_found(decide, nets):
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    scores = nets["ensembles/violating"].of("corrected_score", layer=1)
-    decide(scores[-1] - scores[0])
+    decide(*fall(nets["ensembles/violating"], layer=1))
 
 
 @control(LEVEL, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(nets["ensembles/violating"].widest.of("corrected_score", layer=1)[0])
+    decide(*values(nets["ensembles/violating"].widest, "corrected_score", layer=1))

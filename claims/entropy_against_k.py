@@ -6,16 +6,11 @@ Shown beside it: the estimates for different k hardly differ, for "the choice of
 Control: samples 5 % wider than they are taken to be (an error of .049 nats) must be refuted.
 """
 
-from functools import cache
-
-import numpy as np
 import pytest
 
 from wndcheck.experiment.simulations import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import within
+from wndcheck.verdicts import Check, Claim, within
 
 CLAIM = Claim(
     "§A, Fig. A.1a",
@@ -28,27 +23,22 @@ BIAS = Check("bias of Ĥ", within(-0.02, 0.02), replicate="experiments")
 AGREEMENT = Check("Ĥ(k) - Ĥ(3)", within(-0.02, 0.02), primary=False, replicate="experiments")
 
 
-def experiments(words, profile, **sample):
-    return [entropy_errors(*words, i, trials=64, m=1000, **sample).mean() for i in range(profile.experiments)]
-
-
-@cache
-def same_samples(base_seed, profile, k):
-    return experiments((SEED_WORD, base_seed, "agreement"), profile, k=k)
+SAMPLES = {"trials": 64, "m": 1000}
 
 
 @check(BIAS)
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
-def test_bias(decide, profile, base_seed, k):
-    decide(experiments((SEED_WORD, base_seed, k), profile, k=k))
+def test_bias(decide, experiments, k):
+    decide(experiments(entropy_errors, k, **SAMPLES, k=k).mean(axis=1))
 
 
 @check(AGREEMENT)
 @pytest.mark.parametrize("k", [2, 4, 5])
-def test_agreement(decide, profile, base_seed, k):
-    decide(np.subtract(same_samples(base_seed, profile, k), same_samples(base_seed, profile, 3)))
+def test_agreement(decide, experiments, k):
+    at_k, at_3 = (experiments(entropy_errors, "agreement", **SAMPLES, k=each).mean(axis=1) for each in (k, 3))
+    decide(at_k - at_3)
 
 
 @control(BIAS, must_be="refuted")
-def test_wider_samples(decide, profile, base_seed):
-    decide(experiments((SEED_WORD, base_seed, "control"), profile, k=3, sd=1.05))
+def test_wider_samples(decide, experiments):
+    decide(experiments(entropy_errors, "control", **SAMPLES, k=3, sd=1.05).mean(axis=1))

@@ -7,16 +7,12 @@ fast as M^-½ (a slope of log RMSE on log M of at most -¼). Refuted: either lie
 Control: an estimator that sees only the first 100 points, whatever M, must be refuted.
 """
 
-from functools import cache
-
 import numpy as np
 import pytest
 
 from wndcheck.experiment.simulations import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_most, within
+from wndcheck.verdicts import Check, Claim, at_most, within
 
 CLAIM = Claim(
     "§A, Fig. A.1b",
@@ -31,30 +27,23 @@ BIAS[1000] = Check("bias of Ĥ at M = 1000", within(-0.02, 0.02), replicate="exp
 RATE = Check("slope of log RMSE on log M", at_most(-0.25), unit="", replicate="experiments")
 
 
-@cache
-def errors(seed, profile, m, seen=None):
-    """Ĥ - H, (experiments, 64)."""
-    return np.stack(
-        [entropy_errors(SEED_WORD, seed, m, i, trials=64, m=seen or m, k=3) for i in range(profile.experiments)]
-    )
-
-
-def rates(by_size):
-    log_rmse = [0.5 * np.log((error**2).mean(axis=1)) for error in by_size]
+def rates(errors):
+    """Slope of log RMSE on log M, from the errors of each size, (experiments, 64): (experiments,)."""
+    log_rmse = [0.5 * np.log((error**2).mean(axis=1)) for error in errors]
     return np.polyfit(np.log(SIZES), np.stack(log_rmse), 1)[0]
 
 
 @check(BIAS, by="m")
 @pytest.mark.parametrize("m", SIZES)
-def test_bias(decide, profile, base_seed, m):
-    decide(errors(base_seed, profile, m).mean(axis=1))
+def test_bias(decide, experiments, m):
+    decide(experiments(entropy_errors, m, trials=64, m=m, k=3).mean(axis=1))
 
 
 @check(RATE)
-def test_error_falls(decide, profile, base_seed):
-    decide(rates([errors(base_seed, profile, m) for m in SIZES]))
+def test_error_falls(decide, experiments):
+    decide(rates([experiments(entropy_errors, m, trials=64, m=m, k=3) for m in SIZES]))
 
 
 @control(RATE, must_be="refuted")
-def test_hundred_points_whatever_m(decide, profile, base_seed):
-    decide(rates([errors(base_seed, profile, m, seen=100) for m in SIZES]))
+def test_hundred_points_whatever_m(decide, experiments):
+    decide(rates([experiments(entropy_errors, m, trials=64, m=100, k=3) for m in SIZES]))

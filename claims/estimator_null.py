@@ -6,13 +6,9 @@ Supported: the mean lies in .012 ± .004 and the standard deviation in .042 ± .
 Control: a correlation of .3 (.047 nats) must be distinguished from independence.
 """
 
-import pytest
-
 from wndcheck.experiment.simulations import information_estimates
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import within
+from wndcheck.verdicts import Check, Claim, within
 
 CLAIM = Claim("§4", "The 3H estimate of independent Gaussians, M=1000, is 0.012 ± 0.042")
 SEED_WORD = "estimator-null"  # of the draws; frozen, whatever the claim's name
@@ -21,23 +17,16 @@ MEAN = Check("mean of 1000 trials", within(0.008, 0.016), replicate="experiments
 SPREAD = Check("standard deviation of 1000 trials", within(0.039, 0.045), replicate="experiments")
 
 
-@pytest.fixture(scope="module")
-def trials(request):
-    seed, repeats = request.config.option.wnd_seed, range(16)
-    return [information_estimates(SEED_WORD, seed, repeat, trials=1000) for repeat in repeats]
-
-
 @check(MEAN)
-def test_mean(decide, trials):
-    decide([x.mean() for x in trials])
+def test_mean(decide, experiments):
+    decide(experiments(information_estimates, trials=1000).mean(axis=1))
 
 
 @check(SPREAD)
-def test_standard_deviation(decide, trials):
-    decide([x.std(ddof=1) for x in trials])
+def test_standard_deviation(decide, experiments):
+    decide(experiments(information_estimates, trials=1000).std(axis=1, ddof=1))
 
 
 @control(MEAN, must_be="refuted")
-def test_dependent_gaussians(decide, base_seed):
-    samples = [information_estimates(SEED_WORD, base_seed, "control", i, trials=100, rho=0.3) for i in range(16)]
-    decide([x.mean() for x in samples])
+def test_dependent_gaussians(decide, experiments):
+    decide(experiments(information_estimates, "control", trials=100, rho=0.3).mean(axis=1))

@@ -14,13 +14,13 @@ which the central limit theorem leaves ever less Gaussian, must not have a decre
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from wndcheck.experiment.simulations import negentropies
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import INDEPENDENT, slopes
-from wndcheck.verdicts.statistics import at_most, slope_per_doubling
+from wndcheck.pytest_plugin.declarations import check, control, over
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import INDEPENDENT, slopes, values
+from wndcheck.verdicts.statistics import slope_per_doubling
 
 CLAIM = Claim(
     "§1, §5",
@@ -41,61 +41,49 @@ def pytest_generate_tests(metafunc):
     over(metafunc, "epoch", lambda profile: profile.training.stages[:-1])
 
 
-def simulated(profile, base_seed, summands):
-    words = (SEED_WORD, base_seed, summands)
-    return [negentropies(*words, i, trials=64, m=1000, summands=summands).mean() for i in range(profile.experiments)]
+@pytest.fixture
+def simulated(experiments):
+    """Negentropy of sums of so many uniform numbers, of Gaussian ones with none: (experiments,)."""
+    return lambda summands: experiments(negentropies, summands, trials=64, m=1000, summands=summands).mean(axis=1)
 
 
 @check(TREND)
-@every_activation
-@every_hidden_layer
-def test_trend(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"].wide
-    decide(slopes(grid, "negentropy", layer), grid)
+def test_trend(decide, layer, trained):
+    decide(*slopes(trained.wide, "negentropy", layer))
 
 
 @check(AT_STAGES)
-@every_activation
-@every_hidden_layer
-def test_at_stages(decide, nets, profile, activation, layer, epoch):
-    grid = nets[f"trained/{activation}"].at_stage(profile.training.stages.index(epoch)).wide
-    decide(slopes(grid, "negentropy", layer), grid)
+def test_at_stages(decide, profile, layer, trained, epoch):
+    decide(*slopes(trained.at_stage(profile.training.stages.index(epoch)).wide, "negentropy", layer))
 
 
 @check(LEVEL)
-@every_activation
-@every_hidden_layer
-def test_level(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("negentropy", layer)[0], widest)
+def test_level(decide, layer, trained):
+    decide(*values(trained.widest, "negentropy", layer))
 
 
 @check(IN_ENSEMBLES)
-@every_hidden_layer
 def test_in_ensembles(decide, nets, layer):
-    widest = nets["ensembles"].widest
-    decide(widest.of("negentropy", layer)[0], widest)
+    decide(*values(nets["ensembles"].widest, "negentropy", layer))
 
 
 @check(PAIRS)
-@every_activation
-@every_hidden_layer
-def test_pairs(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
+def test_pairs(decide, layer, trained):
+    widest = trained.widest
     decide((widest.of("corrected_score", layer) - widest.of("gaussian_score", layer))[0], widest)
 
 
 @control(LEVEL_OF_SAMPLES, must_be="refuted")
-def test_uniform_samples_are_not_gaussian(decide, profile, base_seed):
-    decide(simulated(profile, base_seed, summands=1))
+def test_uniform_samples_are_not_gaussian(decide, simulated):
+    decide(simulated(summands=1))
 
 
 @control(LEVEL_OF_SAMPLES, must_be="supported")
-def test_gaussian_samples_are_gaussian(decide, profile, base_seed):
-    decide(simulated(profile, base_seed, summands=0))
+def test_gaussian_samples_are_gaussian(decide, simulated):
+    decide(simulated(summands=0))
 
 
 @control(TREND_OF_SAMPLES, must_be="refuted")
-def test_fewer_summands_are_less_gaussian(decide, profile, base_seed):
-    values = np.array([simulated(profile, base_seed, summands) for summands in (4, 2, 1)])
-    decide(slope_per_doubling([10, 50, 200], values))
+def test_fewer_summands_are_less_gaussian(decide, simulated):
+    by_width = np.array([simulated(summands) for summands in (4, 2, 1)])
+    decide(slope_per_doubling([10, 50, 200], by_width))

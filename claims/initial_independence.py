@@ -12,11 +12,9 @@ Controls: the same activations, independently permuted, must be supported; plant
 refuted.
 """
 
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import INDEPENDENT
-from wndcheck.verdicts.statistics import at_most, within
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most, within
+from wndcheck.verdicts.rules import INDEPENDENT, change, hidden_mean, values
 
 CLAIM = Claim(
     "§3",
@@ -34,55 +32,43 @@ BIASES = Check("change of ι_c by Gaussian biases", within(-0.01, 0.01), primary
 
 
 @check(INDEPENDENCE)
-@every_activation
-@every_hidden_layer
-def test_independence(decide, nets, activation, layer):
-    decide(nets[f"initial/{activation}"].of("corrected_score", layer)[0])
+def test_independence(decide, nets, layer, activation):
+    decide(*values(nets[f"initial/{activation}"], "corrected_score", layer))
 
 
 @check(IN_ENSEMBLES)
-@every_hidden_layer
 def test_in_ensembles(decide, nets, layer):
-    decide(nets["ensembles/initial"].of("corrected_score", layer)[0])
+    decide(*values(nets["ensembles/initial"], "corrected_score", layer))
 
 
 @check(GAUSSIAN)
-@every_hidden_layer
 def test_gaussian(decide, nets, layer):
-    decide(nets["ensembles/initial"].of("negentropy", layer)[0])
+    decide(*values(nets["ensembles/initial"], "negentropy", layer))
 
 
 @check(ZERO_MEAN)
-@every_hidden_layer
 def test_zero_mean(decide, nets, layer):
-    decide(nets["ensembles/initial"].of("offset", layer)[0])
+    decide(*values(nets["ensembles/initial"], "offset", layer))
 
 
 @check(SAME_SCALE)
-@every_hidden_layer
 def test_same_scale(decide, nets, layer):
-    decide(nets["ensembles/initial"].of("scale_ratio", layer)[0])
+    decide(*values(nets["ensembles/initial"], "scale_ratio", layer))
 
 
 @check(BIASES)
-@every_activation
-@every_hidden_layer
-def test_biases_change_nothing(decide, nets, activation, layer):
-    biased = nets[f"biased/{activation}"]
-    decide((biased.of("corrected_score", layer) - biased.at_stage(0).of("corrected_score", layer))[0])
+def test_biases_change_nothing(decide, nets, layer, activation):
+    decide(*change(nets[f"biased/{activation}"], "corrected_score", layer))
 
 
 @control(INDEPENDENCE, must_be="supported")
-@every_activation
 def test_independently_permuted_activations_are_independent(decide, nets, activation):
-    decide(nets[f"initial/{activation}"].over_hidden_layers("shuffled_score")[0])
+    decide(*hidden_mean(nets[f"initial/{activation}"], "shuffled_score"))
 
 
 @control(INDEPENDENCE, must_be="refuted")
-@every_activation
-@every_hidden_layer
-def test_planted_dependence_is_found(decide, nets, activation, layer):
-    decide(nets[f"initial/{activation}"].of("planted_score", layer)[0])
+def test_planted_dependence_is_found(decide, nets, layer, activation):
+    decide(*values(nets[f"initial/{activation}"], "planted_score", layer))
 
 
 @control(IN_ENSEMBLES, must_be="refuted")
@@ -92,4 +78,4 @@ def test_planted_dependence_is_found_in_ensembles(decide, nets):
 
 @control(INDEPENDENCE, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(nets["violation/shared"].widest.of("corrected_score", layer=1)[0])
+    decide(*values(nets["violation/shared"].widest, "corrected_score", layer=1))

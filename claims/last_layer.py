@@ -10,10 +10,9 @@ Controls: the same activations, independently permuted, do not have a dependent 
 contrast and by dependence.
 """
 
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over_widths
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_least, at_most
+from wndcheck.pytest_plugin.declarations import check, control, over_widths
+from wndcheck.verdicts import Check, Claim, at_least, at_most
+from wndcheck.verdicts.rules import values
 
 CLAIM = Claim(
     "§4, Fig. 3",
@@ -33,38 +32,29 @@ def pytest_generate_tests(metafunc):
 
 
 @check(CONTRAST)
-@every_activation
-@every_hidden_layer
-def test_contrast(decide, nets, activation, layer, width):
-    grid = nets[f"trained/{activation}"].at(width)
+def test_contrast(decide, layer, trained, width):
+    grid = trained.at(width)
     decide((grid.of("score", LAST) - grid.of("score", layer))[0], grid)
 
 
 @check(DEPENDENCE)
-@every_activation
-def test_dependence(decide, nets, activation, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(grid.of("corrected_score", LAST)[0], grid)
+def test_dependence(decide, trained, width):
+    decide(*values(trained.at(width), "corrected_score", LAST))
 
 
 @check(COMPETITION)
-@every_activation
-def test_logits_compete(decide, nets, activation, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(grid.of("correlation", LAST)[0], grid)
+def test_logits_compete(decide, trained, width):
+    decide(*values(trained.at(width), "correlation", LAST))
 
 
 @control(CONTRAST, must_be="refuted")
-@every_activation
-def test_independently_permuted_activations_show_no_contrast(decide, nets, activation, width):
+def test_independently_permuted_activations_show_no_contrast(decide, trained, width):
     # All hidden layers together: the few pairs of one leave an interval as wide as the margin.
-    grid = nets[f"trained/{activation}"].at(width)
+    grid = trained.at(width)
     scores = grid.of("shuffled_score")[0]
     decide(scores[:, -1] - scores[:, :-1].mean(axis=1), grid)
 
 
 @control(DEPENDENCE, must_be="refuted")
-@every_activation
-def test_independently_permuted_logits_are_independent(decide, nets, activation, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(grid.of("shuffled_score", LAST)[0], grid)
+def test_independently_permuted_logits_are_independent(decide, trained, width):
+    decide(*values(trained.at(width), "shuffled_score", LAST))

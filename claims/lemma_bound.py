@@ -11,11 +11,9 @@ Control: nets given a shared direction gain information without entropy, and mus
 """
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer, over_widths
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import INDEPENDENT
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control, over_widths
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import INDEPENDENT, change, values
 
 CLAIM = Claim(
     "§3, eq. 7",
@@ -35,42 +33,30 @@ def pytest_generate_tests(metafunc):
 
 
 @check(BOUND)
-@every_activation
-@every_hidden_layer
-def test_bound(decide, nets, activation, layer, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(grid.of("lemma_excess", layer)[0], grid)
+def test_bound(decide, layer, trained, width):
+    decide(*values(trained.at(width), "lemma_excess", layer))
 
 
 @check(SHARE)
-@every_activation
-@every_hidden_layer
-def test_share(decide, nets, activation, layer, width):
-    grid = nets[f"trained/{activation}"].at(width)
-    decide(grid.of("lemma_broken", layer)[0], grid)
+def test_share(decide, layer, trained, width):
+    decide(*values(trained.at(width), "lemma_broken", layer))
 
 
 @check(GROWTH)
-@every_activation
-@every_hidden_layer
-def test_information_does_not_grow(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide((widest.of("corrected_score", layer) - widest.at_stage(0).of("corrected_score", layer))[0], widest)
+def test_information_does_not_grow(decide, layer, trained):
+    decide(*change(trained.widest, "corrected_score", layer))
 
 
 @check(IN_ENSEMBLES)
-@every_hidden_layer
 def test_in_ensembles(decide, nets, layer):
-    widest = nets["ensembles"].widest
-    decide(widest.of("lemma_excess", layer)[0], widest)
+    decide(*values(nets["ensembles"].widest, "lemma_excess", layer))
 
 
 @control(BOUND, must_be="refuted")
 def test_shared_directions_break_the_bound(decide, nets):
-    widest = nets["violation/shared"].widest
-    decide(widest.of("lemma_excess", layer=1)[0], widest)
+    decide(*values(nets["violation/shared"].widest, "lemma_excess", layer=1))
 
 
 @control(IN_ENSEMBLES, must_be="refuted")
 def test_shared_directions_break_the_bound_in_ensembles(decide, nets):
-    decide(nets["ensembles/violating"].widest.of("lemma_excess", layer=1)[0])
+    decide(*values(nets["ensembles/violating"].widest, "lemma_excess", layer=1))

@@ -10,10 +10,8 @@ Control: the same nets, with half a nat added to the ι of every second wide net
 import numpy as np
 
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_least
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_least
 
 CLAIM = Claim(
     "§B, Fig. B.1b",
@@ -36,32 +34,25 @@ def deviation(scores):
 
 
 def contrast(grid, layer, added=0.0):
-    """Deviation of the narrow nets minus that of the wide ones, (S,); NaN for a seed with no score at one of the two.
+    """Deviation of the narrow nets minus that of the wide ones, (S,), NaN without a score at one of them; and the grid.
 
     `added` nats are added to the score of every second wide net.
     """
     widths, scores = np.array(grid.widths), grid.of("score", layer)
     scattered = added * (np.arange(scores.shape[1]) % 2)
-    return deviation(scores[widths < NARROW]) - deviation(scores[widths >= 200] + scattered)
+    return deviation(scores[widths < NARROW]) - deviation(scores[widths >= 200] + scattered), grid
 
 
 @check(IRREGULAR)
-@every_hidden_layer
 def test_irregular(decide, nets, layer):
-    grid = nets["cifar10"]
-    decide(contrast(grid, layer), grid)
+    decide(*contrast(nets["cifar10"], layer))
 
 
 @check(ON_MNIST)
-@every_activation
-@every_hidden_layer
-def test_on_mnist(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"]
-    decide(contrast(grid, layer), grid)
+def test_on_mnist(decide, layer, trained):
+    decide(*contrast(trained, layer))
 
 
 @control(IRREGULAR, must_be="refuted")
-@every_activation
-def test_scattered_wide_nets_are_noticed(decide, nets, activation):
-    grid = nets[f"trained/{activation}"]
-    decide(contrast(grid, layer=1, added=0.5), grid)
+def test_scattered_wide_nets_are_noticed(decide, trained):
+    decide(*contrast(trained, layer=1, added=0.5))

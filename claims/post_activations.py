@@ -10,11 +10,9 @@ Controls: nets whose layers share a direction, the more so the wider they are, m
 must leave the vicinity; so must nets with a bottleneck between any two layers.
 """
 
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import slopes, weak_dependence
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
 
 BOTTLENECK = {"relu": "violation/bottleneck-relu", "tanh": "violation/bottleneck"}
 
@@ -29,51 +27,35 @@ NO_MORE = Check("Î after φ minus before, by KSG1", at_most(0.005), primary=Fal
 
 
 @check(TREND)
-@every_activation
-@every_hidden_layer
-def test_trend(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"].wide
-    decide(slopes(grid, "post_corrected_score", layer), grid)
+def test_trend(decide, layer, trained):
+    decide(*slopes(trained.wide, "post_corrected_score", layer))
 
 
 @check(LITERAL)
-@every_activation
-@every_hidden_layer
-def test_literal(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("post_corrected_score", layer)[0], widest)
+def test_literal(decide, layer, trained):
+    decide(*values(trained.widest, "post_corrected_score", layer))
 
 
 @check(VICINITY)
-@every_activation
-@every_hidden_layer
-def test_vicinity(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("post_score", layer)[0], widest)
+def test_vicinity(decide, layer, trained):
+    decide(*values(trained.widest, "post_score", layer))
 
 
 @check(NO_MORE)
-@every_activation
-@every_hidden_layer
-def test_no_more_than_before(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("post_change", layer)[0], widest)
+def test_no_more_than_before(decide, layer, trained):
+    decide(*values(trained.widest, "post_change", layer))
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    grid = nets["violation/shared"]
-    decide(slopes(grid, "post_corrected_score", layer=1), grid)
+    decide(*slopes(nets["violation/shared"], "post_corrected_score", layer=1))
 
 
 @control(VICINITY, must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    widest = nets["violation/shared"].widest
-    decide(widest.of("post_score", layer=1)[0], widest)
+    decide(*values(nets["violation/shared"].widest, "post_score", layer=1))
 
 
 @control(VICINITY, must_be="refuted")
-@every_activation
 def test_bottlenecks_leave_the_vicinity(decide, nets, activation):
-    grid = nets[BOTTLENECK[activation]]
-    decide(grid.over_hidden_layers("post_score")[0], grid)
+    decide(*hidden_mean(nets[BOTTLENECK[activation]], "post_score"))

@@ -9,11 +9,12 @@ refutation speaks of the estimator: where tanh saturates, the margins crowd at ย
 Control: |z| in place of tanh(z) forgets the sign, which is not a reparametrisation, and must be refuted.
 """
 
+import pytest
+
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.pytest_plugin.declarations import check, control, every_hidden_layer, over_widths
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import within
+from wndcheck.pytest_plugin.declarations import check, control, over_widths
+from wndcheck.verdicts import Check, Claim, within
+from wndcheck.verdicts.rules import values
 
 CLAIM = Claim("ยง5", "tanh leaves the estimated information of pairs as it was", families=("trained/tanh",))
 
@@ -25,22 +26,21 @@ def pytest_generate_tests(metafunc):
     over_widths(metafunc, NARROW + 1)
 
 
+@pytest.fixture
+def grid(nets, width):
+    return nets["trained/tanh"].at(width)
+
+
 @check(DIFFERENCE)
-@every_hidden_layer
-def test_difference(decide, nets, layer, width):
-    grid = nets["trained/tanh"].at(width)
-    decide(grid.of("post_change_3h", layer)[0], grid)
+def test_difference(decide, layer, grid):
+    decide(*values(grid, "post_change_3h", layer))
 
 
 @check(BY_KSG1)
-@every_hidden_layer
-def test_by_ksg1(decide, nets, layer, width):
-    grid = nets["trained/tanh"].at(width)
-    decide(grid.of("post_change", layer)[0], grid)
+def test_by_ksg1(decide, layer, grid):
+    decide(*values(grid, "post_change", layer))
 
 
 @control(DIFFERENCE, must_be="refuted")
-@every_hidden_layer
-def test_forgotten_signs_are_noticed(decide, nets, layer, width):
-    grid = nets["trained/tanh"].at(width)
-    decide(grid.of("folded_change_3h", layer)[0], grid)
+def test_forgotten_signs_are_noticed(decide, layer, grid):
+    decide(*values(grid, "folded_change_3h", layer))

@@ -8,14 +8,11 @@ Refuted: one of them lies wholly outside. Shown beside it: between equal scales 
 Control: between equal scales the vanilla estimate needs no stabilisation, so its check must be refuted there.
 """
 
-import numpy as np
 import pytest
 
 from wndcheck.experiment.simulations import gaussian_information, information_estimates
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_most, within
+from wndcheck.verdicts import Check, Claim, at_most, within
 
 CLAIM = Claim(
     "§A, Fig. A.1c",
@@ -33,44 +30,48 @@ some_rho = pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 every_rho = pytest.mark.parametrize("rho", [0.0, 0.25, 0.5, 0.75, 0.9, 0.99])
 
 
-def errors(words, profile, rho, **how):
-    truth = gaussian_information(rho)
-    samples = (information_estimates(*words, i, trials=32, rho=rho, **how) for i in range(profile.experiments))
-    return [x.mean() - truth for x in samples]
+@pytest.fixture
+def errors(experiments):
+    """Î - I in each experiment, by the words of its draws, ρ and how it is estimated."""
+
+    def minus_truth(*words, rho, **how):
+        estimates = experiments(information_estimates, *words, trials=32, rho=rho, **how)
+        return estimates.mean(axis=1) - gaussian_information(rho)
+
+    return minus_truth
 
 
 @check(VANILLA)
 @every_rho
-def test_vanilla(decide, profile, base_seed, rho):
-    decide(errors((SEED_WORD, base_seed, rho), profile, rho, sd_x=1e-4, standardize=False))
+def test_vanilla(decide, errors, rho):
+    decide(errors(rho, rho=rho, sd_x=1e-4, standardize=False))
 
 
 @check(STABILISED)
 @every_rho
-def test_stabilised(decide, profile, base_seed, rho):
-    decide(errors((SEED_WORD, base_seed, rho), profile, rho, sd_x=1e-4))
+def test_stabilised(decide, errors, rho):
+    decide(errors(rho, rho=rho, sd_x=1e-4))
 
 
 @check(FAITHFUL)
 @some_rho
-def test_equal_scales(decide, profile, base_seed, rho):
-    decide(errors((SEED_WORD, base_seed, "equal", rho), profile, rho, standardize=False))
+def test_equal_scales(decide, errors, rho):
+    decide(errors("equal", rho, rho=rho, standardize=False))
 
 
 @check(NEGATIVE)
 @some_rho
-def test_negative(decide, profile, base_seed, rho):
-    vanilla = errors((SEED_WORD, base_seed, rho), profile, rho, sd_x=1e-4, standardize=False)
-    decide(np.add(vanilla, gaussian_information(rho)))
+def test_negative(decide, errors, rho):
+    vanilla = errors(rho, rho=rho, sd_x=1e-4, standardize=False)
+    decide(vanilla + gaussian_information(rho))
 
 
 @check(INVARIANT)
 @some_rho
-def test_scale_invariance(decide, profile, base_seed, rho):
-    words = (SEED_WORD, base_seed, "invariance", rho)
-    decide(np.subtract(errors(words, profile, rho, sd_x=1e-4), errors(words, profile, rho)))
+def test_scale_invariance(decide, errors, rho):
+    decide(errors("invariance", rho, rho=rho, sd_x=1e-4) - errors("invariance", rho, rho=rho))
 
 
 @control(VANILLA, must_be="refuted")
-def test_vanilla_on_equal_scales(decide, profile, base_seed):
-    decide(errors((SEED_WORD, base_seed, "control"), profile, 0.5, standardize=False))
+def test_vanilla_on_equal_scales(decide, errors):
+    decide(errors("control", rho=0.5, standardize=False))

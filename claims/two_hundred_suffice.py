@@ -12,10 +12,8 @@ one.
 import numpy as np
 
 from wndcheck.experiment.profiles import HIDDEN_LAYERS
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import within
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, within
 
 CLAIM = Claim(
     "§4",
@@ -28,39 +26,30 @@ DIFFERENCE = Check("fall of ι_c to the widest", within(-0.01, 0.01), level=True
 FROM_HUNDRED = Check("fall of ι_c from N = 100 to the widest", within(-0.01, 0.01), level=True, primary=False)
 
 
-def fall(grid, quantity, layer):
-    """From N = 200 to the widest, or over the last step of a grid that ends there or before, (S,)."""
-    start = 200 if grid.widths[-1] > 200 else grid.widths[-2]
-    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0]
+def fall(grid, quantity, layer, start=None):
+    """From N = `start` to the widest, (S,), and the grid; by default from 200, or over the last step before that."""
+    start = start or (200 if grid.widths[-1] > 200 else grid.widths[-2])
+    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0], grid
 
 
 @check(DIFFERENCE)
-@every_activation
-@every_hidden_layer
-def test_difference(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"]
-    decide(fall(grid, "corrected_score", layer), grid)
+def test_difference(decide, layer, trained):
+    decide(*fall(trained, "corrected_score", layer))
 
 
 @check(FROM_HUNDRED)
-@every_activation
-@every_hidden_layer
-def test_from_hundred(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"]
-    decide((grid.at(100).of("corrected_score", layer) - grid.widest.of("corrected_score", layer))[0], grid)
+def test_from_hundred(decide, layer, trained):
+    decide(*fall(trained, "corrected_score", layer, start=100))
 
 
 @control(DIFFERENCE, must_be="supported")
-@every_activation
-def test_independently_permuted_activations_do_not_differ(decide, nets, profile, activation):
+def test_independently_permuted_activations_do_not_differ(decide, trained, profile):
     # All hidden layers at all stages together: the few pairs of one leave an interval as wide as the margin.
-    grid = nets[f"trained/{activation}"]
-    stages = [grid.at_stage(stage) for stage in range(len(profile.training.stages))]
-    falls = [fall(at_stage, "shuffled_score", layer) for at_stage in stages for layer in HIDDEN_LAYERS]
-    decide(np.mean(falls, axis=0), grid)
+    stages = [trained.at_stage(stage) for stage in range(len(profile.training.stages))]
+    falls = [fall(at_stage, "shuffled_score", layer)[0] for at_stage in stages for layer in HIDDEN_LAYERS]
+    decide(np.mean(falls, axis=0), trained)
 
 
 @control(DIFFERENCE, must_be="refuted")
 def test_shared_directions_differ(decide, nets):
-    grid = nets["violation/shared"]
-    decide(fall(grid, "corrected_score", layer=1), grid)
+    decide(*fall(nets["violation/shared"], "corrected_score", layer=1))

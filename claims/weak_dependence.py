@@ -16,11 +16,9 @@ verdict.
 import pytest
 
 from wndcheck.experiment.records import PAIR_QUANTILES
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.rules import slopes, weak_dependence
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "§4, Fig. 3",
@@ -41,73 +39,53 @@ UPPER_PAIRS = Check("95 % point of the pairs at the widest", at_most(0.081), lev
 
 
 @check(TREND)
-@every_activation
-@every_hidden_layer
-def test_trend(decide, nets, activation, layer):
-    grid = nets[f"trained/{activation}"].wide
-    decide(slopes(grid, "corrected_score", layer), grid)
+def test_trend(decide, layer, trained):
+    decide(*slopes(trained.wide, "corrected_score", layer))
 
 
 @check(LITERAL)
-@every_activation
-@every_hidden_layer
-def test_literal(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("corrected_score", layer)[0], widest)
+def test_literal(decide, layer, trained):
+    decide(*values(trained.widest, "corrected_score", layer))
 
 
 @check(VICINITY)
-@every_activation
-@every_hidden_layer
-def test_vicinity(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of("score", layer)[0], widest)
+def test_vicinity(decide, layer, trained):
+    decide(*values(trained.widest, "score", layer))
 
 
 @check(UPPER_PAIRS)
-@every_activation
-@every_hidden_layer
-def test_upper_pairs(decide, nets, activation, layer):
-    widest = nets[f"trained/{activation}"].widest
+def test_upper_pairs(decide, layer, trained):
+    widest = trained.widest
     decide(widest.of_pairs()[0][:, layer - 1, PAIR_QUANTILES.index(0.95)], widest)
 
 
 @control(LITERAL, must_be="supported")
-@every_activation
-def test_independently_permuted_activations_are_independent(decide, nets, activation):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.over_hidden_layers("shuffled_score")[0], widest)
+def test_independently_permuted_activations_are_independent(decide, trained):
+    decide(*hidden_mean(trained.widest, "shuffled_score"))
 
 
 @control(LITERAL, must_be="refuted")
 @pytest.mark.parametrize("planted", ["planted_score", "planted_strong_score", "latent_score", "duplicated_score"])
-@every_activation
-@every_hidden_layer
-def test_planted_dependence_is_found(decide, nets, activation, layer, planted):
-    widest = nets[f"trained/{activation}"].widest
-    decide(widest.of(planted, layer)[0], widest)
+def test_planted_dependence_is_found(decide, layer, trained, planted):
+    decide(*values(trained.widest, planted, layer))
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    grid = nets["violation/shared"]
-    decide(slopes(grid, "corrected_score", layer=1), grid)
+    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))
 
 
 @control(VICINITY, must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    widest = nets["violation/shared"].widest
-    decide(widest.of("score", layer=1)[0], widest)
+    decide(*values(nets["violation/shared"].widest, "score", layer=1))
 
 
 @control(VICINITY, must_be="refuted")
 @pytest.mark.parametrize("kind", ["bottleneck", "tied"])
 def test_nets_of_few_directions_leave_the_vicinity(decide, nets, kind):
-    grid = nets[f"violation/{kind}"]
-    decide(grid.over_hidden_layers("score")[0], grid)
+    decide(*hidden_mean(nets[f"violation/{kind}"], "score"))
 
 
 @control(LITERAL, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    grid = nets["violation/constant"]
-    decide(grid.of("corrected_score", layer=1)[0], grid)
+    decide(*values(nets["violation/constant"], "corrected_score", layer=1))

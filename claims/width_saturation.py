@@ -14,11 +14,10 @@ rises with the width, must correlate with the width, and against it with the wid
 
 import numpy as np
 
-from wndcheck.pytest_plugin.declarations import check, control, every_activation, every_hidden_layer
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
+from wndcheck.pytest_plugin.declarations import check, control
+from wndcheck.verdicts import Check, Claim, at_least, at_most, within
 from wndcheck.verdicts.rules import slopes
-from wndcheck.verdicts.statistics import at_least, at_most, largest_contrast, rank_correlations, within
+from wndcheck.verdicts.statistics import largest_contrast, rank_correlations
 
 CLAIM = Claim(
     "§5, Fig. 2",
@@ -48,69 +47,55 @@ def with_accuracy(grid, layer):
 
 
 def with_width(grid, order):
-    """Rank correlations of the first layer's H̄ with the width, or with `order` -1 with the widths reversed."""
+    """Rank correlations of the first layer's H̄ with the width, reversed if `order` is -1, (S,), and the grid."""
     entropy = grid.of("entropy", layer=1)
-    return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1))
+    return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1)), grid
 
 
 @check(SLOPE)
-@every_activation
-@every_hidden_layer
-def test_slope(decide, nets, activation, layer):
-    grid = settled(nets[f"trained/{activation}"])
-    decide(slopes(grid, "entropy", layer), grid)
+def test_slope(decide, layer, trained):
+    decide(*slopes(settled(trained), "entropy", layer))
 
 
 @check(CONTRAST)
-@every_activation
-@every_hidden_layer
-def test_contrast(decide, nets, activation, layer):
-    grid = settled(nets[f"trained/{activation}"])
+def test_contrast(decide, layer, trained):
+    grid = settled(trained)
     decide(largest_contrast(grid.of("entropy", layer)), grid)
 
 
 @check(AGNOSTIC)
-@every_hidden_layer
 def test_model_agnostic(decide, nets, layer):
     relu, tanh = nets["trained/relu"].widest, nets["trained/tanh"].widest
     decide(np.abs(relu.of("entropy", layer) - tanh.of("entropy", layer))[0], relu)
 
 
 @check(FOLLOWS)
-@every_activation
-@every_hidden_layer
-def test_follows_accuracy(decide, nets, activation, layer):
-    decide(with_accuracy(nets[f"trained/{activation}"], layer))
+def test_follows_accuracy(decide, layer, trained):
+    decide(with_accuracy(trained, layer))
 
 
 @check(EITHER_WAY)
-@every_activation
-@every_hidden_layer
-def test_correlates_either_way(decide, nets, activation, layer):
-    decide(np.abs(with_accuracy(nets[f"trained/{activation}"], layer)))
+def test_correlates_either_way(decide, layer, trained):
+    decide(np.abs(with_accuracy(trained, layer)))
 
 
 @check(GAIN)
-@every_activation
-def test_no_further_gain(decide, nets, activation):
-    grid = settled(nets[f"trained/{activation}"])
+def test_no_further_gain(decide, trained):
+    grid = settled(trained)
     accuracies = grid.raw("validation_accuracy")
     decide(accuracies[-1] - accuracies[0], grid)
 
 
 @control(SLOPE, must_be="refuted")
 def test_drifting_nets_do_not_settle(decide, nets):
-    grid = nets["violation/drift"]
-    decide(slopes(grid, "entropy", layer=1), grid)
+    decide(*slopes(nets["violation/drift"], "entropy", layer=1))
 
 
 @control(FOLLOWS, must_be="supported")
 def test_drifting_entropy_follows_the_width(decide, nets):
-    grid = nets["violation/drift"]
-    decide(with_width(grid, 1), grid)
+    decide(*with_width(nets["violation/drift"], 1))
 
 
 @control(FOLLOWS, must_be="refuted")
 def test_drifting_entropy_does_not_follow_reversed_widths(decide, nets):
-    grid = nets["violation/drift"]
-    decide(with_width(grid, -1), grid)
+    decide(*with_width(nets["violation/drift"], -1))

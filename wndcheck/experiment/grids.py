@@ -49,14 +49,6 @@ class Grid:
         """PAIR_QUANTILES of the trained nets' pairs, NaN for the others: (widths, S, layers, quantiles)."""
         return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
 
-    def over_hidden_layers(self, name: str) -> np.ndarray:
-        """The mean of a quantity over the hidden layers of each trained net, NaN for the others: (widths, S).
-
-        Controls are decided by it: the few pairs of one layer leave an interval nearly as wide as a margin, and how
-        dependent a deep layer with planted dependence is differs much from net to net.
-        """
-        return self.of(name)[..., :-1].mean(axis=-1)
-
     def at_stage(self, stage: int) -> Grid:
         """The same grid at another stage of training: 0 is the initial net, -1 the last stage."""
         return replace(self, stage=stage)

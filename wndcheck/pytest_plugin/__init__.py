@@ -1,4 +1,4 @@
-"""The pytest plugin: options, and the hooks that wake `ClaimsRun` when a run has claims in it.
+"""The pytest plugin: options, and the hook that starts a `ClaimsRun` when a run has claims in it.
 
 Elsewhere it costs a run nothing: no torch, no numpy, no line of output.
 """
@@ -48,24 +48,23 @@ def pytest_configure(config: pytest.Config) -> None:
         start(config, folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def _claims_run(request: pytest.FixtureRequest):
     run = request.config.pluginmanager.get_plugin("wndcheck-claims")
     if run is None:
         raise pytest.UsageError(
-            f"{request.node.path.parent} has no expectations.toml: make one beside the claims (it may be empty), "
-            "and run pytest on that folder"
+            "no expectations.toml beside the claims: make one (it may be empty), and run pytest on that folder"
         )
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def profile(_claims_run):
     """The run's profile (`wndcheck.experiment.profiles.Profile`)."""
     return _claims_run.profile
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def base_seed(_claims_run) -> int:
     """The run's base seed (--wnd-seed)."""
     return _claims_run.base_seed
@@ -84,7 +83,8 @@ def nets(request: pytest.FixtureRequest, _claims_run):
 def decide(request: pytest.FixtureRequest, _claims_run):
     """decide(values, grid=None): give the test's check its verdict and the test its outcome. Once a test.
 
-    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train.
+    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train. The
+    functions of `wndcheck.verdicts.rules` return both.
     """
     return _claims_run.judge.decider(request.node)
 

@@ -9,14 +9,11 @@ import pytest
 
 from wndcheck.experiment import profiles
 from wndcheck.experiment.families import registered
-from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
+from wndcheck.experiment.profiles import Profile
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
 
 Checks = Check | Mapping[Any, Check]
-
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
-every_hidden_layer = pytest.mark.parametrize("layer", HIDDEN_LAYERS)
 
 
 def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:
@@ -77,7 +74,7 @@ def check_of(item: pytest.Item) -> Check:
     checks, by = marker.args
     if not by:
         return checks
-    if (value := parameters_of(item, plain=False).get(by)) not in checks:
+    if (value := raw_parameters(item).get(by)) not in checks:
         raise pytest.UsageError(f"{item.nodeid}: {by} = {value!r} has no check: expected one of {list(checks)}")
     return checks[value]
 
@@ -110,9 +107,11 @@ def check_name(item: pytest.Item) -> str:
     return item.name.removeprefix("test_")
 
 
-def parameters_of(item: pytest.Item, *, plain: bool = True) -> dict[str, Any]:
-    """The test's parameters, as plain types that may cross to the controller unless said otherwise."""
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    if not plain:
-        return parameters
-    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in parameters.items()}
+def raw_parameters(item: pytest.Item) -> dict[str, Any]:
+    return getattr(getattr(item, "callspec", None), "params", {})
+
+
+def parameters_of(item: pytest.Item) -> dict[str, int | float | str]:
+    """The test's parameters, as types that can cross to the controller."""
+    found = raw_parameters(item).items()
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in found}

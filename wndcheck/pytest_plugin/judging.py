@@ -20,16 +20,12 @@ from wndcheck.verdicts.checks import Verdict, decide
 from wndcheck.verdicts.run import Finding, Outcome, encode_finding
 
 
-class Decided(pytest.skip.Exception):
-    """Ends a check that neither passes nor fails: pytest writes a line for it, not a traceback, which takes longer."""
+class Inconclusive(pytest.skip.Exception):
+    """Ends a check without a verdict. Of a skip pytest writes a line, not a traceback, which takes longer."""
 
 
-class Inconclusive(Decided):
-    """Raised by a check without a verdict; shown as an outcome of its own."""
-
-
-class Refuted(Decided):
-    """Raised by a check whose refutation is expected, or only reported; shown as xfailed."""
+class Refuted(Inconclusive):
+    """Ends a check whose refutation is expected, or only reported; shown as xfailed."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Judge:
         """The check's finding, with the verdict expected of it and the outcome the two give."""
         if claim_of(item) is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
-        check, must_be = check_of(item), must_be_of(item)
+        check, must_be, claim, name = check_of(item), must_be_of(item), claim_id(item), check_name(item)
         if grid and values.shape != (replicates := grid.trained.shape[1:]):
             raise RuntimeError(
                 f"{item.nodeid} gives decide values of shape {values.shape}, expected {replicates}: one a "
@@ -72,10 +68,10 @@ class Judge:
         untrained = grid.untrained if grid else {}
         decides_levels = self.profile.decides_levels or must_be is not None
         verdict, cause, interval = decide(check, values, decides_levels=decides_levels, **untrained)
-        expected, reason = expectations.expected(self.expectations, claim_id(item), check_name(item))
+        expected, reason = expectations.expected(self.expectations, claim, name)
         finding = Finding(
-            claim=claim_id(item),
-            name=check_name(item),
+            claim=claim,
+            name=name,
             check=check,
             interval=interval,
             verdict=verdict,
@@ -111,27 +107,20 @@ def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:
 def failure_message(finding: Finding, repeat: str) -> str:
     """What a failing check prints."""
     check, interval = finding.check, finding.interval
-    wanted = (
-        f"this control must be {finding.must_be}: the claim's verdict cannot be trusted"
-        if finding.must_be
-        else f"expectations.toml expects {' or '.join(finding.expected)}"
-        + (f" ({finding.reason})" if finding.reason else "")
-    )
-    untrained = f", {finding.untrained} more did not train" if finding.untrained else ""
-    lines = {
-        "claim": finding.claim,
-        "check": finding.name,
-        "estimand": check.estimand,
-        "interval": f"{numbers_of(finding)}, {interval.confidence:.0%} confidence",
-        "margin": str(check.region),
-        check.replicate: f"{interval.n}{untrained}",
-        "verdict": finding.verdict + (f": {describe_cause(finding.cause)}" if finding.cause else ""),
-        "expected": wanted,
-        "repeat": repeat,
-    }
-    return f"{finding.verdict.upper()}, which was not expected\n" + "\n".join(
-        f"  {name + ':':<13}{text}" for name, text in lines.items()
-    )
+    reason = f" ({finding.reason})" if finding.reason else ""
+    expected = f"expectations.toml expects {' or '.join(finding.expected)}{reason}"
+    if finding.must_be:
+        expected = f"this control must be {finding.must_be}: the claim's verdict cannot be trusted"
+    return f"""{finding.verdict.upper()}, which was not expected
+  claim:       {finding.claim}
+  check:       {finding.name}
+  estimand:    {check.estimand}
+  interval:    {numbers_of(finding)}, {interval.confidence:.0%} confidence
+  margin:      {check.region}
+  {check.replicate + ":":<13}{interval.n}{f", {finding.untrained} more did not train" if finding.untrained else ""}
+  verdict:     {finding.verdict}{f": {describe_cause(finding.cause)}" if finding.cause else ""}
+  expected:    {expected}
+  repeat:      {repeat}"""
 
 
 def numbers_of(finding: Finding) -> str:
@@ -143,7 +132,7 @@ def numbers_of(finding: Finding) -> str:
 def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
     """The report of a check's call, with the line of one that neither passed nor failed; without a decision, failed."""
     ending = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(ending, Decided):
+    if isinstance(ending, Inconclusive):
         path, line, _ = item.location
         report.longrepr = (path, line or 0, str(ending))
         if isinstance(ending, Refuted):

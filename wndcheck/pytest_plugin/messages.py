@@ -1,4 +1,4 @@
-"""What the processes of a run tell of its progress, which the controller alone prints."""
+"""Progress events of a run's processes, which the controller alone prints."""
 
 from __future__ import annotations
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from wndcheck.pytest_plugin.declarations import claim_id, claim_of
 from wndcheck.verdicts.run import ClaimResult, Finding, Unfinished, decode_finding, judged
 
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # properties by which tests hand JSON to the controller
+
+
+class Texts(msgspec.Struct):
+    """What a claim says of itself, as it crosses from a worker to the controller."""
+
+    id: str
+    paper: str
+    statement: str
+    about: str
+    figures: tuple[str, ...]
 
 
 def recorded(properties: Iterable[tuple[str, Any]], name: str) -> str:
@@ -23,23 +34,23 @@ def recorded(properties: Iterable[tuple[str, Any]], name: str) -> str:
 def record_claim(item: pytest.Item) -> None:
     """Record on a test what its claim says of itself."""
     if claim := claim_of(item):
-        fields = {"id": claim_id(item), "paper": claim.paper, "statement": claim.statement, "figures": claim.figures}
         about = getattr(getattr(item, "module", None), "__doc__", None) or ""
-        item.user_properties.append((CLAIM, json.dumps(fields | {"about": about}, ensure_ascii=False)))
+        texts = Texts(claim_id(item), claim.paper, claim.statement, about, claim.figures)
+        item.user_properties.append((CLAIM, msgspec.json.encode(texts).decode()))
 
 
+@dataclass
 class Results:
     """Filled from the reports that reach the controller, whichever process ran the test."""
 
-    def __init__(self, is_selection: bool = False) -> None:
-        self.is_selection = is_selection
-        self.texts: dict[str, dict[str, Any]] = {}  # by claim, as `record_claim` has them
-        self.findings: dict[str, list[Finding]] = defaultdict(list)
-        self.errors: dict[str, list[Unfinished]] = defaultdict(list)
-        self.not_run: dict[str, list[Unfinished]] = defaultdict(list)
-        self.reported: set[str] = set()
-        self.files: dict[str, str] = {}  # test file -> claim
-        self.crashed: list[pytest.TestReport] = []
+    is_selection: bool = False
+    texts: dict[str, Texts] = field(default_factory=dict)  # by claim
+    findings: dict[str, list[Finding]] = field(default_factory=lambda: defaultdict(list))
+    errors: dict[str, list[Unfinished]] = field(default_factory=lambda: defaultdict(list))
+    not_run: dict[str, list[Unfinished]] = field(default_factory=lambda: defaultdict(list))
+    reported: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)  # test file -> claim
+    crashed: list[pytest.TestReport] = field(default_factory=list)
 
     def add(self, report: pytest.TestReport) -> None:
         """Take a report of a claim's test; others are passed over."""
@@ -47,9 +58,9 @@ class Results:
             # What xdist reports for a test whose worker died carries no properties.
             self.crashed += [report] if report.failed else []
             return
-        fields = json.loads(text)
-        claim = fields["id"]
-        self.texts.setdefault(claim, fields)
+        texts = msgspec.json.decode(text, type=Texts)
+        claim = texts.id
+        self.texts.setdefault(claim, texts)
         self.files[report.nodeid.partition("::")[0]] = claim
         if report.when == "teardown":
             self.reported.add(report.nodeid)
@@ -70,15 +81,11 @@ class Results:
         self.crashed = []
         return tuple(
             judged(
-                id=claim,
-                paper=fields["paper"],
-                statement=fields["statement"],
-                about=fields["about"],
-                figures=tuple(fields["figures"]),
                 findings=self.findings[claim],
                 errors=self.errors[claim],
                 not_run=self.not_run[claim],
                 is_selection=self.is_selection,
+                **msgspec.structs.asdict(texts),
             )
-            for claim, fields in sorted(self.texts.items())
+            for claim, texts in sorted(self.texts.items())
         )

@@ -16,7 +16,7 @@ from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
-from wndcheck.pytest_plugin import workers
+from wndcheck.pytest_plugin import fixtures, workers
 from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of, with_declarations
 from wndcheck.pytest_plugin.judging import Judge, with_outcome
 from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
@@ -31,7 +31,7 @@ from wndcheck.versions import environment, versions
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
 COLLECTED = "wnd_collected"
-PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # beside ours and torch
+PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # besides ours and torch
 
 
 def start(config: pytest.Config, folder: Path) -> None:
@@ -42,6 +42,7 @@ def start(config: pytest.Config, folder: Path) -> None:
         raise pytest.UsageError(str(error)) from None
     workers.pin_threads(config)
     config.pluginmanager.register(run, NAME)
+    config.pluginmanager.register(fixtures)
 
 
 class ClaimsRun:
@@ -113,9 +114,9 @@ class ClaimsRun:
             self.problems += [Problem(ProblemKind.EXPECTATION, text) for text in unmatched]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        claims = {claim_id(item): claim for item in session.items if (claim := claim_of(item))}
-        self.collected = sum(claim_of(item) is not None for item in session.items)
-        names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
+        claims = [claim for item in session.items if (claim := claim_of(item))]
+        self.collected = len(claims)
+        names = dict.fromkeys(name for claim in claims for name in claim.families)
         self.needed = cells_of(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
@@ -142,14 +143,10 @@ class ClaimsRun:
             needed=self.needed,
             store=self.store(say=self.messages.reporter.note),
             reporter=self.messages.reporter,
-            device=self.own_device,
+            device=workers.own_device(self.config, self.device),
             data_root=option.wnd_data,
             require_data=option.wnd_require_data,
         )
-
-    @cached_property
-    def own_device(self) -> str:
-        return workers.own_device(self.config, self.device)
 
     @cached_property
     def judge(self) -> Judge:
@@ -181,8 +178,8 @@ class ClaimsRun:
     def pytest_testnodedown(self, node, error) -> None:
         sent = getattr(node, "workeroutput", {})
         self.collected = max(self.collected, sent.get(COLLECTED, 0))
-        told = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
-        self.problems += [problem for problem in told if problem not in self.problems]
+        problems = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
+        self.problems += [problem for problem in problems if problem not in self.problems]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -113,5 +113,5 @@ def wanted(finding: Finding) -> str:
 
 def last_line(reason: str) -> str:
     """Of an error's message, which pytest ends with the place of the error."""
-    told = [line for line in reason.splitlines() if line.startswith("E ")]
-    return (told or reason.splitlines() or [""])[-1].removeprefix("E").strip()
+    marked = [line for line in reason.splitlines() if line.startswith("E ")]
+    return (marked or reason.splitlines() or [""])[-1].removeprefix("E").strip()

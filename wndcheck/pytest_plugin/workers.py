@@ -45,6 +45,6 @@ def pin_threads(config: pytest.Config) -> None:
 
 
 def own_device(config: pytest.Config, device: str) -> str:
-    """This process's device."""
+    """This process's device; workers share out the visible GPUs."""
     number = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else None  # type: ignore[attr-defined]
     return devices.own_device(device, number)

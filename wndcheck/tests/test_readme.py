@@ -71,7 +71,7 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
     assert re.search(r"^Inconclusive \(.*\): `open`\.$", part, re.MULTILINE)
 
 
-def test_it_tells_things_in_their_order(text: str) -> None:
+def test_sections_are_in_order(text: str) -> None:
     titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     places = [next(i for i, title in enumerate(titles) if title.startswith(name)) for name in ORDER]
     assert places == sorted(places)
@@ -82,13 +82,13 @@ def test_it_tells_things_in_their_order(text: str) -> None:
     ]
 
 
-def test_every_file_it_points_to_is_there(text: str) -> None:
+def test_every_linked_file_exists(text: str) -> None:
     files = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     assert len(files) > 4
     assert [name for name in files if not (ROOT / name).exists()] == []
 
 
-def test_every_command_line_it_shows_is_one(text: str) -> None:
+def test_every_command_line_shown_is_valid(text: str) -> None:
     shown = [line for block in blocks(text, "") + blocks(text, "sh") for line in block.splitlines()]
     lines = [shlex.split(line, comments=True) for line in shown if line.startswith("wndcheck ")]
     assert len(lines) > 3
@@ -97,7 +97,7 @@ def test_every_command_line_it_shows_is_one(text: str) -> None:
         assert {word.partition("=")[0] for word in arguments if word.startswith("--")} <= options, name
 
 
-def test_the_lines_on_a_net_of_ones_own_run(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_for_your_own_network_runs(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     linear, relu = torch.nn.Linear, torch.nn.ReLU

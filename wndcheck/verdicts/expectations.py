@@ -35,7 +35,7 @@ class Expectation:
     date: str
 
     def covers(self, claim: str, check: str) -> bool:
-        """Does the entry speak of this check, e.g. ``trend[relu-1]``?"""
+        """Is this check, e.g. ``trend[relu-1]``, one of the entry's?"""
         # Square brackets belong to the check's name, not to the pattern language.
         patterns = (pattern.replace("[", "[[]") for pattern in self.checks)
         return self.claim == claim and any(fnmatchcase(check, pattern) for pattern in patterns)

@@ -1,8 +1,9 @@
-"""Checks that several claims share, with margins fixed in one place, and what they measure of a grid."""
+"""What several claims share: checks with their margins, and the values of a grid that are decided by them.
+
+The functions return both arguments of `decide`: values (S,), one a replicate, and the grid of the nets behind them.
+"""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,39 +14,60 @@ from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 INDEPENDENT = at_most(0.01)  # the paper's threshold, §4: "we may roughly view 0.01 as a threshold for independence"
 NEAR_INDEPENDENT = at_most(0.054)  # "in the vicinity of this threshold": the null's mean plus its standard deviation
 
-
-class WeakDependence(NamedTuple):
-    """What makes a layer weakly dependent: its score decreases with the width to near the threshold."""
-
-    trend: Check
-    literal: Check
-    vicinity: Check
+# Of a layer whose entropy stays constant.
+ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
+ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
 
 
-def weak_dependence(of: str = "") -> WeakDependence:
-    """Return the three checks; `of` stands after the symbol of the score and says what it is of."""
-    return WeakDependence(
+def weak_dependence(of: str = "") -> tuple[Check, Check, Check]:
+    """Return trend, literal and vicinity: the score decreases with the width to near the threshold.
+
+    `of` stands after the symbol of the score and says what it is of.
+    """
+    return (
         Check(f"slope of ι_c{of} per doubling of N", at_most(0)),
         Check(f"ι_c{of} at the widest", INDEPENDENT, level=True),
         Check(f"ι{of} at the widest", NEAR_INDEPENDENT, level=True),
     )
 
 
-def slopes(grid: Grid, quantity: str, layer: int) -> np.ndarray:
-    """Slope of a layer's quantity per doubling of the width, seed by seed, (S,)."""
-    return slope_per_doubling(grid.widths, grid.of(quantity, layer))
+def of_one_width(grid: Grid, by_width: np.ndarray) -> np.ndarray:
+    """(1, S) -> (S,)."""
+    if len(by_width) != 1:
+        widths = ", ".join(map(str, grid.widths))
+        raise ValueError(f"widths {widths}: expected a grid of one, such as grid.widest or grid.at(width)")
+    return by_width[0]
 
 
-# Of a layer whose entropy stays constant.
-ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
-ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
+def values(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+    """A layer's quantity in nets of one width. ValueError for a grid of several."""
+    return of_one_width(grid, grid.of(quantity, layer)), grid
 
 
-def entropy_moved(grid: Grid, layer: int) -> np.ndarray:
-    """|ΔH| of a layer's mean neuron entropy, (widths, S), nats."""
-    return np.abs(grid.of("entropy_change", layer))
+def change(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+    """A layer's quantity minus that of the initial nets, in nets of one width. ValueError for a grid of several."""
+    return values(grid, quantity, layer)[0] - values(grid.at_stage(0), quantity, layer)[0], grid
 
 
-def entropy_slopes(grid: Grid, layer: int) -> np.ndarray:
-    """Slope of |ΔH| per doubling of the width, seed by seed, (S,)."""
-    return slope_per_doubling(grid.widths, entropy_moved(grid, layer))
+def hidden_mean(grid: Grid, quantity: str) -> tuple[np.ndarray, Grid]:
+    """The mean of a quantity over the hidden layers, in nets of one width. ValueError for a grid of several.
+
+    Controls are decided by it: the few pairs of one layer leave an interval nearly as wide as a margin, and how
+    dependent a deep layer with planted dependence is differs much from net to net.
+    """
+    return of_one_width(grid, grid.of(quantity)[..., :-1].mean(axis=-1)), grid
+
+
+def slopes(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+    """Slope of a layer's quantity per doubling of the width."""
+    return slope_per_doubling(grid.widths, grid.of(quantity, layer)), grid
+
+
+def entropy_moved(grid: Grid, layer: int) -> tuple[np.ndarray, Grid]:
+    """|ΔH| of a layer's mean neuron entropy in nets of one width, nats."""
+    return np.abs(values(grid, "entropy_change", layer)[0]), grid
+
+
+def entropy_slopes(grid: Grid, layer: int) -> tuple[np.ndarray, Grid]:
+    """Slope of |ΔH| per doubling of the width, nats."""
+    return slope_per_doubling(grid.widths, np.abs(grid.of("entropy_change", layer))), grid

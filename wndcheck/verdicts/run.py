@@ -140,15 +140,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         The refuted one furthest outside its region if any is refuted; else the first inconclusive one; else the
         supported one closest to its margin. Distances are those of the interval, not of the estimate.
         """
-        refuted = [finding for finding in self.primary if finding.verdict is Verdict.REFUTED]
-        undecided = [finding for finding in self.primary if finding.verdict is Verdict.INCONCLUSIVE]
-        if refuted:
+        if refuted := [finding for finding in self.primary if finding.verdict is Verdict.REFUTED]:
             return max(refuted, key=lambda f: f.check.region.distance_outside(f.interval))
-        return (
-            undecided[0]
-            if undecided
-            else min(self.primary, key=lambda f: f.check.region.distance_inside(f.interval), default=None)
-        )
+        undecided = [finding for finding in self.primary if finding.verdict is Verdict.INCONCLUSIVE]
+        closest = min(self.primary, key=lambda f: f.check.region.distance_inside(f.interval), default=None)
+        return undecided[0] if undecided else closest
 
 
 class ProblemKind(StrEnum):
@@ -218,19 +214,15 @@ def refuse_duplicates(what: str, names: Iterable[str]) -> None:
 
 def judged(
     *,
-    id: str,
-    paper: str,
-    statement: str,
     findings: Sequence[Finding] = (),
     errors: Sequence[Unfinished] = (),
     not_run: Sequence[Unfinished] = (),
     is_selection: bool = False,
-    about: str = "",
-    figures: tuple[str, ...] = (),
+    **texts: Any,
 ) -> ClaimResult:
     """Return the claim with its verdict, its checks and controls sorted by name (width 50 before 200).
 
-    In a selection of tests controls may be missing.
+    In a selection of tests controls may be missing. `texts` are the claim's id, paper, statement, about and figures.
     """
     ordered = sorted(findings, key=lambda finding: natural_order(finding.test))
     checks = tuple(finding for finding in ordered if finding.must_be is None)
@@ -238,18 +230,14 @@ def judged(
     primary = [finding for finding in checks if finding.check.primary]
     verdict, cause = claim_verdict(primary, controls, errors, not_run, is_selection)
     return ClaimResult(
-        id=id,
-        paper=paper,
-        statement=statement,
         verdict=verdict,
         cause=cause,
         expected=roll_up(finding.expected[0] for finding in primary) if primary else None,
-        about=about,
-        figures=figures,
         checks=checks,
         controls=controls,
         errors=tuple(errors),
         not_run=tuple(not_run),
+        **texts,
     )
 
 
@@ -329,20 +317,17 @@ def decode(content: bytes) -> Run:
     return msgspec.convert(with_numbers(document), Run)
 
 
-def with_numbers(value: Any) -> Any:
-    """The decoded JSON with the numbers that null stands for: open ends, and estimates and values that are missing."""
+# What null stands for, by field: open ends, and estimates and values that are missing.
+NULLS = {"low": -inf, "high": inf, "estimate": nan, "values": nan, "seconds": nan}
+
+
+def with_numbers(value: Any, null: float | None = None) -> Any:
+    """The decoded JSON with the numbers that null stands for; `null` is that of the field that holds the value."""
     if isinstance(value, list):
-        return [with_numbers(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    missing = {"low": -inf, "high": inf, "estimate": nan}
-    filled = {key: missing[key] if item is None and key in missing else item for key, item in value.items()}
-    for key in ("values", "seconds"):
-        if isinstance(items := filled.get(key), list):
-            filled[key] = [nan if item is None else item for item in items]
-        elif isinstance(items, dict):
-            filled[key] = {name: nan if item is None else item for name, item in items.items()}
-    return {key: with_numbers(item) for key, item in filled.items()}
+        return [with_numbers(item, null) for item in value]
+    if isinstance(value, dict):
+        return {key: with_numbers(item, NULLS.get(key, null)) for key, item in value.items()}
+    return null if value is None else value
 
 
 def read_run(path: Path) -> Run:

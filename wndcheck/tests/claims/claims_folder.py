@@ -9,9 +9,7 @@ TINY = '''"""§4: things fall (trend, level, either, shown)."""
 import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.verdicts import Check, Claim, at_most
 
 CLAIM = Claim("§4, Fig. 3", "Things fall", families=("trained/relu",), figures=("figure-pairs",))
 
@@ -55,9 +53,7 @@ def test_planted(decide):
 SECOND = '''"""§A: a closed form (mean)."""
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.verdicts import Check, Claim, at_most
 
 CLAIM = Claim("§A", "A closed form holds")
 MEAN = Check("mean", at_most(0))

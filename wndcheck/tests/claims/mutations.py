@@ -1,5 +1,7 @@
-"""What watches over the suite while a fault is planted in it: the claims' controls, worlds with a known answer, and
-relations that hold exactly. A watch gives its complaints; without a fault it has none."""
+"""Detectors of faults in the suite: the claims' controls, worlds with a known answer, and relations that hold exactly.
+
+A detector returns the problems that it finds: none without a fault.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import torch
 
 from wndcheck import datasets
 from wndcheck.estimators import knn_entropy
-from wndcheck.experiment import families, profiles
+from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.grids import is_trained
 from wndcheck.experiment.measurement import layers
@@ -25,18 +26,16 @@ from wndcheck.experiment.measurement.sampling import Place
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.records import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.measured import Nets
-from wndcheck.pytest_plugin.run import NAME
 from wndcheck.report.format import describe_finding
 from wndcheck.seeds import derived_seed
-from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made
+from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made, run_claims
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
 
-FOLDER = Path(__file__).parents[3] / "claims"
 Source = Callable[[Cell], Measurement]
-Watch = Callable[[Path], list[str]]
+Detector = Callable[[Path], list[str]]
 
 # Nets of twenty neurons on the paper's thousand images: their controls come out as they must, in half a second.
 SMALL_QUICK = replace(
@@ -62,71 +61,56 @@ def everywhere(patch: pytest.MonkeyPatch, original: object, fault: object) -> No
 # --- the claims' own tests ------------------------------------------------------------------------------------------
 
 
-class Listener:
-    """Takes the claims of a run as it ends."""
-
-    claims: tuple[ClaimResult, ...]
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        run: Any = session.config.pluginmanager.get_plugin(NAME)
-        self.claims = run.results.claims
-
-
 def decided(root: Path, file: str, select: str, profile: Profile, source: Source, marked: str = "") -> ClaimResult:
     """What a claim comes to in a run of some of its tests, with the nets that `source` gives it."""
 
     def loaded(nets: Nets, cell: Cell) -> Measurement:
         return nets.known.get(cell) or nets.known.setdefault(cell, source(cell))
 
-    listener = Listener()
-    options = ["-k", select, "-m", marked, f"--wnd-profile={profile.name}", f"--wnd-store={root}", "--wnd-mode=report"]
-    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(profiles.PROFILES, profile.name, profile)
         patch.setattr(families, "VIOLATION_PROBE", FEW)
         patch.setattr(Nets, "loaded", loaded)
-        pytest.main([str(FOLDER / f"{file}.py"), *options, *quiet, f"--rootdir={FOLDER.parent}"], plugins=[listener])
-    (claim,) = listener.claims
+        (claim,) = run_claims(root, profile, "-k", select, "-m", marked, file=f"{file}.py")
     return claim
 
 
-def complaints(claim: ClaimResult, profile: Profile, wanted: str = "supported") -> list[str]:
-    """Controls that come out otherwise than they must, checks otherwise than wanted, errors, and wrong replicates."""
+def problems_of(claim: ClaimResult, profile: Profile, wanted: str = "supported") -> list[str]:
+    """Controls and checks without the verdict they should have, errors, and wrong numbers of replicates."""
     replicates = {"nets": profile.nets, "ensembles": profile.ensembles.count, "experiments": profile.experiments}
 
-    def right(finding: Finding) -> bool:
+    def is_as_wanted(finding: Finding) -> bool:
         if finding.must_be or wanted != "supported":
             return finding.verdict == (finding.must_be or wanted)
         return finding.verdict == wanted and finding.interval.n == replicates[finding.check.replicate]
 
-    told = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not right(each)]
+    wrong = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not is_as_wanted(each)]
     assert claim.findings or claim.errors, "nothing was run"
-    return told + [error.reason for error in claim.errors]
+    return wrong + [error.reason for error in claim.errors]
 
 
 def as_paper(cell: Cell) -> Measurement:
     return made(cell, as_the_paper_says)
 
 
-def holds(file: str, select: str, marked: str = "", source: Source = as_paper, wanted: str = "supported") -> Watch:
+def holds(file: str, select: str, marked: str = "", source: Source = as_paper, wanted: str = "supported") -> Detector:
     """A claim in the world in which all holds that the paper says, or in another."""
-    return lambda root: complaints(decided(root, file, select, SMALL_FULL, source, marked), SMALL_FULL, wanted)
+    return lambda root: problems_of(decided(root, file, select, SMALL_FULL, source, marked), SMALL_FULL, wanted)
 
 
-def of_samples(file: str, select: str, marked: str = "") -> Watch:
+def of_samples(file: str, select: str, marked: str = "") -> Detector:
     """A claim about the estimators, which asks for no nets."""
-    return lambda root: complaints(decided(root, file, select, SMALL_QUICK, measure, marked), SMALL_QUICK)
+    return lambda root: problems_of(decided(root, file, select, SMALL_QUICK, measure, marked), SMALL_QUICK)
 
 
-def controls_of_nets(file: str, select: str) -> Watch:
+def controls_of_nets(file: str, select: str) -> Detector:
     """The controls of a claim on small nets that are built and measured for them."""
 
-    def watch(root: Path) -> list[str]:
+    def detector(root: Path) -> list[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(layers, "total_correlations", lambda *of: {})  # no control here asks for what takes longest
-            return complaints(decided(root, file, select, SMALL_QUICK, measure, "control"), SMALL_QUICK)
+            return problems_of(decided(root, file, select, SMALL_QUICK, measure, "control"), SMALL_QUICK)
 
-    return watch
+    return detector
 
 
 def altered(**values: float) -> Source:
@@ -139,15 +123,15 @@ def altered(**values: float) -> Source:
     return source
 
 
-def comes_to(file: str, select: str, source: Source, verdict: ClaimVerdict, cause: CauseKind | None) -> Watch:
+def has_verdict(file: str, select: str, source: Source, verdict: ClaimVerdict, cause: CauseKind | None) -> Detector:
     """What a whole claim comes to in a world where one of its tests goes wrong."""
 
-    def watch(root: Path) -> list[str]:
+    def detector(root: Path) -> list[str]:
         found = decided(root, file, select, SMALL_FULL, source)
         kind = found.cause and found.cause.kind
         return [] if (found.verdict, kind) == (verdict, cause) else [f"{file}: {found.verdict}, {found.cause}"]
 
-    return watch
+    return detector
 
 
 # --- relations that hold exactly ------------------------------------------------------------------------------------
@@ -172,28 +156,28 @@ def initial_nets(root: Path) -> list[str]:
     """Untrained nets are those of their seeds, on the probe's images, layer by layer, before the activation."""
     cell = replace(UNTRAINED, probe=FEW)
     # Single precision of the nets leaves less than .001 nats of 200 samples.
-    apart = np.abs(measure(cell)["entropy"][0] - initial_entropies_by_hand(cell))
-    return [f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(apart.max(0)) if off > 1e-3]
+    errors = np.abs(measure(cell)["entropy"][0] - initial_entropies_by_hand(cell))
+    return [f"H̄ is off by {off:.4f} nats in layer {layer + 1}" for layer, off in enumerate(errors.max(0)) if off > 1e-3]
 
 
 def trained_nets(root: Path) -> list[str]:
-    """Nets learn, and what is said to have changed is what has."""
+    """Nets learn, and the entropy changes by the later entropy minus the first."""
     found = measure(replace(TINY_CELL, probe=FEW))
-    told = [] if is_trained(found, QUICK).all() else [f"not trained: {found['accuracy'][-1]}"]
+    wrong = [] if is_trained(found, QUICK).all() else [f"not trained: {found['accuracy'][-1]}"]
     if not np.allclose(found["entropy_change"], found["entropy"] - found["entropy"][0]):
-        told.append("ΔH is not the later entropy less the first")
-    return told
+        wrong.append("ΔH is not the later entropy minus the first")
+    return wrong
 
 
 def ensembles(root: Path) -> list[str]:
     """Nets of an ensemble differ; so do an image each and one for all; independent pairs scatter about 0."""
     found = measure(FEW_NETS)
-    told = ["an ensemble of one net"] if found["flagged"].any() or found[SAME_IMAGE + "flagged"].any() else []
+    wrong = ["an ensemble of one net"] if found["flagged"].any() or found[SAME_IMAGE + "flagged"].any() else []
     if (found["entropy"] == found[SAME_IMAGE + "entropy"]).any():
-        told.append("both forms show the same images")
+        wrong.append("both forms show the same images")
     if (found["pair_quantiles"][..., 0] >= 0).all():
-        told.append("no pair's estimate is below 0")
-    return told
+        wrong.append("no pair's estimate is below 0")
+    return wrong
 
 
 def scales(root: Path) -> list[str]:
@@ -205,8 +189,8 @@ def scales(root: Path) -> list[str]:
     def information(z: np.ndarray) -> np.ndarray:
         return layers.information(layers.Layer(z, pairs, Place(0, 0, 0), FEW, "tanh", True, "cpu")).pair_mi
 
-    apart = np.abs(information(z * [1, 1e-3, 1e3, 1]) - information(z)).max()
-    return [f"other units, other information: {apart:.4f} nats"] if not apart <= 1e-4 else []
+    differences = np.abs(information(z * [1, 1e-3, 1e3, 1]) - information(z)).max()
+    return [f"other units, other information: {differences:.4f} nats"] if not differences <= 1e-4 else []
 
 
 def coverage(root: Path) -> list[str]:

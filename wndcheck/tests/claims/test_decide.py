@@ -1,5 +1,5 @@
 """Every claim about nets, read from stores of made-up measurements: it is supported where the paper holds, and refuted
-where nothing holds that the paper says. What the claims make of samples of their own has its controls beside it."""
+where nothing holds that the paper says. Claims about simulated samples have controls of their own."""
 
 from __future__ import annotations
 
@@ -9,83 +9,41 @@ from pathlib import Path
 
 import pytest
 
-from wndcheck.experiment import profiles
-from wndcheck.pytest_plugin.results import FINDING, recorded
 from wndcheck.report.format import describe_finding
 from wndcheck.store.measurements import Store
 from wndcheck.tests.claims.worlds import (
-    SMALL_FULL,
-    all_cells,
+    FOLDER,
+    Findings,
     as_nothing_is_learnt,
     as_nothing_it_says,
     as_the_paper_says,
-    made,
+    fill,
+    findings_in,
 )
 from wndcheck.verdicts.checks import CauseKind
-from wndcheck.verdicts.run import Finding, decode_finding
 
-FOLDER = Path(__file__).parents[3] / "claims"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package")
-OF_SAMPLES = "estimator_null or stabilisation or entropy_against"
-Findings = dict[tuple[str, str], Finding]
 
 
-class Collector:
-    def __init__(self) -> None:
-        self.findings: Findings = {}
-        self.failures: list[str] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and (text := recorded(report.user_properties, FINDING)):
-            finding = decode_finding(text)
-            self.findings[finding.key] = finding
-        elif report.failed:
-            self.failures.append(f"{report.nodeid}: {report.longreprtext[-500:]}")
-
-
-def decided(world: Callable, root: Path, monkeypatch: pytest.MonkeyPatch) -> Findings:
+def decided_in(world: Callable, root: Path) -> Findings:
     """What the claims find in a world."""
-    fill(world, root)
-    return decided_from(root, monkeypatch)
-
-
-def fill(world: Callable, root: Path) -> None:
-    store = Store(root)
-    for cell in all_cells(SMALL_FULL):
-        store.save(made(cell, world))
-
-
-def decided_from(root: Path, monkeypatch: pytest.MonkeyPatch, *selection: str) -> Findings:
-    """What the claims find in a filled store."""
-    monkeypatch.setitem(profiles.PROFILES, "full", SMALL_FULL)
-    collector = Collector()
-    options = ["--wnd-profile=full", "--wnd-mode=report", f"--wnd-store={root}", "-k", f"not ({OF_SAMPLES})"]
-    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    quiet += ["--rootdir", str(FOLDER.parent)]
-    pytest.main([str(FOLDER), *options, *selection, *quiet], plugins=[collector])
-    assert not collector.failures
-    return collector.findings
+    fill(Store(root), world)
+    return findings_in(root)
 
 
 @pytest.fixture(scope="module")
-def patched():
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        yield monkeypatch
+def held(tmp_path_factory) -> Findings:
+    return decided_in(as_the_paper_says, tmp_path_factory.mktemp("held"))
 
 
 @pytest.fixture(scope="module")
-def held(patched, tmp_path_factory) -> Findings:
-    return decided(as_the_paper_says, tmp_path_factory.mktemp("held"), patched)
+def broken(tmp_path_factory) -> Findings:
+    return decided_in(as_nothing_it_says, tmp_path_factory.mktemp("broken"))
 
 
 @pytest.fixture(scope="module")
-def broken(patched, tmp_path_factory) -> Findings:
-    return decided(as_nothing_it_says, tmp_path_factory.mktemp("broken"), patched)
-
-
-@pytest.fixture(scope="module")
-def unlearnt(patched, tmp_path_factory) -> Findings:
-    return decided(as_nothing_is_learnt, tmp_path_factory.mktemp("unlearnt"), patched)
+def unlearnt(tmp_path_factory) -> Findings:
+    return decided_in(as_nothing_is_learnt, tmp_path_factory.mktemp("unlearnt"))
 
 
 def others(findings: Findings, verdict: str) -> list[str]:

@@ -24,18 +24,18 @@ SEED_WORDS = {
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_claims_docstring_says_where_what_and_when(path: Path) -> None:
+def test_claim_docstrings_have_every_part(path: Path) -> None:
     text = imported(path).__doc__ or ""
     place = "Appendix" if "Appendix" in text else "§"
     missing = [word for word in (place, "Measured", "Supported:", "Refuted:", "Control") if word not in text]
     assert not missing
 
 
-def test_claims_draw_what_they_have_drawn() -> None:
+def test_seed_words_are_unchanged() -> None:
     words = {path.stem: getattr(imported(path), "SEED_WORD", None) for path in FILES}
     assert {claim: word for claim, word in words.items() if word} == SEED_WORDS
 
 
-def test_every_claim_that_draws_names_its_draws_by_its_seed_word() -> None:
+def test_every_claim_that_simulates_has_a_seed_word() -> None:
     drawing = {path.stem for path in FILES if "wndcheck.experiment.simulations import" in path.read_text("utf-8")}
     assert drawing == set(SEED_WORDS)

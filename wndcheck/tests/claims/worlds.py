@@ -1,22 +1,31 @@
 """Made-up measurements of a whole profile: a world in which all the paper says holds, and one in which nothing does;
 and worlds in which all holds but at single places.
 
-All are told in the record's quantities, so that the claims' own code reads them from a store as it reads real ones.
+They hold the record's quantities, so that the claims' own code reads them from a store as it reads real ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, parts
 from wndcheck.experiment.profiles import FULL, VIOLATIONS, Profile
 from wndcheck.experiment.records import PAIR_QUANTILES, Measurement, record_shapes
+from wndcheck.pytest_plugin.run import NAME
 from wndcheck.seeds import derived_seed
+from wndcheck.store.measurements import Store
+from wndcheck.verdicts.run import ClaimResult, Finding
 
+FOLDER = Path(__file__).parents[3] / "claims"
+Findings = dict[tuple[str, str], Finding]  # by claim and name
 SMALL_FULL = replace(  # decides what the full profile decides, from fewer widths
     FULL,
     widths=(5, 10, 50, 100, 200, 500, 1000),
@@ -128,13 +137,13 @@ def is_planted(cell: Cell) -> bool:
 
 def made(cell: Cell, world) -> Measurement:
     """The record of a cell in a world, each replicate with a little noise of its own."""
-    told = violated if is_planted(cell) else world
+    values_at = violated if is_planted(cell) else world
     rng = np.random.default_rng(derived_seed("world", cell.key))
     arrays = {}
     for name, shape in record_shapes(cell).items():
         array = np.zeros(shape)
         for stage in range(shape[0]):
-            values = told(cell, stage) | CONTROLLED
+            values = values_at(cell, stage) | CONTROLLED
             array[stage] = laid_out(values, name.removeprefix("same_image_"), shape[1:])
         noise = QUIET if name in ("entropy", "accuracy", "validation_accuracy") else NOISE
         if name == "score":
@@ -155,8 +164,44 @@ def laid_out(values: dict[str, object], name: str, shape: tuple[int, ...]) -> np
     return array
 
 
-def all_cells(profile: Profile) -> tuple[Cell, ...]:
-    return cells_of(FAMILIES, profile, 0)
+def fill(store: Store, world, profile: Profile = SMALL_FULL) -> None:
+    """Put the records of all cells in a world into a store."""
+    for cell in cells_of(FAMILIES, profile, 0):
+        store.save(made(cell, world))
+
+
+class Listener:
+    """Takes the claims of a run as it ends."""
+
+    claims: tuple[ClaimResult, ...]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        run: Any = session.config.pluginmanager.get_plugin(NAME)
+        self.claims = run.results.claims
+
+
+def run_claims(root: Path, profile: Profile, *options: str, file: str = "") -> tuple[ClaimResult, ...]:
+    """What the claims, or those of one file, come to in a run in this process that reads the store in `root`."""
+    listener = Listener()
+    settings = [
+        f"--wnd-profile={profile.name}",
+        f"--wnd-store={root}",
+        "--wnd-mode=report",
+        f"--rootdir={FOLDER.parent}",
+    ]
+    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(profiles.PROFILES, profile.name, profile)
+        pytest.main([str(FOLDER / file), *options, *settings, *quiet], plugins=[listener])
+    return listener.claims
+
+
+def findings_in(root: Path, *options: str) -> Findings:
+    """What the claims about nets find in a filled store."""
+    of_samples = "estimator_null or stabilisation or entropy_against"
+    claims = run_claims(root, SMALL_FULL, "-k", f"not ({of_samples})", *options)
+    assert not [error for claim in claims for error in (*claim.errors, *claim.not_run)]
+    return {finding.key: finding for claim in claims for finding in claim.findings}
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 CLAIM = """
 import pytest
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.statistics import at_most, within
+from wndcheck.verdicts import Check, Claim, at_most, within
 
 CLAIM = Claim("§4", "The number is small")
 SMALL = Check("the number", at_most(0.01))

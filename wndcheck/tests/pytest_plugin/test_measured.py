@@ -15,7 +15,7 @@ from wndcheck.experiment.families import FAMILIES, cells_of
 from wndcheck.experiment.profiles import FULL, QUICK, Profile
 from wndcheck.pytest_plugin import measured
 from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
-from wndcheck.store.measurements import Store
+from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
 
 SMALL = replace(
@@ -49,11 +49,11 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> Filled:
 
 
 def nets(root: Path, needed: Sequence[Cell] = (), profile: Profile = SMALL, *, require_data: bool = False) -> Nets:
-    store = Store(root / "store", lambda said: None)
+    store = Store(root / "store", lambda text: None)
     return Nets(profile, 0, needed, store, Log(), "cpu", str(root / "data"), require_data)  # type: ignore[arg-type]
 
 
-def test_the_first_to_ask_fills_the_store_for_all(tmp_path: Path, filled: Filled) -> None:
+def test_the_first_request_measures_all_needed_cells(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, [TINY_CELL])
     one = found.measured(UNTRAINED)
     assert one.cell == UNTRAINED
@@ -63,7 +63,7 @@ def test_the_first_to_ask_fills_the_store_for_all(tmp_path: Path, filled: Filled
     assert len(filled) == 1
 
 
-def test_what_the_store_has_is_not_measured(tmp_path: Path, filled: Filled) -> None:
+def test_stored_cells_are_not_measured(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, [TINY_CELL])
     found.store.save(random_measurement(UNTRAINED, seed=5))
     expected = random_measurement(UNTRAINED, seed=5)["entropy"]
@@ -81,7 +81,7 @@ def test_a_damaged_cell_is_measured_again(tmp_path: Path, filled: Filled) -> Non
     assert filled == [[UNTRAINED]]
 
 
-def test_missing_data_stops_only_what_needs_it(tmp_path: Path, filled: Filled) -> None:
+def test_missing_data_skips_only_the_tests_that_need_it(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, [NEEDS_DATA, TINY_CELL])
     assert found.measured(UNTRAINED).cell == UNTRAINED
     assert filled == [[TINY_CELL, UNTRAINED]]
@@ -91,7 +91,7 @@ def test_missing_data_stops_only_what_needs_it(tmp_path: Path, filled: Filled) -
     assert len(filled) == 1
 
 
-def test_data_that_is_required_is_an_error_where_it_is_missing(tmp_path: Path, filled: Filled) -> None:
+def test_missing_data_is_an_error_where_it_is_required(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, [NEEDS_DATA], require_data=True)
     assert found.measured(UNTRAINED).cell == UNTRAINED
     with pytest.raises(MissingData, match="type: wndcheck fetch cifar10 --data"):
@@ -99,7 +99,16 @@ def test_data_that_is_required_is_an_error_where_it_is_missing(tmp_path: Path, f
     assert filled == [[UNTRAINED]]
 
 
-def test_measured_nets_need_no_data(tmp_path: Path, filled: Filled) -> None:
+def test_a_cell_missing_from_a_complete_store_is_an_error(tmp_path: Path) -> None:
+    found = nets(tmp_path, [TINY_CELL, NEEDS_DATA], require_data=True)  # else it would be skipped
+    found.store.save(random_measurement(TINY_CELL))
+    found.store = Store(tmp_path / "store", pytest.fail, complete=True)
+    assert found.measured(TINY_CELL).cell == TINY_CELL
+    with pytest.raises(IncompleteStore, match=f"lacks 1 of the cells: {NEEDS_DATA.label}, of which it has nothing"):
+        found.measured(NEEDS_DATA)
+
+
+def test_stored_cells_need_no_data(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, require_data=True)
     found.store.save(random_measurement(NEEDS_DATA))
     assert found.measured(NEEDS_DATA).cell == NEEDS_DATA

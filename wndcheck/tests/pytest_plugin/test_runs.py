@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from wndcheck.pytest_plugin.results import FINDING
+from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
+from wndcheck.tests.tiny import finish, start_python
 from wndcheck.verdicts.run import decode_finding
 
 pytest_plugins = ["pytester"]
@@ -47,7 +49,7 @@ def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
     assert result.ret == 0
     result.stdout.fnmatch_lines(["3 claims: ✓ 1 supported, ✗ 1 refuted, [?] 1 inconclusive"])
     together = last_run().claims
-    assert pytester.runpytest("claims").ret == 0
+    assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
     assert last_run().claims == together
     assert [claim.verdict for claim in together] == ["supported", "refuted", "inconclusive"]
 
@@ -63,7 +65,7 @@ def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
     assert found == sorted(last_run().findings.values(), key=lambda finding: finding.name)
 
 
-def test_checks_are_listed_by_the_numbers_in_their_names(pytester, claims, only_claim):
+def test_checks_are_listed_in_natural_order(pytester, claims, only_claim):
     widths = "[200, 50, 1000, 5]"
     each_width = f"@check(SMALL)\n@pytest.mark.parametrize('width', {widths})\n"
     claims(tiny=f"\n{each_width}def test_size(decide, width):\n    decide([0] * 8)\n")
@@ -84,7 +86,7 @@ def test_report_mode_exits_0_with_any_verdict(pytester, claims, verdicts):
     assert verdicts() == {"tiny": "refuted", "other": "inconclusive", "bad": "inconclusive"}
 
 
-def test_a_run_that_stops_leaves_the_last_report(pytester, claims):
+def test_a_stopped_run_writes_no_report(pytester, claims):
     claims(one=check(REFUTED), two=check(SUPPORTED))
     result = pytester.runpytest("claims", "--maxfail=1")
     assert not (pytester.path / "reports/latest").exists()
@@ -99,22 +101,13 @@ def test_expectation_that_matches_nothing_is_an_error(pytester, claims):
     assert pytester.runpytest("claims/tiny.py").ret == 0, "one file alone does not see the other claims"
 
 
-def test_selecting_tests_leaves_no_expectation_unmatched(pytester, claims):
+@pytest.mark.parametrize("selection", [("claims", "-k", "size"), ("claims/tiny.py::test_size",)])
+def test_a_selection_leaves_no_expectation_unmatched_and_writes_no_report(pytester, claims, selection):
     claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
-    assert pytester.runpytest("claims", "-k", "size").ret == 0
-
-
-def test_one_check_by_its_node_id(pytester, claims):
-    claims(entry("refuted", "other"), tiny=check(SUPPORTED) + check(REFUTED, "other"))
-    result = pytester.runpytest("claims/tiny.py::test_size")
+    result = pytester.runpytest(*selection)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*a selection of checks*reports/latest is left as it was"])
     assert not (pytester.path / "reports").exists()
-
-
-def test_without_xdist(pytester, claims):
-    claims(tiny=check(SUPPORTED))
-    assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
 
 
 @pytest.mark.parametrize(
@@ -164,25 +157,46 @@ def test_size(decide, nets):
 """
 
 
-def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, verdicts):
+def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, only_claim, verdicts):
     claims(tiny=NEEDS_NETS)
     result = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "-rs")
     result.assert_outcomes(skipped=1, passed=1)
     assert "wndcheck fetch mnist" in result.stdout.str()
+    assert only_claim().not_run[0].reason.startswith("not run: mnist is not in ")
     assert verdicts() == {"tiny": "not run"}
     required = pytester.runpytest_subprocess("claims", "--wnd-profile=full", "--wnd-require-data")
     required.assert_outcomes(failed=1, passed=1)
     assert verdicts() == {"tiny": "error"}
 
 
-def test_a_lost_worker_is_not_a_green_run(pytester, claims, verdicts):
+READS_STORE = """
+@check(SMALL)
+def test_size(decide, nets):
+    assert nets.nets.store.is_complete
+    decide([0.001, 0.002] * 4)
+"""
+
+
+def test_a_run_with_a_complete_store_changes_nothing_in_it(pytester, claims):
+    claims(tiny=READS_STORE)
+    store = Store(pytester.path / "store")
+    (store.root / "locks").rmdir()
+    pytester.runpytest("claims", "--wnd-complete", "--wnd-mode=report").assert_outcomes(passed=2)
+    assert list(store.root.iterdir()) == []
+    missing = pytester.runpytest("claims", "--wnd-complete", "--wnd-store=nowhere")
+    assert missing.ret == pytest.ExitCode.USAGE_ERROR
+    missing.stderr.fnmatch_lines("*nowhere is not a folder: name the root of a store*")
+    assert not (pytester.path / "nowhere").exists()
+
+
+def test_a_crashed_worker_fails_the_run(pytester, claims, verdicts):
     claims(tiny=check(SUPPORTED) + "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
     result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
     assert result.ret != 0
     assert verdicts() == {"tiny": "error"}
 
 
-def test_other_projects_see_nothing_of_it(pytester):
+def test_runs_without_claims_are_unchanged(pytester):
     pytester.makepyfile("def test_theirs(): assert True")
     result = pytester.runpytest()
     result.assert_outcomes(passed=1)
@@ -190,7 +204,26 @@ def test_other_projects_see_nothing_of_it(pytester):
     assert not (pytester.path / "reports").exists()
 
 
-def test_the_table_is_added_to_the_page_of_a_github_step(pytester, claims, monkeypatch):
+WITHOUT_CLAIMS = """
+import os, sys
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+import pytest
+plugins = ["-p", "no:cacheprovider", "-p", "wndcheck.pytest_plugin"]
+code = pytest.main([sys.argv[1], "-q", *plugins, f"--rootdir={sys.argv[1]}"])
+heavy = {"torch", "numpy", "scipy", "numba", "rich", "matplotlib", "safetensors"}
+ours = [name for name in sys.modules if name.partition(".")[0] == "wndcheck"]
+print(int(code), sorted(heavy & sys.modules.keys()), len(ours))
+"""
+
+
+def test_runs_without_claims_import_nothing_heavy(pytester):
+    pytester.makepyfile("def test_theirs(): pass")
+    code, heavy, ours = finish(start_python(WITHOUT_CLAIMS, pytester.path)).splitlines()[-1].split()
+    assert (code, heavy) == ("0", "[]")
+    assert int(ours) <= 8, "the plugin, what finds claims, and their packages"
+
+
+def test_the_table_is_added_to_the_github_step_summary(pytester, claims, monkeypatch):
     page = pytester.path / "step.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     claims(entry("refuted", claim="other"), tiny=check(SUPPORTED), other=check(REFUTED))
@@ -205,7 +238,7 @@ def test_the_table_is_added_to_the_page_of_a_github_step(pytester, claims, monke
     result.stdout.fnmatch_lines(["*could not be added to $GITHUB_STEP_SUMMARY*"])
 
 
-def test_a_run_writes_its_report_and_notes_what_it_took(pytester, claims, last_run, only_claim):
+def test_a_run_writes_its_report_with_its_duration(pytester, claims, last_run, only_claim):
     claims(tiny=check(SUPPORTED))
     file = pytester.path / "claims" / "tiny.py"
     words = file.read_text().replace('"The number is small"', '"The number is small", figures=("figure-pairs",)')

@@ -46,7 +46,7 @@ def test_a_claim_is_one_line_at_any_width(width):
     assert all("…" in line for line in shown[:1])
 
 
-def test_verdicts_are_words_where_there_is_room_and_symbols_that_the_tally_explains_elsewhere():
+def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
     run = make_run(expected(), make_claim("other", not_run=["size"]))
     wide, narrow = ([line.start + line.rest for line in lines(run, width)] for width in (120, 80))
     assert wide[0].split() == ["claim", "decided", "by", "estimate", "[interval]", "margin"]
@@ -77,7 +77,7 @@ def test_verdicts_are_words_where_there_is_room_and_symbols_that_the_tally_expla
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
     ],
 )
-def test_a_second_line_says_what_was_not_expected_and_why_there_is_no_verdict(claim, remarks):
+def test_remarks_on_unexpected_and_missing_verdicts(claim, remarks):
     assert table(claim)[1:] == [f"    {remark}" for remark in remarks]
 
 
@@ -89,7 +89,7 @@ def test_remarks_are_wrapped():
     assert " ".join(map(str.strip, remarks)).endswith("and 3 more: refuted, expected supported")
 
 
-def test_an_error_says_its_last_line():
+def test_the_remark_on_an_error_is_its_last_line():
     error = "def test():\n>   raise ValueError\nE   ValueError: a wrong number\n\nclaims/tiny.py:3: ValueError"
     claim = structs.replace(make_claim("tiny", make_finding("a")), errors=(Unfinished("tiny.py::test_b", error),))
     assert table(claim)[1:] == ["    b: error: ValueError: a wrong number"]

@@ -1,4 +1,4 @@
-"""Which runs the plugin wakes for, and what their workers get."""
+"""Which runs the plugin takes part in, and the threads and devices of their workers."""
 
 from __future__ import annotations
 
@@ -24,21 +24,18 @@ def claims(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("argument", ["claims", "claims/", "claims/one.py", "claims/one.py::test_a[1]", "."])
-def test_a_run_with_claims_is_recognised(claims, argument):
-    assert of_runs.claims_folder(config(claims.parent, argument)) == claims
-
-
-def test_a_run_without_claims_is_left_alone(claims):
+@pytest.mark.parametrize(
+    ("argument", "whole"),
+    [("claims", True), ("claims/", True), (".", True), ("claims/one.py", False), ("claims/one.py::test_a[1]", False)],
+)
+def test_a_run_with_claims_is_recognised(claims, argument, whole):
+    run = config(claims.parent, argument)
+    assert of_runs.claims_folder(run) == claims
+    assert of_runs.is_whole(run, claims) is whole
     assert of_runs.claims_folder(config(claims.parent, "tests")) is None
 
 
-@pytest.mark.parametrize(("argument", "whole"), [("claims", True), (".", True), ("claims/one.py", False)])
-def test_whole_folder(claims, argument, whole):
-    assert of_runs.is_whole(config(claims.parent, argument), claims) is whole
-
-
-def test_workers_get_one_thread_unless_told(monkeypatch, tmp_path):
+def test_workers_get_one_thread_unless_set(monkeypatch, tmp_path):
     environment = {"OMP_NUM_THREADS": "3"}
     monkeypatch.setattr(devices.os, "environ", environment)
     of_runs.pin_threads(config(tmp_path, option=SimpleNamespace(numprocesses=None)))

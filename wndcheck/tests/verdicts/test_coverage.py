@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wndcheck.tests.claims.claims_folder import STATEMENTS, TINY, write_claims
+from wndcheck.tests.claims.claims_folder import TINY, write_claims
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.coverage.claims import ClaimFile, ClaimTest, CoverageError, claims_in
@@ -45,20 +45,12 @@ def test_claims_come_by_id_with_checks_and_controls(tiny):
     assert [check.name for check in first.checks] == ["trend", "level", "either", "shown", "made"]
     assert {control.name: control.must_be for control in first.controls} == {"planted": Verdict.REFUTED}
     assert first.check_names[0] == "tiny:trend"
-
-
-@pytest.mark.parametrize(
-    ("name", "counts", "is_level"),
-    [
-        ("trend", "primary", False),
-        ("level", "primary", True),
-        ("either", "primary or secondary", None),  # a parameter chooses
-        ("shown", "secondary", True),
-    ],
-)
-def test_a_check_counts_as_it_is_declared(tiny, name, counts, is_level):
-    (found,) = (test for test in tiny[1].tests if test.name == name)
-    assert (found.counts, found.is_level) == (counts, is_level)
+    assert [(check.counts, check.is_level) for check in first.checks[:4]] == [
+        ("primary", False),
+        ("primary", True),
+        ("primary or secondary", None),  # a parameter chooses
+        ("secondary", True),
+    ]
 
 
 def test_profiles_that_decide(tiny):
@@ -71,14 +63,10 @@ def test_profiles_that_decide(tiny):
     assert replace(first, claim=Claim("§B", "x", families=("convnets", "trained/relu"))).decided_by == ["full"]
 
 
-def test_files_without_tests_are_passed_over(tmp_path):
-    (write_claims(tmp_path) / "shared_words.py").write_text("WORD = 1\n")
-    assert len(claims_in(tmp_path)) == 2
-
-
-def test_a_folder_that_does_not_hold_claims_is_refused(tmp_path):
+def test_a_folder_without_claims_is_refused(tmp_path):
     with pytest.raises(CoverageError, match=r"is not a folder: name the one with the claims, as in `wndcheck claims"):
         claims_in(tmp_path / "none")
+    (tmp_path / "shared_words.py").write_text("WORD = 1\n")
     with pytest.raises(CoverageError, match="holds no claims"):
         claims_in(tmp_path)
 
@@ -107,7 +95,7 @@ def test_a_folder_that_does_not_hold_claims_is_refused(tmp_path):
         ),
     ],
 )
-def test_files_that_cannot_be_read_as_claims_are_named(tmp_path, text, complaint):
+def test_invalid_claim_files_are_refused(tmp_path, text, complaint):
     write_claims(tmp_path)
     (tmp_path / "broken.py").write_text(text)
     with pytest.raises(CoverageError, match=complaint):
@@ -117,8 +105,9 @@ def test_files_that_cannot_be_read_as_claims_are_named(tmp_path, text, complaint
 # --- what the paper says ----------------------------------------------------------------------------------------------
 
 
-def test_statements_are_read(tmp_path):
+def test_statements_are_read_and_leave_no_gaps(tiny, tmp_path):
     statements = read(write_claims(tmp_path) / FILE)
+    assert gaps(tiny, statements) == []
     assert statements[0] == Statement("abstract", "things fall", checks=("tiny:trend", "tiny:level"))
     assert statements[1].reason == "not measurable: a definition"
     assert statements[2].reason == "not tested: nobody did"
@@ -145,7 +134,7 @@ ENTRY = '[[statement]]\nsection = "§2"\nquote = "so it is"\n'
         (ENTRY + 'untested = "x"\n' + ENTRY.replace("§2", "§1") + 'untested = "y"\n', "of §1 stands after §2"),
     ],
 )
-def test_statements_that_say_nothing_are_named(tmp_path, text, complaint):
+def test_invalid_statements_are_refused(tmp_path, text, complaint):
     (tmp_path / FILE).write_text(text, encoding="utf-8")
     with pytest.raises(CoverageError, match=complaint):
         read(tmp_path / FILE)
@@ -159,17 +148,13 @@ def test_missing_statements_are_named(tmp_path):
 # --- gaps -------------------------------------------------------------------------------------------------------------
 
 
-def test_no_gaps(tiny, tmp_path):
-    assert gaps(tiny, read(write_claims(tmp_path) / FILE)) == []
-
-
-def test_a_statement_with_a_check_that_does_not_exist(tiny):
+def test_unknown_checks(tiny):
     statements = [Statement("§2", "things fall", checks=("tiny:trend", "tiny:tredn"))] * 2
     (gap,) = unknown_checks(tiny, statements)
     assert gap == "tiny:tredn is not a check of any claim and is to test 2 statement(s), such as §2 'things fall'"
 
 
-def test_a_check_that_nothing_names(tiny):
+def test_unnamed_checks(tiny):
     gap, *_ = unnamed_checks(tiny, [])
     assert gap == "tiny:made is named by no statement, nor by the docstring of tiny.py"
     silent = [replace(module, docstring="") for module in tiny]
@@ -177,7 +162,7 @@ def test_a_check_that_nothing_names(tiny):
     assert len(unnamed_checks(silent, [Statement("§2", "x", checks=("tiny:trend",))])) == 5
 
 
-def test_a_claim_without_controls(tiny):
+def test_claims_without_controls(tiny):
     assert uncontrolled(tiny) == []
     permuted = ClaimTest("permuted", tiny[0].checks[0].declared, must_be=Verdict.SUPPORTED)
     weak = replace(tiny[0], tests=(*tiny[0].checks, permuted))
@@ -186,7 +171,7 @@ def test_a_claim_without_controls(tiny):
     assert gaps([weak], None) == uncontrolled([weak])
 
 
-def test_a_section_that_nothing_is_taken_from():
+def test_missing_sections():
     present = [Statement(section, "x", untested="y") for section in SECTIONS if section != "§B"]
     assert missing_sections(present) == ["no statement is taken from §B"]
 
@@ -196,29 +181,17 @@ def test_a_section_that_nothing_is_taken_from():
 
 @in_repository
 def test_the_paper_is_covered():
-    missing = gaps(claims_in(FOLDER), read(FOLDER / FILE))
-    assert not missing, "\n".join(missing)
-
-
-@in_repository
-def test_no_statement_is_there_twice():
     statements = read(FOLDER / FILE)
-    assert len({(each.section, each.quote) for each in statements}) == len(statements)
+    missing = gaps(claims_in(FOLDER), statements)
+    assert not missing, "\n".join(missing)
+    assert len({(each.section, each.quote) for each in statements}) == len(statements), "a statement is there twice"
 
 
 @in_repository
-def test_figures_that_claims_name_are_drawn():
+def test_every_claim_is_decided_by_a_profile_and_a_primary_check_and_names_figures_that_are_drawn():
     from wndcheck.report.data import FIGURES
 
-    assert {stem for claim in claims_in(FOLDER) for stem in claim.claim.figures} <= set(FIGURES)
-
-
-@in_repository
-def test_every_claim_is_decided_by_a_profile_and_a_primary_check():
     for claim in claims_in(FOLDER):
         assert claim.decided_by, f"{claim.id} is decided by no profile"
         assert any("primary" in check.counts for check in claim.checks), f"{claim.id} has no primary check"
-
-
-def test_the_tiny_statements_name_every_section():
-    assert STATEMENTS.count("[[statement]]") == len(SECTIONS)
+        assert set(claim.claim.figures) <= set(FIGURES), claim.id

@@ -70,7 +70,7 @@ def test_a_claims_verdict_and_its_cause(result: ClaimResult, verdict: str, cause
     assert (result.verdict, result.cause) == (verdict, cause)
 
 
-def test_a_claim_is_expected_to_be_what_its_primary_checks_are_expected_to_be() -> None:
+def test_the_expected_verdict_of_a_claim() -> None:
     refuted, either = (Verdict.REFUTED,), (Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
     assert claim(make_finding("a", FAILS, expected=refuted), make_finding("b", expected=either)).expected == "refuted"
     assert claim(make_finding("b", expected=either)).expected == "inconclusive"
@@ -78,7 +78,7 @@ def test_a_claim_is_expected_to_be_what_its_primary_checks_are_expected_to_be() 
     assert claim(CONTROL).expected is None
 
 
-def test_checks_are_in_the_order_of_the_numbers_in_their_names() -> None:
+def test_checks_are_in_natural_order() -> None:
     names = ["size[200]", "rho[0.9]", "size[50]", "size[1000]", "rho[0.25]", "planted", "edge"]
     found = claim(*(make_finding(name, must_be="refuted" if name == "planted" else None) for name in names))
     assert [finding.name for finding in found.checks] == [

@@ -33,10 +33,7 @@ class ClaimTest:
     @property
     def counts(self) -> str:
         """``primary``, ``secondary`` or ``primary or secondary``."""
-        primary = {check.primary for check in self.declared}
-        return " or ".join(
-            word for word, is_primary in (("primary", True), ("secondary", False)) if is_primary in primary
-        )
+        return " or ".join(sorted({"primary" if check.primary else "secondary" for check in self.declared}))
 
     @property
     def is_level(self) -> bool | None:
@@ -74,21 +71,17 @@ class ClaimFile:
     @property
     def decided_by(self) -> list[str]:
         """The profiles that decide the claim: ``quick, in part`` where only what is not a level."""
-        return [
-            f"{name}{part}" for name, profile in PROFILES.items() if (part := self.part_decided(profile)) is not None
-        ]
-
-    def part_decided(self, profile: Profile) -> str | None:
-        """Return "", or ", in part" without the levels; None where the profile lacks nets or all checks are levels."""
-        trained = {family for family in self.claim.families if cells_of([family], profile, 0)}
-        if any(
-            cells_of([family], other, 0) for other in PROFILES.values() for family in {*self.claim.families} - trained
-        ):
-            return None
         levels = {check.level for test in self.checks for check in test.declared if check.primary}
-        if profile.decides_levels or True not in levels:
-            return ""
-        return ", in part" if False in levels else None
+        names = []
+        for name, profile in PROFILES.items():
+            if not self.lacks_nets(profile) and (profile.decides_levels or levels != {True}):
+                names.append(name if profile.decides_levels or True not in levels else f"{name}, in part")
+        return names
+
+    def lacks_nets(self, profile: Profile) -> bool:
+        """Has the profile no nets of a family of which another one has some?"""
+        missing = [family for family in self.claim.families if not cells_of([family], profile, 0)]
+        return any(cells_of(missing, other, 0) for other in PROFILES.values())
 
 
 def claims_in(folder: Path) -> list[ClaimFile]:
