@@ -8,12 +8,14 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from wndcheck.experiment.measurement.history import State
 
 # What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
 # lone array. An OSError is not damage: a file that cannot be read now may be whole.
@@ -39,10 +41,10 @@ def remove_unfinished(path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
-    """Write arrays as .npz, without pickle; a process killed on the way leaves what was there."""
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as .npz, compressed and without pickle; a process killed on the way leaves what was there."""
     with replacement(path) as unfinished, unfinished.open("wb") as file:
-        (np.savez_compressed if compress else np.savez)(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -58,26 +60,38 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray], notes: dict[str, Any]) -> None:
     """Write arrays and plain notes as .safetensors, with a digest of both; atomic as `write_npz`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save  # save_file would leave a file of its own when it is killed
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(notes)
     with replacement(path) as unfinished:
-        save_file(contiguous, unfinished, {"notes": text, "sha256": content_digest(contiguous, text)})
+        unfinished.write_bytes(save(contiguous, {"notes": text, "sha256": content_digest(contiguous, text)}))
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and notes of the file. OSError if it cannot be read, and one of DAMAGE if it is not whole."""
+    with opened(path) as file:
+        metadata, arrays = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if metadata["sha256"] != content_digest(arrays, metadata["notes"]):
+        raise ValueError("its arrays are not those that were written")
+    return arrays, json.loads(metadata["notes"])
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """The notes of a .safetensors file, without its arrays, which may be gigabytes; errors as in `read_safetensors`."""
+    with opened(path) as file:
+        return json.loads((file.metadata() or {})["notes"])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata, arrays = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    if metadata["sha256"] != content_digest(arrays, metadata["notes"]):
-        raise ValueError("its arrays are not those that were written")
-    return arrays, json.loads(metadata["notes"])
 
 
 def content_digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
@@ -88,3 +102,37 @@ def content_digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
         content.update(f"{name} {array.dtype} {array.shape}".encode())
         content.update(array.data)
     return content.hexdigest()
+
+
+class StateFile:
+    """A file with the state of some nets; it is removed when it is damaged, and the nets are trained again.
+
+    It is read as the state of some of its `members` alone, where these are given.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None], members: slice = slice(None)) -> None:
+        self.path, self.say, self.members = path, say, members
+
+    def load(self) -> State | None:
+        """The state; None if there is no file, or it is damaged."""
+        remove_unfinished(self.path)
+        try:
+            arrays, notes = read_safetensors(self.path)
+            if notes["part"] != self.path.stem:
+                raise ValueError(f"it holds {notes['part']}")
+        except FileNotFoundError:
+            return None
+        except DAMAGE as error:
+            self.reject(error)
+            return None
+        return State({name: array[self.members] for name, array in arrays.items()}, notes)
+
+    def save(self, state: State) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.path)
+        write_safetensors(self.path, state.arrays, state.notes | {"part": self.path.stem})
+
+    def reject(self, error: Exception) -> None:
+        """Remove the file, because its state does not fit the nets."""
+        self.path.unlink(missing_ok=True)
+        self.say(f"{self.path.name} is damaged ({error}): removed, and its nets are trained again")

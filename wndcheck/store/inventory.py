@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import PROFILES
 from wndcheck.experiment.records import Measurement
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store.checkpoints import NOTES
-from wndcheck.store.files import DAMAGE
+from wndcheck.store.files import DAMAGE, read_notes
 from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
@@ -33,7 +29,7 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
     if kept := list(store.weights.folder.glob("*.safetensors")):
         yield f"{len(kept)} files of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB", True
-    for path in sorted(store.checkpoints.folder.glob("*.npz")):
+    for path in sorted(store.checkpoints.folder.glob("*.safetensors")):
         try:
             yield half_trained_line(path), True
         except (*DAMAGE, OSError) as error:
@@ -51,8 +47,7 @@ def measured_line(measurement: Measurement) -> str:
 def half_trained_line(path: Path) -> str:
     """The cell of a checkpoint, as far as a profile has it, the epochs behind it, and which of its nets."""
     key, first, count = path.stem.rsplit("-", 2)
-    with np.load(path, allow_pickle=False) as archive:  # the notes alone: the nets may be gigabytes
-        epochs = json.loads(str(archive[NOTES]))["epochs"]
+    epochs = read_notes(path)["epochs"]
     cell = cell_of(key, int(first) // SEEDS_PER_BASE)
     name, of = (cell.label, f" of {cell.protocol.stages[-1]}") if cell else (f"cell {key}", "")
     return f"half trained: {name}: {epochs}{of} epochs of {count} nets from seed {first}"

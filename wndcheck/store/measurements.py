@@ -84,7 +84,7 @@ class Store:
         return self.path(cell).exists()
 
     def is_half_trained(self, cell: Cell) -> bool:
-        return not self.has(cell) and any(self.checkpoints.folder.glob(f"{cell.key}-*.npz"))
+        return not self.has(cell) and bool(self.checkpoints.paths(cell))
 
     def other_records(self, cell: Cell) -> list[Path]:
         """The files of the same nets' other records: of another probe, or of another version of what is measured."""

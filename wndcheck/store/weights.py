@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.measurement.history import Stage
-from wndcheck.store.files import DAMAGE, read_safetensors, remove_unfinished, write_safetensors
+from wndcheck.store.files import StateFile
 
 Part = tuple[int, ...]  # seeds
 
@@ -25,10 +23,11 @@ class Weights:
         self.folder = folder
         self.say = say
 
-    def of(self, cell: Cell, seeds: Sequence[int]) -> PartWeights:
-        """Where the part of the cell's stack with these seeds is kept, by itself or within a larger part."""
-        holding = [part for part in self._whole_parts(cell) if set(seeds) <= set(part)]
-        return PartWeights(self, cell, tuple(seeds), (holding or [tuple(seeds)])[0])
+    def of(self, cell: Cell, seeds: Sequence[int], epoch: int) -> StateFile:
+        """The file of the nets with these seeds at a stage: their own, or that of a larger part that is kept."""
+        part = next((part for part in self._whole_parts(cell) if set(seeds) <= set(part)), tuple(seeds))
+        first = part.index(seeds[0])
+        return StateFile(self.path(cell, part, epoch), self.say, slice(first, first + len(seeds)))
 
     def parts(self, cell: Cell) -> list[Part]:
         """The seeds of each kept part, in order; nothing unless they are all of the cell's, at all stages."""
@@ -41,7 +40,7 @@ class Weights:
         return tiles
 
     def has(self, cell: Cell) -> bool:
-        """Are all nets of the cell kept at all stages?"""
+        """Whether all nets of the cell are kept at all stages."""
         return bool(self.parts(cell))
 
     def path(self, cell: Cell, part: Part, epoch: int) -> Path:
@@ -57,7 +56,7 @@ class Weights:
         return [path for path in self.folder.glob(f"{cell.kept_key}-*.safetensors") if self._part(cell, path)]
 
     def _part(self, cell: Cell, path: Path) -> Part | None:
-        """The part of the cell's stack that a file's name says; None for a file of ensembles of the same nets."""
+        """The part of the cell's stack that a file's name gives; None for a file of ensembles of the same nets."""
         named = re.fullmatch(rf"{cell.kept_key}-(\d+)-(\d+)-stage\d+", path.stem)
         if not named or (first := int(named[1])) not in cell.seeds:
             return None
@@ -70,39 +69,3 @@ class Weights:
         stages = cell.protocol.stages
         whole = [part for part in parts if all(self.path(cell, part, epoch).exists() for epoch in stages)]
         return sorted(whole, key=len)
-
-
-class PartWeights:
-    """One part of a cell's stack, a file a stage; it is read from the files of `source`, itself or a larger part."""
-
-    def __init__(self, weights: Weights, cell: Cell, part: Part, source: Part) -> None:
-        self.weights, self.cell, self.part, self.source = weights, cell, part, source
-
-    def load(self, epoch: int) -> Stage | None:
-        """The nets at a stage; None if they are not kept, or cannot be trusted: such a file is removed."""
-        try:
-            path = self.weights.path(self.cell, self.source, epoch)
-            arrays, notes = read_safetensors(path)
-            if notes["part"] != path.stem:
-                raise ValueError(f"it holds {notes['part']}")
-            first = self.source.index(self.part[0])
-            members = slice(first, first + len(self.part))
-            return Stage({name: array[members] for name, array in arrays.items()}, notes)
-        except FileNotFoundError:
-            return None
-        except DAMAGE as error:
-            self.reject(epoch, error)
-            return None
-
-    def save(self, epoch: int, stage: Stage) -> None:
-        path = self.weights.path(self.cell, self.part, epoch)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(path)
-        write_safetensors(path, stage.arrays, stage.notes | {"part": path.stem})
-
-    def reject(self, epoch: int, error: Exception) -> None:
-        """Remove a file whose nets cannot be measured."""
-        path = self.weights.path(self.cell, self.source, epoch)
-        with suppress(FileNotFoundError):
-            path.unlink()
-        self.weights.say(f"kept nets {path.name} are damaged ({error}): removed, and trained again")

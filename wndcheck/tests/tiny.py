@@ -78,8 +78,17 @@ def unmeasured(cell: Cell) -> dict[str, NDArray[np.bool_]]:
     return masks
 
 
+def assert_same_numbers(found: Measurement | None, expected: Measurement) -> None:
+    """AssertionError unless all arrays are equal to the last bit."""
+    assert found
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, array in expected.arrays.items():
+        assert found[name].dtype == array.dtype, name
+        assert found[name].tobytes() == array.tobytes(), name
+
+
 class Log:
-    """A reporter that keeps what a sweep tells it."""
+    """A reporter that keeps the events of filling a store."""
 
     def __init__(self) -> None:
         self.plans: list[list[Cell]] = []

@@ -201,7 +201,10 @@ def ensemble_name(cell: Cell, ensemble: int) -> str:
     return f"ensemble from {cell.seeds[ensemble * cell.nets_per_ensemble]}"
 
 
-def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
+Reading = DataReading | EnsembleReading
+
+
+def reading_of(cell: Cell) -> type[Reading]:
     return EnsembleReading if cell.ensembles else DataReading
 
 

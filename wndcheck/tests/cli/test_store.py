@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
 from wndcheck.experiment.families import perceptron
-from wndcheck.experiment.measurement.history import Checkpoint
+from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
@@ -20,7 +20,7 @@ from wndcheck.tests.tiny import TINY_CELL, random_measurement
 
 OTHER_CELL = replace(TINY_CELL, width=7)
 TOLD = {"made": "2026-11-23T16:00:00+00:00", "seconds": {"training": 60.4, "measuring": 3.0}, "device": "an abacus"}
-CHECKPOINT = Checkpoint({"w": np.zeros(3)}, np.zeros((2, 2), np.uint8), {}, {"epochs": 5, "seconds": {}})
+CHECKPOINT = State({"w": np.zeros(3)}, {"epochs": 5, "seconds": {}})
 
 
 @pytest.fixture(autouse=True)
@@ -65,13 +65,13 @@ def test_list_says_what_is_half_trained(kept):
 def test_list_names_damaged_files_and_ends_with_status_1(kept):
     kept.path(OTHER_CELL).write_bytes(b"PK half")
     kept.checkpoints.folder.mkdir()
-    (kept.checkpoints.folder / f"{OTHER_CELL.key}-0-2.npz").write_bytes(b"PK half")
+    (kept.checkpoints.folder / f"{OTHER_CELL.key}-0-2.safetensors").write_bytes(b"PK half")
     outcome = run("list")
     assert outcome.exit_code == 1
     assert len(outcome.stdout.splitlines()) == 1
     first, second = outcome.stderr.splitlines()
     assert first.startswith(f"{kept.path(OTHER_CELL).name} is damaged: ")
-    assert second.startswith(f"checkpoint {OTHER_CELL.key}-0-2.npz is damaged: ")
+    assert second.startswith(f"checkpoint {OTHER_CELL.key}-0-2.safetensors is damaged: ")
     assert kept.path(OTHER_CELL).exists()
 
 

@@ -41,7 +41,7 @@ def fill_here(store: Store, *wanted: cells.Cell) -> None:
 
 def test_what_it_has_is_read_and_nothing_changes(store: Store, said: list[str]) -> None:
     store.checkpoints.folder.mkdir()
-    (store.checkpoints.folder / f"{TINY_CELL.key}-0-2.npz").touch()
+    (store.checkpoints.folder / f"{TINY_CELL.key}-0-2.safetensors").touch()
     before = contents(store)
     fill_here(store, TINY_CELL)
     store.require(TINY_CELL)

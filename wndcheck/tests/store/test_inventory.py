@@ -133,11 +133,11 @@ def test_the_checkpoints_of_what_is_copied_are_of_no_more_use(here, there):
     folder = here.checkpoints.folder
     folder.mkdir()
     for cell in (CELLS[0], TINY_CELL):
-        (folder / f"{cell.key}-0-2.npz").touch()
+        (folder / f"{cell.key}-0-2.safetensors").touch()
     other = replace(TINY_CELL, width=9)
-    (folder / f"{other.key}-0-2.npz").touch()
+    (folder / f"{other.key}-0-2.safetensors").touch()
     merge(there.root, here)
-    assert [path.name for path in folder.iterdir()] == [f"{other.key}-0-2.npz"]
+    assert [path.name for path in folder.iterdir()] == [f"{other.key}-0-2.safetensors"]
 
 
 @pytest.mark.parametrize("spelled", ["here", "here/" + FOLDER, "here/../here", "link"])

@@ -253,7 +253,7 @@ def test_a_store_that_is_only_read_is_not_made(tmp_path: Path) -> None:
 
 def test_a_cell_with_a_checkpoint_is_half_trained_until_it_is_measured(kept: Store) -> None:
     kept.checkpoints.folder.mkdir()
-    (kept.checkpoints.folder / f"{TINY_CELL.key}-0-2.npz").touch()
+    (kept.checkpoints.folder / f"{TINY_CELL.key}-0-2.safetensors").touch()
     assert kept.is_half_trained(TINY_CELL)
     assert not kept.is_half_trained(OTHER_CELL)
     kept.save(random_measurement(TINY_CELL))

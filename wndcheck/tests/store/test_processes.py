@@ -48,7 +48,7 @@ def task(root: Path, cells: tuple[Cell, ...]) -> Task:
 
 
 def checkpoints(root: Path) -> list[Path]:
-    return list(Store(root).checkpoints.folder.glob("[!.]*.npz"))
+    return list(Store(root).checkpoints.folder.glob("[!.]*.safetensors"))
 
 
 def is_free(root: Path, cell: Cell) -> bool:

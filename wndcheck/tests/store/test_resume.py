@@ -19,14 +19,15 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.measurement.history import Checkpoint
+from wndcheck.experiment.measurement import measuring
+from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import Training, Unspecified
-from wndcheck.store import checkpoints
-from wndcheck.store.checkpoints import Checkpoints, Kept
+from wndcheck.store.checkpoints import Checkpoints
+from wndcheck.store.files import StateFile
 from wndcheck.store.filling import fill
 from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL, Log, finish, start_python
+from wndcheck.tests.tiny import TINY_CELL, Log, assert_same_numbers, finish, start_python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked, which spares them the imports")
 KILLS = 20
@@ -60,7 +61,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def filled(root: Path, pipe: int) -> None:
-    checkpoints.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
+    measuring.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
     fill([CELL], Store(root), Piped(pipe), device="cpu", data_root=None)
 
 
@@ -112,9 +113,7 @@ def check(run: Path, peace: Measurement) -> list[int]:
     """The epochs at which a measurement went on; AssertionError unless it is the undisturbed one, and all there is."""
     found = Store(run, say=complain).load(CELL)
     assert found is not None
-    assert found.arrays.keys() == peace.arrays.keys()
-    for name, array in peace.arrays.items():
-        assert found[name].tobytes() == array.tobytes(), f"other {name}: {found[name]}, expected {array}"
+    assert_same_numbers(found, peace)
     assert unfinished(run) == []
     return found.provenance["resumed_at_epochs"]  # type: ignore[return-value]
 
@@ -155,38 +154,33 @@ def test_a_killed_measurement_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     assert any(epoch for epochs in told["resumed"] for epoch in epochs), told
 
 
-def numbered(number: int) -> Checkpoint:
+def numbered(number: int) -> State:
     """Ten megabytes, all of one number."""
-    nets = {f"weights.{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}
-    return Checkpoint(
-        nets, np.full((8, 1000), number, np.uint8), {"score": np.full(1000, float(number))}, {"number": number}
-    )
+    return State({f"{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}, {"number": number})
 
 
-def saved_for_ever(kept: Kept) -> None:
+def saved_for_ever(file: StateFile) -> None:
     for number in count():
-        kept.save(numbered(number % 256))
+        file.save(numbered(number % 256))
 
 
 def interrupt_saves(folder: str, seed: str) -> None:
     """Kill a process that saves a checkpoint again and again; prints how many of 12 kills left a half-written file."""
     rng, halves = random.Random(seed), 0
-    kept = Checkpoints(Path(folder), complain).of(TINY_CELL, (0, 1))
+    file = Checkpoints(Path(folder), complain).of(TINY_CELL, (0, 1))
     for _ in range(12):
-        child = forked(lambda: saved_for_ever(kept))
-        while not kept.path.exists():
+        child = forked(lambda: saved_for_ever(file))
+        while not file.path.exists():
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         halves += is_writing(Path(folder))
-        found = kept.load()
+        found = file.load()
         assert found is not None
-        expected = numbered(found.notes["number"])
-        for arrays, others in ((found.nets, expected.nets), (found.seen, expected.seen)):
-            assert all((arrays[name] == others[name]).all() for name in others)
-        assert (found.order == expected.order).all()
-        assert list(Path(folder).iterdir()) == [kept.path]
+        for name, array in numbered(found.notes["number"]).arrays.items():
+            assert (found.arrays[name] == array).all()
+        assert list(Path(folder).iterdir()) == [file.path]
     print(halves)
 
 
@@ -204,6 +198,6 @@ def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, m
         with pytest.raises(AssertionError, match="killed"):
             fill_here()
     assert Store(tmp_path).has(cell)
-    assert unfinished(tmp_path) == [f"{cell.key}-0-2.npz"]
+    assert unfinished(tmp_path) == [f"{cell.key}-0-2.safetensors"]
     fill_here()
     assert unfinished(tmp_path) == []
