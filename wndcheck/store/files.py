@@ -41,6 +41,12 @@ def remove_unfinished(path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append to a file by one write, so that lines of several processes do not mix."""
+    with path.open("ab", buffering=0) as file:
+        file.write(line.encode() + b"\n")
+
+
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays as .npz, compressed and without pickle; a process killed on the way leaves what was there."""
     with replacement(path) as unfinished, unfinished.open("wb") as file:
