@@ -161,14 +161,15 @@ def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(tmp_path: P
     assert (found["entropy"] == random_measurement(NARROW)["entropy"]).all()
 
 
-def test_a_job_whose_cell_is_measured_does_nothing_and_lets_go(kept: Store) -> None:
+def test_a_job_whose_cell_is_measured_does_nothing(kept: Store) -> None:
     log = Log()
-    job = Job(NARROW, store=kept, reporter=log, device="cpu", data_root=None)
+    job = Job(NARROW, kept, log, lambda cell: pytest.fail("measured again"))
     assert job.is_mine
     written = kept.save(random_measurement(NARROW)).read_bytes()
     assert not job.advance()
     assert (log.done, log.shares) == ([], [])
     assert kept.path(NARROW).read_bytes() == written
+    job.close()
     with kept.held(NARROW) as free:
         assert free
 
