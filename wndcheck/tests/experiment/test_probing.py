@@ -15,7 +15,7 @@ from wndcheck.experiment.measurement.probing import Data, accuracy, importance, 
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import Activation, Unspecified
-from wndcheck.tests.nets.test_mlp import scattered, sequential
+from wndcheck.tests.nets.stacks import scattered, sequential
 from wndcheck.tests.tiny import TINY_CELL
 
 CPU = torch.device("cpu")
@@ -213,7 +213,7 @@ def test_importance_is_the_share_of_images_classified_otherwise(activation: Acti
     found = importance(stack, images, neurons)
     assert (found.shape, found.dtype) == ((3, 4), np.float64)
     for member in range(3):
-        plain = sequential(stack, member).double()
+        plain = sequential(stack, member)
         expected = [
             np.mean([otherwise(plain, layer, int(i), images) for i in some]) for layer, some in enumerate(neurons)
         ]
