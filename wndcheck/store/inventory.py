@@ -89,7 +89,7 @@ def merge(source: Path, store: Store) -> Merged:
             merged.damaged[path.name] = str(error)
             continue
         with store.held(measurement.cell) as mine:
-            if (mine and store.load(measurement.cell)) or (not mine and store.has(measurement.cell)):
+            if store.load(measurement.cell) if mine else store.has(measurement.cell):
                 merged.there.append(path.name)
             elif not mine:
                 merged.held.append(path.name)

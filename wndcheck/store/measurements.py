@@ -147,14 +147,13 @@ class Store:
         finally:
             lock.release()
 
-    def measured(self) -> Iterator[Path]:
+    def measured(self) -> list[Path]:
         """The files of all measurements of this version of the record, by name."""
         return measured_in(self.root)
 
 
-def measured_in(folder: Path) -> Iterator[Path]:
-    """The files in a folder of all measurements of this version of the record, by name."""
-    return iter(sorted(folder.glob(f"*-r{cells.RECORD}-*.npz")))
+def measured_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*-r{cells.RECORD}-*.npz"))
 
 
 def packed(measurement: Measurement) -> dict[str, np.ndarray]:
@@ -203,14 +202,14 @@ def folder_of(source: Path) -> Path:
         return source / FOLDER
     if source.resolve().name == FOLDER:
         return source
-    candidates = [source, *(path for path in source.iterdir() if path.is_dir())]
-    versions = sorted(int(found[1]) for path in candidates if (found := re.fullmatch(r"v(\d+)", path.name)))
+    names = [source.name, *(path.name for path in source.iterdir() if path.is_dir())]
+    versions = sorted(int(name[1:]) for name in names if re.fullmatch(r"v\d+", name))
     if not versions:
         raise ValueError(f"{source} is not a store: expected a folder {FOLDER} in it")
-    what_now = "measure them again with `wndcheck measure`"
-    if max(versions) > NETS:
-        what_now = "use the newer wndcheck that made them"
+    advice = "use the newer wndcheck that made them"
+    if max(versions) <= NETS:
+        advice = "measure them again with `wndcheck measure`"
     raise ValueError(
         f"{source} holds only nets of version {', '.join(map(str, versions))}, and this wndcheck reads version {NETS}: "
-        + what_now
+        + advice
     )

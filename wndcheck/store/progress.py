@@ -93,17 +93,16 @@ def spelled(seconds: float) -> str:
 class EventReporter:
     """A reporter that sends events: to `Lines` in one process, to a file in a worker."""
 
-    def __init__(self, send: Callable[[dict], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, send: Callable[[dict], None]) -> None:
         self.send = send
-        self.clock = clock
         self.last_event: dict[str, float] = {}
 
     def planned(self, cells: list[Cell]) -> None:
         self.send({"event": "planned", "costs": {cell.label: cost(cell) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
-        if self.clock() - self.last_event.get(cell.key, -EVENT_INTERVAL) >= EVENT_INTERVAL:
-            self.last_event[cell.key] = self.clock()
+        if (now := time.monotonic()) - self.last_event.get(cell.key, -EVENT_INTERVAL) >= EVENT_INTERVAL:
+            self.last_event[cell.key] = now
             self.send({"event": "working", "label": cell.label, "doing": doing, "share": share})
 
     def finished(self, cell: Cell, seconds: float) -> None:
