@@ -28,13 +28,7 @@ with Store(sys.argv[1]).held(TINY_CELL) as mine:
     print(mine, flush=True)
     time.sleep(60)
 """
-TRY = """
-import sys
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL
-with Store(sys.argv[1]).held(TINY_CELL) as mine:
-    print(mine)
-"""
+TRY = HOLD.replace("time.sleep(60)", "")
 
 
 def is_free(kept: Store, cell: Cell = TINY_CELL) -> bool:
@@ -42,7 +36,7 @@ def is_free(kept: Store, cell: Cell = TINY_CELL) -> bool:
         return mine
 
 
-def test_a_held_cell_is_refused_to_other_processes(kept: Store) -> None:
+def test_one_process_holds_a_cell(kept: Store) -> None:
     with kept.held(TINY_CELL) as mine:
         assert mine
         assert finish(start_python(TRY, kept.root.parent)) == "False\n"
@@ -51,7 +45,7 @@ def test_a_held_cell_is_refused_to_other_processes(kept: Store) -> None:
     assert finish(start_python(TRY, kept.root.parent)) == "True\n"
 
 
-def test_a_killed_holder_lets_go(kept: Store) -> None:
+def test_a_killed_holder_releases_the_cell(kept: Store) -> None:
     holder = start_python(HOLD, kept.root.parent)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
@@ -61,11 +55,7 @@ def test_a_killed_holder_lets_go(kept: Store) -> None:
     assert is_free(kept)
 
 
-def test_an_error_lets_go(kept: Store) -> None:
-    def fail() -> None:
-        with kept.held(TINY_CELL):
-            raise RuntimeError("no measurement")
-
-    with pytest.raises(RuntimeError, match="no measurement"):
-        fail()
+def test_an_error_releases_the_cell(kept: Store) -> None:
+    with pytest.raises(RuntimeError, match="no measurement"), kept.held(TINY_CELL):
+        raise RuntimeError("no measurement")
     assert is_free(kept)
