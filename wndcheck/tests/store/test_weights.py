@@ -64,6 +64,29 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "run", lambda *_: pytest.fail("a net is trained"))
 
 
+def of_the_next_record(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> Cell:
+    """The cell under another version of the record: a new object, which has no key yet."""
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    return replace(cell)
+
+
+def short_of_memory_once(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[int, ...]]:
+    """Make a generator of `measuring` raise at its first call, after what it yields first; the seeds of all calls."""
+    original, calls = getattr(measuring, name), []
+
+    def generator(cell, *more):
+        seeds = next(argument for argument in more if isinstance(argument, tuple))
+        calls.append(seeds)
+        work = original(cell, *more)
+        if len(calls) == 1:
+            yield next(work)
+            raise torch.OutOfMemoryError("no room")
+        return (yield from work)
+
+    monkeypatch.setattr(measuring, name, generator)
+    return calls
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
 def test_kept_nets_are_measured_again_to_the_same_bits(
     cell: Cell, store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch
@@ -72,8 +95,7 @@ def test_kept_nets_are_measured_again_to_the_same_bits(
     filled(store, cell, keep_weights=True)
     first = store.load(cell)
     no_training(monkeypatch)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    cell = replace(cell)  # a new object, which has the key of the new version
+    cell = of_the_next_record(cell, monkeypatch)
     assert not store.has(cell)
     filled(store, cell)
     again = store.load(cell)
@@ -100,7 +122,7 @@ def test_another_probe_of_kept_nets_gives_what_training_gives(
     assert store.other_records(other) == [store.path(cell)]
 
 
-def test_weights_serve_other_images_and_activations_of_ensembles_do_not(store: Store) -> None:
+def test_weights_but_not_activations_of_ensembles_serve_other_images(store: Store) -> None:
     for cell, serves in ((MLP, True), (CELLS[2], False)):
         filled(store, cell, keep_weights=True)
         other = replace(cell, probe=replace(cell.probe, images_per_class=30))
@@ -108,12 +130,12 @@ def test_weights_serve_other_images_and_activations_of_ensembles_do_not(store: S
         assert store.weights.has(other) == serves
 
 
-def test_nothing_is_kept_unless_asked(store: Store) -> None:
+def test_no_weights_are_kept_by_default(store: Store) -> None:
     filled(store, MLP)
     assert not store.weights.folder.exists()
 
 
-def test_weights_are_those_of_the_nets(store: Store) -> None:
+def test_kept_weights_are_those_of_the_nets(store: Store) -> None:
     filled(store, MLP, keep_weights=True)
     files = sorted(path.name for path in store.weights.folder.iterdir())
     assert files == [f"{MLP.nets_key}-3-3-stage{epoch}.safetensors" for epoch in (0, 1, 3)]
@@ -154,8 +176,7 @@ def test_damaged_nets_are_named_and_trained_again(
     filled(store, MLP, keep_weights=True)
     path = store.weights.path(MLP, MLP.seeds, 1)
     damage(path)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    cell = replace(MLP)
+    cell = of_the_next_record(MLP, monkeypatch)
     filled(store, cell)
     assert_same_numbers(store.load(cell), expected)
     assert not path.exists()
@@ -167,8 +188,7 @@ def test_missing_nets_are_trained_again(store: Store, messages: list[str], monke
     filled(store, MLP, keep_weights=True)
     store.weights.path(MLP, MLP.seeds, 3).unlink()
     assert not store.weights.has(MLP)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    cell = replace(MLP)
+    cell = of_the_next_record(MLP, monkeypatch)
     filled(store, cell, keep_weights=True)
     assert store.load(cell).provenance["stacks_from_kept_nets"] == 0  # type: ignore[union-attr]
     assert store.weights.has(cell)
@@ -179,9 +199,7 @@ def test_missing_nets_are_trained_again(store: Store, messages: list[str], monke
 
 
 @pytest.mark.parametrize("cell", [MLP, CELLS[2]], ids=lambda cell: cell.kind)
-def test_parts_are_measured_again_as_the_parts_they_were(
-    cell: Cell, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_are_measured_again_as_the_same_parts(cell: Cell, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 2 if cell is MLP else 17
     with monkeypatch.context() as patch:
         patch.setattr(devices, "spare_bytes", lambda name: size * stack_bytes(cell, 1) + 1)
@@ -192,30 +210,21 @@ def test_parts_are_measured_again_as_the_parts_they_were(
     assert [len(part) for part in parts] == first.provenance["stacks"]
     assert sum(parts, ()) == cell.seeds
     no_training(monkeypatch)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    again = measure(replace(cell), keeping=Keeping(weights=store.weights))
+    again = measure(of_the_next_record(cell, monkeypatch), keeping=Keeping(weights=store.weights))
     assert again.provenance["stacks"] == first.provenance["stacks"]
     assert_same_numbers(again, first)
 
 
-def test_kept_nets_that_the_memory_has_no_room_for_are_measured_in_halves(
+def test_kept_nets_for_which_memory_runs_out_are_measured_in_halves(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled(store, MLP, keep_weights=True)
     no_training(monkeypatch)
-    recalled, asked = measuring.recalled, []
-
-    def short_once(cell, seeds, *more):
-        asked.append(seeds)
-        if len(asked) == 1:
-            raise torch.OutOfMemoryError("no room")
-        return (yield from recalled(cell, seeds, *more))
-
-    monkeypatch.setattr(measuring, "recalled", short_once)
+    calls = short_of_memory_once(monkeypatch, "recalled")
     found = measure(MLP, keeping=Keeping(weights=store.weights))
     first = store.load(MLP)
     assert first
-    assert asked == [(3, 1, 2), (3,), (1, 2)]
+    assert calls == [(3, 1, 2), (3,), (1, 2)]
     assert_same_nets(found.arrays, first.arrays)
 
 
@@ -229,18 +238,8 @@ def test_half_of_a_damaged_part_is_trained_and_kept_by_itself(store: Store, mess
     assert len(messages) == 1
 
 
-def test_parts_that_memory_ran_out_for_are_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, tried = measuring.run, []
-
-    def short_once(*args):
-        tried.append(args[3])
-        steps = run(*args)
-        if len(tried) == 1:
-            yield next(steps)
-            raise torch.OutOfMemoryError("no room for a step")
-        yield from steps
-
-    monkeypatch.setattr(measuring, "run", short_once)
+def test_parts_for_which_memory_ran_out_are_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory_once(monkeypatch, "run")
     filled(store, MLP, keep_weights=True)
     assert store.weights.parts(MLP) == [(3,), (1, 2)]
     assert len(list(store.weights.folder.iterdir())) == 2 * 3
@@ -262,11 +261,10 @@ def interrupt(store: Store, monkeypatch: pytest.MonkeyPatch, **options: bool) ->
             filled(store, MLP, **options)
 
 
-def test_a_resumed_run_says_which_nets_it_cannot_keep(
+def test_a_resumed_run_names_the_nets_it_cannot_keep(
     store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their first stages were trained without --keep-weights, and are not trained again."""
-
     interrupt(store, monkeypatch)
     filled(store, MLP, keep_weights=True)
     found = store.load(MLP)
