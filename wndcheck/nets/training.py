@@ -45,7 +45,7 @@ class Steps:
 
 
 class GraphedSteps(Steps):
-    """Stretches as one CUDA graph, so that the host only launches them, on a stream beside those of other cells."""
+    """Stretches as one CUDA graph, so that the host only launches them, on a stream of the cell's own."""
 
     def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:
         super().__init__(stack, images, labels, training)
@@ -100,7 +100,7 @@ def steps_on(stack: Stack, images: Tensor, labels: Tensor, training: Training) -
 
 
 class BatchOrder:
-    """Each member's own order of the training images, drawn anew every epoch from the member's seed."""
+    """Each member's own order of the training images, drawn again every epoch from the member's seed."""
 
     def __init__(self, seeds: Sequence[int], images: int, threads: int = 1) -> None:
         self.images = images

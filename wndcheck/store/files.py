@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place under a name of their own, then moved into it."""
+"""Files that are complete or absent: each is written under a temporary name, then moved into place."""
 
 from __future__ import annotations
 

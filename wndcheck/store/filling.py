@@ -80,7 +80,7 @@ def fill(
 
 
 def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[[Cell], Job]) -> list[Job]:
-    """Jobs for as many of the missing cells as the device takes beside those at work, and nobody else holds."""
+    """Jobs for missing cells that nobody else holds, as many as the device has room for besides those at work."""
     new: list[Job] = []
     for cell in missing:
         running = len(jobs) + len(new)

@@ -1,4 +1,4 @@
-"""What a store holds, in lines for people; and taking over the measurements of another store."""
+"""List the contents of a store; copy the measurements of another one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
-    """A line for each measured cell, for what is kept beside them, and for each half-trained stack.
+    """A line for each measured cell, for files of other versions, for kept nets, and for each half-trained stack.
 
     Each comes with whether its file can be trusted.
     """

@@ -41,8 +41,8 @@ def store_root(root: str | os.PathLike[str] | None = None) -> Path:
 class Store:
     """Measured cells below one folder, safe for several processes at once.
 
-    A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none. What
-    goes wrong with a file is told to `say`. Without `make` the folder need not be there, and is not made to read it.
+    A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none.
+    Messages about damaged files go to `say`. Without `make` the folder is not created; it is read if it exists.
     A `complete` store, such as a committed one, is only read: nothing is trained to fill it, and nothing in it changes.
     """
 
@@ -67,7 +67,7 @@ class Store:
             ) from error
 
     def path(self, cell: Cell) -> Path:
-        """Where the cell's measurement lies: a readable stem and the keys of its nets and of its record."""
+        """The file of the cell's measurement: a readable stem and the keys of its nets and of its record."""
         return self.root / f"{cell.dataset}-{cell.activation}-{cell.kind}-n{cell.width:04d}-{cell.key}.npz"
 
     @property
@@ -184,7 +184,7 @@ def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
 
 
 def verified(path: Path) -> Measurement:
-    """The measurement in a file, whichever cell's. One of DAMAGE when the file cannot be trusted, or its name lies."""
+    """The measurement in a file, whichever cell's. One of DAMAGE when it is damaged, or has another name."""
     try:
         measurement = unpacked(None, read_npz(path))
     except AttributeError as error:  # fields of a cell that are of another kind than the cell's

@@ -56,7 +56,7 @@ class WeightStore(Protocol):
 
 
 class History:
-    """How a measurement came about; recorded beside it, and no part of its key."""
+    """How a measurement came about; it is recorded as provenance, and is not a part of the key."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

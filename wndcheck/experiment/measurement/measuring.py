@@ -229,7 +229,7 @@ def split(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Torch says it by a class of its own, or in words, and another error may come on top of it."""
+    """Whether memory ran out: torch has a class of its own for it or a message, and another error may follow it."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in NO_MEMORY):
         return True
     return error.__context__ is not None and is_out_of_memory(error.__context__)

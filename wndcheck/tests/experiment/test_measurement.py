@@ -91,7 +91,7 @@ def test_a_net_measures_the_same_alone(measured: Measurement, member: int) -> No
         np.testing.assert_allclose(alone[name][:, 0], measured[name][:, member], atol=2e-4, err_msg=name)
 
 
-def test_stage_0_is_measured_alike_without_later_stages(measured: Measurement) -> None:
+def test_stage_0_does_not_depend_on_later_stages(measured: Measurement) -> None:
     stage_0 = measure(UNTRAINED)
     for name in LAYER_QUANTITIES:
         if name.startswith(LAST_STAGE):  # which stage 0 is here, and is not there

@@ -109,7 +109,7 @@ def test_kept_nets_are_measured_again_to_the_same_bits(
 
 
 @pytest.mark.parametrize("cell", [MLP, CELLS[2]], ids=lambda cell: cell.kind)
-def test_another_probe_of_kept_nets_gives_what_training_gives(
+def test_another_probe_of_kept_nets_gives_the_same_numbers_as_training(
     cell: Cell, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = replace(cell, probe=replace(cell.probe, k=4, most_pairs=7, control_pairs=4))
