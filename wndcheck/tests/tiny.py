@@ -125,12 +125,12 @@ def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """What the process has printed once it ends well; AssertionError with its complaint if it does not."""
+    """Wait for a process; return what it printed. AssertionError with its standard error if it failed."""
     try:
-        out, complaint = process.communicate(timeout=120)
+        out, errors = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 0, complaint
+    assert process.returncode == 0, errors
     return out
 
 

@@ -48,7 +48,7 @@ class Piped(Log):
 
 
 def forked(work: Callable[[], object]) -> int:
-    """The id of a copy of this process that does the work and ends, well or with its complaint."""
+    """The id of a copy of this process that does the work and ends, well or with its failt."""
     child = os.fork()
     if child:
         return child
@@ -105,34 +105,34 @@ def attempt(root: Path, most: float = inf, seconds: float = 0, *, at_a_write: bo
     return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(written)
 
 
-def complain(message: str) -> None:
+def fail(message: str) -> None:
     raise AssertionError(message)
 
 
-def check(run: Path, peace: Measurement) -> list[int]:
-    """The epochs at which a measurement went on; AssertionError unless it is the undisturbed one, and all there is."""
-    found = Store(run, say=complain).load(CELL)
+def check(run: Path, undisturbed: Measurement) -> list[int]:
+    """The epochs at which a measurement resumed; AssertionError unless it equals the undisturbed one."""
+    found = Store(run, say=fail).load(CELL)
     assert found is not None
-    assert_same_numbers(found, peace)
+    assert_same_numbers(found, undisturbed)
     assert unfinished(run) == []
     return found.provenance["resumed_at_epochs"]  # type: ignore[return-value]
 
 
-def suffer(folder: str, seed: str) -> None:
-    """Fill one store in peace, then others with processes killed at random moments, until all kills are spent.
+def kill_repeatedly(folder: str, seed: str) -> None:
+    """Fill one store undisturbed, then others with processes killed at random moments, until all kills are spent.
 
-    Prints what the processes were doing when they were killed, and at which epochs each measurement went on.
+    Prints what the processes were doing when they were killed, and at which epochs each measurement resumed.
     """
     import torch
 
     torch.set_num_threads(1)
     rng, root = random.Random(seed), Path(folder)
     fill([replace(CELL, seeds=(1,))], Store(root / "first"), Log(), device="cpu", data_root=None)  # loads and compiles
-    _, whole = attempt(root / "peace")
-    peace = Store(root / "peace").load(CELL)
-    assert peace is not None
+    _, whole = attempt(root / "undisturbed")
+    undisturbed = Store(root / "undisturbed").load(CELL)
+    assert undisturbed is not None
     doing: list[str] = []
-    resumed = [check(root / "peace", peace)]
+    resumed = [check(root / "undisturbed", undisturbed)]
     is_last = False
     while not is_last:
         run, is_last = root / f"run {len(resumed)}", len(doing) == KILLS
@@ -141,17 +141,17 @@ def suffer(folder: str, seed: str) -> None:
         if killed:
             doing.append(killed)
         else:
-            resumed.append(check(run, peace))
+            resumed.append(check(run, undisturbed))
     print(json.dumps({"doing": doing, "resumed": resumed}))
 
 
-def test_a_killed_measurement_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    code = "import sys; from wndcheck.tests.store.test_resume import suffer; suffer(*sys.argv[1:])"
-    told = json.loads(finish(start_python(code, tmp_path, 2)))
-    assert len(told["doing"]) == KILLS
-    assert {"training", "writing"} <= set(told["doing"]), told
-    assert told["resumed"][0] == []
-    assert any(epoch for epochs in told["resumed"] for epoch in epochs), told
+def test_a_killed_measurement_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    code = "import sys; from wndcheck.tests.store.test_resume import kill_repeatedly; kill_repeatedly(*sys.argv[1:])"
+    result = json.loads(finish(start_python(code, tmp_path, 2)))
+    assert len(result["doing"]) == KILLS
+    assert {"training", "writing"} <= set(result["doing"]), result
+    assert result["resumed"][0] == []
+    assert any(epoch for epochs in result["resumed"] for epoch in epochs), result
 
 
 def numbered(number: int) -> State:
@@ -159,7 +159,7 @@ def numbered(number: int) -> State:
     return State({f"{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}, {"number": number})
 
 
-def saved_for_ever(file: StateFile) -> None:
+def save_forever(file: StateFile) -> None:
     for number in count():
         file.save(numbered(number % 256))
 
@@ -167,9 +167,9 @@ def saved_for_ever(file: StateFile) -> None:
 def interrupt_saves(folder: str, seed: str) -> None:
     """Kill a process that saves a checkpoint again and again; prints how many of 12 kills left a half-written file."""
     rng, halves = random.Random(seed), 0
-    file = Checkpoints(Path(folder), complain).of(TINY_CELL, (0, 1))
+    file = Checkpoints(Path(folder), fail).of(TINY_CELL, (0, 1))
     for _ in range(12):
-        child = forked(lambda: saved_for_ever(file))
+        child = forked(lambda: save_forever(file))
         while not file.path.exists():
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.1))
@@ -194,7 +194,7 @@ def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, m
     cell = replace(TINY_CELL, unspecified=Unspecified(held_out=9000))
     fill_here = partial(fill, [cell], Store(tmp_path), Log(), device="cpu", data_root=None)
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "discard", lambda *_: complain("killed"))
+        patch.setattr(Checkpoints, "discard", lambda *_: fail("killed"))
         with pytest.raises(AssertionError, match="killed"):
             fill_here()
     assert Store(tmp_path).has(cell)
