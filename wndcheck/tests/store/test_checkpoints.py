@@ -24,11 +24,6 @@ STATE = State({"w": np.zeros(3)}, {"epochs": 1})
 
 
 @pytest.fixture
-def messages() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def checkpoints(tmp_path: Path, messages: list[str]) -> Checkpoints:
     return Checkpoints(tmp_path / "checkpoints", messages.append)
 

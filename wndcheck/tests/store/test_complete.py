@@ -18,11 +18,6 @@ OTHER_CELL = replace(TINY_CELL, width=7)
 
 
 @pytest.fixture
-def messages() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def store(tmp_path: Path, messages: list[str]) -> Store:
     """With one cell, as it is committed: without a folder of locks."""
     store = Store(tmp_path, messages.append)

@@ -13,21 +13,11 @@ import pytest
 
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import NETS, Violation
-from wndcheck.store import measurements as store
+from wndcheck.store import measurements
 from wndcheck.store.measurements import Store, packed, store_root
 from wndcheck.tests.tiny import TINY_CELL, assert_same_numbers, random_measurement, start_python, wait_for
 
 OTHER_CELL = replace(TINY_CELL, width=7)
-
-
-@pytest.fixture
-def messages() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def kept(tmp_path: Path, messages: list[str]) -> Store:
-    return Store(tmp_path, messages.append)
 
 
 def assert_same(found: Measurement | None, expected: Measurement) -> None:
@@ -36,29 +26,29 @@ def assert_same(found: Measurement | None, expected: Measurement) -> None:
     assert (found.cell, found.provenance) == (expected.cell, expected.provenance)
 
 
-def test_round_trip_is_exact(kept: Store, messages: list[str]) -> None:
+def test_round_trip_is_exact(store: Store, messages: list[str]) -> None:
     measurement = random_measurement(TINY_CELL)
-    assert not kept.has(TINY_CELL)
-    assert kept.load(TINY_CELL) is None
-    kept.save(random_measurement(TINY_CELL, 1))
-    path = kept.save(measurement)  # replaces the other
-    assert path == kept.path(TINY_CELL)
-    assert kept.has(TINY_CELL)
-    assert_same(kept.load(TINY_CELL), measurement)
-    assert [p.name for p in kept.root.iterdir() if p.is_file()] == [path.name]
+    assert not store.has(TINY_CELL)
+    assert store.load(TINY_CELL) is None
+    store.save(random_measurement(TINY_CELL, 1))
+    path = store.save(measurement)  # replaces the other
+    assert path == store.path(TINY_CELL)
+    assert store.has(TINY_CELL)
+    assert_same(store.load(TINY_CELL), measurement)
+    assert [p.name for p in store.root.iterdir() if p.is_file()] == [path.name]
     assert not messages
 
 
-def test_cells_have_files_of_their_own(kept: Store) -> None:
+def test_cells_have_files_of_their_own(store: Store) -> None:
     drifted = replace(TINY_CELL, protocol=Violation("drift", 1))
     cells = [TINY_CELL, OTHER_CELL, replace(TINY_CELL, seeds=(0, 2)), drifted]
     for seed, cell in enumerate(cells):
-        kept.save(random_measurement(cell, seed))
+        store.save(random_measurement(cell, seed))
     for seed, cell in enumerate(cells):
-        assert_same(kept.load(cell), random_measurement(cell, seed))
-    assert kept.path(TINY_CELL).name == f"mnist-subset-tanh-mlp-n0006-{TINY_CELL.key}.npz"
-    assert kept.path(drifted).name == f"mnist-subset-tanh-drift-n0006-{drifted.key}.npz"
-    assert kept.root.name == f"v{NETS}"
+        assert_same(store.load(cell), random_measurement(cell, seed))
+    assert store.path(TINY_CELL).name == f"mnist-subset-tanh-mlp-n0006-{TINY_CELL.key}.npz"
+    assert store.path(drifted).name == f"mnist-subset-tanh-drift-n0006-{drifted.key}.npz"
+    assert store.root.name == f"v{NETS}"
 
 
 WHOLE = packed(random_measurement(TINY_CELL))
@@ -127,27 +117,27 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize(("content", "reason"), DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_file_is_put_aside(content: bytes, reason: str, kept: Store, messages: list[str]) -> None:
-    path = kept.path(TINY_CELL)
+def test_a_damaged_file_is_put_aside(content: bytes, reason: str, store: Store, messages: list[str]) -> None:
+    path = store.path(TINY_CELL)
     path.write_bytes(content)
-    assert kept.load(TINY_CELL) is None
-    assert not kept.has(TINY_CELL)
+    assert store.load(TINY_CELL) is None
+    assert not store.has(TINY_CELL)
     assert path.with_suffix(".damaged").read_bytes() == content
     (message,) = messages
     assert message.startswith(f"{path.name} is damaged (")
     assert reason in message
     assert message.endswith(f"put aside as {path.stem}.damaged, to be measured again")
-    kept.save(random_measurement(TINY_CELL))
-    assert_same(kept.load(TINY_CELL), random_measurement(TINY_CELL))
+    store.save(random_measurement(TINY_CELL))
+    assert_same(store.load(TINY_CELL), random_measurement(TINY_CELL))
 
 
-def test_no_flipped_byte_changes_a_number(kept: Store) -> None:
+def test_no_flipped_byte_changes_a_number(store: Store) -> None:
     measurement = random_measurement(TINY_CELL)
-    path = kept.save(measurement)
+    path = store.save(measurement)
     whole = path.read_bytes()
     for place in np.random.default_rng(0).choice(len(whole), 300, replace=False):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-        found = kept.load(TINY_CELL)
+        found = store.load(TINY_CELL)
         if found is not None:  # a byte that says nothing about the arrays, such as a time of day
             assert_same(found, measurement)
 
@@ -157,7 +147,7 @@ def test_store_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert store_root() == tmp_path / "named"
     assert store_root(tmp_path / "given") == tmp_path / "given"
     monkeypatch.delenv("WNDCHECK_STORE")
-    monkeypatch.setattr(store.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(measurements.platformdirs, "user_cache_path", lambda name: tmp_path / name)
     assert store_root() == tmp_path / "wndcheck" / "store"
     monkeypatch.setenv("HOME", str(tmp_path))
     assert store_root("~/here") == tmp_path / "here"
@@ -181,13 +171,13 @@ def test_a_store_that_is_only_read_is_not_created(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_a_cell_with_a_checkpoint_is_half_trained_until_it_is_measured(kept: Store) -> None:
-    kept.checkpoints.folder.mkdir()
-    (kept.checkpoints.folder / f"{TINY_CELL.key}-0-2.safetensors").touch()
-    assert kept.is_half_trained(TINY_CELL)
-    assert not kept.is_half_trained(OTHER_CELL)
-    kept.save(random_measurement(TINY_CELL))
-    assert not kept.is_half_trained(TINY_CELL)
+def test_a_cell_with_a_checkpoint_is_half_trained_until_it_is_measured(store: Store) -> None:
+    store.checkpoints.folder.mkdir()
+    (store.checkpoints.folder / f"{TINY_CELL.key}-0-2.safetensors").touch()
+    assert store.is_half_trained(TINY_CELL)
+    assert not store.is_half_trained(OTHER_CELL)
+    store.save(random_measurement(TINY_CELL))
+    assert not store.is_half_trained(TINY_CELL)
 
 
 # 20,000 nets: writing them takes long enough to be killed at.
@@ -201,39 +191,39 @@ Store(sys.argv[1]).save(random_measurement(LARGE_CELL, int(sys.argv[2])))
 """
 
 
-def test_a_killed_writer_leaves_no_half_file(kept: Store, messages: list[str]) -> None:
+def test_a_killed_writer_leaves_no_half_file(store: Store, messages: list[str]) -> None:
     def kill_while_saving(seed: int) -> None:
-        process = start_python(SAVE_LARGE, kept.root.parent, seed)
+        process = start_python(SAVE_LARGE, store.root.parent, seed)
         wait_for(lambda: process.poll() is not None or any(p.stat().st_size > 1000 for p in unfinished()))
         process.kill()
         process.communicate()
         assert unfinished(), "the writer had finished"
 
     def unfinished() -> list[Path]:
-        return list(kept.root.glob(".*.part"))
+        return list(store.root.glob(".*.part"))
 
     kill_while_saving(1)
-    assert not kept.has(LARGE_CELL)
-    assert kept.load(LARGE_CELL) is None
+    assert not store.has(LARGE_CELL)
+    assert store.load(LARGE_CELL) is None
     unfinished()[0].unlink()
     old = random_measurement(LARGE_CELL, 0)
-    kept.save(old)
+    store.save(old)
     kill_while_saving(2)
-    assert_same(kept.load(LARGE_CELL), old)
+    assert_same(store.load(LARGE_CELL), old)
     assert not messages
 
 
-def test_an_error_while_saving_leaves_nothing(kept: Store) -> None:
+def test_an_error_while_saving_leaves_nothing(store: Store) -> None:
     unserializable = replace(random_measurement(TINY_CELL), provenance={"made": object()})
     with pytest.raises(TypeError, match="not JSON serializable"):
-        kept.save(unserializable)
-    assert [p for p in kept.root.iterdir() if p.is_file()] == []
+        store.save(unserializable)
+    assert [p for p in store.root.iterdir() if p.is_file()] == []
 
 
-def test_an_unreadable_file_is_not_damaged(kept: Store, messages: list[str]) -> None:
-    path = kept.path(TINY_CELL)
+def test_an_unreadable_file_is_not_damaged(store: Store, messages: list[str]) -> None:
+    path = store.path(TINY_CELL)
     path.mkdir()
     with pytest.raises(OSError, match="directory"):
-        kept.load(TINY_CELL)
+        store.load(TINY_CELL)
     assert path.is_dir()
     assert messages == []

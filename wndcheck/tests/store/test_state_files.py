@@ -25,11 +25,6 @@ STATE = State(
 
 
 @pytest.fixture
-def messages() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def file(tmp_path: Path, messages: list[str]) -> StateFile:
     return StateFile(tmp_path / "folder" / "some-0-2.safetensors", messages.append)
 

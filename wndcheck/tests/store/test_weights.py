@@ -35,16 +35,6 @@ CELLS = [
 ]
 
 
-@pytest.fixture
-def messages() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def store(tmp_path: Path, messages: list[str]) -> Store:
-    return Store(tmp_path, messages.append)
-
-
 @pytest.fixture(autouse=True)
 def random_images_for_cifar10(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As many as the probe and a few steps need."""
