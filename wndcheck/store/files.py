@@ -8,14 +8,12 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from wndcheck.experiment.measurement.history import State
 
 # What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
 # lone array. An OSError is not damage: a file that cannot be read now may be whole.
@@ -108,37 +106,3 @@ def content_digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
         content.update(f"{name} {array.dtype} {array.shape}".encode())
         content.update(array.data)
     return content.hexdigest()
-
-
-class StateFile:
-    """A file with the state of some nets; it is removed when it is damaged, and the nets are trained again.
-
-    It is read as the state of some of its `members` alone, where these are given.
-    """
-
-    def __init__(self, path: Path, say: Callable[[str], None], members: slice = slice(None)) -> None:
-        self.path, self.say, self.members = path, say, members
-
-    def load(self) -> State | None:
-        """The state; None if there is no file, or it is damaged."""
-        remove_unfinished(self.path)
-        try:
-            arrays, notes = read_safetensors(self.path)
-            if notes["part"] != self.path.stem:
-                raise ValueError(f"it holds {notes['part']}")
-        except FileNotFoundError:
-            return None
-        except DAMAGE as error:
-            self.reject(error)
-            return None
-        return State({name: array[self.members] for name, array in arrays.items()}, notes)
-
-    def save(self, state: State) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(self.path)
-        write_safetensors(self.path, state.arrays, state.notes | {"part": self.path.stem})
-
-    def reject(self, error: Exception) -> None:
-        """Remove the file, because its state does not fit the nets."""
-        self.path.unlink(missing_ok=True)
-        self.say(f"{self.path.name} is damaged ({error}): removed, and its nets are trained again")

@@ -18,9 +18,8 @@ from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.records import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
-from wndcheck.store.checkpoints import Checkpoints
 from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
-from wndcheck.store.weights import Weights
+from wndcheck.store.kept import Checkpoints, Weights
 
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"

@@ -14,8 +14,7 @@ from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.measurement.measuring import Keeping, measure
 from wndcheck.nets.specification import Training, Unspecified, Violation
-from wndcheck.store.checkpoints import Checkpoints
-from wndcheck.store.files import StateFile
+from wndcheck.store.kept import Checkpoints, StateFile
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, assert_same_numbers
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -23,9 +23,8 @@ from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import Training, Unspecified
-from wndcheck.store.checkpoints import Checkpoints
-from wndcheck.store.files import StateFile
 from wndcheck.store.filling import fill
+from wndcheck.store.kept import Checkpoints, StateFile
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, Log, assert_same_numbers, finish, start_python
 

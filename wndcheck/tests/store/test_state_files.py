@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.measurement.history import State
-from wndcheck.store.files import StateFile, read_notes, write_safetensors
+from wndcheck.store.files import read_notes, write_safetensors
+from wndcheck.store.kept import StateFile
 
 STATE = State(
     {
