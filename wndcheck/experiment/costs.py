@@ -11,7 +11,7 @@ from wndcheck.experiment.records import TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
-STEP_FLOPS = 2e7  # the overhead of a step, likewise
+STEP_FLOPS = 2e7  # the overhead of a step, in the same operations
 
 
 def inputs(cell: Cell) -> int:

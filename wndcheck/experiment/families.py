@@ -1,18 +1,18 @@
 """Families of nets, each named once: a function of a profile and a base seed that returns the family's cells.
 
-A new family is a decorated function below; claims name it in `families=(...)`, and `wndcheck measure` trains it as a
-part of the profile.
+A new family is a function below, registered by `family`; claims name it in `families=(...)`, and `wndcheck measure`
+trains it as a part of the profile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Activation, Cell, Training
-from wndcheck.experiment.profiles import TRENDS, UNSPECIFIED, VIOLATION_PROBE, VIOLATIONS, Profile
+from wndcheck.experiment.profiles import ACTIVATIONS, TRENDS, UNSPECIFIED, VIOLATION_PROBE, VIOLATIONS, Profile
 from wndcheck.seeds import net_seeds
 
 Cells = Callable[[Profile, int], Iterable[Cell]]
@@ -44,8 +44,7 @@ def family(name: str, part: str) -> Callable[[Cells], Cells]:
 
 def cells_of(names: Iterable[str], profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     """Return the cells of some families, each once. ValueError for a name that is not registered."""
-    found = (each.cells(profile, base_seed) for each in registered(names))
-    return tuple(dict.fromkeys(chain.from_iterable(found)))
+    return tuple(dict.fromkeys(cell for each in registered(names) for cell in each.cells(profile, base_seed)))
 
 
 def registered(names: Iterable[str]) -> list[Family]:
@@ -58,10 +57,11 @@ def registered(names: Iterable[str]) -> list[Family]:
 
 def parts(profile: Profile, base_seed: int) -> dict[str, tuple[Cell, ...]]:
     """Return all cells of a profile by the part they belong to; a part of which the profile has none is empty."""
-    names: dict[str, list[str]] = {}
-    for each in FAMILIES.values():
-        names.setdefault(each.part, []).append(each.name)
-    return {part: cells_of(members, profile, base_seed) for part, members in names.items()}
+    names = dict.fromkeys(each.part for each in FAMILIES.values())
+    return {
+        part: cells_of([each.name for each in FAMILIES.values() if each.part == part], profile, base_seed)
+        for part in names
+    }
 
 
 # --- perceptrons on the profile's data set ----------------------------------------------------------------------------
@@ -75,16 +75,13 @@ def perceptron(
     return Cell(profile.dataset, activation, width, seeds, protocol, profile.probe, unspecified=UNSPECIFIED)
 
 
-@family("trained/relu", part="mlp")
-def trained_relu(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained ReLU nets of every width."""
-    return tuple(perceptron(profile, "relu", width, base_seed) for width in profile.widths)
+def trained(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained nets of every width."""
+    return tuple(perceptron(profile, activation, width, base_seed) for width in profile.widths)
 
 
-@family("trained/tanh", part="mlp")
-def trained_tanh(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained tanh nets of every width."""
-    return tuple(perceptron(profile, "tanh", width, base_seed) for width in profile.widths)
+for _activation in ACTIVATIONS:
+    family(f"trained/{_activation}", part="mlp")(partial(trained, _activation))
 
 
 # --- CIFAR-10 ---------------------------------------------------------------------------------------------------------
@@ -112,18 +109,14 @@ def cifar10_on_more_images(profile: Profile, base_seed: int) -> tuple[Cell, ...]
 # --- untrained nets ---------------------------------------------------------------------------------------------------
 
 
-@family("initial/relu", part="initial")
-def initial_relu(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Untrained ReLU nets of the paper's greatest width."""
+def initial(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Untrained nets of the paper's greatest width."""
     untrained = replace(profile.training, stages=(0,))
-    return (perceptron(profile, "relu", profile.initial_width, base_seed, untrained),)
+    return (perceptron(profile, activation, profile.initial_width, base_seed, untrained),)
 
 
-@family("initial/tanh", part="initial")
-def initial_tanh(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Untrained tanh nets of the paper's greatest width."""
-    untrained = replace(profile.training, stages=(0,))
-    return (perceptron(profile, "tanh", profile.initial_width, base_seed, untrained),)
+for _activation in ACTIVATIONS:
+    family(f"initial/{_activation}", part="initial")(partial(initial, _activation))
 
 
 @family("ensembles/initial", part="initial")
@@ -142,19 +135,15 @@ def violation(profile: Profile, kind: str, width: int, base_seed: int, activatio
     return Cell(profile.dataset, activation, width, seeds, VIOLATIONS[kind], VIOLATION_PROBE, unspecified=UNSPECIFIED)
 
 
-def violations(kind: str) -> Cells:
-    """Nets of one violation, of several widths where it is the stronger the wider they are."""
-
-    def cells(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-        widths = profile.violation_widths if kind in TRENDS else (profile.violation_width,)
-        return tuple(violation(profile, kind, width, base_seed) for width in widths)
-
-    return cells
+def violations(kind: str, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Nets of one violation, of several widths where it is stronger in wider nets."""
+    widths = profile.violation_widths if kind in TRENDS else (profile.violation_width,)
+    return tuple(violation(profile, kind, width, base_seed) for width in widths)
 
 
 for _kind in VIOLATIONS:
     if _kind != "biased":  # which the paper takes to be no violation, and which has families of its own below
-        family(f"violation/{_kind}", part="violations")(violations(_kind))
+        family(f"violation/{_kind}", part="violations")(partial(violations, _kind))
 
 
 @family("violation/bottleneck-relu", part="violations")
@@ -163,21 +152,14 @@ def relu_bottleneck(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     return (violation(profile, "bottleneck", profile.violation_width, base_seed, "relu"),)
 
 
-def biased(profile: Profile, activation: Activation, base_seed: int) -> Cell:
+def biased(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Untrained nets, at stage 0 without biases and at stage 1 with them."""
     cell = violation(profile, "biased", profile.violation_widths[-1], base_seed, activation)
-    return replace(cell, probe=replace(VIOLATION_PROBE, transformed_pairs=0, groups=0))
+    return (replace(cell, probe=replace(VIOLATION_PROBE, transformed_pairs=0, groups=0)),)
 
 
-@family("biased/relu", part="violations")
-def biased_relu(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Untrained ReLU nets, at stage 0 without biases and at stage 1 with them."""
-    return (biased(profile, "relu", base_seed),)
-
-
-@family("biased/tanh", part="violations")
-def biased_tanh(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Untrained tanh nets, at stage 0 without biases and at stage 1 with them."""
-    return (biased(profile, "tanh", base_seed),)
+for _activation in ACTIVATIONS:
+    family(f"biased/{_activation}", part="violations")(partial(biased, _activation))
 
 
 # --- ensembles --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ LAYER_QUANTITIES = {
     "correlation": "mean over pairs of Pearson's correlation",
     "gaussian_score": "mean over pairs of the information that Gaussians of their correlation share (nats)",
     "post_score": "ι of post-activations, 3H (tanh) or KSG1 (ReLU), of some pairs; last stage (nats)",
-    "post_corrected_score": "ι_c of post-activations, likewise (nats)",
+    "post_corrected_score": "ι_c of post-activations, by the same estimators (nats)",
     "post_change": "mean over those pairs of the information after minus before the activation function, KSG1 (nats)",
     "post_change_3h": "the same by 3H, corrected; only for tanh (nats)",
     "folded_change_3h": "the same for |z| in place of tanh: a control, not 0 (nats)",

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from wndcheck.nets.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights
+from wndcheck.nets.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights, generators
 from wndcheck.nets.specification import IMAGE, LAYERS, Activation, convolutions, features
-from wndcheck.seeds import derived_seed
 
 
 class StackedConvNet(nn.Module):
@@ -25,10 +24,10 @@ class StackedConvNet(nn.Module):
         super().__init__()
         self.activation: Activation = activation
         self.filters, self.shifts = nn.ParameterList(), nn.ParameterList()
-        generators = [torch.Generator().manual_seed(derived_seed(seed, "initial filters")) for seed in seeds]
+        drawn = generators(seeds, "initial filters")
         for layer in convolutions():
             sd = gain * GAIN[activation] / sqrt(9 * layer.channels)
-            self.filters.append(gaussian_weights((layer.out, layer.channels, 3, 3), sd, generators))
+            self.filters.append(gaussian_weights((layer.out, layer.channels, 3, 3), sd, drawn))
             self.shifts.append(torch.zeros(len(seeds), layer.out))
         self.dense = StackedMLP(
             features(), width, seeds=seeds, activation=activation, layers=LAYERS["convnet"], gain=gain

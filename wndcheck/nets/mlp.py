@@ -42,9 +42,9 @@ class StackedMLP(nn.Module):
         super().__init__()
         self.activation: Activation = activation
         sizes = [inputs] + [width] * (layers - 1) + [classes]
-        generators = [torch.Generator().manual_seed(derived_seed(seed, "initial weights")) for seed in seeds]
+        drawn = generators(seeds, "initial weights")
         self.weights = nn.ParameterList(
-            gaussian_weights((fan_in, fan_out), gain * GAIN[activation] / sqrt(fan_in), generators)
+            gaussian_weights((fan_in, fan_out), gain * GAIN[activation] / sqrt(fan_in), drawn)
             for fan_in, fan_out in pairwise(sizes)
         )
         self.biases = nn.ParameterList(torch.zeros(len(seeds), 1, fan_out) for fan_out in sizes[1:])
@@ -128,6 +128,11 @@ def through_activation(gradient: Tensor, x: Tensor, activation: Activation) -> T
 def for_each_member(x: Tensor, members: int) -> Tensor:
     """Inputs (S, n, inputs), from the same or from (n, inputs) shown to every member."""
     return x if x.dim() == 3 else x.expand(members, *x.shape)
+
+
+def generators(seeds: Sequence[int], purpose: str) -> list[torch.Generator]:
+    """One generator for each member's draws of a purpose."""
+    return [torch.Generator().manual_seed(derived_seed(seed, purpose)) for seed in seeds]
 
 
 def gaussian_weights(shape: tuple[int, ...], sd: float, generators: Sequence[torch.Generator]) -> Tensor:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from wndcheck.nets.mlp import generators
 from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
-from wndcheck.seeds import derived_seed
 
 STRETCH = 25  # steps between two times that the host takes over; on CUDA one graph
 
@@ -45,7 +45,7 @@ class Steps:
 
 
 class GraphedSteps(Steps):
-    """Stretches as one CUDA graph, so that the host only launches them, on a stream beside those of other cells."""
+    """Stretches as one CUDA graph, so that the host only launches them, on a stream of the cell's own."""
 
     def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:
         super().__init__(stack, images, labels, training)
@@ -100,12 +100,12 @@ def steps_on(stack: Stack, images: Tensor, labels: Tensor, training: Training) -
 
 
 class BatchOrder:
-    """Each member's own order of the training images, drawn anew every epoch from the member's seed."""
+    """Each member's own order of the training images, drawn again every epoch from the member's seed."""
 
     def __init__(self, seeds: Sequence[int], images: int, threads: int = 1) -> None:
         self.images = images
         self.map = ThreadPoolExecutor(threads).map if threads > 1 else map  # thousands of nets would keep a GPU waiting
-        self.generators = [torch.Generator().manual_seed(derived_seed(seed, "batch order")) for seed in seeds]
+        self.generators = generators(seeds, "batch order")
 
     def epoch(self) -> Tensor:
         """Indices (S, images) of one pass over the data."""

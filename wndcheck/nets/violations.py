@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from math import log2, sqrt
 
 import torch
-from torch import Tensor
 
-from wndcheck.nets.mlp import GAIN
+from wndcheck.nets.mlp import GAIN, gaussian_weights, generators
 from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack
-from wndcheck.seeds import derived_seed
 
 
 def violate(stack: Stack, width: int, violation: Violation, seeds: Sequence[int]) -> Iterator[tuple[int, bool]]:
@@ -51,22 +49,21 @@ def share_direction(stack: Stack, share: float, seeds: Sequence[int]) -> None:
 
     The variance of every weight, and so the expected variance of the pre-activations, stays what it was.
     """
-    generators = [torch.Generator().manual_seed(derived_seed(seed, "shared direction")) for seed in seeds]
+    drawn = generators(seeds, "shared direction")
     for weight in list(stack.weights)[:-1]:
         fan_in = weight.shape[1]
         gain = GAIN[stack.activation] / sqrt(fan_in)
-        common: Tensor = torch.stack([torch.randn(fan_in, 1, generator=g) for g in generators]) * gain
+        common = gaussian_weights((fan_in, 1), gain, drawn)
         weight.mul_(sqrt(1 - share)).add_(common.to(weight), alpha=sqrt(share))
 
 
 @torch.no_grad()
 def squeeze(stack: Stack, rank: int, seeds: Sequence[int]) -> None:
     """Give the hidden layers new weights of the given rank and the same variance: the product of two Gaussians."""
-    generators = [torch.Generator().manual_seed(derived_seed(seed, "low rank")) for seed in seeds]
+    drawn = generators(seeds, "low rank")
     for weight in list(stack.weights)[:-1]:
         _, fan_in, fan_out = weight.shape
-        down = torch.stack([torch.randn(fan_in, rank, generator=g) for g in generators])
-        up = torch.stack([torch.randn(rank, fan_out, generator=g) for g in generators])
+        down, up = gaussian_weights((fan_in, rank), 1, drawn), gaussian_weights((rank, fan_out), 1, drawn)
         weight.copy_((down @ up) * (GAIN[stack.activation] / sqrt(fan_in * rank)))
 
 
@@ -88,7 +85,6 @@ def make_constant(stack: Stack, share: float) -> None:
 @torch.no_grad()
 def draw_biases(stack: Stack, sd: float, seeds: Sequence[int]) -> None:
     """Give all layers iid zero-mean Gaussian biases."""
-    generators = [torch.Generator().manual_seed(derived_seed(seed, "biases")) for seed in seeds]
+    drawn = generators(seeds, "biases")
     for bias in stack.dense.biases:
-        drawn = torch.stack([torch.randn(bias.shape[1:], generator=g) for g in generators])
-        bias.copy_(sd * drawn)
+        bias.copy_(gaussian_weights(bias.shape[1:], sd, drawn))

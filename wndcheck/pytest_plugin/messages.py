@@ -36,7 +36,7 @@ class Messages:
     def reporter(self) -> EventReporter:
         if workers.is_worker(self.config):
             return EventReporter(append(Path(self.config.workerinput[EVENTS])))  # type: ignore[attr-defined]
-        return EventReporter(Lines(self.write_line).tell)
+        return EventReporter(Lines(self.write_line).handle)
 
     @cached_property
     def events_path(self) -> Path:

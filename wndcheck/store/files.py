@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place under a name of their own, then moved into it."""
+"""Files that are complete or absent: each is written under a temporary name, then moved into place."""
 
 from __future__ import annotations
 
@@ -39,10 +39,16 @@ def remove_unfinished(path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compress: bool = True) -> None:
-    """Write arrays as .npz, without pickle; a process killed on the way leaves what was there."""
+def append_line(path: Path, line: str) -> None:
+    """Append to a file by one write, so that lines of several processes do not mix."""
+    with path.open("ab", buffering=0) as file:
+        file.write(line.encode() + b"\n")
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as .npz, compressed and without pickle; a process killed on the way leaves what was there."""
     with replacement(path) as unfinished, unfinished.open("wb") as file:
-        (np.savez_compressed if compress else np.savez)(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -58,26 +64,38 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray], notes: dict[str, Any]) -> None:
     """Write arrays and plain notes as .safetensors, with a digest of both; atomic as `write_npz`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save  # save_file would leave a file of its own when it is killed
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(notes)
     with replacement(path) as unfinished:
-        save_file(contiguous, unfinished, {"notes": text, "sha256": content_digest(contiguous, text)})
+        unfinished.write_bytes(save(contiguous, {"notes": text, "sha256": content_digest(contiguous, text)}))
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and notes of the file. OSError if it cannot be read, and one of DAMAGE if it is not whole."""
+    with opened(path) as file:
+        metadata, arrays = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if metadata["sha256"] != content_digest(arrays, metadata["notes"]):
+        raise ValueError("its arrays are not those that were written")
+    return arrays, json.loads(metadata["notes"])
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """The notes of a .safetensors file, without its arrays, which may be gigabytes; errors as in `read_safetensors`."""
+    with opened(path) as file:
+        return json.loads((file.metadata() or {})["notes"])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata, arrays = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    if metadata["sha256"] != content_digest(arrays, metadata["notes"]):
-        raise ValueError("its arrays are not those that were written")
-    return arrays, json.loads(metadata["notes"])
 
 
 def content_digest(arrays: Mapping[str, np.ndarray], text: str) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from wndcheck.devices import cells_at_once, spare_bytes
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import cost, stack_bytes
 from wndcheck.store.measurements import Store
 
-if TYPE_CHECKING:
-    from wndcheck.experiment.measurement.measuring import Work
-
+Work = Generator[tuple[str, float], None, None]  # yields what it does, and the share of it that is done
 PATIENCE = 0.2  # seconds between looks at the cells that other processes hold
 
 
@@ -52,23 +50,28 @@ def fill(
         store.checkpoints.discard(cell)  # of a process killed after it had saved the measurement
     if missing:
         reporter.planned(missing)
-    start = partial(Job, store=store, reporter=reporter, device=device, data_root=data_root, keep_weights=keep_weights)
+    start = partial(measured, store=store, device=device, data_root=data_root, keep_weights=keep_weights)
     jobs: list[Job] = []
     failures: list[Exception] = []
-    looked = -PATIENCE
+    last_look = -PATIENCE
     try:
         while missing or jobs:
-            if len(jobs) < cells_at_once(device) and time.monotonic() - looked >= PATIENCE:
+            if len(jobs) < cells_at_once(device) and time.monotonic() - last_look >= PATIENCE:
                 missing = [cell for cell in missing if not store.has(cell)]
-                jobs += started(missing, start, jobs, device)
+                jobs += new_jobs(missing, jobs, device, lambda cell: Job(cell, store, reporter, start))
                 missing = [cell for cell in missing if cell not in {job.cell for job in jobs}]
-                looked = time.monotonic()
+                last_look = time.monotonic()
             if not jobs:
                 time.sleep(PATIENCE)
-            at_work = [job for job in jobs if advanced(job, failures)]
-            if len(at_work) < len(jobs):
-                looked = -PATIENCE
-            jobs = at_work
+            for job in list(jobs):
+                try:
+                    if job.advance():
+                        continue
+                except Exception as error:
+                    failures.append(error)
+                job.close()
+                jobs.remove(job)
+                last_look = -PATIENCE
     finally:
         for job in jobs:
             job.close()
@@ -76,49 +79,29 @@ def fill(
         raise failures[0]
 
 
-def advanced(job: Job, failures: list[Exception]) -> bool:
-    """Advance the job; False when it is done, or failed: then the error is kept, and its cell is released."""
-    try:
-        return job.advance()
-    except Exception as error:
-        failures.append(error)
-        job.close()
-        return False
-
-
-def started(missing: list[Cell], start: Callable[[Cell], Job], jobs: list[Job], device: str) -> list[Job]:
-    """Jobs for as many of the missing cells as the device takes beside those at work, and nobody else holds."""
-    fresh: list[Job] = []
+def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[[Cell], Job]) -> list[Job]:
+    """Jobs for missing cells that nobody else holds, as many as the device has room for besides those at work."""
+    new: list[Job] = []
     for cell in missing:
-        running = len(jobs) + len(fresh)
+        running = len(jobs) + len(new)
         if running == cells_at_once(device):
             break
-        begun = sum(stack_bytes(job.cell, len(job.cell.seeds)) for job in fresh)  # takes its memory when it advances
+        begun = sum(stack_bytes(job.cell, len(job.cell.seeds)) for job in new)  # takes its memory when it advances
         if running and begun + stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
             continue
         job = start(cell)
         if job.is_mine:
-            fresh.append(job)
+            new.append(job)
         else:
             job.close()
-    return fresh
+    return new
 
 
 class Job:
-    """One cell at work in this process, which holds it until it is measured."""
+    """One cell at work in this process, which holds it until the job is closed."""
 
-    def __init__(
-        self,
-        cell: Cell,
-        *,
-        store: Store,
-        reporter: Reporter,
-        device: str,
-        data_root: str | None,
-        keep_weights: bool = False,
-    ) -> None:
-        self.cell, self.store, self.reporter = cell, store, reporter
-        self.device, self.data_root, self.keep_weights = device, data_root, keep_weights
+    def __init__(self, cell: Cell, store: Store, reporter: Reporter, start: Callable[[Cell], Work]) -> None:
+        self.cell, self.store, self.reporter, self.start = cell, store, reporter, start
         self.held = ExitStack()
         self.is_mine = self.held.enter_context(store.held(cell))
         self.work: Work | None = None
@@ -128,46 +111,39 @@ class Job:
         """Do a piece of the work; False when the store has the cell."""
         if self.work is None:
             if self.store.has(self.cell):  # measured by the one who held it before
-                self.close()
                 return False
-            self.work = self.started()
+            self.work = self.start(self.cell)
         try:
             self.reporter.working(self.cell, *next(self.work))
             return True
-        except StopIteration as done:
-            self.store.save(done.value)
-            self.store.checkpoints.discard(self.cell)
-            self.check_weights()
+        except StopIteration:
             self.reporter.finished(self.cell, time.perf_counter() - self.began)
-            self.close()
             return False
         except Exception as error:
             error.add_note(f"while training or measuring {self.cell.label}")
             raise
-
-    def started(self) -> Work:
-        from wndcheck.experiment.measurement.measuring import Keeping, measuring  # torch; a warm store needs none
-
-        keeping = Keeping(self.store.checkpoints, self.store.weights, self.keep_weights)
-        return measuring(self.cell, device=self.device, data_root=self.data_root, keeping=keeping)
-
-    def check_weights(self) -> None:
-        """Remove what is of no use, and say so where nets were to be kept and are not."""
-        if not self.keep_weights:
-            return
-        weights = self.store.weights
-        weights.discard_incomplete(self.cell)
-        if not weights.has(self.cell):
-            self.store.say(
-                f"the nets of {self.cell.label} are not kept: an earlier run trained their first stages without "
-                "--keep-weights"
-            )
 
     def close(self) -> None:
         """Release the cell, measured or not."""
         if self.work:
             self.work.close()
         self.held.close()
+
+
+def measured(cell: Cell, *, store: Store, device: str, data_root: str | None, keep_weights: bool) -> Work:
+    """Measure a cell piece by piece, and save what becomes of it."""
+    from wndcheck.experiment.measurement.measuring import Keeping, measuring  # torch; a warm store needs none
+
+    keeping = Keeping(store.checkpoints, store.weights, keep_weights)
+    store.save((yield from measuring(cell, device=device, data_root=data_root, keeping=keeping)))
+    store.checkpoints.discard(cell)
+    if not keep_weights:
+        return
+    store.weights.discard_incomplete(cell)
+    if not store.weights.has(cell):
+        store.say(
+            f"the nets of {cell.label} are not kept: an earlier run trained their first stages without --keep-weights"
+        )
 
 
 def longest_first(cells: Iterable[Cell]) -> list[Cell]:

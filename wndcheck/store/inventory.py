@@ -1,26 +1,22 @@
-"""What a store holds, in lines for people; and taking over the measurements of another store."""
+"""List the contents of a store; copy the measurements of another one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import PROFILES
 from wndcheck.experiment.records import Measurement
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store.checkpoints import NOTES
-from wndcheck.store.files import DAMAGE
+from wndcheck.store.files import DAMAGE, read_notes
 from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
-    """A line for each measured cell, for what is kept beside them, and for each half-trained stack.
+    """A line for each measured cell, for files of other versions, for kept nets, and for each half-trained stack.
 
     Each comes with whether its file can be trusted.
     """
@@ -33,7 +29,7 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
     if kept := list(store.weights.folder.glob("*.safetensors")):
         yield f"{len(kept)} files of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB", True
-    for path in sorted(store.checkpoints.folder.glob("*.npz")):
+    for path in sorted(store.checkpoints.folder.glob("*.safetensors")):
         try:
             yield half_trained_line(path), True
         except (*DAMAGE, OSError) as error:
@@ -51,8 +47,7 @@ def measured_line(measurement: Measurement) -> str:
 def half_trained_line(path: Path) -> str:
     """The cell of a checkpoint, as far as a profile has it, the epochs behind it, and which of its nets."""
     key, first, count = path.stem.rsplit("-", 2)
-    with np.load(path, allow_pickle=False) as archive:  # the notes alone: the nets may be gigabytes
-        epochs = json.loads(str(archive[NOTES]))["epochs"]
+    epochs = read_notes(path)["epochs"]
     cell = cell_of(key, int(first) // SEEDS_PER_BASE)
     name, of = (cell.label, f" of {cell.protocol.stages[-1]}") if cell else (f"cell {key}", "")
     return f"half trained: {name}: {epochs}{of} epochs of {count} nets from seed {first}"
@@ -94,7 +89,7 @@ def merge(source: Path, store: Store) -> Merged:
             merged.damaged[path.name] = str(error)
             continue
         with store.held(measurement.cell) as mine:
-            if (mine and store.load(measurement.cell)) or (not mine and store.has(measurement.cell)):
+            if store.load(measurement.cell) if mine else store.has(measurement.cell):
                 merged.there.append(path.name)
             elif not mine:
                 merged.held.append(path.name)

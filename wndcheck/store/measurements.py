@@ -18,9 +18,8 @@ from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.records import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
-from wndcheck.store.checkpoints import Checkpoints
 from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
-from wndcheck.store.weights import Weights
+from wndcheck.store.kept import Checkpoints, Weights
 
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
@@ -41,8 +40,8 @@ def store_root(root: str | os.PathLike[str] | None = None) -> Path:
 class Store:
     """Measured cells below one folder, safe for several processes at once.
 
-    A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none. What
-    goes wrong with a file is told to `say`. Without `make` the folder need not be there, and is not made to read it.
+    A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none.
+    Messages about damaged files go to `say`. Without `make` the folder is not created; it is read if it exists.
     A `complete` store, such as a committed one, is only read: nothing is trained to fill it, and nothing in it changes.
     """
 
@@ -67,7 +66,7 @@ class Store:
             ) from error
 
     def path(self, cell: Cell) -> Path:
-        """Where the cell's measurement lies: a readable stem and the keys of its nets and of its record."""
+        """The file of the cell's measurement: a readable stem and the keys of its nets and of its record."""
         return self.root / f"{cell.dataset}-{cell.activation}-{cell.kind}-n{cell.width:04d}-{cell.key}.npz"
 
     @property
@@ -84,7 +83,7 @@ class Store:
         return self.path(cell).exists()
 
     def is_half_trained(self, cell: Cell) -> bool:
-        return not self.has(cell) and any(self.checkpoints.folder.glob(f"{cell.key}-*.npz"))
+        return not self.has(cell) and bool(self.checkpoints.paths(cell))
 
     def other_records(self, cell: Cell) -> list[Path]:
         """The files of the same nets' other records: of another probe, or of another version of what is measured."""
@@ -147,14 +146,13 @@ class Store:
         finally:
             lock.release()
 
-    def measured(self) -> Iterator[Path]:
+    def measured(self) -> list[Path]:
         """The files of all measurements of this version of the record, by name."""
         return measured_in(self.root)
 
 
-def measured_in(folder: Path) -> Iterator[Path]:
-    """The files in a folder of all measurements of this version of the record, by name."""
-    return iter(sorted(folder.glob(f"*-r{cells.RECORD}-*.npz")))
+def measured_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*-r{cells.RECORD}-*.npz"))
 
 
 def packed(measurement: Measurement) -> dict[str, np.ndarray]:
@@ -185,7 +183,7 @@ def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
 
 
 def verified(path: Path) -> Measurement:
-    """The measurement in a file, whichever cell's. One of DAMAGE when the file cannot be trusted, or its name lies."""
+    """The measurement in a file, whichever cell's. One of DAMAGE when it is damaged, or has another name."""
     try:
         measurement = unpacked(None, read_npz(path))
     except AttributeError as error:  # fields of a cell that are of another kind than the cell's
@@ -203,14 +201,14 @@ def folder_of(source: Path) -> Path:
         return source / FOLDER
     if source.resolve().name == FOLDER:
         return source
-    candidates = [source, *(path for path in source.iterdir() if path.is_dir())]
-    versions = sorted(int(found[1]) for path in candidates if (found := re.fullmatch(r"v(\d+)", path.name)))
+    names = [source.name, *(path.name for path in source.iterdir() if path.is_dir())]
+    versions = sorted(int(name[1:]) for name in names if re.fullmatch(r"v\d+", name))
     if not versions:
         raise ValueError(f"{source} is not a store: expected a folder {FOLDER} in it")
-    what_now = "measure them again with `wndcheck measure`"
-    if max(versions) > NETS:
-        what_now = "use the newer wndcheck that made them"
+    advice = "use the newer wndcheck that made them"
+    if max(versions) <= NETS:
+        advice = "measure them again with `wndcheck measure`"
     raise ValueError(
         f"{source} holds only nets of version {', '.join(map(str, versions))}, and this wndcheck reads version {NETS}: "
-        + what_now
+        + advice
     )

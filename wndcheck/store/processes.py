@@ -40,23 +40,17 @@ class Task:
     data_root: str | None
     keep_weights: bool = False
 
-    def carry_out(self, device: str, tell: Callable[[dict], None]) -> None:
+    def carry_out(self, device: str, send: Callable[[dict], None]) -> None:
         """Measure, in this process, what the store lacks and nobody else holds, until it has all of it."""
-        reporter = EventReporter(tell)
+        reporter = EventReporter(send)
         store = Store(self.store, say=reporter.note)
-        fill(
-            self.cells,
-            store,
-            Journal(self.journal, store, reporter),
-            device=device,
-            data_root=self.data_root,
-            keep_weights=self.keep_weights,
-        )
+        journal = Journal(self.journal, store, reporter)
+        fill(self.cells, store, journal, device=device, data_root=self.data_root, keep_weights=self.keep_weights)
 
 
 def alone(task: Task, write: Callable[[str], None]) -> None:
     """Carry the task out in this process, on all its cores."""
-    task.carry_out(own_device(task.device), Lines(write).tell)
+    task.carry_out(own_device(task.device), Lines(write).handle)
 
 
 def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
@@ -65,6 +59,7 @@ def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str
     A worker that fails or dies leaves its cells to the others. When this function returns or raises, all have ended.
     """
     one_thread_each()
+    context = multiprocessing.get_context("spawn")  # a fresh Python, which reads the variables of one_thread_each
     with tempfile.TemporaryDirectory(prefix="wndcheck-") as folder:
         events = Path(folder) / "events.jsonl"
         events.touch()
@@ -73,9 +68,11 @@ def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str
         watcher.start()
         processes: list[BaseProcess] = []
         try:
-            with without_interruption():
+            # A terminal sends Ctrl-C to all processes: workers ignore it, and their parent ends them.
+            with signal_handler(signal.SIGINT, signal.SIG_IGN):
                 for number in range(workers):
-                    processes.append(started(task, number, events))
+                    processes.append(context.Process(target=work, args=(task, number, events), daemon=True))
+                    processes[-1].start()
             for number, process in in_order_of_ending(processes):
                 if process.exitcode not in (0, REPORTED):
                     EventReporter(append(events)).failed(how_it_ended(number, process.exitcode))
@@ -88,19 +85,6 @@ def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str
 # --- the parent -------------------------------------------------------------------------------------------------------
 
 
-def started(task: Task, number: int, events: Path) -> BaseProcess:
-    """A started worker: a fresh Python, which reads the variables that `one_thread_each` sets."""
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=work, args=(task, number, events), name=f"wndcheck {number}", daemon=True)
-    process.start()
-    return process
-
-
-def without_interruption() -> AbstractContextManager[None]:
-    """Start processes that ignore Ctrl-C, which a terminal sends to all: their parent ends them."""
-    return signal_handler(signal.SIGINT, signal.SIG_IGN)
-
-
 def termination_as_interruption() -> AbstractContextManager[None]:
     """Handle SIGTERM, with which schedulers end a command, as Ctrl-C."""
     return signal_handler(signal.SIGTERM, signal.default_int_handler)
@@ -108,7 +92,7 @@ def termination_as_interruption() -> AbstractContextManager[None]:
 
 @contextmanager
 def signal_handler(number: signal.Signals, handler: Any) -> Iterator[None]:
-    """Handle a signal so for a while; only the main thread can, and others change nothing."""
+    """Set a signal's handler within the context; without effect in other threads than the main one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -120,6 +104,7 @@ def signal_handler(number: signal.Signals, handler: Any) -> Iterator[None]:
 
 
 def in_order_of_ending(processes: list[BaseProcess]) -> Iterator[tuple[int, BaseProcess]]:
+    """Wait for the processes, and yield each with its number when it has ended."""
     running = {process.sentinel: (number, process) for number, process in enumerate(processes)}
     while running:
         for sentinel in wait(list(running)):
@@ -157,13 +142,13 @@ def work(task: Task, number: int, events: Path) -> None:
     """Carry the task out as worker `number`; errors become events."""
     signal.signal(signal.SIGTERM, leave)
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    tell = append(events)
+    reporter = EventReporter(append(events))
     try:
-        task.carry_out(own_device(task.device, number), tell)
+        task.carry_out(own_device(task.device, number), reporter.send)
     except (MissingData, DamagedData) as error:
-        EventReporter(tell).failed(str(error))
+        reporter.failed(str(error))
     except Exception:
-        EventReporter(tell).failed(f"a cell could not be measured\n{traceback.format_exc().rstrip()}")
+        reporter.failed(f"a cell could not be measured\n{traceback.format_exc().rstrip()}")
     else:
         return
     sys.exit(REPORTED)

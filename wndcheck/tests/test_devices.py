@@ -16,42 +16,28 @@ needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device")
 GPUS = torch.cuda.device_count()
 
 
-def test_cpu_resolves_to_itself() -> None:
+def test_resolved_devices() -> None:
     assert resolve("cpu") == "cpu"
-
-
-@pytest.mark.skipif(GPUS > 0, reason="this machine has a CUDA device")
-def test_auto_is_the_cpu_without_a_gpu() -> None:
-    assert resolve("auto") == "cpu"
-    assert visible_gpus() == 0
-
-
-@needs_cuda
-def test_auto_is_the_gpu_where_there_is_one() -> None:
-    assert resolve("auto") == "cuda"
-    assert resolve("cuda") == "cuda"
+    assert (visible_gpus() > 0) == (GPUS > 0)
+    if not GPUS:
+        assert resolve("auto") == "cpu"
+        return
+    assert resolve("auto") == resolve("cuda") == "cuda"
     assert resolve(f"cuda:{GPUS - 1}") == f"cuda:{GPUS - 1}"
 
 
-@pytest.mark.parametrize("name", ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cpu cuda"])
-def test_an_unknown_name_raises(name: str) -> None:
-    with pytest.raises(ValueError, match=f"device '{name}': expected auto, cpu, cuda or cuda:N; try --wnd-device=auto"):
+UNKNOWN = "expected auto, cpu, cuda or cuda:N"
+UNSUPPORTED = "nets train on cpu or cuda"
+MISSING = rf"this machine shows {GPUS} CUDA device\(s\)"
+REFUSED = [(name, UNKNOWN) for name in ("", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cpu cuda")]
+REFUSED += [(name, UNSUPPORTED) for name in ("meta", "mps", "xpu:0")]
+REFUSED += [(name, MISSING) for name in (f"cuda:{GPUS}", *["cuda"] * (not GPUS))]
+
+
+@pytest.mark.parametrize(("name", "reason"), REFUSED)
+def test_other_devices_are_refused(name: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"device '{name}': {reason}; try --wnd-device=auto"):
         resolve(name)
-
-
-@pytest.mark.parametrize("name", ["meta", "mps", "xpu:0"])
-def test_an_unsupported_device_raises(name: str) -> None:
-    with pytest.raises(ValueError, match=f"device '{name}': nets train on cpu or cuda; try --wnd-device=auto"):
-        resolve(name)
-
-
-def test_a_missing_gpu_raises() -> None:
-    message = rf"device '{{}}': this machine shows {GPUS} CUDA device\(s\); try --wnd-device=auto"
-    with pytest.raises(ValueError, match=message.format(f"cuda:{GPUS}")):
-        resolve(f"cuda:{GPUS}")
-    if not GPUS:
-        with pytest.raises(ValueError, match=message.format("cuda")):
-            resolve("cuda")
 
 
 @pytest.mark.parametrize("name", ["cpu", pytest.param("cuda", marks=needs_cuda)])
@@ -60,7 +46,7 @@ def test_spare_memory_is_plausible(name: str) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports free memory")
-def test_memory_in_use_is_not_spare() -> None:
+def test_used_memory_is_not_spare() -> None:
     """Memory is in use once it is written to, which torch.ones does and torch.zeros need not."""
     size = 1 << 30
     before = spare_bytes("cpu")
@@ -72,19 +58,25 @@ def test_memory_in_use_is_not_spare() -> None:
     del held
 
 
-def test_unknown_free_memory_is_unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(self: object, encoding: str) -> str:
-        raise FileNotFoundError
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, float("inf")),
+        ("MemTotal: 5 kB\n", float("inf")),
+        ("MemFree: 5 kB\nMemAvailable:   2000 kB\n", devices.SHARE["cpu"] * 2000 * 1024),
+    ],
+)
+def test_free_memory_is_read_or_unbounded(text: str | None, expected: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_text(self: object, encoding: str) -> str:
+        if text is None:
+            raise FileNotFoundError
+        return text
 
-    monkeypatch.setattr(devices.Path, "read_text", missing)
-    assert spare_bytes("cpu") == float("inf")
-    monkeypatch.setattr(devices.Path, "read_text", lambda self, encoding: "MemTotal: 5 kB\n")
-    assert spare_bytes("cpu") == float("inf")
-    monkeypatch.setattr(devices.Path, "read_text", lambda self, encoding: "MemFree: 5 kB\nMemAvailable:   2000 kB\n")
-    assert spare_bytes("cpu") == devices.SHARE["cpu"] * 2000 * 1024
+    monkeypatch.setattr(devices.Path, "read_text", read_text)
+    assert spare_bytes("cpu") == expected
 
 
-def test_a_gpu_takes_several_cells_and_a_cpu_one() -> None:
+def test_cells_at_once() -> None:
     assert cells_at_once("cpu") == 1
     assert cells_at_once("cuda") == cells_at_once("cuda:1") > 1
 

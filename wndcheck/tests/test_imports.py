@@ -17,7 +17,7 @@ for module in sys.argv[1:]:
 LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "experiment.grids", "experiment.costs")
 LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.specification")
 LIGHT += ("experiment.measurement.history", "store.measurements", "store.inventory", "store.filling")
-LIGHT += ("store.processes", "store.weights", "report.writing", "report.network", "report.step_summary")
+LIGHT += ("store.processes", "store.kept", "report.writing", "report.network", "report.step_summary")
 LIGHT += ("cli.outstanding", "cli.dry_run", "inspect", "verdicts.comparison")
 LIGHT += ("authoring.proposals", "authoring.record", "authoring.series")
 

@@ -78,8 +78,17 @@ def unmeasured(cell: Cell) -> dict[str, NDArray[np.bool_]]:
     return masks
 
 
+def assert_same_numbers(found: Measurement | None, expected: Measurement) -> None:
+    """AssertionError unless all arrays are equal to the last bit."""
+    assert found
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, array in expected.arrays.items():
+        assert found[name].dtype == array.dtype, name
+        assert found[name].tobytes() == array.tobytes(), name
+
+
 class Log:
-    """A reporter that keeps what a sweep tells it."""
+    """A reporter that keeps the events of filling a store."""
 
     def __init__(self) -> None:
         self.plans: list[list[Cell]] = []
@@ -116,12 +125,12 @@ def start_python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """What the process has printed once it ends well; AssertionError with its complaint if it does not."""
+    """Wait for a process; return what it printed. AssertionError with its standard error if it failed."""
     try:
-        out, complaint = process.communicate(timeout=120)
+        out, errors = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 0, complaint
+    assert process.returncode == 0, errors
     return out
 
 

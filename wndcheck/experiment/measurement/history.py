@@ -22,56 +22,41 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 
 
-class Checkpoint(NamedTuple):
-    """A stack part-way: its nets and generators, what its reading has seen, and notes in plain Python."""
+class State(NamedTuple):
+    """What is kept of some nets: arrays, with the nets on an axis, and notes in plain Python.
 
-    nets: Arrays
-    order: np.ndarray  # generators' states, (S, bytes) uint8
-    seen: Arrays
+    A stage has their weights, or in the ensemble reading what was seen of them. A checkpoint has their weights, what
+    the reading has seen, and the state of the batch order.
+    """
+
+    arrays: Arrays
     notes: dict[str, Any]
 
 
-class KeptCheckpoint(Protocol):
-    """Where the checkpoint of a part of a cell's stack is kept."""
+class StateFile(Protocol):
+    """Where a state is kept; `load` gives None where there is none, or it is damaged."""
 
-    @property
-    def is_due(self) -> bool: ...  # has it trained so long that it is worth saving between stages?
-    def load(self) -> Checkpoint | None: ...
-    def save(self, checkpoint: Checkpoint) -> None: ...
+    def load(self) -> State | None: ...
+    def save(self, state: State) -> None: ...
     def reject(self, error: Exception) -> None: ...
 
 
 class CheckpointStore(Protocol):
     """The checkpoints of cells that are not measured yet; `size` is that of the parts of a stack that was split."""
 
-    def of(self, cell: Cell, seeds: Sequence[int]) -> KeptCheckpoint: ...
+    def of(self, cell: Cell, seeds: Sequence[int]) -> StateFile: ...
     def size(self, cell: Cell) -> int | None: ...
-
-
-class Stage(NamedTuple):
-    """Nets at a stage: their weights (S, ...), or in the ensemble reading what was seen of them; and notes."""
-
-    arrays: Arrays
-    notes: dict[str, Any]
-
-
-class KeptStages(Protocol):
-    """Where the stages of a part of a cell's stack are kept; `load` gives None for one that is not, or is damaged."""
-
-    def load(self, epoch: int) -> Stage | None: ...
-    def save(self, epoch: int, stage: Stage) -> None: ...
-    def reject(self, epoch: int, error: Exception) -> None: ...
 
 
 class WeightStore(Protocol):
     """The kept nets of cells; `parts` are the seeds of each part, and none unless all nets are there at all stages."""
 
-    def of(self, cell: Cell, seeds: Sequence[int]) -> KeptStages: ...
+    def of(self, cell: Cell, seeds: Sequence[int], epoch: int) -> StateFile: ...
     def parts(self, cell: Cell) -> list[tuple[int, ...]]: ...
 
 
 class History:
-    """How a measurement came about; recorded beside it, and no part of its key."""
+    """How a measurement came about; it is recorded as provenance, and is not a part of the key."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -102,7 +87,7 @@ class History:
         self.seconds["training"] = max(float(notes["seconds"]["training"]), self.seconds["training"])
 
     def provenance(self) -> dict[str, object]:
-        """Where and with what a measurement was made; seconds are the wall's, shared with cells beside it on a GPU."""
+        """Where and with what a measurement was made; seconds of wall-clock time, which cells share on a GPU."""
         import torch
 
         cuda = self.device.type == "cuda"

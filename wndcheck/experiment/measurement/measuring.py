@@ -6,35 +6,28 @@ layer and stage, never one a neuron or pair. Nets whose weights were kept are me
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
-from torch import nn
 
 from wndcheck import devices
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, steps
-from wndcheck.experiment.measurement.history import (
-    Arrays,
-    Checkpoint,
-    CheckpointStore,
-    History,
-    KeptCheckpoint,
-    KeptStages,
-    Stage,
-    WeightStore,
-)
+from wndcheck.experiment.measurement.history import Arrays, CheckpointStore, History, State, WeightStore
 from wndcheck.experiment.measurement.probing import Data, load
-from wndcheck.experiment.measurement.readings import Doing, EnsembleReading, reading_of
+from wndcheck.experiment.measurement.readings import Doing, EnsembleReading, Reading, reading_of
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
 from wndcheck.nets.training import BatchOrder, steps_on, train
 from wndcheck.nets.violations import violate
 
+PAUSE = 600.0  # seconds of training after which a checkpoint is saved between stages
 NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # a CPU, CUDA, and cuBLAS
 UNFIT = (RuntimeError, KeyError, ValueError, TypeError)  # what nets raise that are given the state of others
 Progress = Callable[[str, float], None]
@@ -115,21 +108,22 @@ def measuring_part(
     cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, keeping: Keeping, history: History
 ) -> Generator[Doing, None, Arrays]:
     """Measure the nets of some of the cell's seeds, kept or newly trained; what their reading has seen."""
-    stages = keeping.weights.of(cell, seeds) if keeping.weights else None
-    if stages and (seen := (yield from recalled(cell, seeds, data, where, stages, history))) is not None:
-        return seen
-    kept = keeping.checkpoints.of(cell, seeds) if keeping.checkpoints else None
-    return (yield from trained(cell, seeds, data, where, kept, stages if keeping.keep_weights else None, history))
+    if keeping.weights:
+        seen = yield from recalled(cell, seeds, data, where, keeping.weights, history)
+        if seen is not None:
+            return seen
+    return (yield from trained(cell, seeds, data, where, keeping, history))
 
 
 def recalled(
-    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, stages: KeptStages, history: History
+    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, weights: WeightStore, history: History
 ) -> Generator[Doing, None, Arrays | None]:
-    """What the reading sees of nets that were kept; None if they were not at all stages, or cannot be trusted."""
+    """What the reading sees of nets that were kept; None if they were not at all stages, or do not fit the cell."""
     reading = reading_of(cell)(cell, seeds, str(where))
     stack = None
     for epoch in cell.protocol.stages:
-        if not (stage := stages.load(epoch)):
+        file = weights.of(cell, seeds, epoch)
+        if not (stage := file.load()):
             return None
         try:
             if isinstance(reading, EnsembleReading):
@@ -141,7 +135,7 @@ def recalled(
         except UNFIT as error:
             if is_out_of_memory(error):
                 raise
-            stages.reject(epoch, error)
+            file.reject(error)
             return None
         if stack:
             yield from reading.watch(stack, data, epoch)
@@ -151,54 +145,63 @@ def recalled(
 
 
 def trained(
-    cell: Cell,
-    seeds: Sequence[int],
-    data: Data,
-    where: torch.device,
-    kept: KeptCheckpoint | None,
-    stages: KeptStages | None,
-    history: History,
+    cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, keeping: Keeping, history: History
 ) -> Generator[Doing, None, Arrays]:
     """What the reading sees of nets that are trained, from their checkpoint on if there is one."""
     reading = reading_of(cell)(cell, seeds, str(where))
     order = BatchOrder(seeds, len(data.images), devices.host_threads(str(where)))
     stack, done = build(cell, seeds, data.images.shape[1], where), None
-    if kept and (checkpoint := kept.load()):
+    checkpoint = keeping.checkpoints.of(cell, seeds) if keeping.checkpoints and steps(cell) else None
+    if checkpoint and (state := checkpoint.load()):
         try:
-            done = resumed(checkpoint, stack, order, history)
+            done = resumed(state, stack, order, reading, history)
         except UNFIT as error:
             if is_out_of_memory(error):
                 raise
-            kept.reject(error)
-            return (yield from trained(cell, seeds, data, where, kept, stages, history))
-        reading.seen |= checkpoint.seen
+            checkpoint.reject(error)
+            return (yield from trained(cell, seeds, data, where, keeping, history))
         if done == cell.protocol.stages[-1]:
             return reading.seen
+    saved = time.monotonic()
     for epochs, is_stage in run(cell, stack, data, seeds, order, done):
         yield "training", epochs / max(1, cell.protocol.stages[-1])
-        is_due = kept and steps(cell) and (is_stage or (epochs == int(epochs) and kept.is_due))
+        is_due = checkpoint and (is_stage or (epochs == int(epochs) and time.monotonic() - saved > PAUSE))
         if is_due:
             devices.synchronize(where)
         if is_stage:
             history.lap("training")
             yield from reading.watch(stack, data, int(epochs))
             history.lap("measuring")
-            if stages:
-                stages.save(int(epochs), Stage(reading.kept(stack, int(epochs)), history.notes(int(epochs))))
-        if kept and is_due:
-            kept.save(Checkpoint(weights_of(stack), order.state.numpy(), reading.seen, history.notes(int(epochs))))
+            if keeping.weights and keeping.keep_weights:
+                stage = State(reading.kept(stack, int(epochs)), history.notes(int(epochs)))
+                keeping.weights.of(cell, seeds, int(epochs)).save(stage)
+        if checkpoint and is_due:
+            checkpoint.save(state_of(stack, order, reading, history.notes(int(epochs))))
+            saved = time.monotonic()
     return reading.seen
 
 
-def resumed(checkpoint: Checkpoint, stack: nn.Module, order: BatchOrder, history: History) -> int:
-    """Put nets, generators and history where the checkpoint has them; the epochs behind it.
+def state_of(stack: Stack, order: BatchOrder, reading: Reading, notes: dict[str, Any]) -> State:
+    """All that training and measuring need to go on from here."""
+    arrays = {f"nets/{name}": array for name, array in weights_of(stack).items()}
+    arrays |= {f"seen/{name}": array for name, array in reading.seen.items()}
+    return State(arrays | {"order": order.state.numpy()}, notes)
 
-    RuntimeError, KeyError, ValueError or TypeError if it does not fit them.
+
+def resumed(state: State, stack: Stack, order: BatchOrder, reading: Reading, history: History) -> int:
+    """Put everything where `state_of` found it; the epochs behind it.
+
+    RuntimeError, KeyError, ValueError or TypeError if it does not fit.
     """
-    load_weights(stack, checkpoint.nets)
-    order.state = torch.from_numpy(checkpoint.order)
-    history.resume(checkpoint.notes)
-    return int(checkpoint.notes["epochs"])
+    groups: dict[str, Arrays] = {"nets": {}, "seen": {}}
+    order.state = torch.from_numpy(state.arrays.pop("order"))
+    for name, array in state.arrays.items():
+        group, _, rest = name.partition("/")
+        groups[group][rest] = array
+    load_weights(stack, groups["nets"])
+    history.resume(state.notes)
+    reading.seen |= groups["seen"]
+    return int(state.notes["epochs"])
 
 
 def run(
@@ -226,7 +229,7 @@ def split(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Torch says it by a class of its own, or in words, and another error may come on top of it."""
+    """Whether memory ran out: torch has a class of its own for it or a message, and another error may follow it."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in NO_MEMORY):
         return True
     return error.__context__ is not None and is_out_of_memory(error.__context__)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import cache, partial
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +30,7 @@ T = TypeVar("T")
 Doing = tuple[str, float]  # the activity, and the share of it that is done
 MOST_DIVERGED = 0.05  # share of an ensemble's nets; an ensemble that lost more is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
+ACCURACIES = ("accuracy", "validation_accuracy")
 GLANCE = 0.002  # seconds between two looks at the threads
 
 
@@ -97,8 +99,7 @@ class EnsembleReading:
             for form in FORMS
             for layer, n in enumerate(neurons(cell))
         }
-        for name in ("accuracy", "validation_accuracy"):
-            self.seen[name] = np.full((stages, len(seeds)), np.nan)
+        self.seen |= {name: np.full((stages, len(seeds)), np.nan) for name in ACCURACIES}
 
     def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
         """Keep the pre-activations of every net on the net's images, and how well the net classifies.
@@ -139,30 +140,18 @@ class EnsembleReading:
         pieces: list[Callable[[], None]] = []
         for ensemble in range(cell.ensembles):
             nets = slice(ensemble * size, (ensemble + 1) * size)
-            accuracies = {name: seen[name][:, nets] for name in ("accuracy", "validation_accuracy")}
             diverged = ~np.isfinite(seen[f"z_{cell.layers - 1}"][:, nets]).all(axis=2)
             if steps(cell):
-                diverged |= np.isnan(accuracies["accuracy"])
+                diverged |= np.isnan(seen["accuracy"][:, nets])
             record["diverged"][:, ensemble] = diverged.mean(axis=1)
             kept = ~diverged.any(axis=0)  # a diverged net is not a sample at any stage
             if kept.mean() < 1 - MOST_DIVERGED:
                 continue
-            for name, values in accuracies.items():
-                record[name][:, ensemble] = values[:, kept].mean(axis=1)
-            pieces += [
-                partial(
-                    measure_ensemble,
-                    cell,
-                    record,
-                    seen[f"{form}z_{layer}"][:, nets][:, kept],
-                    ensemble,
-                    layer,
-                    form,
-                    device,
-                )
-                for layer in range(cell.layers)
-                for form in FORMS
-            ]
+            for name in ACCURACIES:
+                record[name][:, ensemble] = seen[name][:, nets][:, kept].mean(axis=1)
+            for layer, form in product(range(cell.layers), FORMS):
+                z = seen[f"{form}z_{layer}"][:, nets][:, kept]
+                pieces.append(partial(measure_ensemble, cell, record, z, ensemble, layer, form, device))
         for share in spread(pieces, host_threads(device)):
             yield "measuring ensembles", share
         return record
@@ -201,7 +190,10 @@ def ensemble_name(cell: Cell, ensemble: int) -> str:
     return f"ensemble from {cell.seeds[ensemble * cell.nets_per_ensemble]}"
 
 
-def reading_of(cell: Cell) -> type[DataReading] | type[EnsembleReading]:
+Reading = DataReading | EnsembleReading
+
+
+def reading_of(cell: Cell) -> type[Reading]:
     return EnsembleReading if cell.ensembles else DataReading
 
 

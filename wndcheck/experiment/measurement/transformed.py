@@ -34,13 +34,13 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
         return dict.fromkeys(CONTROLS, np.nan)
     permuted = rng.permuted(z[:, usable] / spread[usable], axis=0)
     latent = with_latent(permuted[:, : few + 1], rng.permuted(permuted[:, 0]))
-    beside = [mixed(permuted, PLANTED_CORRELATION), mixed(permuted, STRONG_CORRELATION)[:, :few], permuted[:, :few]]
-    *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in beside)])  # columns where the blocks begin
+    planted = [mixed(permuted, PLANTED_CORRELATION), mixed(permuted, STRONG_CORRELATION)[:, :few], permuted[:, :few]]
+    *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in planted)])  # columns where the blocks begin
     pairs = [layer_pairs(len(usable), count, place.layer)]
-    pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, beside, strict=True)]
+    pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, planted, strict=True)]
     pairs += [first + each_with(1, latent.shape[1] - 1, count)]
     found = pairwise_mi(
-        np.hstack([permuted, *beside, latent]),
+        np.hstack([permuted, *planted, latent]),
         k=probe.k,
         pairs=np.concatenate(pairs),
         null="shuffle",

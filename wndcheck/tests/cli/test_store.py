@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.families import perceptron
-from wndcheck.experiment.measurement.history import Checkpoint
+from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
@@ -19,7 +19,7 @@ from wndcheck.tests.tiny import TINY_CELL, random_measurement
 OTHER_CELL = replace(TINY_CELL, width=7)
 MADE = "2026-11-23T16:00:00+00:00"
 PROVENANCE = {"made": MADE, "seconds": {"training": 60.4, "measuring": 3.0}, "device": "an abacus"}
-CHECKPOINT = Checkpoint({"w": np.zeros(3)}, np.zeros((2, 2), np.uint8), {}, {"epochs": 5, "seconds": {}})
+CHECKPOINT = State({"w": np.zeros(3)}, {"epochs": 5, "seconds": {}})
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +55,13 @@ def test_list_shows_what_is_half_trained(run, kept):
 def test_list_names_damaged_files_and_ends_with_status_1(run, kept):
     kept.path(OTHER_CELL).write_bytes(b"PK half")
     kept.checkpoints.folder.mkdir()
-    (kept.checkpoints.folder / f"{OTHER_CELL.key}-0-2.npz").write_bytes(b"PK half")
+    (kept.checkpoints.folder / f"{OTHER_CELL.key}-0-2.safetensors").write_bytes(b"PK half")
     outcome = run("list")
     assert outcome.exit_code == 1
     assert len(outcome.stdout.splitlines()) == 1
     first, second = outcome.stderr.splitlines()
     assert first.startswith(f"{kept.path(OTHER_CELL).name} is damaged: ")
-    assert second.startswith(f"checkpoint {OTHER_CELL.key}-0-2.npz is damaged: ")
+    assert second.startswith(f"checkpoint {OTHER_CELL.key}-0-2.safetensors is damaged: ")
     assert kept.path(OTHER_CELL).exists()
 
 

@@ -66,9 +66,6 @@ def test_each_field_is_in_one_key(owner: type, field: str) -> None:
     assert (before.nets_key == after.nets_key) == of_record
     assert (before.record_key == after.record_key) != of_record
     assert before.key != after.key
-
-
-def test_nets_key_changes_with_the_order_of_seeds() -> None:
     assert replace(TINY_CELL, seeds=(1, 0)).nets_key != TINY_CELL.nets_key
 
 
@@ -102,7 +99,7 @@ def test_record_key_changes_with_its_version(monkeypatch: pytest.MonkeyPatch) ->
     assert again.record_key.startswith(f"r{cells.RECORD}-")
 
 
-def test_what_is_kept_of_ensembles_depends_on_the_images_they_see(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_key_of_ensembles_depends_on_their_images(monkeypatch: pytest.MonkeyPatch) -> None:
     ensembles = replace(TINY_CELL, seeds=tuple(range(12)), ensembles=3)
     for field, other in OTHER[Probe].items():
         probe = replace(TINY_CELL.probe, **{field: other})
@@ -119,63 +116,44 @@ def test_key_is_the_same_for_equal_cells_and_fit_for_a_file_name() -> None:
     assert re.fullmatch(r"[0-9a-f]{16}-r\d+-[0-9a-f]{8}", TINY_CELL.key)
 
 
-def test_key_refuses_an_unknown_data_set() -> None:
+def test_label() -> None:
+    assert TINY_CELL.label == "mnist-subset tanh N=6 ×2 1 epochs of 64"
+    assert VIOLATED.label == "mnist-subset tanh drift N=6 ×2"
+    assert len({cell.label for cell in CELLS}) == len(CELLS)
+
+
+STAGES = r"expected epochs that start at 0 and rise, e.g. \(0, 10\)"
+POSITIVE = "learning rate .* and batch size .*: expected both positive"
+UNSPECIFIED = "expected a positive gain, scaling 'standardised' or 'unit', held_out >= 0"
+WIDTH = "width .*, seeds .*: expected a width >= 2 and distinct seeds"
+CONVNETS = "a convnet on .*: expected cifar10 and Training"
+REFUSED = [
+    *((Training, (0.1, 64, stages), STAGES) for stages in ((), (1,), (1, 2), (0, 2, 1), (0, 1, 1), (0, 0))),
+    *((Training, (rate, 64, (0, 1)), POSITIVE) for rate in (0, -0.1, float("nan"))),
+    *((Training, (0.1, batch, (0, 1)), POSITIVE) for batch in (0, -1)),
+    (Violation, ("drfit", 0.1), "violation 'drfit': expected one of drift, shared, bottleneck"),
+    *((Unspecified, fields, UNSPECIFIED) for fields in ((0.0,), (float("nan"),), (1.0, "raw"), (1.0, "unit", -1))),
+    (Cell, {"activation": "gelu"}, "activation 'gelu': expected 'relu' or 'tanh'"),
+    *((Cell, fields, WIDTH) for fields in ({"width": 1}, {"width": 0}, {"seeds": ()}, {"seeds": (0, 0)})),
+    (Cell, {"architecture": "convnet"}, CONVNETS),
+    (Cell, {"architecture": "convnet", "dataset": "cifar10", "protocol": VIOLATED.protocol}, CONVNETS),
+    (Cell, {"seeds": (0, 1, 2), "ensembles": 2}, "3 nets in 2 ensembles: expected ensembles of one size"),
+    (Cell, {"seeds": tuple(range(201)), "ensembles": 1}, "of at most the probe's 200 images"),
+]
+
+
+@pytest.mark.parametrize(("owner", "fields", "message"), REFUSED)
+def test_fields_without_a_meaning_are_refused(owner: type, fields, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(TINY_CELL, **fields) if owner is Cell else owner(*fields)
+
+
+def test_the_key_of_an_unknown_data_set_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown data set 'fashion': expected one of mnist-subset, mnist, cifar10"):
         _ = replace(TINY_CELL, dataset="fashion").key
 
 
-def test_label() -> None:
-    assert TINY_CELL.label == "mnist-subset tanh N=6 ×2 1 epochs of 64"
-    assert VIOLATED.label == "mnist-subset tanh drift N=6 ×2"
-
-
-@pytest.mark.parametrize("stages", [(), (1,), (1, 2), (0, 2, 1), (0, 1, 1), (0, 0)])
-def test_training_refuses_stages_that_do_not_rise_from_zero(stages: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"stages .*: expected epochs that start at 0 and rise, e.g. \(0, 10\)"):
-        Training(0.1, 64, stages)
-
-
-@pytest.mark.parametrize(("rate", "batch"), [(0, 64), (-0.1, 64), (float("nan"), 64), (0.1, 0), (0.1, -1)])
-def test_training_refuses_a_rate_or_batch_that_is_not_positive(rate: float, batch: int) -> None:
-    with pytest.raises(ValueError, match=f"learning rate {rate} and batch size {batch}: expected both positive"):
-        Training(rate, batch, (0, 1))
-
-
-def test_violation_refuses_an_unknown_kind() -> None:
-    with pytest.raises(ValueError, match="violation 'drfit': expected one of drift, shared, bottleneck"):
-        Violation("drfit", 0.1)  # type: ignore[arg-type]
-
-
-def test_cell_refuses_an_unknown_activation() -> None:
-    with pytest.raises(ValueError, match="activation 'gelu': expected 'relu' or 'tanh'"):
-        replace(TINY_CELL, activation="gelu")
-
-
-@pytest.mark.parametrize(("width", "seeds"), [(1, (0,)), (0, (0,)), (6, ()), (6, (0, 0))])
-def test_cell_refuses_nets_that_cannot_be_paired_or_told_apart(width: int, seeds: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=rf"width {width}, seeds .*: expected a width >= 2 and distinct seeds"):
-        replace(TINY_CELL, width=width, seeds=seeds)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("initial_gain", 0.0), ("initial_gain", float("nan")), ("scaling", "raw"), ("held_out", -1)]
-)
-def test_unspecified_refuses_what_has_no_meaning(field: str, value: object) -> None:
-    with pytest.raises(ValueError, match="expected a positive gain, scaling 'standardised' or 'unit', held_out >= 0"):
-        Unspecified(**{field: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("more", [{"dataset": "mnist"}, {"dataset": "cifar10", "protocol": VIOLATED.protocol}])
-def test_a_convnet_is_trained_on_cifar10(more: dict) -> None:
-    with pytest.raises(ValueError, match="expected cifar10 and Training"):
-        replace(TINY_CELL, architecture="convnet", **more)
-
-
-def test_ensembles_are_of_one_size_and_an_image_each() -> None:
-    with pytest.raises(ValueError, match="3 nets in 2 ensembles: expected ensembles of one size"):
-        replace(TINY_CELL, seeds=(0, 1, 2), ensembles=2)
-    with pytest.raises(ValueError, match="of at most the probe's 200 images"):
-        replace(TINY_CELL, seeds=tuple(range(201)), ensembles=1)
+def test_replicates_are_nets_or_ensembles() -> None:
     cell = replace(TINY_CELL, seeds=tuple(range(12)), ensembles=3)
     assert (cell.replicates, cell.nets_per_ensemble, TINY_CELL.replicates) == (3, 4, 2)
 
@@ -190,11 +168,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.label)
-def test_a_cell_is_its_fields_also_out_of_json(cell: Cell) -> None:
+def test_a_cell_is_restored_from_its_fields_in_json(cell: Cell) -> None:
     again = Cell.from_dict(json.loads(json.dumps(cell.to_dict())))
     assert again == cell
     assert again.key == cell.key
-
-
-def test_labels_tell_cells_apart() -> None:
-    assert len({cell.label for cell in CELLS}) == len(CELLS)

@@ -51,27 +51,21 @@ def test_parameters_by_hand() -> None:
     assert parameters(CONVNET) == convolutional + (4096 + 1) * 12 + 13 * 12 + 13 * 10
 
 
-def test_steps_and_images() -> None:
+def test_images_steps_and_operations_by_hand() -> None:
     assert training_images(TINY_CELL) == 10_000
     assert training_images(replace(TINY_CELL, unspecified=Unspecified(held_out=9000))) == 1000
     assert steps(TINY_CELL) == 157  # 156 batches of 64, and one of 16
     assert steps(CONVNET) == 2 * 6250
-    assert steps(replace(TINY_CELL, protocol=Training(0.1, 64, (0,)))) == 0
-    assert steps(replace(TINY_CELL, protocol=Violation("drift", 0.1))) == 0
-
-
-def test_operations_by_hand() -> None:
     # Forward, and backward into the weights, 2 operations a product; backward into what enters, but for the images.
     image = 4 * 784 * 6 + 6 * (3 * 6 * 6 + 6 * 10)
     assert training_flops(TINY_CELL) == 2 * 1 * 10_000 * image
     assert training_flops(replace(TINY_CELL, protocol=Training(0.1, 64, (0, 2, 3)))) == 2 * 3 * 10_000 * image
-    assert training_flops(replace(TINY_CELL, protocol=Violation("drift", 0.1))) == 0
-
-
-def test_operations_of_a_convnet_by_hand() -> None:
     pixels = 9 * (3 * 32 * 1024 + 32 * 32 * 256 + 32 * 64 * 256 + 2 * 64 * 64 * 64)
-    image = 6 * (pixels + 4096 * 12 + 12 * 12 + 12 * 10) - 2 * 9 * 3 * 32 * 1024  # images need no gradient
+    image = 6 * (pixels + 4096 * 12 + 12 * 12 + 12 * 10) - 2 * 9 * 3 * 32 * 1024
     assert training_flops(CONVNET) == 2 * 2 * 50_000 * image
+    for protocol in (Training(0.1, 64, (0,)), Violation("drift", 0.1)):
+        untrained = replace(TINY_CELL, protocol=protocol)
+        assert (steps(untrained), training_flops(untrained)) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +87,7 @@ def test_operations_of_a_convnet_by_hand() -> None:
     ],
     ids=lambda cell: f"{cell.label}, {cell.probe.control_pairs} controls, {cell.probe.transformed_pairs} transformed",
 )
-def test_estimates_are_what_the_estimator_is_asked_for(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_estimates_count_the_calls_of_the_estimator(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, estimate = [], layers.pairwise_mi
 
     def counted(x, *, pairs, null=None, **options):
@@ -123,36 +117,50 @@ def held_bytes(cell: Cell) -> int:
 
 
 @EACH
-def test_a_stack_takes_no_more_than_is_predicted(cell: Cell) -> None:
+def test_a_stack_takes_no_more_memory_than_predicted(cell: Cell) -> None:
     for asked in (cell, *(replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500))):
-        predicted = stack_bytes(asked, len(cell.seeds))
-        assert held_bytes(asked) < predicted
+        assert held_bytes(asked) < stack_bytes(asked, len(cell.seeds))
 
 
-def test_an_ensemble_takes_no_more_than_is_predicted() -> None:
+def test_an_ensemble_takes_no_more_memory_than_predicted() -> None:
     cell = replace(ENSEMBLES, seeds=tuple(range(200)), width=50, unspecified=Unspecified(held_out=9000))
     assert held_bytes(cell) < stack_bytes(cell, 200)
 
 
-def test_memory_is_the_members() -> None:
+def test_memory_is_proportional_to_the_members() -> None:
     assert stack_bytes(TINY_CELL, 6) == pytest.approx(6 * stack_bytes(TINY_CELL, 1))
     assert stack_bytes(replace(TINY_CELL, width=100), 1) > stack_bytes(TINY_CELL, 1)
     untrained = replace(TINY_CELL, protocol=Training(0.1, 64, (0,)))
     assert stack_bytes(TINY_CELL, 1) - stack_bytes(untrained, 1) == 16 * 10_000  # an epoch's order, twice
 
 
-def test_numbers_of_an_image_are_the_stacks() -> None:
+def test_activations_count_those_of_the_stack() -> None:
     z = pre_activations(build(TINY_CELL, (0,), 784, CPU), torch.zeros(1, 784))
     assert costs.activations(TINY_CELL) == 2 * 784 + sum(prod(layer.shape) for layer in z)
 
 
-def test_cost_puts_the_longest_first() -> None:
-    wide, narrow = replace(TINY_CELL, width=200), TINY_CELL
-    more_nets = replace(narrow, seeds=tuple(range(16)))
-    untrained = replace(narrow, protocol=Training(0.1, 64, (0,)))
-    assert cost(wide) > cost(narrow) > cost(untrained) > 0
-    assert cost(more_nets) > cost(narrow)
-    assert cost(CONVNET) > cost(CIFAR) > cost(narrow)
-    assert cost(narrow) == pytest.approx(
-        training_flops(narrow) + costs.STEP_FLOPS * 157 + costs.PAIR_FLOPS * estimates(narrow)
+def test_cost_of_a_cell_by_hand() -> None:
+    assert cost(TINY_CELL) == pytest.approx(
+        training_flops(TINY_CELL) + costs.STEP_FLOPS * 157 + costs.PAIR_FLOPS * estimates(TINY_CELL)
     )
+    violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
+    before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage only
+    assert cost(violated) == pytest.approx(cost(before) + cost(UNTRAINED))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"width": 12},
+        {"seeds": (0, 1, 2)},
+        {"dataset": "mnist"},
+        {"protocol": Training(0.1, 64, (0, 2))},
+        {"protocol": Training(0.1, 64, (0, 1, 2))},
+        {"protocol": Training(0.1, 16, (0, 1))},
+        {"probe": replace(TINY_CELL.probe, most_pairs=14)},
+    ],
+    ids=str,
+)
+def test_cost_grows_with_the_work(more: dict) -> None:
+    assert cost(replace(TINY_CELL, **more)) > cost(TINY_CELL) > cost(UNTRAINED) > 0
+    assert cost(CONVNET) > cost(CIFAR) > cost(TINY_CELL)

@@ -8,14 +8,13 @@ from typing import get_args
 
 import pytest
 
-from wndcheck.experiment.cells import Cell, Training, Violation
+from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, family, parts, perceptron, sensitivity_choices
 from wndcheck.experiment.profiles import ACTIVATIONS, FULL, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
 from wndcheck.nets.specification import ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 
 # Digests of the cells of base seed 0, of the quick and of the full profile: nets that were drawn once stay as they are.
 FROZEN = {
@@ -105,31 +104,32 @@ def test_a_family_is_registered_once_and_an_unknown_one_is_refused() -> None:
         cells_of(["trained/relu", "trained"], QUICK, 0)
 
 
-# --- what the families consist of -------------------------------------------------------------------------------------
+# --- what the families consist of; the digests hold the rest ----------------------------------------------------------
 
 
 @every_profile
-@every_activation
-def test_trained_nets_are_of_every_width(profile: Profile, activation: str) -> None:
-    cells = cells_of([f"trained/{activation}"], profile, 0)
-    assert [(cell.activation, cell.width) for cell in cells] == [(activation, width) for width in profile.widths]
-    for cell in cells:
-        assert (cell.dataset, cell.protocol, cell.probe) == (profile.dataset, profile.training, profile.probe)
-        assert len(cell.seeds) == profile.nets
-
-
-@every_profile
-@every_activation
-def test_initial_nets_are_never_trained(profile: Profile, activation: str) -> None:
-    (cell,) = cells_of([f"initial/{activation}"], profile, 0)
-    assert (cell.activation, cell.width) == (activation, profile.initial_width)
-    assert isinstance(cell.protocol, Training)
-    assert cell.protocol.stages == (0,)
+def test_families_of_a_profile_have_its_widths_and_training(profile: Profile) -> None:
+    groups, convnets = profile.ensembles, profile.convnets
+    for name, widths, training in (
+        ("trained/relu", profile.widths, profile.training),
+        ("trained/tanh", profile.widths, profile.training),
+        ("initial/relu", (profile.initial_width,), replace(profile.training, stages=(0,))),
+        ("initial/tanh", (profile.initial_width,), replace(profile.training, stages=(0,))),
+        ("cifar10", profile.cifar10.widths, profile.cifar10.training),
+        ("cifar10/more-images", (profile.cifar10.twice_measured,), profile.cifar10.training),
+        ("ensembles", groups.widths, groups.training),
+        ("ensembles/initial", (groups.initial_width,), replace(groups.training, stages=(0,))),
+        ("ensembles/violating", (groups.widths[0], groups.widths[-1]), VIOLATIONS["shared"]),
+        ("convnets", convnets.widths if convnets else (), convnets and convnets.training),
+    ):
+        cells = cells_of([name], profile, 0)
+        assert tuple(cell.width for cell in cells) == widths, name
+        assert all(cell.protocol == training for cell in cells), name
 
 
 @every_profile
 @pytest.mark.parametrize("kind", [kind for kind in VIOLATIONS if kind != "biased"])
-def test_a_violation_grows_with_the_width_where_its_nets_are_of_several(profile: Profile, kind: str) -> None:
+def test_violations_that_grow_with_the_width_have_several_widths(profile: Profile, kind: str) -> None:
     cells = cells_of([f"violation/{kind}"], profile, 0)
     widths = list(profile.violation_widths) if kind in TRENDS else [profile.violation_width]
     assert [cell.width for cell in cells] == widths
@@ -142,7 +142,7 @@ def test_a_violation_grows_with_the_width_where_its_nets_are_of_several(profile:
 
 
 @every_profile
-def test_every_kind_of_violation_is_there_and_lies_within_its_nets(profile: Profile) -> None:
+def test_every_kind_of_violation_occurs_with_a_possible_strength(profile: Profile) -> None:
     assert set(VIOLATIONS) - {"still"} == set(get_args(ViolationKind)) > set(TRENDS)
     cells = parts(profile, 0)["violations"]
     assert {cell.kind for cell in cells} == set(get_args(ViolationKind))
@@ -154,38 +154,7 @@ def test_every_kind_of_violation_is_there_and_lies_within_its_nets(profile: Prof
 
 
 @every_profile
-def test_nets_on_cifar10_are_relu_perceptrons_of_every_width(profile: Profile) -> None:
-    cells = cells_of(["cifar10"], profile, 0)
-    assert [cell.width for cell in cells] == list(profile.cifar10.widths)
-    assert len(cells) >= 3
-    for cell in cells:
-        assert (cell.dataset, cell.activation, cell.architecture) == (profile.cifar10.dataset, "relu", "mlp")
-        assert (cell.protocol, cell.probe) == (profile.cifar10.training, profile.probe)
-        assert len(cell.seeds) == profile.cifar10.nets >= 4
-    (more,) = cells_of(["cifar10/more-images"], profile, 0)
-    assert replace(more, probe=profile.probe) in cells
-    assert more.probe.images_per_class == 2 * profile.probe.images_per_class
-
-
-@every_profile
-def test_initial_ensembles_are_wide_and_never_trained(profile: Profile) -> None:
-    (cell,), groups = cells_of(["ensembles/initial"], profile, 0), profile.ensembles
-    assert (cell.activation, cell.width, cell.protocol.stages) == ("relu", groups.initial_width, (0,))
-    assert (cell.ensembles, cell.nets_per_ensemble) == (groups.count, groups.nets)
-    assert groups.initial_width > max(groups.widths)
-    trained = cells_of(["ensembles"], profile, 0)[0]
-    assert replace(cell, width=trained.width, protocol=groups.training) == trained
-
-
-@every_profile
-def test_violating_ensembles_are_of_the_narrowest_and_the_widest(profile: Profile) -> None:
-    cells = cells_of(["ensembles/violating"], profile, 0)
-    assert [cell.width for cell in cells] == [profile.ensembles.widths[0], profile.ensembles.widths[-1]]
-    assert {(cell.kind, cell.ensembles) for cell in cells} == {("shared", profile.ensembles.count)}
-
-
-@every_profile
-def test_choices_differ_from_the_profiles_in_one_thing(profile: Profile) -> None:
+def test_sensitivity_choices_differ_from_the_profile_in_one_field(profile: Profile) -> None:
     usual, *others = sensitivity_choices(profile, 0).values()
     assert usual == perceptron(profile, "relu", profile.sensitivity_width, 0)
     assert usual in cells_of(["trained/relu"], profile, 0)

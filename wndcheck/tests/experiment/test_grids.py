@@ -37,13 +37,13 @@ def test_a_grid_runs_from_narrow_to_wide(three: Grid) -> None:
     assert three.at(20).raw("entropy").shape == (1, 3, 5)
 
 
-def test_trends_are_over_the_nets_that_the_paper_does_not_call_narrow(three: Grid) -> None:
+def test_wide_nets_are_those_that_the_paper_does_not_call_narrow(three: Grid) -> None:
     assert three.wide.widths == [20, 50]
     assert three.from_width(21).widths == [50]
     assert three.wide.untrained == {"nets": 6, "untrained": 1}
 
 
-def test_no_trend_without_the_widest_nets() -> None:
+def test_a_trend_without_trained_widest_nets_is_not_measured() -> None:
     cells = [replace(TINY_CELL, width=width, seeds=tuple(range(8))) for width in (20, 50, 100, 200)]
 
     def measured(cell: Cell) -> Measurement:
@@ -57,7 +57,7 @@ def test_no_trend_without_the_widest_nets() -> None:
     assert (verdict, cause and cause.kind) == (Verdict.INCONCLUSIVE, CauseKind.NOT_MEASURED)
 
 
-def test_trained_means_the_profiles_accuracy_for_the_width(three: Grid) -> None:
+def test_trained_nets_reach_the_accuracy_of_the_profile_for_their_width(three: Grid) -> None:
     assert NARROW == 20
     assert three.trained.tolist() == [[True, False, False], [True, True, True], [True, False, True]]
     assert three.untrained == {"nets": 9, "untrained": 3}
@@ -76,24 +76,21 @@ def test_values_of_untrained_nets_are_nan(three: Grid) -> None:
 def test_layers_count_from_one(three: Grid) -> None:
     for layer in range(1, 6):
         np.testing.assert_array_equal(three.of("score", layer), three.of("score")[:, :, layer - 1])
+    for layer in (-1, 0, 6):
+        with pytest.raises(ValueError, match=f"layer {layer}: expected 1 to 5"):
+            three.of("score", layer)
 
 
-@pytest.mark.parametrize("layer", [-1, 0, 6])
-def test_a_layer_there_is_not_is_refused(three: Grid, layer: int) -> None:
-    with pytest.raises(ValueError, match=f"layer {layer}: expected 1 to 5"):
-        three.of("score", layer)
-
-
-def test_a_stage_is_that_of_the_record() -> None:
+def test_stages_of_a_grid() -> None:
     initial = grid(CELLS, measured, PROFILE).at_stage(0)
     np.testing.assert_array_equal(initial.raw("entropy")[2], measured(CELLS[2])["entropy"][0])
-    assert initial.untrained["untrained"] == 3  # whether a net trained is told by its last stage
+    assert initial.untrained["untrained"] == 3  # whether a net trained shows at its last stage
     assert initial.at(20).stage == initial.wide.widest.stage == 0
     np.testing.assert_array_equal(initial.at_stage(-1).raw("entropy"), grid(CELLS, measured, PROFILE).raw("entropy"))
 
 
 @pytest.mark.parametrize("protocol", [Training(0.1, 64, (0,)), Violation("drift", 0.1)])
-def test_nets_that_were_never_to_be_trained_count(protocol: Training | Violation) -> None:
+def test_nets_without_training_count_as_trained(protocol: Training | Violation) -> None:
     measurement = random_measurement(replace(CELLS[2], protocol=protocol))
     measurement["accuracy"][:] = 0.1
     assert is_trained(measurement, PROFILE).tolist() == [True] * 3

@@ -23,6 +23,7 @@ from wndcheck.experiment.measurement.layers import (
 )
 from wndcheck.experiment.measurement.sampling import Place, layer_groups, layer_pairs
 from wndcheck.experiment.records import LAYER_QUANTITIES
+from wndcheck.experiment.simulations import gaussian_information
 from wndcheck.tests.tiny import LAST_STAGE
 
 RNG = np.random.default_rng(0)
@@ -64,7 +65,7 @@ def flagged_layer() -> np.ndarray:
     ],
     ids=["normal", "uniform", "Laplace"],
 )
-def test_negentropy_is_what_a_density_lacks_of_a_gaussians_entropy(samples: np.ndarray, expected: float) -> None:
+def test_negentropy_of_known_densities(samples: np.ndarray, expected: float) -> None:
     # H and the standard deviation of a neuron err by .04 nats together, of 40 by .04 / √40; the bias is below .003.
     error = 4 * 0.04 / sqrt(40) + 0.003
     assert abs(described(samples)["negentropy"] - expected) < error
@@ -72,7 +73,7 @@ def test_negentropy_is_what_a_density_lacks_of_a_gaussians_entropy(samples: np.n
     assert scaled["negentropy"] == pytest.approx(described(samples)["negentropy"], abs=1e-9)
 
 
-def test_offset_is_the_square_of_the_mean_less_chance() -> None:
+def test_offset_is_the_square_of_the_mean_minus_its_expectation() -> None:
     # Of M normals (mean / sd)² is 1/M, with a standard deviation of √2/M.
     assert abs(described(NORMAL)["offset"]) < 4 * sqrt(2) / 1000 / sqrt(40)
     few = distribution(moments(NORMAL[:25], ()), np.zeros(40), 25)["offset"]
@@ -81,14 +82,14 @@ def test_offset_is_the_square_of_the_mean_less_chance() -> None:
     assert described(3 * (NORMAL + 2))["offset"] == pytest.approx(4, abs=4 * sqrt(16 + 32) / sqrt(40_000))
 
 
-def test_scale_ratio_counts_decades() -> None:
+def test_scale_ratio_is_in_decades() -> None:
     z = NORMAL / NORMAL.std(axis=0, ddof=1)
     assert described(z)["scale_ratio"] == pytest.approx(0, abs=1e-12)
     assert described(z * np.geomspace(0.02, 20, 40)[::-1])["scale_ratio"] == pytest.approx(3)
     assert described(z * np.where(np.arange(40) == 7, 0.1, 1))["scale_ratio"] == pytest.approx(1)
 
 
-def test_constant_neurons_have_no_part_in_it() -> None:
+def test_constant_neurons_are_left_out() -> None:
     entropy = np.array([knn_entropy(neuron) for neuron in NORMAL.T])
     z = np.insert(NORMAL, 4, 3.0, axis=1)
     found = distribution(moments(z, ()), np.insert(entropy, 4, np.nan), 1000)
@@ -105,14 +106,10 @@ def test_the_change_is_the_wasserstein_distance_in_initial_standard_deviations()
         # 32 quantiles leave out some of the tails, most of those of a cube.
         tails = 0.2 if moved is CUBES else 0.03
         assert change(moved * scale, NORMAL * scale) == pytest.approx(np.mean(each), rel=tails)
-
-
-def test_the_change_of_what_is_moved_or_shuffled_is_known_exactly() -> None:
     unit = NORMAL / NORMAL.std(axis=0, ddof=1)
     assert change(unit + 0.25, unit) == pytest.approx(0.25, abs=1e-12)
     assert change(5 * unit - 1.5, 5 * unit) == pytest.approx(0.3, abs=1e-12)
     assert change(RNG.permuted(NORMAL, axis=0), NORMAL) == 0
-    assert change(NORMAL, NORMAL) == 0
 
 
 def test_a_neuron_that_became_constant_has_changed() -> None:
@@ -123,13 +120,14 @@ def test_a_neuron_that_became_constant_has_changed() -> None:
     assert np.isnan(change(NORMAL, np.zeros_like(NORMAL)))  # there is no scale to say how much
 
 
-def test_correlations_are_numpys() -> None:
+def test_correlations_are_those_of_numpy() -> None:
     z = NORMAL + 0.5 * RNG.standard_normal((1000, 1)) + 3
-    found = correlation(z, moments(z, ()), ALL)
-    assert found["correlation"] == pytest.approx(np.corrcoef(z.T)[tuple(ALL.T)].mean(), abs=1e-12)
-    few = ALL[[3, 70, 500]]
-    found = correlation(z.astype(np.float32), moments(z, ()), few)
-    assert found["correlation"] == pytest.approx(np.corrcoef(z.T)[tuple(few.T)].mean(), abs=1e-6)
+    expected = np.corrcoef(z.T)
+    for pairs in (ALL, ALL[[3, 70, 500]]):
+        found = correlation(z, moments(z, ()), pairs)
+        assert found["correlation"] == pytest.approx(expected[tuple(pairs.T)].mean(), abs=1e-12)
+        single = correlation(z.astype(np.float32), moments(z, ()), pairs)
+        assert single["correlation"] == pytest.approx(found["correlation"], abs=1e-6)
 
 
 def test_the_gaussian_score_of_gaussians_is_their_information() -> None:
@@ -139,11 +137,11 @@ def test_the_gaussian_score_of_gaussians_is_their_information() -> None:
     # r errs by (1 - ρ²)/√M, -½ log(1 - r²) by ρ/√M; 20 pairs.
     error = 4 * 0.6 / sqrt(1000 * 20)
     found = correlation(z, moments(z, ()), pairs)
-    assert abs(found["gaussian_score"] - -0.5 * log(1 - 0.6**2)) < error  # type: ignore[operator]
+    assert abs(found["gaussian_score"] - gaussian_information(0.6)) < error  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("samples", [10, 100])
-def test_the_gaussian_score_of_independent_gaussians_is_nothing(samples: int) -> None:
+def test_the_gaussian_score_of_independent_gaussians_is_zero(samples: int) -> None:
     z = np.random.default_rng(samples).standard_normal((samples, 400))
     pairs = np.arange(400).reshape(200, 2)
     # Uncorrected it is 1/(2M) and more: M r²/2 is half a χ² of one degree, of mean ½ and standard deviation 1/√2.
@@ -162,7 +160,7 @@ def test_copies_have_a_finite_gaussian_score_and_constants_none() -> None:
     assert np.isnan(list(dead.values())).all()  # type: ignore[arg-type]
 
 
-def test_what_is_flagged_is_left_out_of_every_average() -> None:
+def test_flagged_neurons_are_left_out_of_every_average() -> None:
     z, flagged = flagged_layer(), [3, 5, 8]
     numbers, initial = summarised(layer(z), None)
     assert numbers["flagged"] == pytest.approx(3 / 12)
@@ -189,7 +187,7 @@ def test_a_neuron_flagged_since_has_changed_in_distribution_though_not_in_entrop
     assert numbers["distribution_change"] == pytest.approx(sqrt(2 / pi) / 12, rel=0.1)
 
 
-def test_a_layer_is_all_its_parts() -> None:
+def test_a_layer_has_all_quantities() -> None:
     z = NORMAL[:, :12]
     numbers, initial = summarised(layer(z), None)
     later = layer(2 * z + 1, epoch=1)
@@ -224,14 +222,14 @@ def gaussian_total_correlation(rho: float, neurons: int) -> float:
 
 @pytest.mark.parametrize("neurons", [2, 3, 5])
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6])
-def test_gaussians_have_the_total_correlation_of_their_correlations(neurons: int, rho: float) -> None:
+def test_total_correlation_of_gaussians(neurons: int, rho: float) -> None:
     rng = np.random.default_rng(neurons)
     found = [total_correlation(correlated(rng, rho, neurons), 3, rng) for _ in range(16)]
     # .015 for what is left of the bias, which the shuffle has not where neurons depend on each other.
     assert abs(np.mean(found) - gaussian_total_correlation(rho, neurons)) < 4 * SD / sqrt(16) + 0.015
 
 
-def test_three_may_depend_where_no_two_do() -> None:
+def test_total_correlation_of_three_pairwise_independent_neurons() -> None:
     rng = np.random.default_rng(0)
     signs = rng.choice([-1, 1], (1000, 2))
     x = np.abs(rng.standard_normal((1000, 3))) * np.column_stack([signs, signs.prod(axis=1)])
@@ -240,7 +238,7 @@ def test_three_may_depend_where_no_two_do() -> None:
     assert total_correlation(x, 3, rng) == pytest.approx(np.log(2), abs=4 * SD)
 
 
-def test_neither_offset_nor_scale_matters() -> None:
+def test_offset_and_scale_do_not_matter() -> None:
     x = correlated(np.random.default_rng(0), 0.5, 3)
     found = [
         total_correlation(moved, 3, np.random.default_rng(1)) for moved in (x, x * [1e-3, 1, 1e3] + [-2.0, 0.0, 5.0])
@@ -256,11 +254,7 @@ def test_a_layers_mean_is_over_its_groups() -> None:
         each = [total_correlation(z[:, group], 3, rng) for group in layer_groups(8, size, 6, PLACE.layer).tolist()]
         assert found[f"total_correlation_{size}"] == pytest.approx(np.mean(each), abs=1e-12)
     assert list(found) == ["total_correlation_3", "total_correlation_5"]
-
-
-def test_k_is_the_probes() -> None:
-    z = correlated(np.random.default_rng(0), 0.4, 8)
-    assert total_correlations(z, (), PLACE, Probe(k=3)) != total_correlations(z, (), PLACE, Probe(k=5))
+    assert total_correlations(z, (), PLACE, Probe(groups=6, k=5)) != found
 
 
 def test_groups_with_a_flagged_neuron_are_left_out() -> None:
@@ -276,7 +270,7 @@ def test_groups_with_a_flagged_neuron_are_left_out() -> None:
         total_correlations(z, (), PLACE, Probe(groups=30))
 
 
-def test_no_number_where_nothing_is_left_or_neurons_are_too_few() -> None:
+def test_total_correlation_of_too_few_neurons_is_nan() -> None:
     z = correlated(np.random.default_rng(0), 0.6, 4)
     found = total_correlations(z, (), PLACE, Probe())
     assert np.isfinite(found["total_correlation_3"])  # type: ignore[arg-type]

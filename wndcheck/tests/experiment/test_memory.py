@@ -31,18 +31,13 @@ SEEDS = (5, 3, 8, 1, 9, 2, 7, 4)
 CELL = replace(TINY_CELL, width=50, seeds=SEEDS, unspecified=Unspecified(held_out=9000))
 
 
-@given(st.integers(1, 20), st.floats(0, 1e12))
-def test_as_many_nets_as_the_memory_takes(count: int, memory: float) -> None:
+@given(st.integers(1, 20), st.floats(0, 1e12) | st.just(float("inf")))
+def test_most_members_fill_the_memory(count: int, memory: float) -> None:
     cell = replace(TINY_CELL, seeds=tuple(range(count)))
     most = most_members(cell, memory)
     assert 1 <= most <= count
     assert most == 1 or stack_bytes(cell, most) <= memory
     assert most == count or stack_bytes(cell, most + 1) > memory
-
-
-def test_without_a_bound_all_nets_are_one_stack() -> None:
-    assert most_members(CELL, float("inf")) == 8
-    assert most_members(CELL, 0) == 1
 
 
 @hypothesis_settings(deadline=None)
@@ -57,25 +52,21 @@ def test_split(seeds: list[int], size: int) -> None:
     assert len(parts) == -(-len(seeds) // size)
 
 
-def asked_of_torch() -> None:
-    torch.empty(1 << 50)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-def asked_of_numpy() -> None:
-    np.empty(1 << 55)
-
-
-@pytest.mark.parametrize("ask", [asked_of_torch, asked_of_numpy])
-def test_what_is_raised_without_memory_is_known(ask: Callable[[], None]) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: torch.empty(1 << 50),
+        lambda: np.empty(1 << 55),
+        pytest.param(lambda: torch.empty(1 << 50, device="cuda"), marks=needs_cuda),
+    ],
+    ids=["torch", "numpy", "cuda"],
+)
+def test_errors_without_memory_are_recognized(ask: Callable[[], None]) -> None:
     with pytest.raises((RuntimeError, MemoryError)) as caught:
         ask()
-    assert is_out_of_memory(caught.value)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_what_is_raised_without_a_gpus_memory_is_known() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(1 << 50, device="cuda")
     assert is_out_of_memory(caught.value)
 
 
@@ -90,8 +81,8 @@ def test_other_errors_are_not_of_memory() -> None:
 def test_a_stack_is_split_to_fit_the_memory(room: float, stacks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     cell = replace(CELL, width=4)
     monkeypatch.setattr(devices, "spare_bytes", lambda name: room * stack_bytes(cell, 1))
-    told = measure(cell).provenance
-    assert (told["stacks"], told["out_of_memory"]) == (stacks, 0)
+    result = measure(cell).provenance
+    assert (result["stacks"], result["out_of_memory"]) == (stacks, 0)
 
 
 def assert_same_nets(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
@@ -103,10 +94,10 @@ def assert_same_nets(found: dict[str, np.ndarray], expected: dict[str, np.ndarra
         np.testing.assert_allclose(found[name], array, rtol=0, atol=atol, err_msg=name)
 
 
-def test_memory_that_gives_out_in_the_second_part_leaves_the_first_one_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_in_the_second_part_does_not_affect_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = replace(CELL, width=6, seeds=SEEDS[:6])
-    peace = measure(cell)
-    assert peace.provenance["stacks"] == [6]
+    undisturbed = measure(cell)
+    assert undisturbed.provenance["stacks"] == [6]
     run, stacks = measuring.run, []
 
     def short_once(*args: Any) -> Iterator[tuple[float, bool]]:
@@ -122,7 +113,7 @@ def test_memory_that_gives_out_in_the_second_part_leaves_the_first_one_be(monkey
     found = measure(cell)
     assert stacks == [(5, 3, 8), (1, 9, 2), (1,), (9, 2)]
     assert (found.provenance["stacks"], found.provenance["out_of_memory"]) == ([3, 1, 2], 1)
-    assert_same_nets(found.arrays, peace.arrays)
+    assert_same_nets(found.arrays, undisturbed.arrays)
 
 
 # --- a process whose address space is too small ----------------------------------------------------------------------
@@ -146,29 +137,29 @@ def measured_within(path: str, room: int | None) -> None:
     except (RuntimeError, MemoryError) as error:
         if room is not None:
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
-        told, arrays = {"error": str(error), "is_out_of_memory": is_out_of_memory(error)}, {}
+        result, arrays = {"error": str(error), "is_out_of_memory": is_out_of_memory(error)}, {}
     else:
         arrays = found.arrays
-        told = {name: found.provenance[name] for name in ("stacks", "out_of_memory")}
+        result = {name: found.provenance[name] for name in ("stacks", "out_of_memory")}
     taken = address_space("VmPeak") - before
-    np.savez(path, told=np.array(json.dumps(told | {"taken": taken})), **arrays)
+    np.savez(path, result=np.array(json.dumps(result | {"taken": taken})), **arrays)
 
 
 def cramped(folder: str) -> None:
-    """Measure in peace, then with three quarters of the memory that this took, then with a quarter."""
+    """Measure undisturbed, then with three quarters of the memory that this took, then with a quarter."""
     torch.set_num_threads(1)
     measure(replace(CELL, width=4, seeds=(1,)))  # loads and compiles
     taken = None
-    for name, share in (("peace", None), ("half", 0.75), ("quarter", 0.25)):
+    for name, share in (("undisturbed", None), ("half", 0.75), ("quarter", 0.25)):
         path = f"{folder}/{name}.npz"
         room = int(share * taken) if share and taken else None
         assert os.waitpid(forked(lambda path=path, room=room: measured_within(path, room)), 0)[1] == 0
         with np.load(path) as archive:
-            taken = taken or json.loads(str(archive["told"]))["taken"]
+            taken = taken or json.loads(str(archive["result"]))["taken"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are bounded on Linux alone")
-def test_a_stack_that_memory_gives_out_for_is_measured_in_halves(
+def test_a_stack_for_which_memory_runs_out_is_measured_in_halves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")  # else every thread sets much of the space aside
@@ -177,10 +168,10 @@ def test_a_stack_that_memory_gives_out_for_is_measured_in_halves(
             "import sys; from wndcheck.tests.experiment.test_memory import cramped; cramped(sys.argv[1])", tmp_path
         )
     )
-    found = {name: dict(np.load(tmp_path / f"{name}.npz")) for name in ("peace", "half", "quarter")}
-    told = {name: json.loads(str(arrays.pop("told"))) for name, arrays in found.items()}
-    assert (told["peace"]["stacks"], told["peace"]["out_of_memory"]) == ([8], 0)
-    assert (told["half"]["stacks"], told["half"]["out_of_memory"]) == ([4, 4], 1), told
-    assert_same_nets(found["half"], found["peace"])
-    assert told["quarter"]["is_out_of_memory"], told
-    assert "allocate" in told["quarter"]["error"]
+    found = {name: dict(np.load(tmp_path / f"{name}.npz")) for name in ("undisturbed", "half", "quarter")}
+    result = {name: json.loads(str(arrays.pop("result"))) for name, arrays in found.items()}
+    assert (result["undisturbed"]["stacks"], result["undisturbed"]["out_of_memory"]) == ([8], 0)
+    assert (result["half"]["stacks"], result["half"]["out_of_memory"]) == ([4, 4], 1), result
+    assert_same_nets(found["half"], found["undisturbed"])
+    assert result["quarter"]["is_out_of_memory"], result
+    assert "allocate" in result["quarter"]["error"]

@@ -15,7 +15,7 @@ from wndcheck.experiment.measurement.probing import Data, accuracy, importance, 
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import Activation, Unspecified
-from wndcheck.tests.nets.test_mlp import scattered, sequential
+from wndcheck.tests.nets.stacks import scattered, sequential
 from wndcheck.tests.tiny import TINY_CELL
 
 CPU = torch.device("cpu")
@@ -48,21 +48,17 @@ def test_unit_pixels_are_the_greys_over_255() -> None:
         np.testing.assert_allclose(images.numpy(), raw.reshape(len(raw), 784) / 255, rtol=1e-6)
 
 
-def test_standardised_pixels_have_the_training_images_mean_and_sd() -> None:
+def test_labels_and_standardised_pixels() -> None:
     data = loaded(TINY_CELL)
+    assert data.labels.dtype == data.probe_labels.dtype == data.validation_labels.dtype == torch.int64
+    np.testing.assert_array_equal(data.labels, RAW.train_labels)
+    np.testing.assert_array_equal(data.validation_labels, RAW.validation_labels)
     assert data.images.dtype == torch.float32
     assert data.images.double().mean().item() == pytest.approx(0, abs=1e-6)
     assert data.images.double().std(correction=0).item() == pytest.approx(1, abs=1e-6)
     pixels = RAW.train_images / 255
     expected = (RAW.validation_images.reshape(2000, 784) / 255 - pixels.mean()) / pixels.std()
     np.testing.assert_allclose(data.validation_images.numpy(), expected, rtol=0, atol=1e-6)
-
-
-def test_labels_are_the_data_sets() -> None:
-    data = loaded(TINY_CELL)
-    assert data.labels.dtype == data.probe_labels.dtype == data.validation_labels.dtype == torch.int64
-    np.testing.assert_array_equal(data.labels, RAW.train_labels)
-    np.testing.assert_array_equal(data.validation_labels, RAW.validation_labels)
 
 
 @pytest.mark.parametrize("count", [0, 3000])
@@ -83,7 +79,7 @@ def test_the_probe_follows_its_seed_and_size() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3000, 9500])
-def test_held_out_images_are_apart_and_nothing_is_lost(count: int) -> None:
+def test_held_out_images_and_the_others_are_all_images(count: int) -> None:
     data = loaded(held_out(count))
     assert (len(data.images), len(data.validation_images)) == (10_000 - count, count)
     kept = tally(greys(data.images), data.labels)
@@ -110,23 +106,25 @@ def test_standardised_pixels_of_held_out_images_follow_the_kept_ones() -> None:
     assert abs(data.validation_images.double().mean().item()) > 1e-4
 
 
-@pytest.mark.parametrize("count", [10_000, 10_001])
-def test_something_must_be_left_to_train_on(count: int) -> None:
-    with pytest.raises(ValueError, match=f"{count} images held out of mnist-subset's 10000: expected fewer"):
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (10_000, "10000 images held out of mnist-subset's 10000: expected fewer"),
+        (10_001, "10001 images held out of mnist-subset's 10000: expected fewer"),
+        (9950, r"class \d has \d+ images, but 20 of each class are asked for"),
+    ],
+)
+def test_too_few_images_left_to_train_on_or_to_probe_are_refused(count: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         loaded(held_out(count))
 
 
-def test_too_few_left_for_the_probe_is_said() -> None:
-    with pytest.raises(ValueError, match=r"class \d has \d+ images, but 20 of each class are asked for"):
-        loaded(held_out(9950))
-
-
-def test_missing_data_is_said(tmp_path: Path) -> None:
+def test_missing_data_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(datasets.MissingData, match="wndcheck fetch mnist"):
         load(replace(TINY_CELL, dataset="mnist"), CPU, str(tmp_path))
 
 
-def test_cells_alike_share_one_copy() -> None:
+def test_cells_with_the_same_data_share_one_copy() -> None:
     data = loaded(TINY_CELL)
     for alike in (
         replace(TINY_CELL, width=50, seeds=(5,)),
@@ -173,26 +171,26 @@ def test_accuracy_does_not_depend_on_the_slices(stack: StackedMLP, size: int, mo
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_accuracy_of_a_diverged_member_is_nan(stack: StackedMLP, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = stack(IMAGES)[1].argmax(-1)
-    images = IMAGES.clone()
-    sane = accuracy(stack, images, labels)
+def test_accuracy_and_importance_of_a_diverged_member_are_nan(stack: StackedMLP, bad: float) -> None:
+    labels, neurons = stack(IMAGES)[1].argmax(-1), [np.array([0, 1])] * 4
+    before = accuracy(stack, IMAGES, labels), importance(stack, IMAGES, neurons)
     with torch.no_grad():
         stack.biases[-1][2, 0, 3] = bad
-    found = accuracy(stack, images, labels)
-    assert np.isnan(found).tolist() == [False, False, True]
-    np.testing.assert_array_equal(found[:2], sane[:2])
+    after = accuracy(stack, IMAGES, labels), importance(stack, IMAGES, neurons)
+    for found, expected in zip(after, before, strict=True):
+        assert np.isnan(found[2]).all()
+        np.testing.assert_array_equal(found[:2], expected[:2])
 
 
-def test_one_image_beyond_all_numbers_is_divergence(stack: StackedMLP, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_infinite_image_is_divergence(stack: StackedMLP, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "AT_ONCE", 30 * stack.widest)
     images = IMAGES.clone()
     images[0] = float("inf")
     assert np.isnan(accuracy(stack, images, torch.zeros(103, dtype=torch.int64))).all()
 
 
-def otherwise(plain: torch.nn.Sequential, layer: int, neuron: int, images: torch.Tensor) -> float:
-    """Share of images that plain torch layers classify otherwise when a hidden neuron puts out 0."""
+def share_changed(plain: torch.nn.Sequential, layer: int, neuron: int, images: torch.Tensor) -> float:
+    """Share of images that plain torch layers classify differently when a hidden neuron puts out 0."""
 
     def silenced(module: torch.nn.Module, entered: object, x: torch.Tensor) -> torch.Tensor:
         x = x.clone()
@@ -207,29 +205,25 @@ def otherwise(plain: torch.nn.Sequential, layer: int, neuron: int, images: torch
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_importance_is_the_share_of_images_classified_otherwise(activation: Activation) -> None:
+def test_importance_is_the_share_of_images_classified_share_changed(activation: Activation) -> None:
     stack, images = scattered(activation), IMAGES.double()
     neurons = [np.array([1, 5]), np.array([0]), np.array([2, 3, 6]), np.array([4])]
     found = importance(stack, images, neurons)
     assert (found.shape, found.dtype) == ((3, 4), np.float64)
     for member in range(3):
-        plain = sequential(stack, member).double()
+        plain = sequential(stack, member)
         expected = [
-            np.mean([otherwise(plain, layer, int(i), images) for i in some]) for layer, some in enumerate(neurons)
+            np.mean([share_changed(plain, layer, int(i), images) for i in some]) for layer, some in enumerate(neurons)
         ]
         np.testing.assert_allclose(found[member], expected, atol=1e-12)
     assert ((found > 0) & (found < 1)).any(axis=0).all()
 
 
-def test_importance_leaves_the_stack_as_it_is(stack: StackedMLP) -> None:
-    before = [parameter.detach().clone() for parameter in stack.parameters()]
-    importance(stack, IMAGES, [np.array([0])] * 4)
-    assert all(torch.equal(a, b) for a, b in zip(before, stack.parameters(), strict=True))
-
-
-def test_a_neuron_that_nothing_listens_to_does_not_matter(stack: StackedMLP) -> None:
+def test_a_neuron_without_outgoing_weights_has_no_importance(stack: StackedMLP) -> None:
     everything = [np.array([3])] * 4
+    before = [parameter.detach().clone() for parameter in stack.parameters()]
     assert (importance(stack, IMAGES, everything) > 0).any()
+    assert all(torch.equal(a, b) for a, b in zip(before, stack.parameters(), strict=True))
     with torch.no_grad():
         for weight in list(stack.weights)[1:]:
             weight[:, 3] = 0
@@ -240,22 +234,12 @@ def test_importance_in_a_convnet_is_that_of_its_dense_layers() -> None:
     stack = StackedConvNet(6, seeds=(1, 2), activation="relu")
     images = torch.randn(40, 3072, generator=torch.Generator().manual_seed(0))
     found = importance(stack, images, [np.array([4]), np.array([2])])
-    before, listened = stack(images).argmax(-1), stack.state_dict()
+    before, weights = stack(images).argmax(-1), stack.state_dict()
     for layer, neuron in enumerate((4, 2)):
-        deaf = StackedConvNet(6, seeds=(1, 2), activation="relu")
-        deaf.load_state_dict(listened)
+        cut = StackedConvNet(6, seeds=(1, 2), activation="relu")
+        cut.load_state_dict(weights)
         with torch.no_grad():
-            deaf.weights[layer + 1][:, neuron] = 0
-        changed = (deaf(images).argmax(-1) != before).double().mean(1)
+            cut.weights[layer + 1][:, neuron] = 0
+        changed = (cut(images).argmax(-1) != before).double().mean(1)
         np.testing.assert_allclose(found[:, layer], changed.numpy(), atol=1e-12)
     assert found.any()
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_importance_in_a_diverged_member_is_nan(stack: StackedMLP, bad: float) -> None:
-    sane = importance(stack, IMAGES, [np.array([0, 1])] * 4)
-    with torch.no_grad():
-        stack.biases[-1][2, 0, 3] = bad
-    found = importance(stack, IMAGES, [np.array([0, 1])] * 4)
-    assert np.isnan(found).all(axis=1).tolist() == [False, False, True]
-    np.testing.assert_array_equal(found[:2], sane[:2])

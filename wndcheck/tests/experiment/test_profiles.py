@@ -29,8 +29,15 @@ def test_the_quick_profile_needs_no_download_and_decides_no_level() -> None:
     assert (QUICK.probe.images_per_class, QUICK.probe.k) == (FULL.probe.images_per_class, FULL.probe.k)
 
 
+def test_invalid_profiles_are_refused() -> None:
+    with pytest.raises(ValueError, match="profile 'fast': expected quick or full; try --wnd-profile=quick"):
+        named("fast")
+    with pytest.raises(ValueError, match=r"twice_measured 7: expected one of the widths \(10,"):
+        replace(QUICK.cifar10, widths=(10, 20), twice_measured=7)
+
+
 @every_profile
-def test_a_profile_can_decide(profile: Profile) -> None:
+def test_a_profile_has_enough_nets_and_widths(profile: Profile) -> None:
     assert list(profile.widths) == sorted(set(profile.widths))
     assert profile.widest == max(profile.widths) > NARROW > min(profile.widths)
     assert profile.nets >= 4
@@ -38,17 +45,11 @@ def test_a_profile_can_decide(profile: Profile) -> None:
     assert len(profile.violation_widths) >= 3
     assert len(dataset_digest(profile.dataset)) == 64
     assert named(profile.name) is profile
-
-
-@every_profile
-def test_more_images_are_measured_of_a_width_that_there_is(profile: Profile) -> None:
     assert profile.cifar10.dataset.startswith("cifar10")
-    with pytest.raises(ValueError, match=r"twice_measured 7: expected one of the widths \(10,"):
-        replace(profile.cifar10, widths=(10, 20), twice_measured=7)
 
 
 @every_profile
-def test_each_sort_of_net_has_its_bar(profile: Profile) -> None:
+def test_training_accuracies_from_which_nets_count_as_trained(profile: Profile) -> None:
     def bar(cell: Cell, width: int) -> float:
         return profile.trained_bar(replace(cell, width=width))
 
@@ -61,8 +62,3 @@ def test_each_sort_of_net_has_its_bar(profile: Profile) -> None:
         assert bar(cell, 200) == CIFAR10_ACCURACY
     # All above chance, which is .1.
     assert 0.1 < profile.narrow_accuracy <= CIFAR10_ACCURACY < profile.trained_accuracy
-
-
-def test_an_unknown_profile_is_refused() -> None:
-    with pytest.raises(ValueError, match="profile 'fast': expected quick or full; try --wnd-profile=quick"):
-        named("fast")

@@ -22,7 +22,7 @@ def test_layer_pairs(count: int, most: int, layer: int) -> None:
     np.testing.assert_array_equal(layer_pairs(count, most, layer), pairs)
 
 
-def test_layer_pairs_sample_all_neurons_alike_and_each_layer_anew() -> None:
+def test_layer_pairs_sample_all_neurons_evenly_and_differ_between_layers() -> None:
     first, second = layer_pairs(200, 2000, 0), layer_pairs(200, 2000, 1)
     shared = len(set(map(tuple, first.tolist())) & set(map(tuple, second.tolist())))
     assert shared < 400  # 2000 of 19,900 twice: 201 expected, standard error 13
@@ -34,13 +34,13 @@ def test_layer_pairs_sample_all_neurons_alike_and_each_layer_anew() -> None:
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 80), st.integers(0, 4))
 def test_sampled_neurons(count: int, most: int, layer: int) -> None:
-    some = sampled_neurons("looked at", count, most, layer)
+    some = sampled_neurons("purpose", count, most, layer)
     assert len(some) == min(count, most)
     assert some.tolist() == sorted(set(some.tolist()) & set(range(count)))
-    np.testing.assert_array_equal(sampled_neurons("looked at", count, most, layer), some)
+    np.testing.assert_array_equal(sampled_neurons("purpose", count, most, layer), some)
 
 
-def test_neurons_are_sampled_anew_for_each_layer_and_purpose() -> None:
+def test_sampled_neurons_differ_between_layers_and_purposes() -> None:
     draws = [sampled_neurons(purpose, 200, 20, layer) for purpose in ("one", "other") for layer in (0, 1)]
     assert len({tuple(draw.tolist()) for draw in draws}) == 4
     # 2000 draws of 20 out of 200: each neuron 200 times, standard deviation 13.
@@ -57,7 +57,7 @@ def test_layer_groups(count: int, size: int, most: int, layer: int) -> None:
     np.testing.assert_array_equal(layer_groups(count, size, most, layer), groups)
 
 
-def test_groups_differ_from_layer_to_layer_and_more_of_them_begin_alike() -> None:
+def test_layer_groups_differ_between_layers_and_extend_smaller_draws() -> None:
     first = layer_groups(100, 3, 20, 0)
     assert (first != layer_groups(100, 3, 20, 1)).any()
     assert len({tuple(sorted(group)) for group in first.tolist()}) == 20  # of 161,700

@@ -12,8 +12,8 @@ from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
 from wndcheck.experiment.measurement.transformed import JITTER, NAMES, controls, mixed, transformed, with_latent
 from wndcheck.experiment.records import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
+from wndcheck.experiment.simulations import gaussian_information
 from wndcheck.nets.specification import Activation
-from wndcheck.tests.tiny import TINY_PROBE
 
 # Corrected by one shuffle a pair errs by about .035 nats (sd, 1000 samples, any ρ up to .6): its margins cancel. Half
 # of the pairs share a neuron.
@@ -24,11 +24,7 @@ def scores(z: np.ndarray, seed: int = 0, probe: Probe = Probe()) -> dict[str, fl
     return controls(z, Place(seed, 0, 0), probe, "cpu")  # type: ignore[return-value]
 
 
-def gaussian_information(correlation: float) -> float:
-    return -0.5 * log(1 - correlation**2)
-
-
-def test_controls_find_what_is_planted_and_nothing_more() -> None:
+def test_controls_measure_the_planted_dependence() -> None:
     z = np.random.default_rng(5).standard_normal((1000, 101)) * np.geomspace(1e-3, 1e3, 101)
     found = [scores(z.astype(np.float32), seed) for seed in range(4)]
     means = {name: np.mean([some[name] for some in found]) for name in CONTROLS}
@@ -42,7 +38,7 @@ def test_controls_find_what_is_planted_and_nothing_more() -> None:
     assert abs(means["duplicated_score"] - (digamma(1000) - digamma(3) - 0.012)) < 4 * 0.042 * sqrt(2 / 100)
 
 
-def test_controls_break_whatever_dependence_there_was() -> None:
+def test_controls_remove_the_dependence_of_the_layer() -> None:
     one = np.random.default_rng(5).standard_normal((1000, 1))
     z = one + 0.1 * np.random.default_rng(6).standard_normal((1000, 30))
     found = scores(z)
@@ -51,7 +47,7 @@ def test_controls_break_whatever_dependence_there_was() -> None:
     assert abs(found["latent_score"] - gaussian_information(PLANTED_CORRELATION)) < 4 * CONTROL_ERROR * sqrt(2 / 25)
 
 
-def test_controls_of_a_few_samples_are_those_of_a_few_samples() -> None:
+def test_controls_of_few_samples() -> None:
     z = np.random.default_rng(5).standard_normal((125, 40))  # the nets of an ensemble
     found = [scores(z, seed) for seed in range(8)]
     # With an eighth of the samples a pair errs by √8 times as much; the null is .03 there.
@@ -60,14 +56,14 @@ def test_controls_of_a_few_samples_are_those_of_a_few_samples() -> None:
     assert abs(np.mean([some["shuffled_score"] for some in found])) < 4 * CONTROL_ERROR * sqrt(8) * sqrt(2 / 800)
 
 
-def test_the_draws_are_those_of_the_place() -> None:
+def test_draws_depend_on_the_place() -> None:
     z = np.random.default_rng(5).standard_normal((200, 10))
     assert scores(z) == scores(z)
     others = [controls(z, place, Probe(), "cpu") for place in (Place(1, 0, 0), Place(0, 1, 0), Place(0, 0, 1))]
     assert all(other["shuffled_score"] != scores(z)["shuffled_score"] for other in others)
 
 
-def test_neither_offset_nor_scale_matters() -> None:
+def test_offset_and_scale_do_not_matter() -> None:
     z = np.random.default_rng(5).standard_normal((500, 10))
     moved = scores(z * np.geomspace(0.01, 100, 10) + np.linspace(-5, 5, 10))
     for name, score in scores(z).items():
@@ -80,39 +76,32 @@ def test_constant_neurons_are_left_out() -> None:
     assert scores(among) == scores(z)
 
 
-@pytest.mark.parametrize("alive", [0, 1])
-def test_controls_of_a_dead_layer_are_nan(alive: int) -> None:
+@pytest.mark.parametrize(("alive", "wanted"), [(0, 8), (1, 8), (5, 0)])
+def test_controls_of_a_dead_layer_or_of_no_pairs_are_nan(alive: int, wanted: int) -> None:
     z = np.zeros((200, 5))
     z[:, :alive] = np.random.default_rng(0).standard_normal((200, alive))
-    found = scores(z, probe=TINY_PROBE)
-    assert list(found) == list(CONTROLS)
-    assert np.isnan(list(found.values())).all()
-
-
-def test_no_controls_are_taken_where_none_are_wanted() -> None:
-    z = np.random.default_rng(0).standard_normal((200, 5))
-    found = scores(z, probe=Probe(control_pairs=0))
+    found = scores(z, probe=Probe(control_pairs=wanted))
     assert list(found) == list(CONTROLS)
     assert np.isnan(list(found.values())).all()
 
 
 @pytest.mark.parametrize("neurons", [2, 3, 12])
 @pytest.mark.parametrize("control_pairs", [1, 4, 9])
-def test_any_number_of_neurons_and_pairs_will_do(neurons: int, control_pairs: int) -> None:
+def test_controls_of_any_number_of_neurons_and_pairs(neurons: int, control_pairs: int) -> None:
     z = np.random.default_rng(0).standard_normal((200, neurons))
     assert np.isfinite(list(scores(z, probe=Probe(control_pairs=control_pairs)).values())).all()
 
 
 @pytest.mark.parametrize("correlation", [0.3, 0.6])
-def test_a_mix_has_the_correlation_it_is_made_for(correlation: float) -> None:
-    apart = np.random.default_rng(0).standard_normal((100_000, 3))
-    found = np.corrcoef(apart.T, mixed(apart, correlation).T)[:3, 3:]
+def test_mixed_columns_have_the_given_correlation(correlation: float) -> None:
+    z = np.random.default_rng(0).standard_normal((100_000, 3))
+    found = np.corrcoef(z.T, mixed(z, correlation).T)[:3, 3:]
     # With the neuron itself and with the neighbour before it; standard errors below 1/√100,000 = .0032.
     expected = correlation * np.eye(3) + sqrt(1 - correlation**2) * np.roll(np.eye(3), 1, axis=1)
     np.testing.assert_allclose(found, expected, atol=4 * 0.0032)
 
 
-def test_neurons_with_a_latent_variable_correlate_alike() -> None:
+def test_neurons_with_a_latent_variable_have_equal_correlations() -> None:
     z = np.random.default_rng(0).standard_normal((100_000, 5))
     made = with_latent(z[:, :4], z[:, 4])
     np.testing.assert_allclose(np.corrcoef(made.T)[np.triu_indices(4, 1)], PLANTED_CORRELATION, atol=4 * 0.0032)
@@ -165,7 +154,7 @@ def rectified_information(rho: float) -> float:
     return float(atom * log(4 * atom) + 2 * edge + quadrant)
 
 
-def test_the_oracles_know_what_is_known() -> None:
+def test_integrals_of_information_in_known_cases() -> None:
     assert rectified_information(0) == pytest.approx(0, abs=1e-5)
     assert folded_information(0) == pytest.approx(0, abs=1e-5)
     lost = gaussian_information(0.999) - folded_information(0.999)
@@ -193,7 +182,7 @@ def test_the_absolute_value_loses_information() -> None:
     assert abs(found["folded_change_3h"] - change) < 4 * 0.045 / sqrt(12) + 0.01
 
 
-def test_relu_loses_what_lies_below_zero() -> None:
+def test_relu_loses_information_below_zero() -> None:
     found = measured(correlated(RHO), "relu")
     # KSG1 with jitter errs by .01 at the point mass.
     assert abs(found["post_score"] - rectified_information(RHO)) < ERROR + 0.01
@@ -222,7 +211,7 @@ def test_positive_neurons_are_their_own_absolute_values() -> None:
     assert folded["post_change_3h"] != 0
 
 
-def test_the_numbers_are_the_estimators() -> None:
+def test_numbers_are_those_of_the_estimator() -> None:
     z = correlated(0.5, neurons=60, samples=300).astype(np.float32)
     some = sampled_neurons("transformed", 60, TRANSFORMED_NEURONS, 1)
     pairs, place = layer_pairs(TRANSFORMED_NEURONS, 60, 1), Place(0, 1, 2)
@@ -248,14 +237,6 @@ def test_only_the_sampled_neurons_count() -> None:
     assert measured(changed, "tanh") != measured(z, "tanh")
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_dead_neurons_leave_no_number(activation: Activation) -> None:
-    dead = np.zeros((200, 4)) if activation == "tanh" else -1 - np.random.default_rng(0).random((200, 4))
-    found = measured(dead, activation)
-    assert list(found) == list(NAMES)
-    assert np.isnan(list(found.values())).all()
-
-
 def test_a_dead_neuron_does_not_disturb_the_others() -> None:
     z = np.insert(correlated(RHO, neurons=5), 5, -5, axis=1)
     z[:, 5] -= np.random.default_rng(0).random(1000)
@@ -263,8 +244,20 @@ def test_a_dead_neuron_does_not_disturb_the_others() -> None:
     assert abs(found["post_score"] - rectified_information(RHO)) < 4 * 0.045 / sqrt(2.5) + 0.01
 
 
-@pytest.mark.parametrize(("activation", "pairs"), [(None, 60), ("tanh", 0), ("relu", 0)])
-def test_logits_and_probes_that_ask_for_no_pairs_have_none(activation: Activation | None, pairs: int) -> None:
-    found = measured(correlated(0.5), activation, Probe(transformed_pairs=pairs))
+@pytest.mark.parametrize(
+    ("z", "activation", "pairs"),
+    [
+        (correlated(0.5), None, 60),
+        (correlated(0.5), "tanh", 0),
+        (correlated(0.5), "relu", 0),
+        (np.zeros((200, 4)), "tanh", 60),
+        (-1 - np.random.default_rng(0).random((200, 4)), "relu", 60),
+    ],
+    ids=["logits", "no pairs of tanh", "no pairs of ReLU", "dead tanh", "dead ReLU"],
+)
+def test_numbers_of_logits_no_pairs_or_dead_neurons_are_nan(
+    z: np.ndarray, activation: Activation | None, pairs: int
+) -> None:
+    found = measured(z, activation, Probe(transformed_pairs=pairs))
     assert list(found) == list(NAMES)
     assert np.isnan(list(found.values())).all()

@@ -72,7 +72,7 @@ def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
     assert x.shape == (3, 5, 20)
 
 
-def test_running_in_pieces_is_running_at_once() -> None:
+def test_steps_in_pieces_equal_steps_at_once() -> None:
     order, found = drawn(len(IMAGES)), []
     for pieces in ([order], order.split(32, dim=1), order.split(STRETCH * 32, dim=1)):
         stack = StackedMLP(20, 8, seeds=SEEDS, activation="tanh")
@@ -127,7 +127,7 @@ def trained(kind: str, device: torch.device, method: type[Steps]) -> list[Tensor
 
 @needs_cuda
 @pytest.mark.parametrize("kind", ["relu", "tanh", "convnet"])
-def test_graphs_take_the_steps_that_plain_ones_take(cuda: torch.device, kind: str) -> None:
+def test_graphed_steps_equal_plain_steps(cuda: torch.device, kind: str) -> None:
     """The same kernels on the same numbers; a convolution may choose another algorithm in a capture."""
     for graphed, plain in zip(trained(kind, cuda, GraphedSteps), trained(kind, cuda, Steps), strict=True):
         torch.testing.assert_close(graphed, plain, rtol=0, atol=1e-5 if kind == "convnet" else 1e-6)
@@ -135,14 +135,14 @@ def test_graphs_take_the_steps_that_plain_ones_take(cuda: torch.device, kind: st
 
 @needs_cuda
 @pytest.mark.parametrize("kind", ["relu", "tanh", "convnet"])
-def test_graphs_give_the_same_bits_again(cuda: torch.device, kind: str) -> None:
+def test_graphed_steps_are_deterministic(cuda: torch.device, kind: str) -> None:
     for once, again in zip(trained(kind, cuda, GraphedSteps), trained(kind, cuda, GraphedSteps), strict=True):
         assert torch.equal(once, again)
 
 
 @needs_cuda
 @pytest.mark.parametrize("kind", ["relu", "tanh"])
-def test_a_gpu_trains_what_a_cpu_trains(cuda: torch.device, kind: str) -> None:
+def test_training_on_a_gpu_equals_training_on_a_cpu(cuda: torch.device, kind: str) -> None:
     """Sums in another order, made larger by the hundred steps."""
     for there, here in zip(trained(kind, cuda, GraphedSteps), trained(kind, torch.device("cpu"), Steps), strict=True):
         torch.testing.assert_close(there, here, rtol=0, atol=1e-4)
@@ -150,7 +150,7 @@ def test_a_gpu_trains_what_a_cpu_trains(cuda: torch.device, kind: str) -> None:
 
 @needs_cuda
 @pytest.mark.parametrize("kind", ["relu", "convnet"])
-def test_making_graphs_moves_no_weight(cuda: torch.device, kind: str) -> None:
+def test_capturing_a_graph_leaves_the_weights_unchanged(cuda: torch.device, kind: str) -> None:
     """The nets are read on the default stream, which waits for no other, as a reading of stage 0 does."""
     stack, images, labels = nets(kind, cuda)
     initial = {name: value.cpu() for name, value in stack.state_dict().items()}
@@ -161,7 +161,7 @@ def test_making_graphs_moves_no_weight(cuda: torch.device, kind: str) -> None:
 
 
 @needs_cuda
-def test_several_cells_on_one_device_train_as_each_would_alone(cuda: torch.device) -> None:
+def test_several_cells_on_one_device_train_as_each_alone(cuda: torch.device) -> None:
     kinds = ("relu", "tanh", "convnet", "relu")
     alone = [trained(kind, cuda, GraphedSteps) for kind in kinds]
     made = [nets(kind, cuda) for kind in kinds]

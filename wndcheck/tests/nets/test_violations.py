@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import log, sqrt
 from typing import get_args
 
@@ -26,6 +28,7 @@ from wndcheck.nets.violations import (
 pytestmark = pytest.mark.usefixtures("one_thread")
 FAN_IN = 784
 WHITE = torch.randn(1000, FAN_IN, generator=torch.Generator().manual_seed(0))
+CHANGES = (partial(share_direction, share=0.5), partial(squeeze, rank=2), partial(draw_biases, sd=2))
 
 
 def entropies(z: np.ndarray) -> np.ndarray:
@@ -61,50 +64,39 @@ def test_shared_direction_correlates_pairs_by_its_share(share: float) -> None:
         assert abs(correlations.mean() - share) < 4 * error + 1e-3
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_shared_direction_keeps_the_variance_of_the_weights(activation: Activation) -> None:
-    share, seeds = 0.5, tuple(range(20))
-    stack = StackedMLP(FAN_IN, 100, seeds=seeds, activation=activation)
-    before = [weight.square().mean().item() for weight in stack.weights]
-    logits = stack.weights[-1].detach().clone()
-    share_direction(stack, share, seeds)
-    for weight, variance in zip(list(stack.weights)[:-1], before[:-1], strict=True):
-        # Half the variance comes from fan-in common normals a net, whose mean square errs by √(2/n); the product of
-        # common and own parts adds less than as much again.
-        n = weight.shape[1] * len(seeds)
-        assert abs(weight.square().mean().item() / variance - 1) < 4 * share * sqrt(2 / n) * 1.5
-    assert torch.equal(stack.weights[-1], logits)  # the logits are no hidden neurons
-
-
-def test_shared_direction_is_the_members_own() -> None:
-    alone = StackedMLP(20, 8, seeds=(7,), activation="tanh")
-    among = StackedMLP(20, 8, seeds=(3, 7), activation="tanh")
-    share_direction(alone, 0.5, (7,))
-    share_direction(among, 0.5, (3, 7))
-    for one, many in zip(alone.weights, among.weights, strict=True):
-        assert torch.equal(one[0], many[1])
-        assert not torch.equal(many[0], many[1])
-
-
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_a_bottleneck_leaves_hidden_weights_a_rank(rank: int) -> None:
-    stack, seeds = StackedMLP(60, 40, seeds=(0, 1), activation="tanh"), (0, 1)
-    logits = stack.weights[-1].detach().clone()
-    squeeze(stack, rank, seeds)
+def test_a_bottleneck_gives_hidden_weights_its_rank(rank: int) -> None:
+    stack = StackedMLP(60, 40, seeds=(0, 1), activation="tanh")
+    squeeze(stack, rank, (0, 1))
     for weight in list(stack.weights)[:-1]:
         assert torch.linalg.matrix_rank(weight.detach().double(), rtol=1e-5).tolist() == [rank, rank]
-    assert torch.equal(stack.weights[-1], logits)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_a_bottleneck_keeps_the_variance_of_the_weights(activation: Activation) -> None:
+@pytest.mark.parametrize("change", CHANGES[:2])
+def test_new_weights_keep_the_variance_and_the_logits(change: Callable[..., None], activation: Activation) -> None:
     seeds = tuple(range(40))
     stack = StackedMLP(100, 100, seeds=seeds, activation=activation)
     before = [weight.square().mean().item() for weight in stack.weights]
-    squeeze(stack, 2, seeds)
+    logits = stack.weights[-1].detach().clone()
+    change(stack, seeds=seeds)
     for weight, variance in list(zip(stack.weights, before, strict=True))[:-1]:
-        # A net's mean square is that of the product of 2 × 100 normals a side: it errs by some √(2/200), twice over.
+        # A net's mean square is, with half the variance or all of it, that of 100 or of 2 × 100 normals a side: it errs
+        # by some √(2/200), twice over.
         assert abs(weight.square().mean().item() / variance - 1) < 4 * 2 * sqrt(2 / 200 / len(seeds))
+    assert torch.equal(stack.weights[-1], logits)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_draws_of_a_member_do_not_depend_on_its_stack(change: Callable[..., None]) -> None:
+    alone = StackedMLP(20, 8, seeds=(7,), activation="tanh")
+    among = StackedMLP(20, 8, seeds=(3, 7), activation="tanh")
+    change(alone, seeds=(7,))
+    change(among, seeds=(3, 7))
+    for one, many in zip(alone.parameters(), among.parameters(), strict=True):
+        torch.testing.assert_close(one[0], many[1])
+    assert not torch.equal(among.weights[0][0], among.weights[0][1])
+    assert not among.biases[0].any() or not torch.equal(among.biases[0][0], among.biases[0][1])
 
 
 def test_neurons_behind_a_bottleneck_of_two_share_log_two() -> None:
@@ -132,7 +124,7 @@ def test_tied_neurons_are_copies_of_the_first_few() -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
-def test_silenced_neurons_are_constant(share: float) -> None:
+def test_a_share_of_the_neurons_is_constant(share: float) -> None:
     stack = StackedMLP(20, 10, seeds=(0, 1), activation="tanh")
     before = [weight.detach().clone() for weight in stack.weights]
     make_constant(stack, share)
@@ -144,24 +136,7 @@ def test_silenced_neurons_are_constant(share: float) -> None:
         assert torch.equal(weight[:, :, weight.shape[2] - kept :], initial[:, :, weight.shape[2] - kept :])
 
 
-def test_a_bottleneck_is_the_members_own() -> None:
-    alone = StackedMLP(20, 8, seeds=(7,), activation="tanh")
-    among = StackedMLP(20, 8, seeds=(3, 7), activation="tanh")
-    squeeze(alone, 2, (7,))
-    squeeze(among, 2, (3, 7))
-    for one, many in list(zip(alone.weights, among.weights, strict=True))[:-1]:
-        torch.testing.assert_close(one[0], many[1])
-        assert not torch.equal(many[0], many[1])
-
-
-def test_biases_are_gaussian_and_the_members_own() -> None:
-    alone = StackedMLP(20, 8, seeds=(7,), activation="tanh")
-    among = StackedMLP(20, 8, seeds=(3, 7), activation="tanh")
-    draw_biases(alone, 2.0, (7,))
-    draw_biases(among, 2.0, (3, 7))
-    for one, many in zip(alone.biases, among.biases, strict=True):
-        assert torch.equal(one[0], many[1])
-        assert not torch.equal(many[0], many[1])
+def test_biases_are_gaussian() -> None:
     wide = StackedMLP(20, 10_000, seeds=(0,), activation="tanh", layers=2)
     draw_biases(wide, 2.0, (0,))
     assert kstest(wide.biases[0][0, 0].detach().numpy() / 2, "norm").pvalue > 1e-4
@@ -175,30 +150,26 @@ def test_biases_leave_the_information_of_the_first_layer_as_it_was() -> None:
     np.testing.assert_allclose(after[0] - before[0], np.tile(stack.biases[0].detach().numpy()[0], (1000, 1)), atol=1e-5)
 
 
-KINDS = {"drift": 0.1, "shared": 0.1, "bottleneck": 2, "tied": 4, "constant": 0.5, "biased": 1}
+# The violations of nets of 16 neurons; shared: three doublings from two neurons.
+KINDS: dict[ViolationKind, tuple[float, Callable[[StackedMLP], None]]] = {
+    "drift": (0.1, lambda stack: drift(stack, 16**0.1)),
+    "shared": (0.1, lambda stack: share_direction(stack, 0.3, (0,))),
+    "bottleneck": (2, lambda stack: squeeze(stack, 2, (0,))),
+    "tied": (4, lambda stack: tie(stack, 4)),
+    "constant": (0.5, lambda stack: make_constant(stack, 0.5)),
+    "biased": (1, lambda stack: draw_biases(stack, 1, (0,))),
+}
 
 
 @pytest.mark.parametrize("kind", get_args(ViolationKind))
-def test_violate_yields_the_initial_nets_and_then_the_broken_ones(kind: ViolationKind) -> None:
-    stack = StackedMLP(20, 16, seeds=(0,), activation="tanh")
-    initial = stack.weights[0].detach().clone()
-    run = violate(stack, 16, Violation(kind, KINDS[kind]), (0,))
+def test_violate_yields_the_initial_nets_and_then_the_violating_ones(kind: ViolationKind) -> None:
+    strength, change = KINDS[kind]
+    stack, expected = (StackedMLP(20, 16, seeds=(0,), activation="tanh") for _ in range(2))
+    run = violate(stack, 16, Violation(kind, strength), (0,))
     assert next(run) == (0, True)
-    assert torch.equal(stack.weights[0], initial)
-    assert list(run) == [(1, True)]
-    expected = StackedMLP(20, 16, seeds=(0,), activation="tanh")
-    match kind:
-        case "drift":
-            drift(expected, 16**0.1)
-        case "shared":
-            share_direction(expected, 0.3, (0,))  # three doublings from two neurons
-        case "bottleneck":
-            squeeze(expected, 2, (0,))
-        case "tied":
-            tie(expected, 4)
-        case "constant":
-            make_constant(expected, 0.5)
-        case "biased":
-            draw_biases(expected, 1, (0,))
+    torch.testing.assert_close(list(stack.parameters()), list(expected.parameters()))
+    initial = expected.weights[0].detach().clone()
+    change(expected)
     assert torch.equal(expected.weights[0], initial) == (kind == "biased")
+    assert list(run) == [(1, True)]
     torch.testing.assert_close(list(stack.parameters()), list(expected.parameters()))

@@ -18,17 +18,12 @@ OTHER_CELL = replace(TINY_CELL, width=7)
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def store(tmp_path: Path, said: list[str]) -> Store:
+def store(tmp_path: Path, messages: list[str]) -> Store:
     """With one cell, as it is committed: without a folder of locks."""
-    store = Store(tmp_path, said.append)
+    store = Store(tmp_path, messages.append)
     store.save(random_measurement(TINY_CELL))
     (store.root / "locks").rmdir()
-    return Store(tmp_path, said.append, complete=True)
+    return Store(tmp_path, messages.append, complete=True)
 
 
 def contents(store: Store) -> dict[str, bytes]:
@@ -39,18 +34,18 @@ def fill_here(store: Store, *wanted: cells.Cell) -> None:
     fill(wanted, store, Log(), device="cpu", data_root=None)
 
 
-def test_what_it_has_is_read_and_nothing_changes(store: Store, said: list[str]) -> None:
+def test_reading_changes_nothing(store: Store, messages: list[str]) -> None:
     store.checkpoints.folder.mkdir()
-    (store.checkpoints.folder / f"{TINY_CELL.key}-0-2.npz").touch()
+    (store.checkpoints.folder / f"{TINY_CELL.key}-0-2.safetensors").touch()
     before = contents(store)
     fill_here(store, TINY_CELL)
     store.require(TINY_CELL)
     assert_same(store.load(TINY_CELL), random_measurement(TINY_CELL))
     assert contents(store) == before
-    assert said == []
+    assert messages == []
 
 
-def test_it_may_be_named_by_its_root_or_by_the_folder_in_it(store: Store) -> None:
+def test_root_or_version_folder_names_the_store(store: Store) -> None:
     assert Store(store.root, complete=True).root == Store(store.root.parent, complete=True).root == store.root
 
 
@@ -67,25 +62,25 @@ def test_a_missing_cell_is_an_error_that_names_it(store: Store) -> None:
     assert contents(store) == before
 
 
-def test_a_cell_of_another_records_version_is_an_error_that_names_both(
+def test_a_cell_of_another_record_version_is_an_error_that_names_both(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = store.path(TINY_CELL).name
     monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
     cell = replace(TINY_CELL)  # a new object, which has the key of the new version
     assert store.other_records(cell) == [store.root / there]
-    said = rf"{cell.label}, of which it has another record \({there}\), not {cell.record_key}\."
-    with pytest.raises(IncompleteStore, match=said):
+    message = rf"{cell.label}, of which it has another record \({there}\), not {cell.record_key}\."
+    with pytest.raises(IncompleteStore, match=message):
         store.require(cell)
 
 
-def test_a_damaged_cell_is_named_and_left_as_it_is(store: Store, said: list[str]) -> None:
+def test_a_damaged_cell_is_named_and_left_as_it_is(store: Store, messages: list[str]) -> None:
     path = store.path(TINY_CELL)
     path.write_bytes(b"PK half")
     with pytest.raises(IncompleteStore, match=f"{TINY_CELL.label}, whose file {path.name} is damaged"):
         store.require(TINY_CELL)
     assert path.read_bytes() == b"PK half"
-    assert said[0].startswith(f"{path.name} is damaged (")
+    assert messages[0].startswith(f"{path.name} is damaged (")
 
 
 def test_a_store_that_can_be_filled_requires_nothing(tmp_path: Path) -> None:

@@ -17,9 +17,8 @@ from wndcheck import devices
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement.measuring import measure
-from wndcheck.nets.specification import Training, Violation
 from wndcheck.store import filling
-from wndcheck.store.filling import Job, cost, fill
+from wndcheck.store.filling import Job, fill
 from wndcheck.store.measurements import Store
 from wndcheck.tests.store.test_locks import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
@@ -29,51 +28,37 @@ NARROW, MIDDLE, WIDE = (replace(UNTRAINED, width=width) for width in (3, 4, 5)) 
 fill_here = partial(fill, device="cpu", data_root=None)
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Store:
-    return Store(tmp_path, pytest.fail)
-
-
-def test_filling_twice_measures_once(kept: Store) -> None:
-    first, second = Log(), Log()
-    fill_here([UNTRAINED], kept, first)
-    made = kept.path(UNTRAINED).stat().st_mtime_ns
-    fill_here([UNTRAINED], kept, second)
-    assert first.done == [UNTRAINED]
-    assert first.plans == [[UNTRAINED]]
-    assert (second.done, second.plans) == ([], [])
-    assert kept.path(UNTRAINED).stat().st_mtime_ns == made
-    assert kept.load(UNTRAINED) is not None
-
-
-def test_each_cell_once_longest_first(kept: Store) -> None:
-    log = Log()
-    fill_here([NARROW, WIDE, MIDDLE, WIDE, NARROW], kept, log)
+def test_each_cell_is_measured_once_the_longest_first(silent_store: Store) -> None:
+    log, second = Log(), Log()
+    fill_here([NARROW, WIDE, MIDDLE, WIDE, NARROW], silent_store, log)
     assert log.done == [WIDE, MIDDLE, NARROW]
     assert log.plans == [[WIDE, MIDDLE, NARROW]]
     assert all(0 <= share <= 1 for share in log.shares)
     assert log.shares
+    made = silent_store.path(WIDE).stat().st_mtime_ns
+    fill_here([WIDE, NARROW], silent_store, second)
+    assert (second.done, second.plans) == ([], [])
+    assert silent_store.path(WIDE).stat().st_mtime_ns == made
 
 
-def test_only_what_is_missing_is_measured(kept: Store) -> None:
+def test_only_missing_cells_are_measured(silent_store: Store) -> None:
     there = random_measurement(MIDDLE)
-    kept.save(there)
+    silent_store.save(there)
     log = Log()
-    fill_here([NARROW, MIDDLE], kept, log)
+    fill_here([NARROW, MIDDLE], silent_store, log)
     assert log.done == [NARROW]
-    found = kept.load(MIDDLE)
+    found = silent_store.load(MIDDLE)
     assert found is not None
     assert (found["entropy"] == there["entropy"]).all()
 
 
-def test_a_damaged_cell_is_measured_again(tmp_path: Path) -> None:
-    said: list[str] = []
-    kept, log = Store(tmp_path, said.append), Log()
-    kept.path(NARROW).write_bytes(b"PK half")
-    assert kept.load(NARROW) is None
-    fill_here([NARROW], kept, log)
-    assert (len(said), log.done) == (1, [NARROW])
-    assert kept.load(NARROW) is not None
+def test_a_damaged_cell_is_measured_again(store: Store, messages: list[str]) -> None:
+    log = Log()
+    store.path(NARROW).write_bytes(b"PK half")
+    assert store.load(NARROW) is None
+    fill_here([NARROW], store, log)
+    assert (len(messages), log.done) == (1, [NARROW])
+    assert store.load(NARROW) is not None
 
 
 TOGETHER = """
@@ -99,8 +84,8 @@ print(*(cell.width for cell in log.done))
 SHARED = [replace(TINY_CELL, width=width) for width in (4, 5, 6, 7)]
 
 
-def test_two_processes_share_the_work(kept: Store) -> None:
-    root = kept.root.parent
+def test_two_processes_share_the_work(silent_store: Store) -> None:
+    root = silent_store.root.parent
     both = [start_python(TOGETHER, root, me) for me in ("one", "other")]
     for process, me in zip(both, ("one", "other"), strict=True):
         wait_for(lambda p=process, me=me: p.poll() is not None or (root / me).exists())
@@ -110,32 +95,32 @@ def test_two_processes_share_the_work(kept: Store) -> None:
     assert all(measured), f"one process did all the work: {measured}"
 
 
-def test_a_cell_whose_holder_dies_is_measured_here(kept: Store) -> None:
-    holder = start_python(HOLD, kept.root.parent)
+def test_a_cell_whose_holder_dies_is_measured_here(silent_store: Store) -> None:
+    holder = start_python(HOLD, silent_store.root.parent)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
     log = Log()
-    filling = threading.Thread(daemon=True, target=fill_here, args=([TINY_CELL, NARROW], kept, log))
+    filling = threading.Thread(daemon=True, target=fill_here, args=([TINY_CELL, NARROW], silent_store, log))
     filling.start()
     wait_for(lambda: log.done == [NARROW])  # it goes on to what it can have
     time.sleep(0.5)
     assert log.done == [NARROW]
-    assert not kept.has(TINY_CELL)
+    assert not silent_store.has(TINY_CELL)
     holder.kill()
     holder.communicate()
     filling.join(60)
     assert log.done == [NARROW, TINY_CELL]
-    assert kept.load(TINY_CELL) is not None
+    assert silent_store.load(TINY_CELL) is not None
 
 
-def test_a_cell_that_another_process_measures_is_waited_for(kept: Store) -> None:
+def test_a_cell_held_by_another_process_is_waited_for(silent_store: Store) -> None:
     log = Log()
-    with kept.held(NARROW) as mine:
+    with silent_store.held(NARROW) as mine:
         assert mine
-        filling = threading.Thread(daemon=True, target=fill_here, args=([NARROW], kept, log))
+        filling = threading.Thread(daemon=True, target=fill_here, args=([NARROW], silent_store, log))
         filling.start()
         wait_for(lambda: log.plans)
-        kept.save(random_measurement(NARROW))
+        silent_store.save(random_measurement(NARROW))
     filling.join(60)
     assert not filling.is_alive()
     assert log.done == []
@@ -152,24 +137,25 @@ class Overtaken(Store):
             yield mine
 
 
-def test_a_cell_measured_between_the_look_and_the_lock_is_left_alone(tmp_path: Path) -> None:
-    kept, log = Overtaken(tmp_path, pytest.fail), Log()
-    fill_here([NARROW], kept, log)
+def test_a_cell_measured_before_it_is_locked_is_not_measured_again(tmp_path: Path) -> None:
+    store, log = Overtaken(tmp_path, pytest.fail), Log()
+    fill_here([NARROW], store, log)
     assert (log.done, log.shares) == ([], [])
-    found = kept.load(NARROW)
+    found = store.load(NARROW)
     assert found is not None
     assert (found["entropy"] == random_measurement(NARROW)["entropy"]).all()
 
 
-def test_a_job_whose_cell_is_measured_does_nothing_and_lets_go(kept: Store) -> None:
+def test_a_job_whose_cell_is_measured_does_nothing(silent_store: Store) -> None:
     log = Log()
-    job = Job(NARROW, store=kept, reporter=log, device="cpu", data_root=None)
+    job = Job(NARROW, silent_store, log, lambda cell: pytest.fail("measured again"))
     assert job.is_mine
-    written = kept.save(random_measurement(NARROW)).read_bytes()
+    written = silent_store.save(random_measurement(NARROW)).read_bytes()
     assert not job.advance()
     assert (log.done, log.shares) == ([], [])
-    assert kept.path(NARROW).read_bytes() == written
-    with kept.held(NARROW) as free:
+    assert silent_store.path(NARROW).read_bytes() == written
+    job.close()
+    with silent_store.held(NARROW) as free:
         assert free
 
 
@@ -201,71 +187,42 @@ class Turns(Log):
         self.at_work.remove(cell)
 
 
-def test_cells_on_one_device_take_turns_and_keep_their_bits(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_on_one_device_take_turns_and_keep_their_bits(
+    silent_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", 3)
     log, cells = Turns(), SHARED[:3]
-    fill_here(cells, kept, log)
+    fill_here(cells, silent_store, log)
     together = log.turns[: log.before_one_was_done]
     assert len(together) > 2 * 7  # an epoch of each is seven stretches
     assert all(cell == its for cell, its in zip(together, cycle(log.plans[0]), strict=False))
     assert Counter(log.done) == Counter(cells)
     for cell in cells:
-        found, alone = kept.load(cell), measure(cell)
+        found, alone = silent_store.load(cell), measure(cell)
         assert found is not None
         for name, array in alone.arrays.items():
             assert found[name].tobytes() == array.tobytes(), (cell.width, name)
 
 
 @pytest.mark.parametrize(("at_once", "room", "most"), [(3, 1.5, 1), (3, 2.5, 2), (3, inf, 3), (2, inf, 2)])
-def test_as_many_cells_at_once_as_the_device_and_its_memory_take(
-    at_once: int, room: float, most: int, kept: Store, monkeypatch: pytest.MonkeyPatch
+def test_device_and_memory_bound_the_cells_at_once(
+    at_once: int, room: float, most: int, silent_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = [replace(TINY_CELL, seeds=(seed,)) for seed in range(4)]
     log, (stack,) = Turns(), {stack_bytes(cell, 1) for cell in cells}
     monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", at_once)
     monkeypatch.setattr(filling, "spare_bytes", lambda device: (room - len(log.at_work)) * stack)
-    fill_here(cells, kept, log)
+    fill_here(cells, silent_store, log)
     assert log.most_at_work == most
     assert Counter(log.done) == Counter(cells)
 
 
-def test_what_goes_wrong_is_raised(kept: Store, tmp_path: Path) -> None:
-    lacking = replace(UNTRAINED, dataset="mnist")
-    with pytest.raises(FileNotFoundError, match="mnist"):
-        fill(iter([lacking]), kept, Log(), device="cpu", data_root=str(tmp_path / "nowhere"))
-    with kept.held(lacking) as free:
-        assert free
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"width": 12},
-        {"seeds": (0, 1, 2)},
-        {"dataset": "mnist"},
-        {"protocol": Training(0.1, 64, (0, 2))},
-        {"protocol": Training(0.1, 64, (0, 1, 2))},
-        {"protocol": Training(0.1, 16, (0, 1))},
-        {"probe": replace(TINY_CELL.probe, most_pairs=14)},
-    ],
-)
-def test_cost_grows_with_the_work(more: dict) -> None:
-    assert cost(replace(TINY_CELL, **more)) > cost(TINY_CELL) > cost(UNTRAINED) > 0
-
-
-def test_a_violation_costs_its_measuring_alone() -> None:
-    violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
-    before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage alone
-    assert cost(violated) == pytest.approx(cost(before) + cost(UNTRAINED))
-    assert cost(UNTRAINED) > cost(before) > 0
-
-
-def test_a_cell_that_cannot_be_measured_stops_no_other(kept: Store, tmp_path: Path) -> None:
+def test_a_failed_cell_does_not_stop_the_others(silent_store: Store, tmp_path: Path) -> None:
     lacking, log = replace(UNTRAINED, dataset="mnist", width=7), Log()
     with pytest.raises(FileNotFoundError, match="mnist") as caught:
-        fill([NARROW, lacking, WIDE], kept, log, device="cpu", data_root=str(tmp_path / "nowhere"))
+        fill([NARROW, lacking, WIDE], silent_store, log, device="cpu", data_root=str(tmp_path / "nowhere"))
     assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]
     assert log.done == [WIDE, NARROW]
     assert log.plans[0][0] == lacking
-    with kept.held(lacking) as free:
+    with silent_store.held(lacking) as free:
         assert free

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,6 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
 
 OTHER_CELL = replace(TINY_CELL, width=7)
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Store:
-    return Store(tmp_path, pytest.fail)
 
 
 HOLD = """
@@ -28,44 +22,34 @@ with Store(sys.argv[1]).held(TINY_CELL) as mine:
     print(mine, flush=True)
     time.sleep(60)
 """
-TRY = """
-import sys
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL
-with Store(sys.argv[1]).held(TINY_CELL) as mine:
-    print(mine)
-"""
+TRY = HOLD.replace("time.sleep(60)", "")
 
 
-def is_free(kept: Store, cell: Cell = TINY_CELL) -> bool:
-    with kept.held(cell) as mine:
+def is_free(store: Store, cell: Cell = TINY_CELL) -> bool:
+    with store.held(cell) as mine:
         return mine
 
 
-def test_a_held_cell_is_refused_to_other_processes(kept: Store) -> None:
-    with kept.held(TINY_CELL) as mine:
+def test_one_process_holds_a_cell(silent_store: Store) -> None:
+    with silent_store.held(TINY_CELL) as mine:
         assert mine
-        assert finish(start_python(TRY, kept.root.parent)) == "False\n"
-        assert not is_free(kept)
-        assert is_free(kept, OTHER_CELL)
-    assert finish(start_python(TRY, kept.root.parent)) == "True\n"
+        assert finish(start_python(TRY, silent_store.root.parent)) == "False\n"
+        assert not is_free(silent_store)
+        assert is_free(silent_store, OTHER_CELL)
+    assert finish(start_python(TRY, silent_store.root.parent)) == "True\n"
 
 
-def test_a_killed_holder_lets_go(kept: Store) -> None:
-    holder = start_python(HOLD, kept.root.parent)
+def test_a_killed_holder_releases_the_cell(silent_store: Store) -> None:
+    holder = start_python(HOLD, silent_store.root.parent)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
-    assert not is_free(kept)
+    assert not is_free(silent_store)
     holder.kill()
     holder.communicate()
-    assert is_free(kept)
+    assert is_free(silent_store)
 
 
-def test_an_error_lets_go(kept: Store) -> None:
-    def fail() -> None:
-        with kept.held(TINY_CELL):
-            raise RuntimeError("no measurement")
-
-    with pytest.raises(RuntimeError, match="no measurement"):
-        fail()
-    assert is_free(kept)
+def test_an_error_releases_the_cell(silent_store: Store) -> None:
+    with pytest.raises(RuntimeError, match="no measurement"), silent_store.held(TINY_CELL):
+        raise RuntimeError("no measurement")
+    assert is_free(silent_store)

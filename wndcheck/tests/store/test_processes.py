@@ -48,7 +48,7 @@ def task(root: Path, cells: tuple[Cell, ...]) -> Task:
 
 
 def checkpoints(root: Path) -> list[Path]:
-    return list(Store(root).checkpoints.folder.glob("[!.]*.npz"))
+    return list(Store(root).checkpoints.folder.glob("[!.]*.safetensors"))
 
 
 def is_free(root: Path, cell: Cell) -> bool:
@@ -63,8 +63,8 @@ def test_an_interrupted_run_ends_in_order(tmp_path):
         wait_for(lambda: parent.poll() is not None or checkpoints(tmp_path))
         assert not is_free(tmp_path, ENDLESS[0])
         os.killpg(parent.pid, signal.SIGINT)
-        said, complaint = parent.communicate(timeout=30)
-    assert (parent.returncode, complaint) == (130, ""), said
+        output, errors = parent.communicate(timeout=30)
+    assert (parent.returncode, errors) == (130, ""), output
     assert is_free(tmp_path, ENDLESS[0])
     assert len(checkpoints(tmp_path)) == 1
     assert not list(tmp_path.rglob("*.part"))
@@ -78,25 +78,25 @@ def test_workers_end_with_the_process_above_them(tmp_path):
         assert parent.stdout is not None
         assert parent.stdout.readline().startswith("wndcheck: 2 cells to train and measure")
         parent.kill()
-        said, complaint = parent.communicate(timeout=30)  # its pipes end when the last process that has them does
-    assert (said, complaint) == ("", "")
+        output, errors = parent.communicate(timeout=30)  # its pipes end when the last process that has them does
+    assert (output, errors) == ("", "")
 
 
 @pytest.mark.usefixtures("one_thread_each")
-def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
+def test_a_killed_worker_is_reported_and_the_others_finish(tmp_path):
     """They wait for cells that are held here, and end when the store has these. They ignore Ctrl-C."""
-    said: list[str] = []
+    lines: list[str] = []
     store = Store(tmp_path)
 
     def kill_one() -> None:
-        wait_for(lambda: said)
+        wait_for(lambda: lines)
         workers = multiprocessing.active_children()
         try:
             for worker in workers:
                 os.kill(worker.pid, signal.SIGINT)
             workers[0].kill()
-            wait_for(lambda: len(said) > 1)
-            time.sleep(0.5)  # for what else they might say
+            wait_for(lambda: len(lines) > 1)
+            time.sleep(0.5)  # for further lines
         finally:
             for cell in ENDLESS:
                 store.save(random_measurement(cell))
@@ -104,19 +104,19 @@ def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
     killing = threading.Thread(target=kill_one, daemon=True)
     with store.held(ENDLESS[0]), store.held(ENDLESS[1]):
         killing.start()
-        (killed,) = together(task(tmp_path, ENDLESS), 2, said.append)
+        (killed,) = together(task(tmp_path, ENDLESS), 2, lines.append)
     killing.join(60)
     assert killed.endswith(
         "was killed by SIGKILL (out of memory?); its cells are left to the other workers, or to the same command "
         "typed again"
     )
-    assert said[1:] == [f"wndcheck: error: {killed}"]
+    assert lines[1:] == [f"wndcheck: error: {killed}"]
     assert not multiprocessing.active_children()
 
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         (replace(UNTRAINED, dataset="mnist"), r"^mnist is not in .*no-data\. [\s\S]*To fetch it, type: wndcheck fetch"),
         (
@@ -126,7 +126,7 @@ def test_a_killed_worker_is_told_and_the_others_finish(tmp_path):
     ],
     ids=["missing data", "another error"],
 )
-def test_a_worker_that_fails_says_why_and_lets_go(tmp_path, cell, said):
+def test_a_failed_worker_reports_why_and_releases_its_cell(tmp_path, cell, message):
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as ended:
@@ -136,12 +136,12 @@ def test_a_worker_that_fails_says_why_and_lets_go(tmp_path, cell, said):
     assert ended.value.code == REPORTED
     *_, last = map(json.loads, (tmp_path / "events").read_text(encoding="utf-8").splitlines())
     assert last["event"] == "failed"
-    assert re.search(said, last["text"])
+    assert re.search(message, last["text"])
     assert is_free(tmp_path, cell)
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(-15, "worker 1 was killed by SIGTERM; "), (7, "worker 1 ended with status 7; ")]
+    ("code", "start"), [(-15, "worker 1 was killed by SIGTERM; "), (7, "worker 1 ended with status 7; ")]
 )
-def test_how_a_worker_ended(code, said):
-    assert how_it_ended(1, code).startswith(said)
+def test_how_a_worker_ended(code, start):
+    assert how_it_ended(1, code).startswith(start)

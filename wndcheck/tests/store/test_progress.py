@@ -28,14 +28,14 @@ def lines(clock: Clock) -> tuple[Lines, list[str]]:
 def test_time_left_follows_the_share_of_the_work_done():
     clock = Clock()
     progress, written = lines(clock)
-    progress.tell({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
+    progress.handle({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
     clock.now += 20
-    progress.tell({"event": "finished", "label": "a", "seconds": 20.0})
-    progress.tell({"event": "working", "label": "b", "doing": "training", "share": 0.0})
+    progress.handle({"event": "finished", "label": "a", "seconds": 20.0})
+    progress.handle({"event": "working", "label": "b", "doing": "training", "share": 0.0})
     clock.now += 20
-    progress.tell({"event": "working", "label": "b", "doing": "training", "share": 0.5})
+    progress.handle({"event": "working", "label": "b", "doing": "training", "share": 0.5})
     clock.now += 20
-    progress.tell({"event": "finished", "label": "b", "seconds": 40.0})
+    progress.handle({"event": "finished", "label": "b", "seconds": 40.0})
     assert written == [
         "wndcheck: 2 cells to train and measure (a cell: one width, all its seeds)",
         "wndcheck: [1/2] a: 20 s, about 1 min 0 s left",
@@ -44,7 +44,7 @@ def test_time_left_follows_the_share_of_the_work_done():
     ]
 
 
-def test_what_an_earlier_run_did_is_left_out_of_the_time_left():
+def test_time_left_ignores_work_of_an_earlier_run():
     clock = Clock()
     progress, written = lines(clock)
     progress.planned({"a": 1.0})
@@ -54,16 +54,16 @@ def test_what_an_earlier_run_did_is_left_out_of_the_time_left():
     assert written[-1] == "wndcheck: a: training, 85%, about 1 min 0 s left"
 
 
-def test_a_failure_of_several_workers_is_said_once():
+def test_a_failure_of_several_workers_is_printed_once():
     progress, written = lines(Clock())
-    reporters = [EventReporter(progress.tell) for _ in range(3)]
+    reporters = [EventReporter(progress.handle) for _ in range(3)]
     for reporter, text in zip(reporters, ("no data", "no data", "no memory"), strict=True):
         reporter.failed(text)
     assert progress.failures == ["no data", "no memory"]
     assert written == ["wndcheck: error: no data", "wndcheck: error: no memory"]
 
 
-def test_a_cell_in_work_speaks_only_after_a_silence():
+def test_progress_of_a_cell_is_printed_at_intervals():
     clock = Clock()
     progress, written = lines(clock)
     progress.planned({"a": 1.0})
@@ -85,7 +85,7 @@ def test_spelled(seconds, text):
     assert spelled(seconds) == text
 
 
-def test_events_of_two_workers_reach_the_controller_whole(tmp_path):
+def test_events_of_two_workers_reach_their_parent_whole(tmp_path):
     path = tmp_path / "events.jsonl"
     path.touch()
     progress, written = lines(Clock())

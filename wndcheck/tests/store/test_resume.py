@@ -19,14 +19,14 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.measurement.history import Checkpoint
+from wndcheck.experiment.measurement import measuring
+from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import Training, Unspecified
-from wndcheck.store import checkpoints
-from wndcheck.store.checkpoints import Checkpoints, Kept
 from wndcheck.store.filling import fill
+from wndcheck.store.kept import Checkpoints, StateFile
 from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL, Log, finish, start_python
+from wndcheck.tests.tiny import TINY_CELL, Log, assert_same_numbers, finish, start_python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked, which spares them the imports")
 KILLS = 20
@@ -47,7 +47,7 @@ class Piped(Log):
 
 
 def forked(work: Callable[[], object]) -> int:
-    """The id of a copy of this process that does the work and ends, well or with its complaint."""
+    """The id of a copy of this process that does the work and ends, well or with its failt."""
     child = os.fork()
     if child:
         return child
@@ -60,7 +60,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def filled(root: Path, pipe: int) -> None:
-    checkpoints.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
+    measuring.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
     fill([CELL], Store(root), Piped(pipe), device="cpu", data_root=None)
 
 
@@ -104,36 +104,34 @@ def attempt(root: Path, most: float = inf, seconds: float = 0, *, at_a_write: bo
     return {b"w": "writing", b"t": "training", b"m": "measuring", b"": "starting"}[letter], len(written)
 
 
-def complain(message: str) -> None:
+def fail(message: str) -> None:
     raise AssertionError(message)
 
 
-def check(run: Path, peace: Measurement) -> list[int]:
-    """The epochs at which a measurement went on; AssertionError unless it is the undisturbed one, and all there is."""
-    found = Store(run, say=complain).load(CELL)
+def check(run: Path, undisturbed: Measurement) -> list[int]:
+    """The epochs at which a measurement resumed; AssertionError unless it equals the undisturbed one."""
+    found = Store(run, say=fail).load(CELL)
     assert found is not None
-    assert found.arrays.keys() == peace.arrays.keys()
-    for name, array in peace.arrays.items():
-        assert found[name].tobytes() == array.tobytes(), f"other {name}: {found[name]}, expected {array}"
+    assert_same_numbers(found, undisturbed)
     assert unfinished(run) == []
     return found.provenance["resumed_at_epochs"]  # type: ignore[return-value]
 
 
-def suffer(folder: str, seed: str) -> None:
-    """Fill one store in peace, then others with processes killed at random moments, until all kills are spent.
+def kill_repeatedly(folder: str, seed: str) -> None:
+    """Fill one store undisturbed, then others with processes killed at random moments, until all kills are spent.
 
-    Prints what the processes were doing when they were killed, and at which epochs each measurement went on.
+    Prints what the processes were doing when they were killed, and at which epochs each measurement resumed.
     """
     import torch
 
     torch.set_num_threads(1)
     rng, root = random.Random(seed), Path(folder)
     fill([replace(CELL, seeds=(1,))], Store(root / "first"), Log(), device="cpu", data_root=None)  # loads and compiles
-    _, whole = attempt(root / "peace")
-    peace = Store(root / "peace").load(CELL)
-    assert peace is not None
+    _, whole = attempt(root / "undisturbed")
+    undisturbed = Store(root / "undisturbed").load(CELL)
+    assert undisturbed is not None
     doing: list[str] = []
-    resumed = [check(root / "peace", peace)]
+    resumed = [check(root / "undisturbed", undisturbed)]
     is_last = False
     while not is_last:
         run, is_last = root / f"run {len(resumed)}", len(doing) == KILLS
@@ -142,51 +140,46 @@ def suffer(folder: str, seed: str) -> None:
         if killed:
             doing.append(killed)
         else:
-            resumed.append(check(run, peace))
+            resumed.append(check(run, undisturbed))
     print(json.dumps({"doing": doing, "resumed": resumed}))
 
 
-def test_a_killed_measurement_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    code = "import sys; from wndcheck.tests.store.test_resume import suffer; suffer(*sys.argv[1:])"
-    told = json.loads(finish(start_python(code, tmp_path, 2)))
-    assert len(told["doing"]) == KILLS
-    assert {"training", "writing"} <= set(told["doing"]), told
-    assert told["resumed"][0] == []
-    assert any(epoch for epochs in told["resumed"] for epoch in epochs), told
+def test_a_killed_measurement_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    code = "import sys; from wndcheck.tests.store.test_resume import kill_repeatedly; kill_repeatedly(*sys.argv[1:])"
+    result = json.loads(finish(start_python(code, tmp_path, 2)))
+    assert len(result["doing"]) == KILLS
+    assert {"training", "writing"} <= set(result["doing"]), result
+    assert result["resumed"][0] == []
+    assert any(epoch for epochs in result["resumed"] for epoch in epochs), result
 
 
-def numbered(number: int) -> Checkpoint:
+def numbered(number: int) -> State:
     """Ten megabytes, all of one number."""
-    nets = {f"weights.{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}
-    return Checkpoint(
-        nets, np.full((8, 1000), number, np.uint8), {"score": np.full(1000, float(number))}, {"number": number}
-    )
+    return State({f"{layer}": np.full((1000, 500), number, np.float32) for layer in range(5)}, {"number": number})
 
 
-def saved_for_ever(kept: Kept) -> None:
+def save_forever(file: StateFile) -> None:
     for number in count():
-        kept.save(numbered(number % 256))
+        file.save(numbered(number % 256))
 
 
 def interrupt_saves(folder: str, seed: str) -> None:
     """Kill a process that saves a checkpoint again and again; prints how many of 12 kills left a half-written file."""
     rng, halves = random.Random(seed), 0
-    kept = Checkpoints(Path(folder), complain).of(TINY_CELL, (0, 1))
+    file = Checkpoints(Path(folder), fail).of(TINY_CELL, (0, 1))
     for _ in range(12):
-        child = forked(lambda: saved_for_ever(kept))
-        while not kept.path.exists():
+        child = forked(lambda: save_forever(file))
+        while not file.path.exists():
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         halves += is_writing(Path(folder))
-        found = kept.load()
+        found = file.load()
         assert found is not None
-        expected = numbered(found.notes["number"])
-        for arrays, others in ((found.nets, expected.nets), (found.seen, expected.seen)):
-            assert all((arrays[name] == others[name]).all() for name in others)
-        assert (found.order == expected.order).all()
-        assert list(Path(folder).iterdir()) == [kept.path]
+        for name, array in numbered(found.notes["number"]).arrays.items():
+            assert (found.arrays[name] == array).all()
+        assert list(Path(folder).iterdir()) == [file.path]
     print(halves)
 
 
@@ -200,10 +193,10 @@ def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, m
     cell = replace(TINY_CELL, unspecified=Unspecified(held_out=9000))
     fill_here = partial(fill, [cell], Store(tmp_path), Log(), device="cpu", data_root=None)
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "discard", lambda *_: complain("killed"))
+        patch.setattr(Checkpoints, "discard", lambda *_: fail("killed"))
         with pytest.raises(AssertionError, match="killed"):
             fill_here()
     assert Store(tmp_path).has(cell)
-    assert unfinished(tmp_path) == [f"{cell.key}-0-2.npz"]
+    assert unfinished(tmp_path) == [f"{cell.key}-0-2.safetensors"]
     fill_here()
     assert unfinished(tmp_path) == []

@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 
 from wndcheck.experiment import families
-from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import estimates, steps, training_flops
+from wndcheck.experiment.costs import estimates, steps
 from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.profiles import FULL, QUICK
 from wndcheck.nets.specification import Training, Violation
-from wndcheck.store.timing import Calibration, Line, accuracy_flops, calibrated, fitted, kind_of, of_all_sizes
+from wndcheck.store.timing import Calibration, calibrated, kind_of, of_all_sizes, step_flops
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 PROBE = replace(QUICK.probe, most_pairs=200)
@@ -30,8 +29,8 @@ def calibration(one_thread) -> Calibration:
     return calibrated([SMALL, WIDER, PLANTED], "cpu")
 
 
-@pytest.mark.parametrize("cell", [SMALL, WIDER], ids=lambda cell: str(cell.width))
-def test_a_real_cell_takes_what_is_predicted(calibration, cell):
+@pytest.mark.parametrize("cell", [SMALL, WIDER, PLANTED], ids=lambda cell: cell.label)
+def test_predicted_time_matches_a_measurement(calibration, cell):
     """To a factor of 3: other programs on the machine lengthen the one or the other."""
     began = time.perf_counter()
     measure(cell)
@@ -55,100 +54,44 @@ def test_more_work_takes_longer(calibration, more):
     assert calibration.seconds(replace(wider, **more)) > calibration.seconds(wider) > 0
 
 
-def test_each_kind_of_net_is_timed_at_its_ends_and_in_the_middle(calibration):
+def test_stacks_of_all_sizes_are_timed_for_each_kind_of_net(calibration):
     assert calibration.stacks == 2
     assert list(calibration.steps) == [kind_of(SMALL)]
-    assert list(calibration.layers) == [1000]
-    cells = families.parts(FULL, 0)["mlp"]
-    relu = [cell for cell in cells if cell.activation == "relu"]
+    assert list(calibration.estimates) == [1000]
+    parts = families.parts(FULL, 0)
+    relu = [cell for cell in parts["mlp"] if cell.activation == "relu"]
     assert [cell.width for cell in of_all_sizes(relu)] == [5, 100, 1000]
-    assert len({kind_of(cell) for part in families.parts(FULL, 0).values() for cell in part if steps(cell)}) == 5
-
-
-def test_nets_that_are_never_trained_take_their_measuring(calibration):
-    assert calibration.training(PLANTED) == Line(0.0, 0.0)
-    assert calibration.seconds(PLANTED) == calibration.measuring(PLANTED) > 0
-
-
-def test_nothing_to_train_needs_no_stack():
+    batches = {cell.protocol.batch_size for cell in of_all_sizes(parts["sensitivity"])}
+    assert batches == {8, 32, 128}
+    assert len({kind_of(cell) for part in parts.values() for cell in part if steps(cell)}) == 5
     assert calibrated([UNTRAINED], "cpu").stacks == 0
 
 
-# Counts by hand of made-up rates: every rate another power of ten.
-RATES = Calibration(
-    "cpu",
-    {kind_of(TINY_CELL): Line(1.0, 1e-9)},
-    {200: Line(10.0, 0.001)},
-    draw=1e-6,
-    stacks=1,
-)
+# Made-up rates.
+FLOPS = step_flops(TINY_CELL)
+RATES = Calibration("cpu", {kind_of(TINY_CELL): ([FLOPS / 2, FLOPS * 1.5], [1.0, 3.0])}, {200: 0.001})
 
 
-def test_a_cell_takes_its_steps_flops_draws_layers_and_estimates():
-    fixed, by_size = RATES.training(TINY_CELL)
-    assert fixed == steps(TINY_CELL) == 157  # ⌈10,000 / 64⌉
-    assert by_size == pytest.approx(1e-9 * training_flops(TINY_CELL) + 1e-6 * 2 * 10_000)
-    # Two stages; forward is a third of the one epoch; 12,000 images instead of 10,000.
-    shown = 2 / 3 * 1.2 * training_flops(TINY_CELL)
-    assert accuracy_flops(TINY_CELL) == pytest.approx(shown)
-    # 2 nets × 2 stages × 5 layers
-    assert RATES.measuring(TINY_CELL) == pytest.approx(20 * 10 + 0.001 * estimates(TINY_CELL) + 1e-9 * shown)
-
-
-def test_accuracy_is_not_taken_of_untrained_nets_nor_of_all_images_by_ensembles():
-    assert accuracy_flops(UNTRAINED) == 0
-    assert accuracy_flops(replace(TINY_CELL, seeds=tuple(range(8)), ensembles=2)) == 0
-    assert accuracy_flops(replace(TINY_CELL, protocol=Violation("drift", 0.1))) == accuracy_flops(TINY_CELL)
+def test_prediction_by_hand():
+    assert RATES.training(TINY_CELL) == pytest.approx(157 * 2)  # ⌈10,000 / 64⌉ steps, halfway between 1 s and 3 s
+    measuring = 0.001 * estimates(TINY_CELL) + 157 * 2 * 2 / 3  # two stages; forward is a third of the one epoch
+    assert RATES.measuring(TINY_CELL) == pytest.approx(measuring)
+    assert RATES.seconds(TINY_CELL) == pytest.approx(157 * 2 + measuring)
+    untrained = replace(TINY_CELL, protocol=Violation("drift", 0.1))
+    assert (RATES.training(untrained), RATES.measuring(untrained)) == (0, 0.001 * estimates(untrained))
 
 
 def test_workers_share_the_cells_but_not_a_cell():
-    cells = [replace(TINY_CELL, seeds=(seed,)) for seed in range(4)]
+    cells = [replace(TINY_CELL, seeds=(seed, seed + 10)) for seed in range(4)]
     each = RATES.seconds(cells[0])
-    assert RATES.together(cells, 1) == pytest.approx(4 * each)
-    assert RATES.together(cells, 2) == pytest.approx(2 * each)
-    assert RATES.together(cells, 8) == pytest.approx(each)
+    assert [RATES.together(cells, workers) / each for workers in (1, 2, 8)] == pytest.approx([4, 2, 1])
     assert RATES.together([], 2) == 0
+    assert RATES.together(cells, 1, kept=cells[:2]) == pytest.approx(2 * each + 2 * RATES.measuring(cells[0]))
 
 
-def test_a_gpu_starts_the_steps_of_several_cells_at_once():
+def test_cells_on_a_gpu_share_the_time_of_the_smallest_step():
     on_gpu = replace(RATES, device="cuda")
-    cells = [replace(TINY_CELL, seeds=(seed,)) for seed in range(24)]
-    fixed, each = on_gpu.training(cells[0])
+    cells = [replace(TINY_CELL, seeds=(seed, seed + 30)) for seed in range(24)]
     measured = on_gpu.measuring(cells[0])
-    assert on_gpu.together(cells, 1) == pytest.approx(24 * (fixed / 12 + each + measured))
+    assert on_gpu.together(cells, 1) == pytest.approx(24 * (157 * (1 / 12 + 1) + measured))
     assert on_gpu.together(cells[:1], 1) == on_gpu.seconds(cells[0])
-
-
-@pytest.mark.parametrize(
-    ("points", "line"),
-    [
-        ([(1, 3.0), (2, 5.0)], Line(1.0, 2.0)),
-        ([(1, 3.0), (2, 5.0), (1000, 2001.0)], Line(1.0, 2.0)),
-        ([(5, 10.0)], Line(0.0, 2.0)),
-        ([(1, 2.0), (2, 2.0)], Line(2.0, 0.0)),
-    ],
-)
-def test_line_through_points_on_it(points, line):
-    found = fitted(points)
-    if len(points) == 1:  # no line is the only one, and any of them goes through it
-        assert found.fixed + found.each * 5 == pytest.approx(10)
-    else:
-        assert found == pytest.approx(line)
-
-
-def test_neither_part_of_a_line_is_negative():
-    for points in ([(1, 1.0), (2, 4.0)], [(1, 4.0), (2, 1.0)]):
-        assert min(fitted(points)) >= 0
-
-
-def test_errors_are_relative():
-    """The seconds of a wide net do not drown those of a narrow one: each is missed by a share of its own."""
-    points = [(1, 1.0), (10, 20.0), (1000, 1000.0)]
-    fixed, each = fitted(points)
-    for amount, seconds in points:
-        assert fixed + each * amount == pytest.approx(seconds, rel=0.6)
-
-
-def test_cells_of_one_width_are_timed_once():
-    cells: list[Cell] = [SMALL, replace(SMALL, protocol=Training(0.1, 16, (0, 2)))]
-    assert len(of_all_sizes(cells)) == 1

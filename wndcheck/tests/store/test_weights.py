@@ -15,15 +15,14 @@ from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement import measuring, probing
-from wndcheck.experiment.measurement.history import Stage
+from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.measurement.measuring import Keeping, measure
-from wndcheck.experiment.records import Measurement
 from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.store.files import read_safetensors, write_safetensors
 from wndcheck.store.filling import fill
 from wndcheck.store.measurements import Store
 from wndcheck.tests.experiment.test_memory import assert_same_nets
-from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, Log
+from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, Log, assert_same_numbers
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = Unspecified(held_out=9000)  # a thousand images to train on
@@ -34,16 +33,6 @@ CELLS = [
     replace(MLP, seeds=tuple(range(40)), ensembles=2),
     Cell("cifar10", "relu", 4, (0, 1), Training(0.01, 32, (0, 1)), TINY_PROBE, architecture="convnet"),
 ]
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def store(tmp_path: Path, said: list[str]) -> Store:
-    return Store(tmp_path, said.append)
 
 
 @pytest.fixture(autouse=True)
@@ -61,27 +50,42 @@ def filled(store: Store, cell: Cell, *, keep_weights: bool = False) -> None:
     fill([cell], store, Log(), device="cpu", data_root=None, keep_weights=keep_weights)
 
 
-def assert_same_numbers(found: Measurement | None, expected: Measurement) -> None:
-    assert found
-    assert found.arrays.keys() == expected.arrays.keys()
-    for name, array in expected.arrays.items():
-        assert found[name].tobytes() == array.tobytes(), name
-
-
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "run", lambda *_: pytest.fail("a net is trained"))
 
 
+def of_the_next_record(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> Cell:
+    """The cell under another version of the record: a new object, which has no key yet."""
+    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
+    return replace(cell)
+
+
+def short_of_memory_once(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[int, ...]]:
+    """Make a generator of `measuring` raise at its first call, after what it yields first; the seeds of all calls."""
+    original, calls = getattr(measuring, name), []
+
+    def generator(cell, *more):
+        seeds = next(argument for argument in more if isinstance(argument, tuple))
+        calls.append(seeds)
+        work = original(cell, *more)
+        if len(calls) == 1:
+            yield next(work)
+            raise torch.OutOfMemoryError("no room")
+        return (yield from work)
+
+    monkeypatch.setattr(measuring, name, generator)
+    return calls
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
 def test_kept_nets_are_measured_again_to_the_same_bits(
-    cell: Cell, store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch
+    cell: Cell, store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = measure(cell)
     filled(store, cell, keep_weights=True)
     first = store.load(cell)
     no_training(monkeypatch)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    cell = replace(cell)  # a new object, which has the key of the new version
+    cell = of_the_next_record(cell, monkeypatch)
     assert not store.has(cell)
     filled(store, cell)
     again = store.load(cell)
@@ -91,11 +95,11 @@ def test_kept_nets_are_measured_again_to_the_same_bits(
     assert_same_numbers(again, measured)
     assert (first.provenance["stacks_from_kept_nets"], again.provenance["stacks_from_kept_nets"]) == (0, 1)
     assert again.provenance["seconds"]["training"] == first.provenance["seconds"]["training"]  # type: ignore[index]
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.parametrize("cell", [MLP, CELLS[2]], ids=lambda cell: cell.kind)
-def test_another_probe_of_kept_nets_gives_what_training_gives(
+def test_another_probe_of_kept_nets_gives_the_same_numbers_as_training(
     cell: Cell, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = replace(cell, probe=replace(cell.probe, k=4, most_pairs=7, control_pairs=4))
@@ -108,7 +112,7 @@ def test_another_probe_of_kept_nets_gives_what_training_gives(
     assert store.other_records(other) == [store.path(cell)]
 
 
-def test_weights_serve_other_images_and_activations_of_ensembles_do_not(store: Store) -> None:
+def test_weights_but_not_activations_of_ensembles_serve_other_images(store: Store) -> None:
     for cell, serves in ((MLP, True), (CELLS[2], False)):
         filled(store, cell, keep_weights=True)
         other = replace(cell, probe=replace(cell.probe, images_per_class=30))
@@ -116,29 +120,21 @@ def test_weights_serve_other_images_and_activations_of_ensembles_do_not(store: S
         assert store.weights.has(other) == serves
 
 
-def test_nothing_is_kept_unless_asked(store: Store) -> None:
+def test_no_weights_are_kept_by_default(store: Store) -> None:
     filled(store, MLP)
     assert not store.weights.folder.exists()
 
 
-def test_weights_are_those_of_the_nets(store: Store) -> None:
+def test_kept_weights_are_those_of_the_nets(store: Store) -> None:
     filled(store, MLP, keep_weights=True)
     files = sorted(path.name for path in store.weights.folder.iterdir())
     assert files == [f"{MLP.nets_key}-3-3-stage{epoch}.safetensors" for epoch in (0, 1, 3)]
-    found = store.weights.of(MLP, MLP.seeds).load(0)
+    found = store.weights.of(MLP, MLP.seeds, 0).load()
     assert found
     expected = measuring.build(MLP, MLP.seeds, 784, torch.device("cpu")).state_dict()
     assert found.arrays.keys() == expected.keys()
     for name, array in found.arrays.items():
         assert torch.equal(torch.from_numpy(array), expected[name]), name
-
-
-def truncated(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def emptied(path: Path) -> None:
-    path.write_bytes(b"")
 
 
 def flipped(path: Path) -> None:
@@ -162,70 +158,38 @@ def without_notes(path: Path) -> None:
     write_safetensors(path, arrays, {"part": notes["part"]})
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [truncated, emptied, flipped, of_another_stage, of_other_nets, without_notes],
-    ids=lambda damage: damage.__name__,
-)
+@pytest.mark.parametrize("damage", [flipped, of_another_stage, of_other_nets, without_notes], ids=lambda d: d.__name__)
 def test_damaged_nets_are_named_and_trained_again(
-    damage: Callable[[Path], None], store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch
+    damage: Callable[[Path], None], store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = measure(MLP)
     filled(store, MLP, keep_weights=True)
     path = store.weights.path(MLP, MLP.seeds, 1)
     damage(path)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    cell = replace(MLP)
+    cell = of_the_next_record(MLP, monkeypatch)
     filled(store, cell)
     assert_same_numbers(store.load(cell), expected)
     assert not path.exists()
-    (told,) = said
-    assert told.startswith(f"kept nets {path.name} are damaged (")
-    assert told.endswith("): removed, and trained again")
+    (message,) = messages
+    assert message.startswith(f"{path.name} is damaged (")
 
 
-def test_missing_nets_are_trained_again(store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_nets_are_trained_again(store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     filled(store, MLP, keep_weights=True)
     store.weights.path(MLP, MLP.seeds, 3).unlink()
     assert not store.weights.has(MLP)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    cell = replace(MLP)
+    cell = of_the_next_record(MLP, monkeypatch)
     filled(store, cell, keep_weights=True)
     assert store.load(cell).provenance["stacks_from_kept_nets"] == 0  # type: ignore[union-attr]
     assert store.weights.has(cell)
-    assert said == []
-
-
-def test_no_flipped_byte_changes_what_is_loaded(store: Store) -> None:
-    stage = Stage({"weights.0": np.arange(12, dtype=np.float32).reshape(3, 2, 2)}, {"epochs": 1})
-    kept = store.weights.of(MLP, MLP.seeds)
-    kept.save(1, stage)
-    path = store.weights.path(MLP, MLP.seeds, 1)
-    whole = path.read_bytes()
-    for place in range(len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-        if found := kept.load(1):
-            assert found.arrays["weights.0"].tobytes() == stage.arrays["weights.0"].tobytes()
-
-
-def test_a_failed_save_leaves_what_was_there(store: Store) -> None:
-    kept = store.weights.of(MLP, MLP.seeds)
-    kept.save(0, Stage({"w": np.ones(3)}, {}))
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        kept.save(0, Stage({"w": np.zeros(3)}, {"seconds": object()}))
-    found = kept.load(0)
-    assert found
-    assert found.arrays["w"].tolist() == [1, 1, 1]
-    assert [path.name for path in store.weights.folder.iterdir()] == [store.weights.path(MLP, MLP.seeds, 0).name]
+    assert messages == []
 
 
 # --- parts of a stack -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cell", [MLP, CELLS[2]], ids=lambda cell: cell.kind)
-def test_parts_are_measured_again_as_the_parts_they_were(
-    cell: Cell, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_are_measured_again_as_the_same_parts(cell: Cell, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 2 if cell is MLP else 17
     with monkeypatch.context() as patch:
         patch.setattr(devices, "spare_bytes", lambda name: size * stack_bytes(cell, 1) + 1)
@@ -236,56 +200,36 @@ def test_parts_are_measured_again_as_the_parts_they_were(
     assert [len(part) for part in parts] == first.provenance["stacks"]
     assert sum(parts, ()) == cell.seeds
     no_training(monkeypatch)
-    monkeypatch.setattr(cells, "RECORD", cells.RECORD + 1)
-    again = measure(replace(cell), keeping=Keeping(weights=store.weights))
+    again = measure(of_the_next_record(cell, monkeypatch), keeping=Keeping(weights=store.weights))
     assert again.provenance["stacks"] == first.provenance["stacks"]
     assert_same_numbers(again, first)
 
 
-def test_kept_nets_that_the_memory_has_no_room_for_are_measured_in_halves(
+def test_kept_nets_for_which_memory_runs_out_are_measured_in_halves(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled(store, MLP, keep_weights=True)
     no_training(monkeypatch)
-    recalled, asked = measuring.recalled, []
-
-    def short_once(cell, seeds, *more):
-        asked.append(seeds)
-        if len(asked) == 1:
-            raise torch.OutOfMemoryError("no room")
-        return (yield from recalled(cell, seeds, *more))
-
-    monkeypatch.setattr(measuring, "recalled", short_once)
+    calls = short_of_memory_once(monkeypatch, "recalled")
     found = measure(MLP, keeping=Keeping(weights=store.weights))
     first = store.load(MLP)
     assert first
-    assert asked == [(3, 1, 2), (3,), (1, 2)]
+    assert calls == [(3, 1, 2), (3,), (1, 2)]
     assert_same_nets(found.arrays, first.arrays)
 
 
-def test_half_of_a_damaged_part_is_trained_and_kept_by_itself(store: Store, said: list[str]) -> None:
+def test_half_of_a_damaged_part_is_trained_and_kept_by_itself(store: Store, messages: list[str]) -> None:
     filled(store, MLP, keep_weights=True)
     flipped(store.weights.path(MLP, MLP.seeds, 1))
-    half = store.weights.of(MLP, (3,))
-    assert half.load(1) is None
-    half.save(1, Stage({"w": np.zeros(1)}, {}))
+    assert store.weights.of(MLP, (3,), 1).load() is None
+    store.weights.of(MLP, (3,), 1).save(State({"w": np.zeros(1)}, {}))
     assert store.weights.path(MLP, (3,), 1).exists()
     assert not store.weights.path(MLP, MLP.seeds, 1).exists()
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
-def test_parts_that_memory_ran_out_for_are_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, tried = measuring.run, []
-
-    def short_once(*args):
-        tried.append(args[3])
-        steps = run(*args)
-        if len(tried) == 1:
-            yield next(steps)
-            raise torch.OutOfMemoryError("no room for a step")
-        yield from steps
-
-    monkeypatch.setattr(measuring, "run", short_once)
+def test_parts_for_which_memory_ran_out_are_removed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory_once(monkeypatch, "run")
     filled(store, MLP, keep_weights=True)
     assert store.weights.parts(MLP) == [(3,), (1, 2)]
     assert len(list(store.weights.folder.iterdir())) == 2 * 3
@@ -307,27 +251,26 @@ def interrupt(store: Store, monkeypatch: pytest.MonkeyPatch, **options: bool) ->
             filled(store, MLP, **options)
 
 
-def test_a_resumed_run_says_which_nets_it_cannot_keep(
-    store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_resumed_run_names_the_nets_it_cannot_keep(
+    store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their first stages were trained without --keep-weights, and are not trained again."""
-
     interrupt(store, monkeypatch)
     filled(store, MLP, keep_weights=True)
     found = store.load(MLP)
     assert found
     assert found.provenance["resumed_at_epochs"] == [1]
-    assert said == [
+    assert messages == [
         f"the nets of {MLP.label} are not kept: an earlier run trained their first stages without --keep-weights"
     ]
     assert list(store.weights.folder.iterdir()) == []
 
 
-def test_a_resumed_run_keeps_all_stages(store: Store, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_keeps_all_stages(store: Store, messages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt(store, monkeypatch, keep_weights=True)
     filled(store, MLP, keep_weights=True)
     assert store.weights.has(MLP)
-    assert said == []
+    assert messages == []
     assert_same_numbers(measure(MLP, keeping=Keeping(weights=store.weights)), measure(MLP))
 
 

@@ -1,0 +1,26 @@
+"""Fixtures that the tests of the store share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wndcheck.store.measurements import Store
+
+
+@pytest.fixture
+def messages() -> list[str]:
+    """What `store` has said."""
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, messages: list[str]) -> Store:
+    return Store(tmp_path, messages.append)
+
+
+@pytest.fixture
+def silent_store(tmp_path: Path) -> Store:
+    """A store that must have nothing to say."""
+    return Store(tmp_path, pytest.fail)
