@@ -13,7 +13,7 @@ import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control, over
 from wndcheck.verdicts import Claim
-from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
+from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "Abstract, §1",

@@ -10,10 +10,10 @@ with a bottleneck between any two layers must not come out independent.
 
 import pytest
 
-from wndcheck.experiment.records import GROUP_SIZES
+from wndcheck.experiment.record_schema import GROUP_SIZES
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import hidden_mean, slopes, values
+from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values
 
 CLAIM = Claim(
     "§6",

@@ -14,7 +14,7 @@ import numpy as np
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, values
+from wndcheck.verdicts.shared_checks import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, values
 
 CLAIM = Claim(
     "§B, Fig. B.1a",

@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.experiment.records import PAIR_QUANTILES
-from wndcheck.experiment.simulations import information_estimates
+from wndcheck.experiment.gaussian_experiments import information_estimates
+from wndcheck.experiment.record_schema import PAIR_QUANTILES
 from wndcheck.pytest_plugin.declarations import check, control, over
 from wndcheck.verdicts import Check, Claim, at_least, at_most
 

@@ -10,7 +10,7 @@ nets whose layers share a direction, the more so the wider they are, must not ha
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_least
-from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
+from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "§B, Fig. B.1b",

@@ -13,7 +13,7 @@ Control: nets given a shared direction gain information without entropy, and mus
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
 from wndcheck.verdicts import Check, Claim, at_least, at_most
-from wndcheck.verdicts.rules import change, values
+from wndcheck.verdicts.shared_checks import change, values
 
 CLAIM = Claim(
     "§3, eq. 5",

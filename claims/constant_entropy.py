@@ -14,7 +14,7 @@ constant have no entropy, and must get no verdict.
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, slopes, values
+from wndcheck.verdicts.shared_checks import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, slopes, values
 
 CLAIM = Claim(
     "§2, Fig. 2",

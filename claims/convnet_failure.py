@@ -12,7 +12,7 @@ import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_least
-from wndcheck.verdicts.rules import entropy_moved, entropy_slopes
+from wndcheck.verdicts.shared_checks import entropy_moved, entropy_slopes
 
 CLAIM = Claim(
     "§B, Fig. B.2",

@@ -10,10 +10,10 @@ Controls: the same activations, independently permuted, must come out independen
 ensembles of nets whose layers share a direction, the more so the wider they are, must be refuted.
 """
 
-from wndcheck.experiment.records import SAME_IMAGE
+from wndcheck.experiment.record_schema import SAME_IMAGE
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import INDEPENDENT, values
+from wndcheck.verdicts.shared_checks import INDEPENDENT, values
 
 CLAIM = Claim(
     "§3, Thm. 1",

@@ -8,7 +8,7 @@ Control: samples 5 % wider than they are taken to be (an error of .049 nats) mus
 
 import pytest
 
-from wndcheck.experiment.simulations import entropy_errors
+from wndcheck.experiment.gaussian_experiments import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, within
 

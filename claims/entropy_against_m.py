@@ -10,7 +10,7 @@ Control: an estimator that sees only the first 100 points, whatever M, must be r
 import numpy as np
 import pytest
 
-from wndcheck.experiment.simulations import entropy_errors
+from wndcheck.experiment.gaussian_experiments import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most, within
 

@@ -6,7 +6,7 @@ Supported: the mean lies in .012 ± .004 and the standard deviation in .042 ± .
 Control: a correlation of .3 (.047 nats) must be distinguished from independence.
 """
 
-from wndcheck.experiment.simulations import information_estimates
+from wndcheck.experiment.gaussian_experiments import information_estimates
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, within
 

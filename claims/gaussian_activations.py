@@ -16,10 +16,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.experiment.simulations import negentropies
+from wndcheck.experiment.gaussian_experiments import negentropies
 from wndcheck.pytest_plugin.declarations import check, control, over
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import INDEPENDENT, slopes, values
+from wndcheck.verdicts.shared_checks import INDEPENDENT, slopes, values
 from wndcheck.verdicts.statistics import slope_per_doubling
 
 CLAIM = Claim(

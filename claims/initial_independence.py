@@ -14,7 +14,7 @@ refuted.
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most, within
-from wndcheck.verdicts.rules import INDEPENDENT, change, hidden_mean, values
+from wndcheck.verdicts.shared_checks import INDEPENDENT, change, hidden_mean, values
 
 CLAIM = Claim(
     "§3",

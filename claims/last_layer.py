@@ -12,7 +12,7 @@ contrast and by dependence.
 
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
 from wndcheck.verdicts import Check, Claim, at_least, at_most
-from wndcheck.verdicts.rules import values
+from wndcheck.verdicts.shared_checks import values
 
 CLAIM = Claim(
     "§4, Fig. 3",

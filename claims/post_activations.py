@@ -12,7 +12,7 @@ must leave the vicinity; so must nets with a bottleneck between any two layers.
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
+from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
 
 BOTTLENECK = {"relu": "violation/bottleneck-relu", "tanh": "violation/bottleneck"}
 

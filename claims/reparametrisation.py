@@ -14,7 +14,7 @@ import pytest
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
 from wndcheck.verdicts import Check, Claim, within
-from wndcheck.verdicts.rules import values
+from wndcheck.verdicts.shared_checks import values
 
 CLAIM = Claim("§5", "tanh leaves the estimated information of pairs as it was", families=("trained/tanh",))
 

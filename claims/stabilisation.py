@@ -10,7 +10,7 @@ Control: between equal scales the vanilla estimate needs no stabilisation, so it
 
 import pytest
 
-from wndcheck.experiment.simulations import gaussian_information, information_estimates
+from wndcheck.experiment.gaussian_experiments import gaussian_information, information_estimates
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most, within
 

@@ -15,10 +15,10 @@ verdict.
 
 import pytest
 
-from wndcheck.experiment.records import PAIR_QUANTILES
+from wndcheck.experiment.record_schema import PAIR_QUANTILES
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.rules import hidden_mean, slopes, values, weak_dependence
+from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "§4, Fig. 3",

@@ -16,7 +16,7 @@ import numpy as np
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_least, at_most, within
-from wndcheck.verdicts.rules import slopes
+from wndcheck.verdicts.shared_checks import slopes
 from wndcheck.verdicts.statistics import largest_contrast, rank_correlations
 
 CLAIM = Claim(

@@ -34,10 +34,9 @@ def run_part(run: Run) -> str:
     )
     rows = [decided_row(claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
     remarks = {ClaimVerdict.INCONCLUSIVE: " (most are about the paper's widest nets, which the full profile trains)"}
+    ids = {verdict: [f"`{claim.id}`" for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
     rest = [
-        f"{verdict}{remarks.get(verdict, '')}: {', '.join(f'`{claim.id}`' for claim in run.claims if claim.verdict == verdict)}."
-        for verdict in run.counts
-        if verdict not in DECIDED
+        f"{verdict}{remarks.get(verdict, '')}: {', '.join(ids[verdict])}." for verdict in ids if verdict not in DECIDED
     ]
     figure = f"![Dependence against the width, layer by layer]({FIGURE})"
     decided = table(("verdict", "the paper says", "found", "claimed"), rows)

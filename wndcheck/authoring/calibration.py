@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from math import isnan
 
+from wndcheck.authoring.error_rates import FEWEST_RESAMPLED, MOST_WRONG
 from wndcheck.authoring.pooling import Pooled, PooledCheck, PooledClaim, pool_checks, pool_claims
-from wndcheck.authoring.reliability import FEWEST_RESAMPLED, MOST_WRONG
 from wndcheck.report.format import count_of, format_seeds, percent
 from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.run import Run

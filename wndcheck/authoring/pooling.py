@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wndcheck.authoring.error_rates import Reliability, reliability
 from wndcheck.authoring.power import UNKNOWN
-from wndcheck.authoring.reliability import Reliability, reliability
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 

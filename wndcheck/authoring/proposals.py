@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from wndcheck.authoring.entries import Entry, join, split
+from wndcheck.authoring.comparable_runs import NamedRun, comparable
+from wndcheck.authoring.expectation_entries import Entry, join, split
+from wndcheck.authoring.expectation_reasons import evidence, reason
 from wndcheck.authoring.pooling import PooledCheck, pool_checks
-from wndcheck.authoring.reasons import evidence, reason
-from wndcheck.authoring.runs import NamedRun, comparable
 from wndcheck.report.format import group_by
 from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.expectations import Expectation, expected, parse, read, with_pattern

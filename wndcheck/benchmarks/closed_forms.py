@@ -15,7 +15,7 @@ from scipy.integrate import dblquad, quad
 from scipy.special import digamma
 from scipy.stats import norm
 
-from wndcheck.experiment.simulations import gaussian_entropy, gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_entropy, gaussian_information
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], tuple[NDArray[np.float64], ...]]
 

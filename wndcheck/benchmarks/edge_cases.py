@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wndcheck.estimators import mutual_information
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 
 from .accuracy import print_head, print_row
 from .closed_forms import normal_pair, relu_information, relu_pair

@@ -12,7 +12,7 @@ from wndcheck.cli.console import CLAIMS, DATA, FOLDER, PROFILE, STORE, complain,
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration
-    from wndcheck.authoring.series import Series
+    from wndcheck.authoring.seed_runs import Series
     from wndcheck.verdicts.run import Run
 
 
@@ -56,10 +56,10 @@ def calibrate(
     """
     from filelock import FileLock, Timeout
 
-    from wndcheck.authoring.series import Series
+    from wndcheck.authoring.seed_runs import Series
     from wndcheck.experiment.profiles import named
     from wndcheck.store.measurements import store_root
-    from wndcheck.store.processes import termination_as_interruption
+    from wndcheck.store.worker_processes import termination_as_interruption
 
     expectations(claims_folder)  # refuses a folder that is not of claims
     series = Series(claims_folder, profile, store_root(root) / "calibration" / profile, root, data, workers)
@@ -118,16 +118,16 @@ def carried_out(series: Series, seeds: range, no_cache: bool) -> Calibration:
 
 def written(calibration: Calibration, series: Series, folder: Path) -> int:
     """Write the tables and print what they come to; return the exit status."""
-    from wndcheck.authoring import record
+    from wndcheck.authoring import calibration_report
     from wndcheck.report.files import encoded, write_atomically
 
     if not calibration.runs:
         complain("no run has come to verdicts: nothing is written")
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    text = record.markdown(calibration, calibration.facts(series.digest))
+    text = calibration_report.markdown(calibration, calibration.facts(series.digest))
     write_atomically(folder / "calibration.md", encoded(text))
-    write_atomically(folder / "calibration.csv", encoded(record.csv(calibration)))
+    write_atomically(folder / "calibration.csv", encoded(calibration_report.csv(calibration)))
     flips = [f"flips: {flip}" for flip in calibration.flips]
     wrong = [f"wrong more often than 1 %: {check}" for check in calibration.too_often_wrong]
     summary = f"{calibration.summary}; {folder / 'calibration.md'}"

@@ -11,7 +11,7 @@ import click
 from wndcheck.cli.console import print_table, say
 
 if TYPE_CHECKING:
-    from wndcheck.verdicts.coverage.claims import ClaimFile, ClaimTest
+    from wndcheck.verdicts.coverage.claim_files import ClaimFile, ClaimTest
     from wndcheck.verdicts.coverage.statements import Statement
 
 CLAIMS_HEAD = ("claim", "paper", "statement", "checks", "controls", "nets", "decided by")
@@ -32,7 +32,7 @@ def claims(context: click.Context, folder: Path, statements: bool, markdown: boo
     Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on
     standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module of it does not import.
     """
-    from wndcheck.verdicts.coverage.claims import CoverageError, claims_in
+    from wndcheck.verdicts.coverage.claim_files import CoverageError, claims_in
     from wndcheck.verdicts.coverage.statements import FILE, gaps, read, tally
 
     try:

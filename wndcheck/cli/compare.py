@@ -92,7 +92,7 @@ def differing_facts(one: Run, other: Run) -> list[tuple[str, str, str]]:
 
 
 def facts_of(run: Run) -> dict[str, str]:
-    from wndcheck.authoring.runs import complaint
+    from wndcheck.authoring.comparable_runs import complaint
 
     facts = {"profile": run.profile, "base seed": str(run.base_seed), "date": run.created}
     if why := complaint(run):

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from wndcheck.cli.console import print_table, say
-from wndcheck.cli.outstanding import Outstanding
+from wndcheck.cli.measure_plan import MeasurePlan
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, training_flops
 from wndcheck.store.progress import spelled
 
 if TYPE_CHECKING:
-    from wndcheck.store.timing import Calibration
+    from wndcheck.store.time_prediction import TimingModel
 
 HEAD = ("part", "cells", "measured", "nets to do", "TFLOP", "largest stack", "about")
 LOG_WIDTH = 100  # columns where the output is not a terminal
 
 
-def show(plan: Outstanding) -> None:
+def show(plan: MeasurePlan) -> None:
     """Print the table, and what its times rest on."""
     calibration = timed(plan) if plan.missing else None
     rows = [[part, *row(cells, plan, calibration)] for part, cells in plan.parts.items()]
@@ -31,7 +31,7 @@ def show(plan: Outstanding) -> None:
     click.echo(fill(basis(plan, calibration) if calibration else "Nothing is left to do.", width))
 
 
-def row(cells: Sequence[Cell], plan: Outstanding, calibration: Calibration | None) -> list[str]:
+def row(cells: Sequence[Cell], plan: MeasurePlan, calibration: TimingModel | None) -> list[str]:
     """How many cells there are, and are measured; of the others the nets, the operations, the memory and the time."""
     missing = [cell for cell in cells if cell in plan.missing]
     counts = [str(len(cells)), str(len(cells) - len(missing))]
@@ -46,18 +46,18 @@ def row(cells: Sequence[Cell], plan: Outstanding, calibration: Calibration | Non
     ]
 
 
-def timed(plan: Outstanding) -> Calibration:
+def timed(plan: MeasurePlan) -> TimingModel:
     """What this machine takes, with the threads that a worker will have."""
     if plan.workers > 1:
         one_thread_each()
-    from wndcheck.store.timing import calibrated
+    from wndcheck.store.time_prediction import calibrated
 
     device = own_device(plan.device)
     say(f"wndcheck: timing a few steps and estimates on {device}")
     return calibrated(plan.missing, device)
 
 
-def basis(plan: Outstanding, calibration: Calibration) -> str:
+def basis(plan: MeasurePlan, calibration: TimingModel) -> str:
     """What the times rest on."""
     again = ""
     if plan.trained_again:

@@ -10,7 +10,7 @@ import click
 from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, complain, here, say
 
 if TYPE_CHECKING:
-    from wndcheck.cli.outstanding import Outstanding
+    from wndcheck.cli.measure_plan import MeasurePlan
 
 
 @click.command(short_help="Train and measure the nets of a profile.")
@@ -61,7 +61,7 @@ def measure(
     Exit status: 0 if all the cells are measured; 1 if data is missing or a cell failed, with the reason on standard
     error; 2 if the command line is wrong; 130 if it was interrupted.
     """
-    from wndcheck.cli.outstanding import planned
+    from wndcheck.cli.measure_plan import planned
 
     try:
         plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
@@ -78,22 +78,22 @@ def measure(
     show(plan)
 
 
-def begun_log(plan: Outstanding, log: Path | None) -> Path:
+def begun_log(plan: MeasurePlan, log: Path | None) -> Path:
     """Begin the log and return its path. OSError if it cannot be written."""
-    from wndcheck.store import journal
+    from wndcheck.store import measure_log
 
-    path = log.expanduser() if log else plan.store.root / journal.FILE
+    path = log.expanduser() if log else plan.store.root / measure_log.FILE
     try:
-        journal.begin(path)
+        measure_log.begin(path)
     except OSError as error:
         raise OSError(f"the log {path} cannot be written ({error.strerror}): name another file with --log") from error
     return path
 
 
-def carried_out(plan: Outstanding, log: Path, data: Path | None, keep_weights: bool) -> int:
+def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
-    from wndcheck.store.processes import Task, alone, termination_as_interruption, together
+    from wndcheck.store.worker_processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)

@@ -42,9 +42,9 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
 
     Exit status: 0; 2 if the command line is wrong, or there is no verdicts.json to read.
     """
+    from wndcheck.authoring.calibration_report import describe_check
+    from wndcheck.authoring.comparable_runs import comparable
     from wndcheck.authoring.pooling import pool_checks
-    from wndcheck.authoring.record import describe_check
-    from wndcheck.authoring.runs import comparable
     from wndcheck.devices import automatic_workers
     from wndcheck.report.format import count_of, format_number, format_seeds
     from wndcheck.store.measurements import Store
@@ -97,7 +97,7 @@ def seconds_a_replicate(folder: Path, store: Store, profile: str, base_seed: int
     """
     from wndcheck.experiment.families import cells_of
     from wndcheck.experiment.profiles import PROFILES
-    from wndcheck.verdicts.coverage.claims import claims_in
+    from wndcheck.verdicts.coverage.claim_files import claims_in
 
     known = folder.is_dir() and profile in PROFILES
     families = {each.id: each.claim.families for each in claims_in(folder)} if known else {}

@@ -10,7 +10,7 @@ import click
 from wndcheck.cli.console import STORE, here, say
 
 if TYPE_CHECKING:
-    from wndcheck.report.measured import Measured
+    from wndcheck.report.stored_nets import Measured
     from wndcheck.verdicts.run import Run
 
 
@@ -46,7 +46,7 @@ def report(folder: Path, root: Path | None) -> None:
 def stored(run: Run, root: Path | None) -> Measured:
     """What the store has of the run's nets: nothing without a store, or for a profile that this version lacks."""
     from wndcheck.experiment.profiles import PROFILES
-    from wndcheck.report.measured import Measured, gathered
+    from wndcheck.report.stored_nets import Measured, gathered
     from wndcheck.store.measurements import Store
 
     store = Store(root, say, make=False)

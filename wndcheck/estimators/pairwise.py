@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .estimation import Layer, Method, estimate, identical_pairs, prepare_layer
 from .formulas import nats_per_unit
-from .layer import Layer, Method, estimate, identical_pairs, prepare_layer
 from .pairwise_information import PairwiseInformation
 from .preprocessing import DDOF
 from .resampling import check_resampling, disjoint_parts, shuffles

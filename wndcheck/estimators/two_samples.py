@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .estimation import Method, estimate, prepare_layer
 from .formulas import nats_per_unit
-from .layer import Method, estimate, prepare_layer
 from .validation import all_pairs, check_base, real_samples
 
 
@@ -72,7 +72,7 @@ def mutual_information(
     for column, reason in layer.flags.items():
         raise ValueError(_refusal(names[column], reason, estimator))
     if is_block:
-        from .blocks import block_information  # imports scipy
+        from .multivariate import block_information  # imports scipy
 
         x_scores, y_scores = np.split(layer.z.T, [first.columns.shape[1]], axis=1)
         information = block_information(x_scores, y_scores, method.k, estimator)

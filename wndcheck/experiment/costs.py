@@ -7,7 +7,7 @@ from math import ceil, comb, prod
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Probe
-from wndcheck.experiment.records import TRANSFORMED_NEURONS
+from wndcheck.experiment.record_schema import TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU

@@ -9,7 +9,7 @@ import numpy as np
 
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.profiles import NARROW, Profile
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from wndcheck.estimators.validation import check_number
 from wndcheck.inspect.results import LayerScore, NetworkScore, number, plain
 from wndcheck.verdicts.checks import MOST_UNTRAINED, Check, Verdict, verdict_on
 from wndcheck.verdicts.claims import roll_up
-from wndcheck.verdicts.rules import INDEPENDENT
+from wndcheck.verdicts.shared_checks import INDEPENDENT
 from wndcheck.verdicts.statistics import Interval, at_most
 
 THRESHOLD = INDEPENDENT.high  # nats

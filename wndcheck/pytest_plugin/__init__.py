@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from wndcheck.pytest_plugin.workers import claims_folder
 
     if folder := claims_folder(config):
-        from wndcheck.pytest_plugin.run import start
+        from wndcheck.pytest_plugin.hooks import start
 
         start(config, folder)
 
@@ -84,7 +84,7 @@ def decide(request: pytest.FixtureRequest, _claims_run):
     """decide(values, grid=None): give the test's check its verdict and the test its outcome. Once a test.
 
     `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train. The
-    functions of `wndcheck.verdicts.rules` return both.
+    functions of `wndcheck.verdicts.shared_checks` return both.
     """
     return _claims_run.judge.decider(request.node)
 

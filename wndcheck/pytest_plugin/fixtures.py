@@ -10,7 +10,7 @@ import pytest
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import ACTIVATIONS, HIDDEN_LAYERS, Profile
-from wndcheck.pytest_plugin.measured import DeclaredNets
+from wndcheck.pytest_plugin.nets_fixture import DeclaredNets
 
 
 @pytest.fixture(params=HIDDEN_LAYERS)
@@ -35,8 +35,8 @@ def trained(nets: DeclaredNets, activation: str) -> Grid:
 def experiments(request: pytest.FixtureRequest, profile: Profile, base_seed: int) -> Callable[..., np.ndarray]:
     """experiments(simulate, *words, **sample): the profile's repetitions of a simulation, (experiments, trials).
 
-    `simulate` is one of `wndcheck.experiment.simulations`; its draws are named by the module's SEED_WORD, the base
-    seed, the words and the number of the experiment.
+    `simulate` is a function of `wndcheck.experiment.gaussian_experiments`; its draws are named by the module's
+    SEED_WORD, the base seed, the words and the number of the experiment.
     """
 
     @cache

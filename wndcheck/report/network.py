@@ -9,11 +9,11 @@ from math import isfinite
 from pathlib import Path
 
 from wndcheck.inspect import LayerScore, LayerVerdict, NetworkVerdict
-from wndcheck.report.drawings import Picture, picture, scale_over
+from wndcheck.report.figure_model import csv_text
 from wndcheck.report.files import encoded, write_atomically
 from wndcheck.report.format import format_interval, format_number
 from wndcheck.report.pages import PAGE, anchors, render
-from wndcheck.report.series import csv_text
+from wndcheck.report.svg_images import Picture, picture, scale_over
 from wndcheck.verdicts.run import FILE as VERDICTS
 from wndcheck.verdicts.run import encode
 from wndcheck.verdicts.statistics import at_most

@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wndcheck.report import format as words
-from wndcheck.report.drawings import WIDTH, Picture, fitting, scale_over
-from wndcheck.report.series import Figure, Scatter
+from wndcheck.report.figure_model import Figure, Scatter
+from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
 from wndcheck.report.tables import Section, Strong
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, Finding, Run

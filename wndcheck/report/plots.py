@@ -14,10 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information
+from wndcheck.report.figure_model import Figure, Line, Scatter
 from wndcheck.report.format import layer_name
 from wndcheck.report.network import Layers, printable
-from wndcheck.report.panels import (
+from wndcheck.report.plot_panels import (
     AXIS_LABELS,
     LAST_COLOUR,
     LAYER_COLOURS,
@@ -30,7 +31,6 @@ from wndcheck.report.panels import (
     plot_nets,
     set_ticks,
 )
-from wndcheck.report.series import Figure, Line, Scatter
 
 SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "wndcheck",  # otherwise every run would name its clip paths differently

@@ -14,11 +14,11 @@ from wndcheck.experiment.cells import Cell, Training
 from wndcheck.experiment.costs import training_images
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.experiment.records import Measurement
-from wndcheck.report.data import DATA_READING, FORMS, has
+from wndcheck.experiment.record_schema import Measurement
+from wndcheck.report.figure_model import columns, csv_text, interval
+from wndcheck.report.figures import DATA_READING, FORMS, has
 from wndcheck.report.format import count_of, format_accuracy, format_interval, layer_name
-from wndcheck.report.measured import Measured
-from wndcheck.report.series import columns, csv_text, interval
+from wndcheck.report.stored_nets import Measured
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from shlex import quote
 
 from wndcheck.experiment.profiles import PROFILES
-from wndcheck.report.data import FIGURES, all_figures
-from wndcheck.report.drawings import picture
+from wndcheck.report.figure_model import Figure, Scatter
+from wndcheck.report.figures import FIGURES, all_figures
 from wndcheck.report.files import encoded, write_atomically
-from wndcheck.report.measured import Measured
 from wndcheck.report.pages import PAGE, page, summary
-from wndcheck.report.series import Figure, Scatter
+from wndcheck.report.stored_nets import Measured
+from wndcheck.report.svg_images import picture
 from wndcheck.report.tables import ACCURACY, FILES, READINGS, Section, all_sections, measure_command
 from wndcheck.verdicts.run import FILE, Run, encode
 

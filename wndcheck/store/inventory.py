@@ -9,7 +9,7 @@ from pathlib import Path
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.profiles import PROFILES
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.seeds import SEEDS_PER_BASE
 from wndcheck.store.files import DAMAGE, read_notes
 from wndcheck.store.measurements import Store, folder_of, measured_in, verified

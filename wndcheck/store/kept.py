@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.measurement.history import State
+from wndcheck.experiment.measurement.provenance import State
 from wndcheck.store.files import DAMAGE, read_safetensors, remove_unfinished, write_safetensors
 
 Part = tuple[int, ...]  # seeds

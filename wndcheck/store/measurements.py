@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.records import Measurement, record_shapes
+from wndcheck.experiment.record_schema import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
 from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
 from wndcheck.store.kept import Checkpoints, Weights

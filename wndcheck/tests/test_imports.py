@@ -14,12 +14,12 @@ for module in sys.argv[1:]:
         print(module, *sorted(heavy))
         break
 """
-LIGHT = ("experiment.cells", "experiment.profiles", "experiment.records", "experiment.grids", "experiment.costs")
+LIGHT = ("experiment.cells", "experiment.profiles", "experiment.record_schema", "experiment.grids", "experiment.costs")
 LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.specification")
-LIGHT += ("experiment.measurement.history", "store.measurements", "store.inventory", "store.filling")
-LIGHT += ("store.processes", "store.kept", "report.writing", "report.network", "report.step_summary")
-LIGHT += ("cli.outstanding", "cli.dry_run", "inspect", "verdicts.comparison")
-LIGHT += ("authoring.proposals", "authoring.record", "authoring.series")
+LIGHT += ("experiment.measurement.provenance", "store.measurements", "store.inventory", "store.filling")
+LIGHT += ("store.worker_processes", "store.kept", "report.writing", "report.network", "report.step_summary")
+LIGHT += ("cli.measure_plan", "cli.dry_run", "inspect", "verdicts.comparison")
+LIGHT += ("authoring.proposals", "authoring.calibration_report", "authoring.seed_runs")
 
 
 def test_start_and_warm_store_import_no_heavy_library() -> None:

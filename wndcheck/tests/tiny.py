@@ -18,7 +18,7 @@ import wndcheck
 from wndcheck.datasets.catalogue import Dataset, Specification, digest
 from wndcheck.datasets.loading import MNIST
 from wndcheck.experiment.cells import Cell, Probe, Training
-from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
+from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
 TINY = Dataset(

@@ -28,5 +28,5 @@ def select_kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]
     if device.startswith("cuda") and find_spec("triton") and torch.cuda.is_available():
         from .cuda import KERNEL
     else:
-        from .eager import KERNEL
+        from .torch_fallback import KERNEL
     return KERNEL, {"device": device}

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from .cpu_counts import count_near, ladder
-from .cpu_strips import Strips, arrange, boxes_of_strips, empty_strips, kth_of_strips, strip_count
+from .cpu_neighbours import Strips, arrange, boxes_of_strips, empty_strips, kth_of_strips, strip_count
 
 CHUNK = 128  # pairs per task of the thread pool
-SOURCES = ("cpu_vectors.py", "cpu_strips.py", "cpu_counts.py", "cpu.py")
+SOURCES = ("cpu_simd.py", "cpu_neighbours.py", "cpu_counts.py", "cpu.py")
 
 
 def _cached(function: Callable[..., None]) -> Callable[..., None]:

@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .cpu_strips import FAR
-from .cpu_vectors import LANES, count_less, element, load, minus, spread
+from .cpu_neighbours import FAR
+from .cpu_simd import LANES, count_less, element, load, minus, spread
 
 
 class Ladder(NamedTuple):

@@ -10,10 +10,10 @@ from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
 from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.gaussian_experiments import gaussian_entropy
 from wndcheck.experiment.measurement.sampling import Place, layer_groups, mean, quantiles
 from wndcheck.experiment.measurement.transformed import controls, transformed
-from wndcheck.experiment.records import GROUP_SIZES, PAIR_QUANTILES
-from wndcheck.experiment.simulations import gaussian_entropy
+from wndcheck.experiment.record_schema import GROUP_SIZES, PAIR_QUANTILES
 from wndcheck.nets.specification import Activation
 
 LEVELS = (np.arange(32) + 0.5) / 32  # at which distributions are compared

@@ -18,10 +18,10 @@ import torch
 from wndcheck import devices
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, steps
-from wndcheck.experiment.measurement.history import Arrays, CheckpointStore, History, State, WeightStore
 from wndcheck.experiment.measurement.probing import Data, load
+from wndcheck.experiment.measurement.provenance import Arrays, CheckpointStore, History, State, WeightStore
 from wndcheck.experiment.measurement.readings import Doing, EnsembleReading, Reading, reading_of
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
 from wndcheck.nets.training import BatchOrder, steps_on, train

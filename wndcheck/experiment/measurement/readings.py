@@ -18,11 +18,11 @@ import numpy as np
 from wndcheck.devices import host_threads
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import neurons, steps
-from wndcheck.experiment.measurement.history import Arrays
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
 from wndcheck.experiment.measurement.probing import Data, accuracy, importance, pre_activations
+from wndcheck.experiment.measurement.provenance import Arrays
 from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
-from wndcheck.experiment.records import SAME_IMAGE, blank_record
+from wndcheck.experiment.record_schema import SAME_IMAGE, blank_record
 from wndcheck.nets.stacks import Stack, weights_of
 from wndcheck.seeds import derived_seed
 

@@ -13,7 +13,7 @@ import numpy as np
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.measurement.sampling import Place, layer_pairs, mean, sampled_neurons
-from wndcheck.experiment.records import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
+from wndcheck.experiment.record_schema import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation
 
 JITTER = 1e-3  # standard deviations; it breaks the ties of ReLU's point mass

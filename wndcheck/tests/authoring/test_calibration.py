@@ -1,4 +1,4 @@
-"""What runs with many base seeds come to, and the tables of the record."""
+"""What runs with many base seeds come to, and the tables of the calibration_report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from wndcheck.authoring import record
+from wndcheck.authoring import calibration_report
 from wndcheck.authoring.calibration import Calibration
+from wndcheck.authoring.calibration_report import markdown
 from wndcheck.authoring.pooling import pool_checks
-from wndcheck.authoring.record import markdown
 from wndcheck.report.format import escape_markdown, percent, three_digits
 from wndcheck.tests.authoring.test_pooling import GAPS, SECOND, SEEDS, SMALL, named, runs_of, sample, six_runs
 from wndcheck.tests.factories import make_claim, make_finding, make_run
@@ -26,7 +26,7 @@ def calibrated(*found: Finding) -> Calibration:
 
 
 def rows(calibration: Calibration) -> list[dict[str, str]]:
-    return list(csv.DictReader(record.csv(calibration).splitlines()))
+    return list(csv.DictReader(calibration_report.csv(calibration).splitlines()))
 
 
 def test_flips_are_found_and_nothing_else_is() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from wndcheck.authoring.error_rates import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, draw, reliability, resampled_rates
 from wndcheck.authoring.power import (
     MOST,
     SILENT,
@@ -21,7 +22,6 @@ from wndcheck.authoring.power import (
     worst_rate,
     wrong_rate,
 )
-from wndcheck.authoring.reliability import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, draw, reliability, resampled_rates
 from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
 from wndcheck.verdicts.statistics import at_least, at_most, mean_interval, within
 

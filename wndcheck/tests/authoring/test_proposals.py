@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.authoring.entries import Entry, join
+from wndcheck.authoring.expectation_entries import Entry, join
 from wndcheck.authoring.proposals import propose
 from wndcheck.tests.authoring.made import LETTERS, I, R, S, check, run, runs
 from wndcheck.verdicts.checks import CauseKind, Verdict

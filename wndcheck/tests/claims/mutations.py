@@ -24,8 +24,8 @@ from wndcheck.experiment.measurement import layers
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.sampling import Place
 from wndcheck.experiment.profiles import QUICK, Profile
-from wndcheck.experiment.records import SAME_IMAGE, Measurement
-from wndcheck.pytest_plugin.measured import Nets
+from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
+from wndcheck.pytest_plugin.nets_fixture import Nets
 from wndcheck.report.format import describe_finding
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made, run_claims

@@ -18,8 +18,8 @@ from msgspec import structs
 from scipy import stats
 
 from wndcheck.estimators import PairwiseInformation, pairwise, pairwise_mi
+from wndcheck.estimators.estimation import Method, estimate
 from wndcheck.estimators.formulas import entropy_from_log_distance
-from wndcheck.estimators.layer import Method, estimate
 from wndcheck.estimators.resampling import shuffles
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained

@@ -18,8 +18,8 @@ from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, parts
 from wndcheck.experiment.profiles import FULL, VIOLATIONS, Profile
-from wndcheck.experiment.records import PAIR_QUANTILES, Measurement, record_shapes
-from wndcheck.pytest_plugin.run import NAME
+from wndcheck.experiment.record_schema import PAIR_QUANTILES, Measurement, record_shapes
+from wndcheck.pytest_plugin.hooks import NAME
 from wndcheck.seeds import derived_seed
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts.run import ClaimResult, Finding

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from wndcheck.authoring import series as series_module
-from wndcheck.authoring.series import STAMP, Series
+from wndcheck.authoring import seed_runs as series_module
+from wndcheck.authoring.seed_runs import STAMP, Series
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import start_python, wait_for
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from wndcheck.cli.outstanding import planned
+from wndcheck.cli.measure_plan import planned
 from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Training
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import QUICK, Profile
-from wndcheck.store.journal import COLUMNS
+from wndcheck.store.measure_log import COLUMNS
 from wndcheck.store.measurements import FOLDER, Store
-from wndcheck.store.processes import termination_as_interruption
+from wndcheck.store.worker_processes import termination_as_interruption
 from wndcheck.tests.tiny import TINY_PROBE, finish, start_python, wait_for
 
 TINY = replace(

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from wndcheck.cli import main
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.report.measured import Measured
+from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run

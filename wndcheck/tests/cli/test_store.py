@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.families import perceptron
-from wndcheck.experiment.measurement.history import State
+from wndcheck.experiment.measurement.provenance import State
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import ndtr
 
 from wndcheck.benchmarks.closed_forms import Draw, additive_uniform, independent, mapped_pair, normal_pair, student_pair
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.tests.estimators.samples import ESTIMATORS, of_pairs
 
 M = 1000

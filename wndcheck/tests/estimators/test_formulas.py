@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wndcheck.estimators import normalize_mi, pairwise_mi
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 
 
 @given(st.floats(0, 0.9999))

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.estimators.kernels import cpu, cpu_vectors, eager, reference
+from wndcheck.estimators.kernels import cpu, cpu_simd, reference, torch_fallback
 from wndcheck.tests.estimators.samples import (
     KSG,
     PAIRS,
@@ -32,7 +32,7 @@ from wndcheck.tests.estimators.samples import (
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-KERNELS: dict[str, Any] = {"cpu": cpu, "torch": on_device(eager.KERNEL, "cpu")}
+KERNELS: dict[str, Any] = {"cpu": cpu, "torch": on_device(torch_fallback.KERNEL, "cpu")}
 each_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 
 
@@ -117,7 +117,7 @@ def test_a_kernel_refuses_a_strided_array():
 
     @numba.njit
     def first(array):
-        cpu_vectors.store(array, 0, cpu_vectors.load(array, 0))
+        cpu_simd.store(array, 0, cpu_simd.load(array, 0))
 
     with pytest.raises(numba.TypingError, match="expected a contiguous array"):
         first(strided)

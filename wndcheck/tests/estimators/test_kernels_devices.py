@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from wndcheck.estimators.kernels import eager, torch_common
+from wndcheck.estimators.kernels import torch_common, torch_fallback
 
 from .samples import (
     KSG,
@@ -26,7 +26,7 @@ from .samples import (
 )
 
 KINDS = sorted(SAMPLES)
-EAGER = on_device(eager.KERNEL, "cpu")
+EAGER = on_device(torch_fallback.KERNEL, "cpu")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -70,7 +70,7 @@ def test_cuda_uses_as_many_gpus_as_there_is_work_for(monkeypatch):
 
 @pytest.mark.parametrize("device", ["cuda:99", "abacus"])
 def test_a_missing_device_raises(device, cuda):
-    for kernel in (eager.KERNEL, cuda.KERNEL):
+    for kernel in (torch_fallback.KERNEL, cuda.KERNEL):
         with pytest.raises(ValueError, match=rf"device='{device}' cannot be used here \(.+\): try device='cpu'"):
             kernel.mean_log_distances(rows("normal", 20, 10), PAIRS, k=3, device=device)
 
@@ -188,7 +188,7 @@ needs_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="fewer tha
 @pytest.mark.parametrize(("m", "k"), [(1000, 3), (20, 15), (333, 1)])
 def test_gpu_equals_the_reference_bit_for_bit(kind, m, k, cuda):
     z = rows(kind, m, 15)
-    for kernel in (on_device(cuda.KERNEL, "cuda"), on_device(eager.KERNEL, "cuda")):
+    for kernel in (on_device(cuda.KERNEL, "cuda"), on_device(torch_fallback.KERNEL, "cuda")):
         assert_equals_the_reference(kernel, z, PAIRS, k)
         np.testing.assert_allclose(means(kernel, z, PAIRS, k), reference_means(z, PAIRS, k), rtol=0, atol=1e-12)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wndcheck.benchmarks.closed_forms import normal_pair
 from wndcheck.estimators import knn_entropy, mutual_information, pairwise_mi
 from wndcheck.estimators.kernels import torch_common
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.tests.estimators.samples import ESTIMATORS, each_estimator
 
 M = 1000

@@ -11,7 +11,7 @@ from scipy.stats import kstest
 from wndcheck.benchmarks.closed_forms import independent, normal_pair
 from wndcheck.estimators import pairwise_mi
 from wndcheck.estimators.resampling import disjoint_parts, p_values, shuffles
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.tests.estimators.samples import each_estimator, of_pairs
 
 M = 1000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import digamma
 
 from wndcheck.estimators import mutual_information
-from wndcheck.estimators.blocks import block_information
+from wndcheck.estimators.multivariate import block_information
 from wndcheck.tests.estimators.samples import ESTIMATORS, each_estimator
 
 COVARIANCE = np.array([[1, 0.3, 0.6], [0.3, 1, 0.5], [0.6, 0.5, 1]])

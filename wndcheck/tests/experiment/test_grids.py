@@ -8,7 +8,7 @@ import pytest
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.grids import Grid, grid, is_trained
 from wndcheck.experiment.profiles import NARROW, QUICK
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import Training, Violation
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 from wndcheck.verdicts.checks import CauseKind, Check, Verdict, decide

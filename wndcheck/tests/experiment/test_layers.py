@@ -8,6 +8,7 @@ from scipy.stats import wasserstein_distance
 
 from wndcheck.estimators import knn_entropy
 from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.experiment.measurement.layers import (
     Initial,
     Layer,
@@ -22,8 +23,7 @@ from wndcheck.experiment.measurement.layers import (
     total_correlations,
 )
 from wndcheck.experiment.measurement.sampling import Place, layer_groups, layer_pairs
-from wndcheck.experiment.records import LAYER_QUANTITIES
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.record_schema import LAYER_QUANTITIES
 from wndcheck.tests.tiny import LAST_STAGE
 
 RNG = np.random.default_rng(0)

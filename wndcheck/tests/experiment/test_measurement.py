@@ -12,7 +12,7 @@ from wndcheck.experiment.measurement.layers import compared
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.probing import accuracy, importance, load
 from wndcheck.experiment.measurement.sampling import sampled_neurons
-from wndcheck.experiment.records import DATA_QUANTITIES, LAYER_QUANTITIES, Measurement, record_shapes
+from wndcheck.experiment.record_schema import DATA_QUANTITIES, LAYER_QUANTITIES, Measurement, record_shapes
 from wndcheck.nets.specification import Activation, Training, Violation
 from wndcheck.nets.stacks import build
 from wndcheck.nets.training import BatchOrder, steps_on, train

@@ -28,7 +28,7 @@ from wndcheck.experiment.measurement.readings import (
     spread,
 )
 from wndcheck.experiment.measurement.sampling import Place, layer_pairs
-from wndcheck.experiment.records import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
+from wndcheck.experiment.record_schema import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import Unspecified, Violation
 from wndcheck.nets.training import BatchOrder, Steps, train

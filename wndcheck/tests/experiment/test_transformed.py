@@ -9,10 +9,10 @@ from scipy.stats import norm
 
 from wndcheck.estimators import pairwise_mi
 from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
 from wndcheck.experiment.measurement.transformed import JITTER, NAMES, controls, mixed, transformed, with_latent
-from wndcheck.experiment.records import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
-from wndcheck.experiment.simulations import gaussian_information
+from wndcheck.experiment.record_schema import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation
 
 # Corrected by one shuffle a pair errs by about .035 nats (sd, 1000 samples, any ρ up to .6): its margins cancel. Half

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 # Stay loaded: a run inside this process puts sys.modules back afterwards, and compiled modules load only once.
-import wndcheck.pytest_plugin.run
+import wndcheck.pytest_plugin.hooks
 import wndcheck.pytest_plugin.terminal  # noqa: F401
 from wndcheck.tests.pytest_plugin.claim_files import CLAIM, REFUTED, check
 from wndcheck.verdicts.run import ClaimResult, Run, read_run

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from wndcheck.pytest_plugin.results import FINDING
+from wndcheck.pytest_plugin.collected_results import FINDING
 from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, start_python

@@ -13,9 +13,9 @@ from wndcheck.experiment.cells import Cell, Training
 from wndcheck.experiment.families import cells_of, perceptron, sensitivity_choices
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK, ConvNets, Profile
-from wndcheck.experiment.records import SAME_IMAGE, Measurement, record_shapes
-from wndcheck.report.data import all_figures
-from wndcheck.report.measured import Measured
+from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement, record_shapes
+from wndcheck.report.figures import all_figures
+from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import Section, all_sections
 from wndcheck.tests.factories import SMALL, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, verdict_on

@@ -12,10 +12,10 @@ import pytest
 from wndcheck.experiment.cells import Cell, Training
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import FULL, QUICK
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
+from wndcheck.report.figure_model import interval
 from wndcheck.report.format import format_accuracy
-from wndcheck.report.measured import Measured
-from wndcheck.report.series import interval
+from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import ACCURACY, Strong, compare_with_paper, layer_cells
 from wndcheck.tests.report.reported import ensemble, grid, made, measured, read, rows, sections, trained, with_arrays
 from wndcheck.verdicts.statistics import Interval

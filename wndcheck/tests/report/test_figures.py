@@ -12,12 +12,12 @@ import pytest
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.experiment.records import PAIR_QUANTILES, SAME_IMAGE, Measurement
-from wndcheck.report import series
-from wndcheck.report.data import null_of
-from wndcheck.report.measured import Measured
+from wndcheck.experiment.record_schema import PAIR_QUANTILES, SAME_IMAGE, Measurement
+from wndcheck.report import figure_model
+from wndcheck.report.figure_model import interval
+from wndcheck.report.figures import null_of
 from wndcheck.report.plots import svg
-from wndcheck.report.series import interval
+from wndcheck.report.stored_nets import Measured
 from wndcheck.tests.factories import make_claim, make_finding
 from wndcheck.tests.report.reported import (
     STAGES,
@@ -234,7 +234,7 @@ def test_a_point_of_the_lemma_is_the_change_since_the_first_stage() -> None:
 def test_many_points_are_drawn_as_means(shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     figure = shown["figure-information-entropy"]
     assert figure.shown is figure.points
-    monkeypatch.setattr(series, "MOST_POINTS", 10)
+    monkeypatch.setattr(figure_model, "MOST_POINTS", 10)
     assert len(figure.shown) == 2 * len(WIDTHS) * (len(STAGES) - 1) * 5
     group = [p.entropy_change for p in figure.points if (p.activation, p.width, p.epochs, p.layer) == ("relu", 5, 1, 1)]
     assert figure.shown[0].entropy_change == pytest.approx(np.mean(group))
@@ -244,9 +244,9 @@ def test_many_points_are_drawn_as_means(shown: dict[str, Any], monkeypatch: pyte
 
 
 def test_the_description_of_the_lemma_counts_points_within_the_bound() -> None:
-    point = series.Point("relu", 5, 1, 1, 0, entropy_change=0.1, score_change=0.2)
+    point = figure_model.Point("relu", 5, 1, 1, 0, entropy_change=0.1, score_change=0.2)
     points = (point, replace(point, seed=1, score_change=0.1), replace(point, layer=2, score_change=-1.0))
-    figure = series.Scatter("x", "", points)
+    figure = figure_model.Scatter("x", "", points)
     assert figure.description == "Points at or below the bound ΔI ≤ ΔH: layer 1, 1 of 2; layer 2, 1 of 1."
 
 

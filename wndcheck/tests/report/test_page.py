@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.report.drawings import FigureError, Scale, picture, scale_over
 from wndcheck.report.format import describe_cause
-from wndcheck.report.measured import Measured
 from wndcheck.report.pages import LARGEST, PAGE, anchors, page
+from wndcheck.report.stored_nets import Measured
+from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.tables import Section, Strong, Table
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run

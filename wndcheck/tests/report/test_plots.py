@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.report.drawings import picture
-from wndcheck.report.measured import Measured
-from wndcheck.report.panels import plot_nets, spaced
+from wndcheck.report.plot_panels import plot_nets, spaced
 from wndcheck.report.plots import DARK, svg
+from wndcheck.report.stored_nets import Measured
+from wndcheck.report.svg_images import picture
 from wndcheck.tests.report.reported import estimator_claims, figures, grid, made, measured, trained
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from wndcheck.experiment.grids import Grid
-from wndcheck.experiment.records import SAME_IMAGE, Measurement
-from wndcheck.report.measured import Measured
+from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
+from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import READINGS, nearest
 from wndcheck.tests.report.reported import WHOLE, ensemble, grid, made, planted, sections, trained
 

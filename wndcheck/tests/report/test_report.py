@@ -16,9 +16,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from wndcheck.report.data import FIGURES
+from wndcheck.report.figures import FIGURES
 from wndcheck.report.files import write_atomically
-from wndcheck.report.measured import Measured
+from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.reported import estimator_claims, grid, grids, measured, with_arrays
@@ -49,7 +49,7 @@ def test_the_same_run_gives_the_same_bytes(whole_run: list[Path], tmp_path: Path
 def test_figures_leave_matplotlibs_settings_alone_and_never_load_pyplot(tmp_path: Path) -> None:
     write_run(tmp_path, make_run(*estimator_claims()[:1]))
     program = (
-        "import sys\nfrom pathlib import Path\nfrom wndcheck.report.measured import Measured\n"
+        "import sys\nfrom pathlib import Path\nfrom wndcheck.report.stored_nets import Measured\n"
         "from wndcheck.report.writing import write_report\nfrom wndcheck.verdicts.run import read_run\n"
         "assert not {'matplotlib', 'pytest', 'torch'} & sys.modules.keys()\n"
         # Reading the setting "backend" as usual would import pyplot.

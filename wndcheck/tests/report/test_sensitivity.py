@@ -11,8 +11,8 @@ import pytest
 
 from wndcheck.experiment.families import sensitivity_choices
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.experiment.records import Measurement
-from wndcheck.report.measured import Measured
+from wndcheck.experiment.record_schema import Measurement
+from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import SENSITIVITY, Strong
 from wndcheck.tests.report.reported import made, planted, read, rows, sections, with_arrays
 from wndcheck.verdicts.statistics import mean_interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wndcheck.report.data import all_figures
+from wndcheck.report.figures import all_figures
 from wndcheck.report.pages import summary, verdict_table
 from wndcheck.report.tables import Section, Strong, Table, all_sections
 from wndcheck.tests.factories import FAILS, HOLDS, make_claim, make_finding, make_run

@@ -11,8 +11,8 @@ import pytest
 from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.measurement import measuring
-from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.measurement.measuring import Keeping, measure
+from wndcheck.experiment.measurement.provenance import State
 from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.store.kept import Checkpoints, StateFile
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, assert_same_numbers

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import NETS, Violation
 from wndcheck.store import measurements
 from wndcheck.store.measurements import Store, packed, store_root

@@ -20,8 +20,8 @@ import pytest
 
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.measurement import measuring
-from wndcheck.experiment.measurement.history import State
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.measurement.provenance import State
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import Training, Unspecified
 from wndcheck.store.filling import fill
 from wndcheck.store.kept import Checkpoints, StateFile

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.experiment.measurement.history import State
+from wndcheck.experiment.measurement.provenance import State
 from wndcheck.store.files import read_notes, write_safetensors
 from wndcheck.store.kept import StateFile
 

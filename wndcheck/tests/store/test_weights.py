@@ -15,8 +15,8 @@ from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement import measuring, probing
-from wndcheck.experiment.measurement.history import State
 from wndcheck.experiment.measurement.measuring import Keeping, measure
+from wndcheck.experiment.measurement.provenance import State
 from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.store.files import read_safetensors, write_safetensors
 from wndcheck.store.filling import fill

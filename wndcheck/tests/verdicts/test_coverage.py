@@ -10,7 +10,7 @@ import pytest
 from wndcheck.tests.claims.claims_folder import TINY, write_claims
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
-from wndcheck.verdicts.coverage.claims import ClaimFile, ClaimTest, CoverageError, claims_in
+from wndcheck.verdicts.coverage.claim_files import ClaimFile, ClaimTest, CoverageError, claims_in
 from wndcheck.verdicts.coverage.statements import (
     FILE,
     SECTIONS,
@@ -189,7 +189,7 @@ def test_the_paper_is_covered():
 
 @in_repository
 def test_every_claim_is_decided_by_a_profile_and_a_primary_check_and_names_figures_that_are_drawn():
-    from wndcheck.report.data import FIGURES
+    from wndcheck.report.figures import FIGURES
 
     for claim in claims_in(FOLDER):
         assert claim.decided_by, f"{claim.id} is decided by no profile"

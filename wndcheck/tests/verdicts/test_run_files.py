@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wndcheck.authoring.series import STAMP, Series
+from wndcheck.authoring.seed_runs import STAMP, Series
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.expectations import FILE as EXPECTATIONS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wndcheck.verdicts.checks import Verdict
-from wndcheck.verdicts.coverage.claims import ClaimFile, CoverageError
+from wndcheck.verdicts.coverage.claim_files import ClaimFile, CoverageError
 
 FILE = "statements.toml"
 SECTIONS = ("abstract", "§1", "§2", "§3", "§4", "§5", "§6", "§A", "§B", "§C")

@@ -7,9 +7,10 @@ from math import isinf, isnan
 from typing import NamedTuple
 
 from wndcheck.authoring.calibration import Calibration
+from wndcheck.authoring.error_rates import DRAWS
 from wndcheck.authoring.pooling import Pooled, PooledCheck
 from wndcheck.authoring.power import MOST
-from wndcheck.authoring.reliability import DRAWS
+from wndcheck.report.figure_model import csv_text, number
 from wndcheck.report.format import (
     MISSING,
     escape_markdown,
@@ -19,7 +20,6 @@ from wndcheck.report.format import (
     short_cause,
     three_digits,
 )
-from wndcheck.report.series import csv_text, number
 from wndcheck.verdicts.run import ClaimVerdict
 
 OUTCOMES = tuple(ClaimVerdict)

@@ -13,8 +13,8 @@ from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import FAMILIES, cells_of
 from wndcheck.experiment.profiles import FULL, QUICK, Profile
-from wndcheck.pytest_plugin import measured
-from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
+from wndcheck.pytest_plugin import nets_fixture
+from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
 
@@ -44,7 +44,7 @@ class Filled(list[list[Cell]]):
 @pytest.fixture
 def filled(monkeypatch: pytest.MonkeyPatch) -> Filled:
     found = Filled()
-    monkeypatch.setattr(measured, "fill", found)
+    monkeypatch.setattr(nets_fixture, "fill", found)
     return found
 
 
@@ -127,7 +127,7 @@ def test_damaged_data_is_not_missing_data(tmp_path: Path) -> None:
 def test_a_family_is_given_as_a_grid_from_narrow_to_wide(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured.datasets, "is_available", lambda name, root: True)
+    monkeypatch.setattr(nets_fixture.datasets, "is_available", lambda name, root: True)
     grid = nets(tmp_path).grid(family)
     assert tuple(measurement.cell for measurement in grid.measurements) == cells_of([family], SMALL, 0)
     assert (grid.stage, grid.profile) == (-1, SMALL)

@@ -12,8 +12,8 @@ import pytest
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import Profile
+from wndcheck.pytest_plugin.collected_results import FINDING, recorded
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
-from wndcheck.pytest_plugin.results import FINDING, recorded
 from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
 from wndcheck.verdicts.checks import Verdict, decide

@@ -38,7 +38,7 @@ MOST_PAIRS = {"cpu": 400, "cuda": 5000}  # of the layer that is timed
 
 
 @dataclass(frozen=True)
-class Calibration:
+class TimingModel:
     """Timings on a device, and the durations (seconds) they predict for cells like those timed.
 
     steps: for each kind of net, the FLOPs and the seconds of a step of some stacks, smallest first. estimates: seconds
@@ -85,7 +85,7 @@ class Calibration:
         return max(work / workers, longest)
 
 
-def calibrated(cells: Iterable[Cell], device: str) -> Calibration:
+def calibrated(cells: Iterable[Cell], device: str) -> TimingModel:
     """Time steps and estimates of such cells on random images, with this process's threads. Takes a few seconds."""
     cells, where = list(cells), prepare(device)
     by_kind: dict[tuple, list[Cell]] = {}
@@ -93,7 +93,7 @@ def calibrated(cells: Iterable[Cell], device: str) -> Calibration:
         if steps(cell):
             by_kind.setdefault(kind_of(cell), []).append(cell)
     chosen = {kind: of_all_sizes(some) for kind, some in by_kind.items()}
-    return Calibration(
+    return TimingModel(
         device=device,
         steps={
             kind: ([step_flops(cell) for cell in some], [timed_step(cell, where) for cell in some])

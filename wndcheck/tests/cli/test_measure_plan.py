@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from wndcheck.cli.outstanding import planned, selected
+from wndcheck.cli.measure_plan import planned, selected
 from wndcheck.experiment import cells, families
 from wndcheck.experiment.costs import training_flops
 from wndcheck.experiment.families import cells_of, perceptron

@@ -22,7 +22,7 @@ from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
 from wndcheck.store.filling import fill
-from wndcheck.store.journal import Journal
+from wndcheck.store.measure_log import Journal
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter, Lines, Watcher, append
 

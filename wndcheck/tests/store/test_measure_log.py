@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wndcheck.store import journal
-from wndcheck.store.journal import COLUMNS, Journal
+from wndcheck.store import measure_log
+from wndcheck.store.measure_log import COLUMNS, Journal
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, Log, random_measurement
 
@@ -27,7 +27,7 @@ def test_a_finished_cell_is_logged_from_its_measurement(tmp_path):
     measurement["accuracy"][-1] = (0.25, 0.75)
     measurement["validation_accuracy"][-1] = np.nan
     store.save(measurement)
-    journal.begin(path)
+    measure_log.begin(path)
     reporter = Journal(path, store, log)
     reporter.planned([TINY_CELL])
     reporter.working(TINY_CELL, "training", 0.5)
@@ -47,7 +47,7 @@ def test_a_finished_cell_is_logged_from_its_measurement(tmp_path):
         "accuracy": "0.5000",
         "validation_accuracy": "",
     }
-    journal.begin(path)  # writes no second header
+    measure_log.begin(path)  # writes no second header
     assert len(lines(path)) == 2
 
 
@@ -64,7 +64,7 @@ def test_lines_of_several_writers_do_not_mix(tmp_path):
 
     def write(name: str) -> None:
         for _ in range(100):
-            journal.append_fields(path, (name * 300, name * 300))
+            measure_log.append_fields(path, (name * 300, name * 300))
 
     writers = [threading.Thread(target=write, args=(name,)) for name in "abc"]
     for writer in writers:
@@ -76,4 +76,4 @@ def test_lines_of_several_writers_do_not_mix(tmp_path):
 
 def test_an_unwritable_log_is_an_error(tmp_path):
     with pytest.raises(OSError, match="Is a directory"):
-        journal.begin(tmp_path)
+        measure_log.begin(tmp_path)

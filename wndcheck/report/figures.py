@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from wndcheck.experiment.gaussian_experiments import gaussian_entropy, gaussian_information
 from wndcheck.experiment.grids import Grid
-from wndcheck.experiment.records import PAIR_QUANTILES, SAME_IMAGE
-from wndcheck.experiment.simulations import gaussian_entropy, gaussian_information
-from wndcheck.report.measured import Measured
-from wndcheck.report.series import MOST_POINTS, Band, Figure, Labels, Line, Point, Scatter
+from wndcheck.experiment.record_schema import PAIR_QUANTILES, SAME_IMAGE
+from wndcheck.report.figure_model import MOST_POINTS, Band, Figure, Labels, Line, Point, Scatter
+from wndcheck.report.stored_nets import Measured
 from wndcheck.verdicts.run import Finding, Run
 
 FORMS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}

@@ -17,11 +17,11 @@ from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
 from wndcheck.pytest_plugin import fixtures, workers
+from wndcheck.pytest_plugin.collected_results import FINDING, Results, record_claim, recorded
+from wndcheck.pytest_plugin.decide_fixture import Judge, with_outcome
 from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of, with_declarations
-from wndcheck.pytest_plugin.judging import Judge, with_outcome
-from wndcheck.pytest_plugin.measured import DeclaredNets, Nets
-from wndcheck.pytest_plugin.messages import EVENTS, Messages
-from wndcheck.pytest_plugin.results import FINDING, Results, record_claim, recorded
+from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
+from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations
@@ -204,7 +204,7 @@ class ClaimsRun:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def write_report(self) -> None:
-        from wndcheck.report.measured import gathered
+        from wndcheck.report.stored_nets import gathered
         from wndcheck.report.writing import write_report
 
         folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")

@@ -17,7 +17,7 @@ from wndcheck.store.measurements import Store
 
 
 @dataclass(frozen=True)
-class Outstanding:
+class MeasurePlan:
     """The cells asked for, by part of the profile, and how those are measured that the store lacks."""
 
     name: str
@@ -85,7 +85,7 @@ def planned(
     *,
     make: bool,
     say: Callable[[str], None],
-) -> Outstanding:
+) -> MeasurePlan:
     """What a command line asks for. ValueError or OSError, with what to type instead, if it cannot be done."""
     parts = selected(named(profile), seed, patterns)
     resolve(device)
@@ -93,7 +93,7 @@ def planned(
     for cell in {cell for cells in parts.values() for cell in cells} if make else ():
         store.load(cell)  # puts aside what is damaged, which is then measured again
     name = f"profile {profile}, seed {seed}"
-    return Outstanding(name, parts, store, device, workers or automatic_workers(device))
+    return MeasurePlan(name, parts, store, device, workers or automatic_workers(device))
 
 
 def selected(profile: Profile, base_seed: int, patterns: Sequence[str] = ()) -> dict[str, tuple[Cell, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from wndcheck.authoring.runs import comparable, complaint
+from wndcheck.authoring.comparable_runs import comparable, complaint
 from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run, runs
 from wndcheck.tests.factories import make_claim, make_run
 from wndcheck.verdicts.run import Problem, ProblemKind, Run, RunError

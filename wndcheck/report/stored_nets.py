@@ -9,7 +9,7 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of, sensitivity_choices
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import ACTIVATIONS, Profile
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 
 
 @dataclass(frozen=True)

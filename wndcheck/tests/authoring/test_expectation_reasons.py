@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wndcheck.authoring.entries import Entry, join, split
+from wndcheck.authoring.expectation_entries import Entry, join, split
+from wndcheck.authoring.expectation_reasons import evidence, interval_range, reason
 from wndcheck.authoring.pooling import PooledCheck, pool_checks
-from wndcheck.authoring.reasons import evidence, interval_range, reason
 from wndcheck.report.format import format_seeds, two_digits
 from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run
 from wndcheck.verdicts.checks import CauseKind

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.files import append_line
 from wndcheck.store.filling import Reporter
 from wndcheck.store.measurements import Store

@@ -15,8 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .cpu_vectors import LANES, any_less, element, gap, insert, larger, load, minus, repeated, smaller, spread, store
-from .cpu_vectors import where_less as inside
+from .cpu_simd import LANES, any_less, element, gap, insert, larger, load, minus, repeated, smaller, spread, store
+from .cpu_simd import where_less as inside
 
 FAR = np.float32(1e30)  # coordinate of the sentinels on both sides of a strip; samples are below 1e29 in magnitude
 NOBODY = np.float32(5e29)  # coordinate of a lane without a query, far from samples and sentinels

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Canvas
 
+from wndcheck.report.figure_model import Figure, Line
 from wndcheck.report.format import layer_name
-from wndcheck.report.series import Figure, Line
 
 NULL_LEVEL = 0.054  # §4: mean .012 plus standard deviation .042 of the estimate for independent Gaussians
 PAPER_LEVEL = (0.01, "0.01", ":", 1.1)  # §4: the level that hidden layers fall to

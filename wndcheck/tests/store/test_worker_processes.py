@@ -18,7 +18,7 @@ from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.experiment.cells import Cell
 from wndcheck.nets.specification import Training
 from wndcheck.store.measurements import Store
-from wndcheck.store.processes import REPORTED, Task, how_it_ended, together, work
+from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, together, work
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
 
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
@@ -27,8 +27,8 @@ TOGETHER = """
 import os, sys
 from functools import partial
 from pathlib import Path
-from wndcheck.store.processes import together
-from wndcheck.tests.store.test_processes import ENDLESS, task
+from wndcheck.store.worker_processes import together
+from wndcheck.tests.store.test_worker_processes import ENDLESS, task
 os.setsid()  # a terminal's group of processes
 try:
     together(task(Path(sys.argv[1]), ENDLESS), 2, partial(print, flush=True))

@@ -13,7 +13,7 @@ from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.profiles import FULL, QUICK
 from wndcheck.nets.specification import Training, Violation
-from wndcheck.store.timing import Calibration, calibrated, kind_of, of_all_sizes, step_flops
+from wndcheck.store.time_prediction import TimingModel, calibrated, kind_of, of_all_sizes, step_flops
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 
 PROBE = replace(QUICK.probe, most_pairs=200)
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def calibration(one_thread) -> Calibration:
+def calibration(one_thread) -> TimingModel:
     return calibrated([SMALL, WIDER, PLANTED], "cpu")
 
 
@@ -69,7 +69,7 @@ def test_stacks_of_all_sizes_are_timed_for_each_kind_of_net(calibration):
 
 # Made-up rates.
 FLOPS = step_flops(TINY_CELL)
-RATES = Calibration("cpu", {kind_of(TINY_CELL): ([FLOPS / 2, FLOPS * 1.5], [1.0, 3.0])}, {200: 0.001})
+RATES = TimingModel("cpu", {kind_of(TINY_CELL): ([FLOPS / 2, FLOPS * 1.5], [1.0, 3.0])}, {200: 0.001})
 
 
 def test_prediction_by_hand():

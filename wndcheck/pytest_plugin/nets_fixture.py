@@ -12,7 +12,7 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.grids import Grid, grid
 from wndcheck.experiment.profiles import Profile
-from wndcheck.experiment.records import Measurement
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.filling import fill
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter

@@ -7,8 +7,8 @@ from dataclasses import replace
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of, perceptron, sensitivity_choices
-from wndcheck.experiment.records import Measurement
-from wndcheck.report.measured import Measured, gathered
+from wndcheck.experiment.record_schema import Measurement
+from wndcheck.report.stored_nets import Measured, gathered
 from wndcheck.tests.report.reported import WHOLE, grids, made, measured, sections
 
 
