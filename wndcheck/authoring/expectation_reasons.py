@@ -49,8 +49,8 @@ def clause(findings: Sequence[Finding]) -> str:
 def evidence(checks: Sequence[PooledCheck]) -> str:
     """Seeds with estimates and intervals: one by one of a single check, their range for many seeds or several checks.
 
-    ``seed 0: 0.012 [0.008, 0.016]; …``; ``seeds 0 to 19: 0.012 to 0.045 [0.008, 0.051]``, with the verdicts where they differ;
-    ``seeds 0 and 1: trend 0.1 to 0.2 [0.08, 0.22]; level 0.3 [0.2, 0.4]``.
+    ``seed 0: 0.012 [0.008, 0.016]; …``; ``seeds 0 to 19: 0.012 to 0.045 [0.008, 0.051]``, with the verdicts where
+    they differ; ``seeds 0 and 1: trend 0.1 to 0.2 [0.08, 0.22]; level 0.3 [0.2, 0.4]``.
     """
     seeds = f"seeds {format_seeds(list(checks[0].findings))}"
     if len(checks) > 1:
@@ -70,7 +70,7 @@ def evidence(checks: Sequence[PooledCheck]) -> str:
 
 
 def interval_range(findings: Sequence[Finding]) -> str:
-    """``0.012 to 0.045 [0.008, 0.051]``: the range of the estimates, and the least and greatest end of their intervals."""
+    """``0.012 to 0.045 [0.008, 0.051]``: range of the estimates, least and greatest end of their intervals."""
     intervals = [finding.interval for finding in findings]
     if not (estimates := range_of(interval.estimate for interval in intervals)):
         return "no estimate"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.record_schema import PAIR_QUANTILES, SAME_IMAGE
 from wndcheck.report.figure_model import MOST_POINTS, Band, Figure, Labels, Line, Point, Scatter
 from wndcheck.report.stored_nets import Measured
-from wndcheck.verdicts.run import Finding, Run
+from wndcheck.verdicts.run import Finding, Run, RunError
 
 FORMS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}
 DATA_READING = "data"
@@ -253,12 +252,25 @@ def experiment_line(name: str, parameter: str, checks: Iterable[Finding], truth:
     """The line of the checks that differ in this one parameter; their values are estimate minus truth."""
     # A check of all places together (the RMSE falls with M) has no place of its own.
     found = [check for check in checks if set(check.parameters) == {parameter} and check.values]
-    found.sort(key=lambda check: check.parameters[parameter])
-    x: list[Any] = [check.parameters[parameter] for check in found]
+    found.sort(key=lambda check: place_of(check, parameter))
+    x = [place_of(check, parameter) for check in found]
     truths = [truth(place) for place in x]
     values = [true + np.array(check.values, dtype=float) for true, check in zip(truths, found, strict=True)]
     regions = [check.check.region for check in found]
     return Line({"estimator": name}, x, range(max(map(len, values), default=0)), values, truths, regions)
+
+
+def place_of(check: Finding, parameter: str) -> float:
+    """The parameter of a check as its place in a figure. RunError where it cannot be one."""
+    value = check.parameters[parameter]
+    low, high = (-1, 1) if parameter == "rho" else (0, 1e9)
+    if isinstance(value, str) or not low < value < high:
+        raise bad_field(check, f"parameters.{parameter}", value, f"a number between {low} and {high:g}")
+    return value
+
+
+def bad_field(finding: Finding, field: str, found: object, expected: str) -> RunError:
+    return RunError(f"{field} of {finding.name} in claim {finding.claim} is {found!r}, expected {expected}")
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

@@ -12,11 +12,17 @@ def encoded(text: str) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
-    """Write the file under a temporary name in its folder, move it into place and return its path."""
+    """Write the file under a temporary name in its folder, move it into place and return its path.
+
+    An OSError names the file, not its temporary name.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         unfinished.write_bytes(content)
         unfinished.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
     return path

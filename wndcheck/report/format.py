@@ -135,14 +135,25 @@ def group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
-# --- Markdown ---------------------------------------------------------------------------------------------------------
+# --- printable text and Markdown --------------------------------------------------------------------------------------
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tabs and line breaks
+
+
+def printable(text: str) -> str:
+    """The text with U+FFFD in place of control characters, which a terminal obeys and no HTML may hold."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def one_line(text: object) -> str:
+    """Printable text with a space in place of each run of white space."""
+    return " ".join(printable(str(text)).split())
 
 
 def escape_markdown(text: object) -> str:
     """Text that Markdown shows as it is, in a table too: on one line, special characters behind a backslash."""
-    return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    return SPECIAL.sub(r"\\\1", one_line(text))
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -243,7 +254,7 @@ def describe_finding(finding: Finding) -> str:
     cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
     numbers = f" = {interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".rstrip()
     measured = check.estimand + (numbers if isfinite(interval.estimate) else " has no estimate")
-    return f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}"
+    return one_line(f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}")
 
 
 def describe_range(findings: Sequence[Finding]) -> str:

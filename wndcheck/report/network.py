@@ -48,7 +48,7 @@ class Layers:
     @property
     def description(self) -> str:
         parts = [f"{each.layer} {format_interval(each.interval)}, {each.verdict}" for each in self.layers]
-        return printable(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
+        return svg_text(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
 
     def csv(self) -> str:
         rows = []
@@ -74,7 +74,7 @@ def layers_figure(found: NetworkVerdict, last: str) -> Layers | None:
     return Layers("Dependence of each layer", caption, found.margin, last, layers)
 
 
-def printable(text: str) -> str:
+def svg_text(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", text)
 
 

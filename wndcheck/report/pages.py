@@ -25,7 +25,6 @@ PAGE = "index.html"
 LARGEST = 3_000_000  # bytes of a page
 TITLE = "On the weak neural dependence phenomenon: verdicts"
 TEMPLATES = Path(__file__).parent / "templates"
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no HTML may hold them
 
 
 # --- views of a run ---------------------------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ def environment(**options: Any) -> Environment:
         "interval": words.format_interval,
         "margin": words.format_margin,
         "number": words.format_number,
-        "one_line": lambda text: Markup(" ".join(text.split())),
+        "one_line": lambda text: Markup(words.one_line(text)),
         "parameters": parameters,
         "percent": words.percent,
         "reasons": reasons,
@@ -150,7 +149,7 @@ def render(template: str, title: str, subtitle: str, contents: Mapping[str, str]
     style, script = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     shell = {"title": title, "subtitle": subtitle, "style": style, "script": script, "contents": contents}
     shell["script_digest"] = b64encode(sha256(script.encode()).digest()).decode()
-    return CONTROL.sub("\ufffd", HTML.get_template(template).render(shell | values))
+    return words.printable(HTML.get_template(template).render(shell | values))
 
 
 def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = (), room: int = LARGEST) -> str:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as Canvas
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.report.figure_model import Figure, Line, Scatter
 from wndcheck.report.format import layer_name
-from wndcheck.report.network import Layers, printable
+from wndcheck.report.network import Layers, svg_text
 from wndcheck.report.plot_panels import (
     AXIS_LABELS,
     LAST_COLOUR,
@@ -240,5 +240,5 @@ def plot_layers(figure: Layers) -> Canvas:
 
 def shortened(name: str) -> str:
     """A name that an SVG may hold, both ends of one that is too long."""
-    name = printable(name)
+    name = svg_text(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}…{name[-LONGEST // 2 :]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.pages import Page, section
 from wndcheck.tests.report.reported import ensemble, estimator_claims, made, trained
+from wndcheck.verdicts.run import encode
 
 RUN = make_run(estimator_claims()[0], make_claim("two", make_finding(claim="two", values=[1.0])))
 
@@ -95,7 +97,52 @@ def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path
 
 def test_unusable_folders_and_files_are_errors(here: Path) -> None:
     assert "has no verdicts.json" in report("nowhere", code=2).stderr
-    (here / "figure-a1a-entropy-k.svg").write_text("<html>")
+    figure = here / "figure-a1a-entropy-k.svg"
+    figure.write_text("<html>")
     assert "figure-a1a-entropy-k.svg is not an SVG file" in report(code=2).stderr
+    figure.unlink()
+    figure.mkdir()
+    directory = "figure-a1a-entropy-k.svg cannot be read (Is a directory): remove it, and it is drawn again"
+    assert directory in report(code=2).stderr
     (here / "verdicts.json").write_text("{}")
     assert "is not a run's verdicts.json" in report(code=2).stderr
+
+
+def test_a_store_that_cannot_be_read_is_named(here: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.path(trained("relu", 5, QUICK)).mkdir(parents=True)
+    assert f"the store {store.root} cannot be read" in " ".join(report(code=2).stderr.split())
+
+
+def test_a_page_that_cannot_be_written_is_named(here: Path) -> None:
+    (here / "index.html").mkdir()
+    words = "index.html cannot be written to reports/latest (Is a directory): copy the report"
+    assert words in report(code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("claim", "field", "value", "expected"),
+    [
+        (0, "parameters.k", "two", "is 'two', expected a number between 0 and 1e+09"),
+        (0, "parameters.k", -1, "is -1, expected a number between 0 and 1e+09"),
+        (2, "parameters.rho", "<b>", "is '<b>', expected a number between -1 and 1"),
+        (2, "parameters.rho", 5, "is 5, expected a number between -1 and 1"),
+        (0, "interval.high", 1e308, "is 1e+308, expected a number of at most 1e+150"),
+        (0, "check.region.low", -1e308, "is -1e+308, expected a number of at most 1e+150"),
+        (0, "values.3", 1e200, "is 1e+200, expected a number of at most 1e+150"),
+    ],
+)
+def test_a_number_that_cannot_be_shown_is_named(
+    here: Path, claim: int, field: str, value: object, expected: str
+) -> None:
+    """The first check of the claim has one field edited; the claims are those of `estimator_claims`."""
+    document = json.loads(encode(make_run(*estimator_claims())))
+    check = place = document["claims"][claim]["checks"][0]
+    *parents, last = field.split(".")
+    for name in parents:
+        place = place[name]
+    place[int(last) if last.isdigit() else last] = value
+    (here / "verdicts.json").write_text(json.dumps(document))
+    name = f"{field.replace('.3', '[3]')} of {check['name']} in claim {check['claim']}"
+    message = " ".join(report(code=2).stderr.split())
+    assert f"Error: reports/latest/verdicts.json: {name} {expected}: run it again with `pytest claims/" in message

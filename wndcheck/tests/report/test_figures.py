@@ -209,6 +209,9 @@ def test_the_null_is_that_of_the_run_or_else_the_papers(whole: Measured) -> None
     ours = [finding(name, x, claim="estimator_null") for name, x in (("mean", 0.013), ("standard_deviation", 0.041))]
     missing = make_finding("mean", [nan] * 8)
     assert null_of(ours) == (0.013, 0.041)
+    below = finding("mean", -0.001, claim="estimator_null")  # the mean can be, the deviation cannot
+    assert null_of([below, ours[1]]) == (-0.001, 0.041)
+    assert null_of([ours[0], finding("standard_deviation", 0.0)]) == (0.012, 0.042)
     assert null_of(ours[:1]) == null_of([]) == null_of([missing, ours[1]]) == (0.012, 0.042)
     null = make_claim("estimator_null", *ours)
     band = figures(whole, null)["figure-pairs"].band

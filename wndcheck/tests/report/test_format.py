@@ -15,6 +15,7 @@ from wndcheck.report.format import (
     format_interval,
     format_minute,
     markdown_table,
+    percent,
     repeat_command,
 )
 from wndcheck.tests.factories import HOLDS, SMALL, STRADDLES, make_claim, make_finding
@@ -42,6 +43,8 @@ def test_the_decisive_check_is_furthest_by_its_interval() -> None:
     [
         (0.0732, 0.0688, 0.0776, "0.073 [0.069, 0.078]"),
         (0.01043, 0.01012, 0.01074, "0.0104 [0.0101, 0.0107]"),
+        (0.0732, 0.0724, 0.0740, "0.0732 [0.0724, 0.0740]"),  # half of it is below 0.001, the whole is not
+        (0.07321, 0.07312, 0.0733, "0.07321 [0.07312, 0.07330]"),  # below 0.0001
         (1.4, 1.4, 1.4, "1.400 [1.400, 1.400]"),
         (0.0, 0.0, 0.0, "0.000 [0.000, 0.000]"),
         (-0.0001, -0.004, 0.0038, "0.000 [-0.004, 0.004]"),
@@ -55,6 +58,23 @@ def test_the_decisive_check_is_furthest_by_its_interval() -> None:
 )
 def test_intervals_as_text(estimate: float, low: float, high: float, text: str) -> None:
     assert format_interval(Interval(estimate, low, high, 8, 0.99)) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (0, "0 %"),
+        (0.0004, "< 0.1 %"),
+        (0.0005, "0.05 %"),
+        (0.1234, "12.3 %"),
+        (0.9995, "100 %"),
+        (0.9996, "> 99.9 %"),
+        (1, "100 %"),
+        (nan, "–"),
+    ],
+)
+def test_rates_as_text(rate: float, text: str) -> None:
+    assert percent(rate) == text
 
 
 def test_findings_as_text() -> None:
@@ -81,8 +101,8 @@ def test_findings_as_text() -> None:
         ),
         (
             [make_finding("a", STRADDLES, claim="weak_dependence"), COMFORTABLE],
-            "Inconclusive: 1 of 2 checks has an interval that includes the margin. Measured: the number is 0.011 nats, in "
-            "8 nets.",
+            "Inconclusive: 1 of 2 checks has an interval that includes the margin. Measured: the number is 0.011 nats, "
+            "in 8 nets.",
         ),
         ([SECONDARY], "Inconclusive: no primary check gave a verdict."),
         ([finding("gap", 0.5, region=at_least(0.1))], "Holds: ι is 0.5 nats, in 8 nets."),

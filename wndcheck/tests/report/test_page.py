@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from wndcheck.tests.report.pages import HOSTILE, Page, hostile_run, section, tab
 from wndcheck.tests.report.reported import estimator_claims, finding, measured
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, verdict_on
 from wndcheck.verdicts.run import Problem, ProblemKind, Run
-from wndcheck.verdicts.statistics import Interval, at_least, within
+from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
 
 WEAK = "weak_dependence"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10">{}</svg>'
@@ -103,6 +104,19 @@ def test_the_first_table_has_a_row_a_claim(whole: Page) -> None:
     }
     assert top[2]["verdict"] == "– not run"
     assert top[4]["verdict"] == "✓ supportedas expected"
+
+
+def test_the_first_table_has_the_margin_of_the_decisive_check() -> None:
+    comfortable = make_finding("a", check=Check("the number", at_most(9)))
+    (top,) = tables(page(make_run(make_claim("tiny", comfortable, make_finding("b", FAILS)))))[0]
+    assert (top["claimed"], top["found"]) == ("≤ 0.01 nats", "0.1015 [0.1008, 0.1022] nats, 8 nets")
+
+
+def test_checks_of_one_function_in_different_units_have_tables_of_their_own() -> None:
+    found = [make_finding(f"size[{unit}]", check=replace(SMALL, unit=unit)) for unit in ("nats", "bits", "nats/bit")]
+    html = section(page(make_run(make_claim("tiny", *found))), "claim-tiny")
+    assert [[row["with"] for row in table] for table in tables(html)] == [["bits"], ["nats/bit"], ["nats"]]
+    assert Page(html).text.count("claimed ≤ 0.01 bits") == 1
 
 
 def test_every_number_of_a_check_is_in_its_column(whole: Page) -> None:
@@ -242,6 +256,18 @@ def test_figures_for_which_there_is_no_room_are_left_to_their_files(folder: Path
     assert len(text.encode()) <= LARGEST
     assert re.findall(r'<img[^>]*alt="(figure-\d)', text) == ["figure-0"]
     assert re.findall(r"Too large for this page: see (figure-\d).svg", text) == ["figure-1", "figure-2"]
+
+
+def test_long_titles_and_descriptions_are_shortened(folder: Path) -> None:
+    inner = f"<title>{'t' * LARGEST}</title><description>{'d' * LARGEST}</description>"
+    long = picture("figure-2-entropy", SVG.format(inner).encode())
+    assert (long.title[-2:], long.description[-2:]) == ("t…", "d…")
+    figures = [f"figure-{i}" for i in range(11)]
+    claims = [make_claim(f"tiny{i}", figures=tuple(figures)) for i in range(20)]
+    text = page(make_run(*claims), [replace(long, stem=stem) for stem in figures])
+    assert len(text.encode()) <= LARGEST
+    ours = [picture(path.stem, path.read_bytes()) for path in folder.glob("*.svg")]
+    assert not [each.stem for each in ours if "…" in each.title + each.description]
 
 
 @pytest.mark.parametrize("text", ["", "<p", "<html/>", "<svg/>"])
