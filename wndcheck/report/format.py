@@ -91,7 +91,7 @@ def percent(rate: float) -> str:
         return MISSING
     if 0 < rate < 0.0005:
         return "< 0.1 %"
-    if 0.9995 < rate < 1:
+    if 0.9995 <= rate < 1:
         return "> 99.9 %"
     return f"{100 * rate:.3g} %"
 
