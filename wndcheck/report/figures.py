@@ -1,4 +1,4 @@
-"""What each figure of a run shows: the paper's figures, both readings, trajectories, pairs and the lemma.
+"""The contents of the figures of a run: the paper's figures, both readings, trajectories, pairs and the lemma.
 
 A figure is None where there is nothing to show.
 """
@@ -29,7 +29,7 @@ SYMLOG = "linear up to 0.1, logarithmic above."
 
 
 def has(grid: Grid, *quantities: str) -> bool:
-    """Does any trained net have a number for one of these?"""
+    """Whether any trained net has a number for one of these."""
     return any(np.isfinite(grid.of(quantity)).any() for quantity in quantities)
 
 
@@ -69,9 +69,9 @@ def grid_lines(grids: Iterable[Grid], *quantities: str) -> list[Line]:
 
 
 def nets_of(grids: Iterable[Grid]) -> str:
-    """``n = 8 nets a width``."""
+    """``n = 8 nets per width``."""
     counts = sorted({len(m.cell.seeds) for grid in grids for m in grid.measurements})
-    return f"n = {' or '.join(map(str, counts))} nets a width"
+    return f"n = {' or '.join(map(str, counts))} nets per width"
 
 
 def grid_caption(grids: Sequence[Grid]) -> str:
@@ -128,7 +128,7 @@ def readings_figure(data: Grid | None, ensembles: Grid | None) -> Figure | None:
 
 
 def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
-    """ι_c and ΔH of the widest nets against the epochs, where more is known than the beginning and the end.
+    """ι_c and ΔH of the widest nets against the epochs, where there are stages between the first and the last.
 
     Nets that end untrained are left out at every stage.
     """
@@ -200,7 +200,7 @@ def lemma_figure(grids: Iterable[Grid]) -> Scatter | None:
     caption = (
         f"A point: one layer of {one}; strong: after the last epoch, faint: at earlier stages, of every width. "
         f"{nets_of(shown)}.\n"
-        f"Line: ΔI = ΔH, the bound of eq. 7, below which the points should lie. {SYMLOG.capitalize()}"
+        f"Line: ΔI = ΔH, the bound of eq. 7, below which the points should be. {SYMLOG.capitalize()}"
     )
     return Scatter("Lemma: information gained against entropy gained", caption, points)
 
@@ -244,7 +244,7 @@ def experiment_figure(
     lines = [experiment_line(name, parameter, found, truth) for name, found in checks.items()]
     measured = tuple(line for line in lines if line.measured)
     counts = sorted({found.n for line in measured for found in line.intervals})
-    caption = f"n = {' or '.join(map(str, counts))} experiments a point. Faint: each; strong: mean, 99 % t interval."
+    caption = f"n = {' or '.join(map(str, counts))} experiments per point. Faint: each; strong: mean, 99 % t interval."
     return Figure(title, caption, parameter, "experiment", measured) if measured else None
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Writing of whole files: a reader never sees a part of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def encoded(text: str) -> bytes:
-    """UTF-8; what has no place in it (undecodable bytes in an error's message) as a backslash escape."""
+    """The text in UTF-8; what it cannot encode (undecodable bytes in an error's message) as a backslash escape."""
     return text.encode("utf-8", "backslashreplace")
 
 

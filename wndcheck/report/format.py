@@ -1,4 +1,4 @@
-"""Numbers, causes and findings as text: the one place where the report, the terminal and the command line take them."""
+"""Numbers, causes and findings as text, for the report, the terminal and the command line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def format_interval(interval: Interval) -> str:
 
 
 def number_format(numbers: Sequence[float], half_width: float) -> str:
-    """The format for numbers that stand together and are known to within `half_width`."""
+    """Return the format of numbers that are shown together and known to within `half_width`."""
     largest = max(abs(x) for x in numbers if isfinite(x))
     if 0 < largest < 1e-3:
         return ".1e"
@@ -60,7 +60,7 @@ def number_format(numbers: Sequence[float], half_width: float) -> str:
 
 
 def format_number(x: float, digits: int = 4) -> str:
-    """A number with that many decimals; a dash where it is not finite."""
+    """The number with so many decimals; a dash where it is not finite."""
     return f"{x:.{digits}f}" if isfinite(x) else MISSING
 
 
@@ -86,7 +86,7 @@ def three_digits(x: float) -> str:
 
 
 def percent(rate: float) -> str:
-    """``0.5 %``; a rate that is nearly, but not quite, 0 or 1 says so."""
+    """``0.5 %``; a rate that is nearly, but not quite, 0 or 1 is not rounded to it."""
     if isnan(rate):
         return MISSING
     if 0 < rate < 0.0005:
@@ -104,7 +104,7 @@ def format_seeds(seeds: Sequence[int]) -> str:
 
 
 def format_minute(created: str) -> str:
-    """``2026-11-24 01:08 UTC``; a date that is written otherwise stays as it is."""
+    """``2026-11-24 01:08 UTC``; a date in another format is not changed."""
     try:
         return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except ValueError:
@@ -128,7 +128,7 @@ def join_few(names: Iterable[str], most: int = 5) -> str:
 
 
 def group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    """Items with one key together, in the order in which each key is first met."""
+    """Return groups of items with the same key, in the order of first occurrence."""
     groups: dict[Hashable, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
@@ -166,7 +166,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def describe_cause(cause: Cause | None) -> str:
-    """Why a check or a claim has its verdict; empty without a cause."""
+    """The cause of a check's or a claim's verdict as text; empty without one."""
     if cause is None:
         return ""
     n, total, names = cause.count, cause.total, cause.names
@@ -223,7 +223,7 @@ def count_of(n: int, noun: str) -> str:
 
 
 def first_and_last_line(reason: str) -> str:
-    """Why something was not run: the first line and, where there are more, the last, which says what to type."""
+    """First line of the reason why a test was not run and, where there are more, the last: the command to run."""
     first, *others = reason.splitlines() or [""]
     return f"{first.partition(' Not found:')[0]} {others[-1]}" if others else first
 
@@ -249,7 +249,7 @@ def format_replicates(finding: Finding) -> str:
 
 
 def describe_finding(finding: Finding) -> str:
-    """The finding in a line: verdict, cause, estimate, interval, margin, replicates."""
+    """The finding on one line: verdict, cause, estimate, interval, margin, replicates."""
     check, interval = finding.check, finding.interval
     cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
     numbers = f" = {interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".rstrip()
@@ -260,15 +260,15 @@ def describe_finding(finding: Finding) -> str:
 def describe_range(findings: Sequence[Finding]) -> str:
     """``|ΔH| is between 0.1 and 0.2 nats``: the range of the estimates of findings with one estimand."""
     check = findings[0].check
-    ends = range_of(finding.interval.estimate for finding in findings)
-    if not ends:
+    endpoints = range_of(finding.interval.estimate for finding in findings)
+    if not endpoints:
         return f"{check.estimand} has no estimate"
-    where = f"is between {ends[0]} and {ends[1]}" if len(ends) == 2 else f"is {ends[0]}"
+    where = f"is between {' and '.join(endpoints)}" if len(endpoints) == 2 else f"is {endpoints[0]}"
     return f"{check.estimand}{',' * (',' in check.estimand)} {where} {check.unit}".rstrip()
 
 
 def range_of(numbers: Iterable[float]) -> list[str]:
-    """The least and the greatest as text, or the one that both are; none without a finite number."""
+    """Least and greatest as text, once where both are the same; empty without a finite number."""
     known = [x for x in numbers if isfinite(x)]
     return list(dict.fromkeys(two_digits(x) for x in (min(known), max(known)))) if known else []
 
@@ -279,7 +279,7 @@ def against_claim(findings: Sequence[Finding]) -> str:
 
 
 def describe_claim(claim: ClaimResult) -> str:
-    """What a claim came to, in a sentence or two.
+    """The outcome of a claim, in a sentence or two.
 
     ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -0.036 nats, in 8 nets.``
     """

@@ -33,7 +33,7 @@ class OccupiedError(ValueError):
 
 @dataclass(frozen=True)
 class Layers:
-    """A figure with a line for each scored layer, in the order in which the network reaches them."""
+    """A figure with a line for each scored layer, in the order of the forward pass."""
 
     title: str
     caption: str
@@ -113,7 +113,7 @@ def network_page(
         anchors=anchors((each.layer for each in scored), "layer"),
         how={name.replace("_", " "): value for name, value in how.items() if value is not None},
         environment=environment,
-        typed=command,
+        command_line=command,
         most_flags=MOST_FLAGS,
     )
 

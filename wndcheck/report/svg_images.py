@@ -1,4 +1,4 @@
-"""What a page shows as a picture: SVG files as images, and intervals drawn against the region that is claimed."""
+"""Pictures on a page: SVG files as images, and intervals drawn against the region that is claimed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FigureError(ValueError):
 class Picture:
     """An SVG file on a page: as an image, it can neither run nor load anything. `uri` is empty if it is too large.
 
-    `size` is its width and height in pixels, so that the page does not move when it is there.
+    `size` is its width and height in pixels, so that the page does not move once it is loaded.
     """
 
     stem: str
@@ -70,7 +70,7 @@ def shortened(text: str, longest: int) -> str:
 
 
 def fitting(pictures: Iterable[Picture], room: int) -> list[Picture]:
-    """The pictures in their order; those for which there is no room, in bytes, without their drawings."""
+    """The pictures in their order, without the images of those that do not fit into `room` bytes."""
     kept = []
     for each in pictures:
         fits = len(each.uri) <= room
@@ -84,7 +84,7 @@ def fitting(pictures: Iterable[Picture], room: int) -> list[Picture]:
 
 @dataclass(frozen=True)
 class Scale:
-    """From numbers to places on a drawing; what lies beyond either end is drawn at the edge."""
+    """Maps numbers to places on a drawing; numbers beyond either end to its edge."""
 
     low: float
     high: float

@@ -1,4 +1,4 @@
-"""Write the report of a run, or its page alone, into a folder."""
+"""Write the report of a run, or only its page, into a folder."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def write_figures_and_page(
 
 
 def with_missing(sections: list[Section], run: Run, folder: Path) -> list[Section]:
-    """The sections, with a command in place of those whose nets the store lacks, if this version has the profile."""
+    """The sections; in place of those whose nets the store lacks, the command that measures them."""
     if run.profile not in PROFILES:
         return sections
     titles = [section.title for section in sections]
     missing = [title for title in (ACCURACY, READINGS) if title not in titles]
-    words = "The store does not have the nets for this table. To measure them, and write the page after that:"
+    text = "The store does not have the nets for this table. To measure them, and write the page after that:"
     command = f"{measure_command(run.profile, run.base_seed)} && wndcheck report {quote(str(folder))}"
-    return [*(Section(title, missing=words, command=command) for title in missing), *sections]
+    return [*(Section(title, missing=text, command=command) for title in missing), *sections]

@@ -15,8 +15,8 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
+from wndcheck.tests.report.example_results import ensemble, estimator_claims, make_measurement, trained
 from wndcheck.tests.report.pages import Page, section
-from wndcheck.tests.report.reported import ensemble, estimator_claims, made, trained
 from wndcheck.verdicts.run import encode
 
 RUN = make_run(estimator_claims()[0], make_claim("two", make_finding(claim="two", values=[1.0])))
@@ -49,7 +49,7 @@ def page_in(folder: Path) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def test_the_page_alone_is_written(here: Path) -> None:
+def test_only_the_page_is_written(here: Path) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
     result = report()
     assert result.stdout.startswith("reports/latest/index.html (0.")
@@ -72,7 +72,7 @@ def test_a_figure_that_is_missing_is_drawn_from_the_run(here: Path) -> None:
 def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
     report()
     page = page_in(here)
-    for id in ("part-accuracy-beside-the-papers", "part-both-readings-side-by-side"):
+    for id in ("part-accuracy-next-to-the-papers", "part-both-readings-side-by-side"):
         text = Page(section(page.html, id)).text
         assert "The store does not have the nets for this table." in text
         assert "wndcheck measure --profile=quick && wndcheck report reports/latest" in text
@@ -84,12 +84,12 @@ def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
 def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     for cell in (trained("relu", 5, QUICK), trained("relu", 20, QUICK), ensemble(QUICK.ensembles.widths[0], QUICK)):
-        store.save(made(cell))
+        store.save(make_measurement(cell))
     result = report("--store", str(tmp_path / "store"))
     assert "made reports/latest/figure-pairs.csv" in result.stderr
     page = page_in(here)
     assert {"figure-pairs", "figure-2-entropy", "figure-both-readings"} <= set(page.ids)
-    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-beside-the-papers")).text
+    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-next-to-the-papers")).text
     assert "ensemble, the same image" in Page(section(page.html, "part-both-readings-side-by-side")).text
     missing = Page(section(page.html, "part-what-the-paper-leaves-unspecified")).text
     assert "wndcheck measure --profile=quick --cells=mlp --cells=sensitivity" in missing

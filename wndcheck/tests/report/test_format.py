@@ -19,7 +19,7 @@ from wndcheck.report.format import (
     repeat_command,
 )
 from wndcheck.tests.factories import HOLDS, SMALL, STRADDLES, make_claim, make_finding
-from wndcheck.tests.report.reported import finding
+from wndcheck.tests.report.example_results import finding
 from wndcheck.verdicts.checks import Cause, CauseKind, Check
 from wndcheck.verdicts.run import Finding
 from wndcheck.verdicts.statistics import Interval, at_least, within
@@ -27,7 +27,7 @@ from wndcheck.verdicts.statistics import Interval, at_least, within
 FAR, NEAR = finding("far", 0.05), finding("near", 0.02)
 WIDE = finding("wide", 0.08, 0.06)  # its estimate is the furthest out, its interval is not
 BELOW = finding("below", -0.2, region=within(-0.1, 0.1))
-UNDECIDED = finding("undecided", 0.01)
+UNDECIDED = finding("inconclusive", 0.01)
 UNMEASURED = make_finding("unmeasured", [nan] * 8, claim="weak_dependence")
 COMFORTABLE, TIGHT = finding("comfortable", 0.001), finding("tight", 0.0085)
 SECONDARY = finding("secondary", 0.5, primary=False)
@@ -112,7 +112,7 @@ def test_verdicts_of_claims_as_text(checks: list[Finding], words: str) -> None:
     assert describe_claim(make_claim("weak_dependence", *checks)) == words
 
 
-def test_causes_of_undecided_claims_as_text() -> None:
+def test_causes_of_inconclusive_claims_as_text() -> None:
     wide = [make_finding(f"wide[{i}]", HOLDS, LEVEL, decides_levels=False) for i in range(3)]
     words = "Inconclusive: all 3 checks need the full profile. Measured: ι_c at the widest is 0.0015 nats, in 8 nets."
     assert describe_claim(make_claim("tiny", *wide)) == words

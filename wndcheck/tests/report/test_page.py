@@ -1,4 +1,4 @@
-"""The page of a run, read without a browser: whole, alone, escaped, and about everything that the run found."""
+"""The page of a run, read without a browser: complete, self-contained and escaped."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.tables import Section, Strong, Table
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.tests.report.example_results import estimator_claims, finding, measured
 from wndcheck.tests.report.pages import HOSTILE, Page, hostile_run, section, tables
-from wndcheck.tests.report.reported import estimator_claims, finding, measured
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, verdict_on
 from wndcheck.verdicts.run import Problem, ProblemKind, Run
 from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
@@ -91,7 +91,7 @@ def test_every_claim_and_check_is_on_the_page(whole: Page, run: Run) -> None:
         assert text in whole.text
 
 
-def test_the_first_table_has_a_row_a_claim(whole: Page) -> None:
+def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
     top = tables(whole.html)[0]
     assert [line["claim"] for line in top][:4] == [WEAK, "two", "convnet", "broken"]
     assert top[0] == {
@@ -224,7 +224,7 @@ def test_a_scale_fills_its_drawing() -> None:
         assert [scale.place(x) for x in (-inf, low, (3 * low + high) / 4, high, inf)] == [0, 0, 40, 160, 160]
 
 
-def test_verdicts_differ_in_sign_and_shape_not_in_colour_alone() -> None:
+def test_verdicts_differ_in_sign_and_shape_not_in_only_in_colour() -> None:
     shapes = {}
     for estimate in (0.005, 0.5, 0.01):
         found = finding(estimate=estimate, claim="tiny")
@@ -240,12 +240,12 @@ def test_verdicts_differ_in_sign_and_shape_not_in_colour_alone() -> None:
 
 
 def test_sections_have_tables_and_commands(whole: Page) -> None:
-    found = tables(section(whole.html, "part-accuracy-beside-the-papers"))
+    found = tables(section(whole.html, "part-accuracy-next-to-the-papers"))
     assert found[0][0] | {"N": "5", "nets": "8", "paper": "usually worse"} == found[0][0]
     bold = Page(page(make_run(), sections=[Section("Odd", tables=[Table(["x"], [[Strong("0.1 [0, 1]")], ["2"]])])]))
     assert "<strong>0.1 [0, 1]</strong>" in bold.html
-    missing = Page(page(make_run(), sections=[Section("Odd", missing="Type:", command="wndcheck measure")]))
-    assert "Type: wndcheck measure" in missing.text
+    missing = Page(page(make_run(), sections=[Section("Odd", missing="Run:", command="wndcheck measure")]))
+    assert "Run: wndcheck measure" in missing.text
 
 
 def test_figures_for_which_there_is_no_room_are_left_to_their_files(folder: Path) -> None:

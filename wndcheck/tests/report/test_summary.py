@@ -12,8 +12,8 @@ from wndcheck.report.format import describe_finding
 from wndcheck.report.pages import page, summary, verdict_table
 from wndcheck.report.tables import Section, Strong, Table, all_sections
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, make_claim, make_finding, make_run
+from wndcheck.tests.report.example_results import finding, measured
 from wndcheck.tests.report.pages import hostile_run
-from wndcheck.tests.report.reported import finding, measured
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished
 from wndcheck.verdicts.statistics import at_most
@@ -99,7 +99,7 @@ def test_summary_shows_sections_after_the_figures_and_before_the_claims() -> Non
     text = summary(run, all_figures(run, measured()), all_sections(run, measured()))
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     assert heads == [
-        "## Accuracy beside the paper's",
+        "## Accuracy next to the paper's",
         "## Both readings side by side",
         "## What the paper leaves unspecified",
         r"## weak\_dependence",
@@ -118,7 +118,7 @@ def test_sections_have_bold_cells_and_commands() -> None:
     assert "## a \\* b\n\nc\n\n### A \\* title\n\n| x |\n| --- |\n| **0.1 \\*** |\n| 2 |\n\nMissing: `wndcheck" in text
 
 
-def test_the_table_alone_has_no_links() -> None:
+def test_the_verdict_table_has_no_links() -> None:
     table = verdict_table(make_run(make_claim("tiny", make_finding(values=HOLDS))))
     assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ 0.01 nats | 0.0015 \[")
     assert "](#" not in table
