@@ -36,7 +36,7 @@ INCONCLUSIVE = {  # why one check is, and why several are
 def format_interval(interval: Interval) -> str:
     """``0.073 [0.069, 0.078]``: three decimals, or more where the interval is narrower; scientific when tiny.
 
-    The estimate alone where the ends are NaN.
+    Only the estimate where the ends are NaN.
     """
     if not isfinite(interval.estimate):
         return "no estimate"

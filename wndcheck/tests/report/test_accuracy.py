@@ -81,8 +81,8 @@ def test_comparison_with_the_paper(
 
 
 def test_only_one_net_is_inconclusive() -> None:
-    alone = [Interval(1.0, nan, nan, 1, 0.99)] * 2
-    assert compare_with_paper(trained("relu", 50), alone)[1] == "inconclusive"
+    single = [Interval(1.0, nan, nan, 1, 0.99)] * 2
+    assert compare_with_paper(trained("relu", 50), single)[1] == "inconclusive"
 
 
 PAPERS = trained("relu", 50, FULL)

@@ -108,8 +108,8 @@ def test_missing_nets_widths_and_activations_leave_gaps() -> None:
     shown = figures(Measured(trained={"relu": relu, "tanh": grid(*without)}))
     found = [row for row in read(shown["figure-2-entropy"].csv()) if row["activation"] == "relu"]
     assert {(row["value"], row["mean"], row["n"]) for row in found if row["width"] == "5"} == {("", "", "0")}
-    alone = [row for row in found if row["width"] == "20" and row["value"]]
-    assert all(row["mean"] == row["value"] and row["low"] == "" and row["n"] == "1" for row in alone)
+    only = [row for row in found if row["width"] == "20" and row["value"]]
+    assert all(row["mean"] == row["value"] and row["low"] == "" and row["n"] == "1" for row in only)
     assert "15 of 64 nets did not train" in shown["figure-2-entropy"].caption
     assert all(svg(figure) for figure in shown.values())
 
@@ -261,6 +261,6 @@ def test_a_description_gives_both_ends_of_each_line() -> None:
 
 
 def test_interval_of_one_and_of_none() -> None:
-    alone, none = interval(np.array([nan, 0.5])), interval(np.array([nan]))
-    assert (alone.estimate, alone.n, none.n) == (0.5, 1, 0)
-    assert np.isnan([alone.low, alone.high, none.estimate, none.low]).all()
+    single, none = interval(np.array([nan, 0.5])), interval(np.array([nan]))
+    assert (single.estimate, single.n, none.n) == (0.5, 1, 0)
+    assert np.isnan([single.low, single.high, none.estimate, none.low]).all()

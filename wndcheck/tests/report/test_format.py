@@ -134,7 +134,7 @@ def test_every_cause_has_a_text() -> None:
     for kind in CauseKind:
         assert describe_cause(Cause(kind, 2, 3, names=("a",)))
     assert describe_cause(Cause(CauseKind.NOT_RUN, names=("",))) == ""
-    assert describe_cause(Cause(CauseKind.NOT_RUN, names=("no data\nfor it\ntype this",))) == "no data type this"
+    assert describe_cause(Cause(CauseKind.NOT_RUN, names=("no data\nfor it\nrun: this",))) == "no data run: this"
 
 
 def test_the_command_repeats_the_tests_with_all_their_parameters() -> None:

@@ -51,9 +51,9 @@ def test_ensembles_that_did_not_train_are_left_out() -> None:
 def test_missing_ensembles_and_missing_nets() -> None:
     nets = {"relu": grid(*(make_measurement(trained("relu", n), accuracy=0.0) for n in (5, 50)))}
     assert section_of(None, nets) is None
-    alone, untrained = section_of(grid(group(16))), section_of(grid(group(16)), nets)
-    assert alone.tables == untrained.tables
-    assert "nets of the data reading for" not in alone.text
+    single, untrained = section_of(grid(group(16))), section_of(grid(group(16)), nets)
+    assert single.tables == untrained.tables
+    assert "nets of the data reading for" not in single.text
 
 
 @pytest.mark.parametrize(
