@@ -1,6 +1,6 @@
 """Write the parts of README.md that follow from other files: `python docs/readme.py`.
 
-A part stands between two comments, <!-- NAME --> and <!-- end of NAME -->; `wndcheck/tests/test_readme.py` fails where
+A part is between two comments, <!-- NAME --> and <!-- end of NAME -->; `wndcheck/tests/test_readme.py` fails where
 one is stale.
 """
 
@@ -26,7 +26,7 @@ DECIDED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED)
 
 
 def run_part(run: Run) -> str:
-    """What the claims of a run came to, a row for each that it decides, and the paper's Figure 3 redrawn."""
+    """The outcome of a run's claims, with one row for each that it decides, and the paper's Figure 3 redrawn."""
     tally = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, {run.environment['cores']} cores, base seed "
@@ -56,7 +56,7 @@ def decided_row(claim: ClaimResult) -> list[str]:
 
 
 class Options(list[tuple[str, str]]):
-    """Stands in for pytest's parser and keeps what the plugin adds."""
+    """In place of pytest's parser, a list of the options that the plugin adds."""
 
     def getgroup(self, *_: str) -> Options:
         return self

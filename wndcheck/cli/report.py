@@ -21,22 +21,24 @@ def report(folder: Path, root: Path | None) -> None:
     """Write index.html, one page that needs no network, from the verdicts.json and the figures in DIR.
 
     DIR is the folder of a report, `reports/latest` unless another is named. Tables, and figures that are missing there,
-    are made from the store, where it has the run's nets. Nothing is measured, and what lies there is left as it is.
+    are made from the store, where it has the run's nets. Nothing is measured, and files that exist are not changed.
 
-    Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, there is no verdicts.json to read,
-    or a figure in DIR is not an SVG file.
+    Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, verdicts.json or the store cannot
+    be read, or a figure in DIR is not an SVG file.
     """
     from wndcheck.report.writing import write_page
     from wndcheck.verdicts.run import read_run
 
     try:
         run = read_run(folder)
-        paths = write_page(folder, run, stored(run, root))
+        measured = stored(run, root)
+        paths = write_page(folder, run, measured)
     except ValueError as error:
         raise click.UsageError(here(error)) from None
     except OSError as error:
+        file = Path(error.filename or folder).name
         raise click.ClickException(
-            f"the page cannot be written to {folder} ({error.strerror}): copy the report to a folder of your own"
+            f"{file} cannot be written to {folder} ({error.strerror}): copy the report to a folder of your own"
         ) from None
     for path in paths[:-1]:
         say(f"wndcheck: made {path}")
@@ -44,7 +46,10 @@ def report(folder: Path, root: Path | None) -> None:
 
 
 def stored(run: Run, root: Path | None) -> Measured:
-    """What the store has of the run's nets: nothing without a store, or for a profile that this version lacks."""
+    """Return what the store has of the run's nets: nothing without a store, or for a profile that this version lacks.
+
+    UsageError where the store cannot be read.
+    """
     from wndcheck.experiment.profiles import PROFILES
     from wndcheck.report.stored_nets import Measured, gathered
     from wndcheck.store.measurements import Store
@@ -52,4 +57,7 @@ def stored(run: Run, root: Path | None) -> Measured:
     store = Store(root, say, make=False)
     if not store.root.is_dir() or run.profile not in PROFILES:
         return Measured()
-    return gathered(PROFILES[run.profile], run.base_seed, store.load)
+    try:
+        return gathered(PROFILES[run.profile], run.base_seed, store.load)
+    except OSError as error:
+        raise click.UsageError(f"the store {store.root} cannot be read ({error}): name another --store") from None

@@ -1,4 +1,4 @@
-"""What a figure is made of: lines of replicates, points or layers, with their intervals, their words and their CSV."""
+"""Model of a figure: lines of replicates or points of layers, with their intervals, descriptions and CSV."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Line:
         return any(np.isfinite(values).any() for values in self.values)
 
     def rows(self) -> Iterable[list[object]]:
-        """A row of the CSV for each replicate, with the mean and interval of all at its place."""
+        """Rows of the CSV: one per replicate, with the mean and interval of all at its place."""
         for i, (x, values, at) in enumerate(zip(self.x, self.values, self.intervals, strict=True)):
             # An experiment can have fewer repetitions at one place than at another.
             for replicate, value in zip(self.replicates, values, strict=False):
                 yield [*self.labels.values(), x, replicate, value, *columns(at), *self.truth[i : i + 1]]
 
-    def ends(self) -> str:
+    def endpoints_text(self) -> str:
         """``score relu layer 1: 0.21 at 5, 0.056 at 200``."""
         names = {key: value for key, value in self.labels.items() if key != "epochs"}
         words = [f"layer {value}" if key == "layer" else str(value).replace("_", " ") for key, value in names.items()]
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A range that lies behind all lines of a figure, and its middle."""
+    """A range that is shaded behind all lines of a figure, and its middle."""
 
     low: float
     middle: float
@@ -66,7 +66,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's lines and words; `x` and `replicate` name the columns that differ between figures, `stem` its files.
+    """A figure's lines and texts; `x` and `replicate` name the columns that differ between figures, `stem` its files.
 
     A figure of nets has a row of panels for each value of the label `rows`, a column for each of the label `columns`,
     and in each panel a curve for each of the label `curves`.
@@ -85,15 +85,15 @@ class Figure:
 
     @property
     def description(self) -> str:
-        """Where each line of the last stage begins and ends, for those who cannot see the figure."""
+        """The endpoints of each line of the last stage, for readers who cannot see the figure."""
         last = max((int(line.labels.get("epochs", 0)) for line in self.lines), default=0)
         shown = [line for line in self.lines if int(line.labels.get("epochs", 0)) == last and line.measured]
-        ends = "; ".join(line.ends() for line in shown[:MOST_DESCRIBED])
+        descriptions = "; ".join(line.endpoints_text() for line in shown[:MOST_DESCRIBED])
         more = f"; and {len(shown) - MOST_DESCRIBED} more lines" if len(shown) > MOST_DESCRIBED else ""
-        return f"Means by {self.x}: {ends}{more}."
+        return f"Means by {self.x}: {descriptions}{more}."
 
     def csv(self) -> str:
-        """Tidy rows: one a replicate, with the mean and interval of the replicates it belongs to."""
+        """Tidy rows: one per replicate, with the mean and interval of the replicates it belongs to."""
         head = [*self.lines[0].labels, self.x, self.replicate, "value", "mean", "low", "high", "n"]
         return csv_text(
             head + ["truth"] * bool(self.lines[0].truth), (row for line in self.lines for row in line.rows())
@@ -128,7 +128,7 @@ class Scatter:
 
     @property
     def description(self) -> str:
-        """How many of the points of every layer keep to the bound."""
+        """The number of points of each layer that are within the bound."""
         parts = []
         for layer in sorted({point.layer for point in self.points}):
             kept = [point.score_change <= point.entropy_change for point in self.points if point.layer == layer]
@@ -136,8 +136,8 @@ class Scatter:
         return f"Points at or below the bound ΔI ≤ ΔH: {'; '.join(parts)}."
 
     @property
-    def shown(self) -> tuple[Point, ...]:
-        """The points that are drawn: beyond MOST_POINTS, the mean of each layer, width and stage."""
+    def plotted_points(self) -> tuple[Point, ...]:
+        """All points; beyond MOST_POINTS, the mean of each layer, width and stage."""
         if len(self.points) <= MOST_POINTS:
             return self.points
         groups = group_by(self.points, lambda point: (point.activation, point.width, point.epochs, point.layer))
@@ -150,7 +150,7 @@ class Scatter:
 
 
 def csv_text(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A CSV file, with LF endings; numbers as `number` has them."""
+    """A CSV file, with LF endings; numbers as `number` writes them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
@@ -169,7 +169,7 @@ def columns(found: Interval) -> list[float]:
 
 
 def interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """The mean of what is finite and its 99 % t interval; NaN without a value, and NaN ends with one alone."""
+    """Mean of the finite values and its 99 % t interval; NaN without a value, NaN ends with only one."""
     values = np.asarray(values, dtype=float)
     finite = values[np.isfinite(values)]
     if not len(finite):

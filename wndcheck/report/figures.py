@@ -1,4 +1,4 @@
-"""What each figure of a run shows: the paper's figures, both readings, trajectories, pairs and the lemma.
+"""The contents of the figures of a run: the paper's figures, both readings, trajectories, pairs and the lemma.
 
 A figure is None where there is nothing to show.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.record_schema import PAIR_QUANTILES, SAME_IMAGE
 from wndcheck.report.figure_model import MOST_POINTS, Band, Figure, Labels, Line, Point, Scatter
 from wndcheck.report.stored_nets import Measured
-from wndcheck.verdicts.run import Finding, Run
+from wndcheck.verdicts.run import Finding, Run, RunError
 
 FORMS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}
 DATA_READING = "data"
@@ -30,7 +29,7 @@ SYMLOG = "linear up to 0.1, logarithmic above."
 
 
 def has(grid: Grid, *quantities: str) -> bool:
-    """Does any trained net have a number for one of these?"""
+    """Whether any trained net has a number for one of these."""
     return any(np.isfinite(grid.of(quantity)).any() for quantity in quantities)
 
 
@@ -70,9 +69,9 @@ def grid_lines(grids: Iterable[Grid], *quantities: str) -> list[Line]:
 
 
 def nets_of(grids: Iterable[Grid]) -> str:
-    """``n = 8 nets a width``."""
+    """``n = 8 nets per width``."""
     counts = sorted({len(m.cell.seeds) for grid in grids for m in grid.measurements})
-    return f"n = {' or '.join(map(str, counts))} nets a width"
+    return f"n = {' or '.join(map(str, counts))} nets per width"
 
 
 def grid_caption(grids: Sequence[Grid]) -> str:
@@ -129,7 +128,7 @@ def readings_figure(data: Grid | None, ensembles: Grid | None) -> Figure | None:
 
 
 def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
-    """ι_c and ΔH of the widest nets against the epochs, where more is known than the beginning and the end.
+    """ι_c and ΔH of the widest nets against the epochs, where there are stages between the first and the last.
 
     Nets that end untrained are left out at every stage.
     """
@@ -201,7 +200,7 @@ def lemma_figure(grids: Iterable[Grid]) -> Scatter | None:
     caption = (
         f"A point: one layer of {one}; strong: after the last epoch, faint: at earlier stages, of every width. "
         f"{nets_of(shown)}.\n"
-        f"Line: ΔI = ΔH, the bound of eq. 7, below which the points should lie. {SYMLOG.capitalize()}"
+        f"Line: ΔI = ΔH, the bound of eq. 7, below which the points should be. {SYMLOG.capitalize()}"
     )
     return Scatter("Lemma: information gained against entropy gained", caption, points)
 
@@ -245,7 +244,7 @@ def experiment_figure(
     lines = [experiment_line(name, parameter, found, truth) for name, found in checks.items()]
     measured = tuple(line for line in lines if line.measured)
     counts = sorted({found.n for line in measured for found in line.intervals})
-    caption = f"n = {' or '.join(map(str, counts))} experiments a point. Faint: each; strong: mean, 99 % t interval."
+    caption = f"n = {' or '.join(map(str, counts))} experiments per point. Faint: each; strong: mean, 99 % t interval."
     return Figure(title, caption, parameter, "experiment", measured) if measured else None
 
 
@@ -253,12 +252,25 @@ def experiment_line(name: str, parameter: str, checks: Iterable[Finding], truth:
     """The line of the checks that differ in this one parameter; their values are estimate minus truth."""
     # A check of all places together (the RMSE falls with M) has no place of its own.
     found = [check for check in checks if set(check.parameters) == {parameter} and check.values]
-    found.sort(key=lambda check: check.parameters[parameter])
-    x: list[Any] = [check.parameters[parameter] for check in found]
+    found.sort(key=lambda check: place_of(check, parameter))
+    x = [place_of(check, parameter) for check in found]
     truths = [truth(place) for place in x]
     values = [true + np.array(check.values, dtype=float) for true, check in zip(truths, found, strict=True)]
     regions = [check.check.region for check in found]
     return Line({"estimator": name}, x, range(max(map(len, values), default=0)), values, truths, regions)
+
+
+def place_of(check: Finding, parameter: str) -> float:
+    """The parameter of a check as its place in a figure. RunError where it cannot be one."""
+    value = check.parameters[parameter]
+    low, high = (-1, 1) if parameter == "rho" else (0, 1e9)
+    if isinstance(value, str) or not low < value < high:
+        raise bad_field(check, f"parameters.{parameter}", value, f"a number between {low} and {high:g}")
+    return value
+
+
+def bad_field(finding: Finding, field: str, found: object, expected: str) -> RunError:
+    return RunError(f"{field} of {finding.name} in claim {finding.claim} is {found!r}, expected {expected}")
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Numbers, causes and findings as text: the one place where the report, the terminal and the command line take them."""
+"""Numbers, causes and findings as text, for the report, the terminal and the command line."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not run":
 OPENINGS = {
     ClaimVerdict.SUPPORTED: "Holds",
     ClaimVerdict.REFUTED: "Does not hold",
-    ClaimVerdict.INCONCLUSIVE: "Not decided",
+    ClaimVerdict.INCONCLUSIVE: "Inconclusive",
     ClaimVerdict.NOT_RUN: "Not run",
     ClaimVerdict.ERROR: "No verdict",
 }
-UNDECIDED = {  # of one check, and of several
-    CauseKind.STRADDLES: ("has the margin inside the interval", "have the margin inside the interval"),
+INCONCLUSIVE = {  # why one check is, and why several are
+    CauseKind.STRADDLES: ("has an interval that includes the margin", "have intervals that include the margin"),
     CauseKind.TOO_FEW: ("has too few replicates", "have too few replicates"),
     CauseKind.NOT_TRAINED: ("has too many nets that did not train", "have too many nets that did not train"),
     CauseKind.NOT_MEASURED: ("has too many missing values", "have too many missing values"),
@@ -36,7 +36,7 @@ UNDECIDED = {  # of one check, and of several
 def format_interval(interval: Interval) -> str:
     """``0.073 [0.069, 0.078]``: three decimals, or more where the interval is narrower; scientific when tiny.
 
-    The estimate alone where the ends are NaN.
+    Only the estimate where the ends are NaN.
     """
     if not isfinite(interval.estimate):
         return "no estimate"
@@ -49,7 +49,7 @@ def format_interval(interval: Interval) -> str:
 
 
 def number_format(numbers: Sequence[float], half_width: float) -> str:
-    """The format for numbers that stand together and are known to within `half_width`."""
+    """Return the format of numbers that are shown together and known to within `half_width`."""
     largest = max(abs(x) for x in numbers if isfinite(x))
     if 0 < largest < 1e-3:
         return ".1e"
@@ -60,7 +60,7 @@ def number_format(numbers: Sequence[float], half_width: float) -> str:
 
 
 def format_number(x: float, digits: int = 4) -> str:
-    """A number with that many decimals; a dash where it is not finite."""
+    """The number with so many decimals; a dash where it is not finite."""
     return f"{x:.{digits}f}" if isfinite(x) else MISSING
 
 
@@ -74,10 +74,10 @@ def format_accuracy(interval: Interval) -> str:
 
 
 def two_digits(x: float) -> str:
-    """Two significant digits, without a leading zero: ``.052``."""
+    """Two significant digits: ``0.052``."""
     if not isfinite(x):
         return "∞" if x > 0 else "-∞"
-    return without_leading_zeros(f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}")
+    return f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}"
 
 
 def three_digits(x: float) -> str:
@@ -86,19 +86,14 @@ def three_digits(x: float) -> str:
 
 
 def percent(rate: float) -> str:
-    """``0.5 %``; a rate that is nearly, but not quite, 0 or 1 says so."""
+    """``0.5 %``; a rate that is nearly, but not quite, 0 or 1 is not rounded to it."""
     if isnan(rate):
         return MISSING
     if 0 < rate < 0.0005:
         return "< 0.1 %"
-    if 0.9995 < rate < 1:
+    if 0.9995 <= rate < 1:
         return "> 99.9 %"
     return f"{100 * rate:.3g} %"
-
-
-def without_leading_zeros(text: str) -> str:
-    """``≤ .01`` of ``≤ 0.01``."""
-    return re.sub(r"(?<!\d)0\.(?=\d)", ".", text)
 
 
 def format_seeds(seeds: Sequence[int]) -> str:
@@ -109,7 +104,7 @@ def format_seeds(seeds: Sequence[int]) -> str:
 
 
 def format_minute(created: str) -> str:
-    """``2026-11-24 01:08 UTC``; a date that is written otherwise stays as it is."""
+    """``2026-11-24 01:08 UTC``; a date in another format is not changed."""
     try:
         return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except ValueError:
@@ -133,21 +128,32 @@ def join_few(names: Iterable[str], most: int = 5) -> str:
 
 
 def group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    """Items with one key together, in the order in which each key is first met."""
+    """Return groups of items with the same key, in the order of first occurrence."""
     groups: dict[Hashable, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return list(groups.values())
 
 
-# --- Markdown ---------------------------------------------------------------------------------------------------------
+# --- printable text and Markdown --------------------------------------------------------------------------------------
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tabs and line breaks
+
+
+def printable(text: str) -> str:
+    """The text with U+FFFD in place of control characters, which a terminal obeys and no HTML may hold."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def one_line(text: object) -> str:
+    """Printable text with a space in place of each run of white space."""
+    return " ".join(printable(str(text)).split())
 
 
 def escape_markdown(text: object) -> str:
     """Text that Markdown shows as it is, in a table too: on one line, special characters behind a backslash."""
-    return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    return SPECIAL.sub(r"\\\1", one_line(text))
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -160,7 +166,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def describe_cause(cause: Cause | None) -> str:
-    """Why a check or a claim has its verdict; empty without a cause."""
+    """The cause of a check's or a claim's verdict as text; empty without one."""
     if cause is None:
         return ""
     n, total, names = cause.count, cause.total, cause.names
@@ -168,7 +174,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.NOT_RUN:
             return first_and_last_line(names[0]) if names else ""
         case CauseKind.UNDECIDED_CHECKS:
-            return describe_undecided(cause)
+            return describe_inconclusive(cause)
     return {
         CauseKind.STRADDLES: "the interval includes the margin",
         CauseKind.TOO_FEW: f"{count_of(n, 'replicate')} with a value, at least {FEWEST} are needed",
@@ -186,12 +192,15 @@ def describe_cause(cause: Cause | None) -> str:
     }[cause.kind]
 
 
-def describe_undecided(cause: Cause) -> str:
-    """``12 of 14 checks need the full profile and 1 has the margin inside the interval``."""
+def describe_inconclusive(cause: Cause) -> str:
+    """``12 of 14 checks need the full profile and 1 has an interval that includes the margin``."""
     if not cause.parts:
-        return f"{share_of(cause.count, cause.total)} undecided"
+        return f"{share_of(cause.count, cause.total)} inconclusive"
     counts = [share_of(count, cause.total) if i == 0 else count for i, count in enumerate(cause.parts.values())]
-    verbs = [UNDECIDED.get(kind, ("is undecided", "are undecided"))[count > 1] for kind, count in cause.parts.items()]
+    verbs = [
+        INCONCLUSIVE.get(kind, ("is inconclusive", "are inconclusive"))[count > 1]
+        for kind, count in cause.parts.items()
+    ]
     if cause.total == 1:
         return f"its only check {verbs[0]}"
     return join_words([f"{count} {verb}" for count, verb in zip(counts, verbs, strict=True)])
@@ -214,7 +223,7 @@ def count_of(n: int, noun: str) -> str:
 
 
 def first_and_last_line(reason: str) -> str:
-    """Why something was not run: the first line and, where there are more, the last, which says what to type."""
+    """First line of the reason why a test was not run and, where there are more, the last: the command to run."""
     first, *others = reason.splitlines() or [""]
     return f"{first.partition(' Not found:')[0]} {others[-1]}" if others else first
 
@@ -229,8 +238,8 @@ def format_estimate(finding: Finding) -> str:
 
 
 def format_margin(finding: Finding) -> str:
-    """``≤ .01 nats``."""
-    return f"{without_leading_zeros(str(finding.check.region))} {finding.check.unit}".strip()
+    """``≤ 0.01 nats``."""
+    return f"{finding.check.region} {finding.check.unit}".strip()
 
 
 def format_replicates(finding: Finding) -> str:
@@ -240,40 +249,39 @@ def format_replicates(finding: Finding) -> str:
 
 
 def describe_finding(finding: Finding) -> str:
-    """The finding in a line: verdict, cause, estimate, interval, margin, replicates."""
+    """The finding on one line: verdict, cause, estimate, interval, margin, replicates."""
     check, interval = finding.check, finding.interval
     cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
     numbers = f" = {interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".rstrip()
     measured = check.estimand + (numbers if isfinite(interval.estimate) else " has no estimate")
-    return f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}"
+    return one_line(f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}")
 
 
 def describe_range(findings: Sequence[Finding]) -> str:
-    """``|ΔH| is between .1 and .2 nats``: the range of the estimates of findings with one estimand."""
+    """``|ΔH| is between 0.1 and 0.2 nats``: the range of the estimates of findings with one estimand."""
     check = findings[0].check
-    ends = range_of(finding.interval.estimate for finding in findings)
-    if not ends:
+    endpoints = range_of(finding.interval.estimate for finding in findings)
+    if not endpoints:
         return f"{check.estimand} has no estimate"
-    where = f"is between {ends[0]} and {ends[1]}" if len(ends) == 2 else f"is {ends[0]}"
+    where = f"is between {' and '.join(endpoints)}" if len(endpoints) == 2 else f"is {endpoints[0]}"
     return f"{check.estimand}{',' * (',' in check.estimand)} {where} {check.unit}".rstrip()
 
 
 def range_of(numbers: Iterable[float]) -> list[str]:
-    """The least and the greatest as text, or the one that both are; none without a finite number."""
+    """Least and greatest as text, once where both are the same; empty without a finite number."""
     known = [x for x in numbers if isfinite(x)]
     return list(dict.fromkeys(two_digits(x) for x in (min(known), max(known)))) if known else []
 
 
 def against_claim(findings: Sequence[Finding]) -> str:
-    """``|ΔH| is between .1 and .2 nats, where ≤ .1 is claimed``."""
-    margin = without_leading_zeros(str(findings[0].check.region))
-    return f"{describe_range(findings)}, where {margin} is claimed"
+    """``|ΔH| is between 0.1 and 0.2 nats, where ≤ 0.1 is claimed``."""
+    return f"{describe_range(findings)}, where {findings[0].check.region} is claimed"
 
 
 def describe_claim(claim: ClaimResult) -> str:
-    """What a claim came to, in a sentence or two.
+    """The outcome of a claim, in a sentence or two.
 
-    ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``
+    ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -0.036 nats, in 8 nets.``
     """
     opening, cause = OPENINGS[claim.verdict], describe_cause(claim.cause)
     if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):

@@ -33,7 +33,7 @@ class OccupiedError(ValueError):
 
 @dataclass(frozen=True)
 class Layers:
-    """A figure with a line for each scored layer, in the order in which the network reaches them."""
+    """A figure with a line for each scored layer, in the order of the forward pass."""
 
     title: str
     caption: str
@@ -48,7 +48,7 @@ class Layers:
     @property
     def description(self) -> str:
         parts = [f"{each.layer} {format_interval(each.interval)}, {each.verdict}" for each in self.layers]
-        return printable(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
+        return svg_text(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
 
     def csv(self) -> str:
         rows = []
@@ -74,7 +74,7 @@ def layers_figure(found: NetworkVerdict, last: str) -> Layers | None:
     return Layers("Dependence of each layer", caption, found.margin, last, layers)
 
 
-def printable(text: str) -> str:
+def svg_text(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", text)
 
 
@@ -113,7 +113,7 @@ def network_page(
         anchors=anchors((each.layer for each in scored), "layer"),
         how={name.replace("_", " "): value for name, value in how.items() if value is not None},
         environment=environment,
-        typed=command,
+        command_line=command,
         most_flags=MOST_FLAGS,
     )
 

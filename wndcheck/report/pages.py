@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from wndcheck.report import format as words
+from wndcheck.report import format as formatting
 from wndcheck.report.figure_model import Figure, Scatter
 from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
 from wndcheck.report.tables import Section, Strong
@@ -25,29 +25,28 @@ PAGE = "index.html"
 LARGEST = 3_000_000  # bytes of a page
 TITLE = "On the weak neural dependence phenomenon: verdicts"
 TEMPLATES = Path(__file__).parent / "templates"
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # no HTML may hold them
 
 
 # --- views of a run ---------------------------------------------------------------------------------------------------
 
 
 def not_run(run: Run) -> list[tuple[str, str, list[str]]]:
-    """What was not run, or not decided by the profile: claim, reason and the names of its tests."""
+    """Tests that were not run, or not decided by the profile: claim, reason and names."""
     lost = [(claim.id, each.reason, each.test) for claim in run.claims for each in claim.not_run]
     lost += [(claim.id, "error, see its section", each.test) for claim in run.claims for each in claim.errors]
     lost += [
-        (finding.claim, words.describe_cause(finding.cause), finding.name)
+        (finding.claim, formatting.describe_cause(finding.cause), finding.name)
         for finding in run.checks.values()
         if finding.is_cause(CauseKind.PROFILE)
     ]
-    groups = words.group_by(lost, lambda each: each[:2])
+    groups = formatting.group_by(lost, lambda each: each[:2])
     return [(*group[0][:2], [test for _, _, test in group]) for group in groups]
 
 
 def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Checks that differ in their parameters alone together, those that count first."""
+    """Groups of checks that differ only in their parameters, those that count first."""
     ordered = sorted(findings, key=lambda finding: not finding.check.primary)
-    return words.group_by(ordered, lambda f: (f.function, f.check.primary, f.check.unit))
+    return formatting.group_by(ordered, lambda f: (f.function, f.check.primary, f.check.unit))
 
 
 def facts(run: Run) -> dict[str, str]:
@@ -58,7 +57,7 @@ def facts(run: Run) -> dict[str, str]:
 
 
 def reasons(claim: ClaimResult) -> list[str]:
-    """Why verdicts other than "supported" are expected."""
+    """The reasons for expecting verdicts other than supported."""
     return list(dict.fromkeys(finding.reason for finding in claim.checks if finding.reason))
 
 
@@ -73,7 +72,7 @@ def claimed(findings: Iterable[Finding]) -> list[str]:
 
 
 def parameters(finding: Finding) -> str:
-    """``width 50, activation relu``, or what stands in brackets, or the name."""
+    """``width 50, activation relu``, or the name's part in brackets, or the name."""
     values = ", ".join(f"{name} {value}" for name, value in finding.parameters.items())
     return values or finding.name.partition("[")[2].removesuffix("]") or finding.name
 
@@ -84,7 +83,7 @@ def slug(text: str) -> Markup:
 
 
 def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
-    """An id for each name, no two alike."""
+    """A unique id for each name."""
     found: dict[str, str] = {}
     for name in names:
         anchor = f"{prefix}-{slug(name)}"
@@ -98,7 +97,7 @@ def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
 
 
 def environment(**options: Any) -> Environment:
-    """The templates with what they write numbers and findings with."""
+    """The templates, with filters that write numbers and findings."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -110,35 +109,35 @@ def environment(**options: Any) -> Environment:
     made.filters |= {
         "assignments": lambda finding: ", ".join(f"{name}={value}" for name, value in finding.parameters.items()),
         "by_function": by_function,
-        "cause": words.describe_cause,
+        "cause": formatting.describe_cause,
         "claimed": claimed,
-        "estimate": words.format_estimate,
+        "estimate": formatting.format_estimate,
         "facts": facts,
-        "interval": words.format_interval,
-        "margin": words.format_margin,
-        "number": words.format_number,
-        "one_line": lambda text: Markup(" ".join(text.split())),
+        "interval": formatting.format_interval,
+        "margin": formatting.format_margin,
+        "number": formatting.format_number,
+        "one_line": lambda text: Markup(formatting.one_line(text)),
         "parameters": parameters,
-        "percent": words.percent,
+        "percent": formatting.percent,
         "reasons": reasons,
-        "repeat_command": lambda claim, run: words.repeat_command(claim, run.profile, run.base_seed),
-        "replicates": words.format_replicates,
+        "repeat_command": lambda claim, run: formatting.repeat_command(claim, run.profile, run.base_seed),
+        "replicates": formatting.format_replicates,
         "slug": slug,
         "tally": tally,
-        "words": words.describe_claim,
+        "describe": formatting.describe_claim,
     }
     made.globals |= {
         "drawing_width": WIDTH,
         "scale_of": lambda findings: scale_over((f.interval, f.check.region) for f in findings),
-        "symbols": words.SYMBOLS,
+        "symbols": formatting.SYMBOLS,
     }
     made.tests["strong"] = lambda cell: isinstance(cell, Strong)
     return made
 
 
 def plain_markdown(value: object) -> object:
-    """Text that Markdown shows as it is; what is Markdown already is Markup."""
-    return value if isinstance(value, Markup) else words.escape_markdown(value)
+    """Escape text for Markdown, unless it is Markup, which is Markdown already."""
+    return value if isinstance(value, Markup) else formatting.escape_markdown(value)
 
 
 HTML = environment(autoescape=True)
@@ -150,13 +149,13 @@ def render(template: str, title: str, subtitle: str, contents: Mapping[str, str]
     style, script = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     shell = {"title": title, "subtitle": subtitle, "style": style, "script": script, "contents": contents}
     shell["script_digest"] = b64encode(sha256(script.encode()).digest()).decode()
-    return CONTROL.sub("\ufffd", HTML.get_template(template).render(shell | values))
+    return formatting.printable(HTML.get_template(template).render(shell | values))
 
 
 def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section] = (), room: int = LARGEST) -> str:
     """The whole page of a run; figures that no claim names follow after the claims.
 
-    Figures have `room` bytes, less where the page would be larger than LARGEST: the others are left to their files.
+    Figures have `room` bytes, less where the page would be larger than LARGEST: the others are linked as files.
     """
     by_stem = {each.stem: each for each in fitting(pictures, room)}
     shown, drawn = {}, set()
@@ -172,7 +171,7 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
     text = render(
         "page.html.j2",
         TITLE,
-        f"Profile {run.profile}, base seed {run.base_seed}, {words.format_minute(run.created)}",
+        f"Profile {run.profile}, base seed {run.base_seed}, {formatting.format_minute(run.created)}",
         contents,
         run=run,
         anchors=anchors((claim.id for claim in run.claims), "claim"),
@@ -193,5 +192,5 @@ def summary(run: Run, figures: Sequence[Figure | Scatter] = (), sections: Sequen
 
 
 def verdict_table(run: Run) -> str:
-    """A row a claim, in Markdown."""
+    """A Markdown table with one row per claim."""
     return MARKDOWN.get_template("verdicts.md.j2").render(run=run, linked=False)

@@ -1,4 +1,4 @@
-"""Panels of trained nets over widths or epochs, and what all plots share: axes, levels, looks, legends."""
+"""Panels of trained nets over widths or epochs; axes, levels, styles and legends that all plots share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from wndcheck.report.figure_model import Figure, Line
 from wndcheck.report.format import layer_name
 
-NULL_LEVEL = 0.054  # §4: mean .012 plus standard deviation .042 of the estimate for independent Gaussians
+NULL_LEVEL = 0.054  # §4: mean 0.012 plus standard deviation 0.042 of the estimate for independent Gaussians
 PAPER_LEVEL = (0.01, "0.01", ":", 1.1)  # §4: the level that hidden layers fall to
 LEVELS = {  # lines across a panel: place, label, style, width
     "entropy_change": [(0.1, "±0.1", ":", 1.1), (-0.1, "", ":", 1.1)],  # ours: the margin of |ΔH| at the widest
@@ -33,7 +33,7 @@ AXIS_LABELS = {
 DEPENDENCE = ("score", "corrected_score", "pair_score")
 BEFORE = "before training"
 SCORE_TICKS = (-0.1, -0.05, 0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-LABEL_ROOM = 11  # points that a tick's label takes, turned upright
+LABEL_ROOM = 11  # height in points of a tick's label
 # The colours of Okabe and Ito, which colour-blind readers can tell apart.
 LAYER_COLOURS = ("#56B4E9", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#999999")
 LAST_COLOUR = "#D55E00"
@@ -88,7 +88,7 @@ def last_layer(figure: Figure) -> int:
 
 
 def draw_line(panel: Axes, line: Line, figure: Figure) -> None:
-    """All replicates faint, their mean strong; of nets before training the mean alone, dashed."""
+    """All replicates faint, their mean strong; of nets before training only the mean, dashed."""
     colour, marker, label = look(line, figure)
     stages = {other.labels.get("epochs", 0) for other in figure.lines}
     if len(stages) > 1 and line.labels.get("epochs") == 0:
@@ -116,7 +116,7 @@ def layer_look(layer: int, last: int) -> tuple[str, str]:
 
 
 def draw_means(panel: Axes, line: Line, colour: str, marker: str, label: str, joined: bool = True) -> None:
-    """Means with their intervals; joined where what lies between is near the chord."""
+    """Means with their intervals, connected by lines if `joined`."""
     found = line.intervals
     panel.errorbar(
         line.x,
@@ -140,7 +140,7 @@ def set_ticks(axis: Axis, ticks: Iterable[float], rotation: float = 0) -> None:
 
 
 def set_values(panel: Axes, quantity: str, lines: Sequence[Line]) -> None:
-    """The axis of dependence is linear up to .1, where the thresholds are, and logarithmic above."""
+    """The axis of dependence is linear up to 0.1, where the thresholds are, and logarithmic above."""
     if quantity not in DEPENDENCE:
         return
     panel.set_yscale("symlog", linthresh=0.1, linscale=2)
@@ -180,7 +180,7 @@ def draw_levels(panel: Axes, quantity: str, labelled: bool) -> None:
 
 
 def add_legend(canvas: Canvas) -> None:
-    """Every name once, whichever panels have it."""
+    """One entry per name, from all panels."""
     found = {}
     for panel in canvas.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):

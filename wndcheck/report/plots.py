@@ -1,4 +1,4 @@
-"""Figures as SVG files; the same figure gives the same bytes. Matplotlib is loaded here and in `panels` alone."""
+"""Figures as SVG files; the same figure gives the same bytes. Only this and `plot_panels` import matplotlib."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as Canvas
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.report.figure_model import Figure, Line, Scatter
 from wndcheck.report.format import layer_name
-from wndcheck.report.network import Layers, printable
+from wndcheck.report.network import Layers, svg_text
 from wndcheck.report.plot_panels import (
     AXIS_LABELS,
     LAST_COLOUR,
@@ -82,11 +82,11 @@ PARAMETER_LABELS = {"k": "neighbours k", "m": "samples M", "rho": "correlation Ï
 ESTIMATOR_COLOURS = {"vanilla": "#D55E00", "stabilised": "#0072B2", "entropy estimate": "#0072B2"}
 LEMMA_TICKS = (-1, -0.1, 0, 0.1, 1)
 HIDDEN_COLOUR = LAYER_COLOURS[1]
-LONGEST = 40  # letters of a layer's name
+LONGEST = 40  # characters of a layer's name
 
 
 def svg(figure: Figure | Scatter | Layers) -> bytes:
-    """The figure as an SVG file, with its title and what it shows in words."""
+    """The figure as an SVG file, with its title and description."""
     metadata = {"Title": figure.title, "Description": figure.description, "Date": None, "Creator": None}
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # it is only measured as a box: text stays text
@@ -158,7 +158,7 @@ def draw_margins(panel: Axes, line: Line, colour: str, places: np.ndarray, truth
 
 def plot_changes(figure: Scatter) -> Canvas:
     """A panel for each activation, all on the same axes."""
-    names = list(dict.fromkeys(point.activation for point in figure.shown))
+    names = list(dict.fromkeys(point.activation for point in figure.plotted_points))
     canvas = Canvas(figsize=(1.6 + 3.6 * len(names), 4.3), layout="constrained")
     axes = canvas.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
     for panel, name in zip(axes, names, strict=True):
@@ -174,8 +174,8 @@ def plot_changes(figure: Scatter) -> Canvas:
 
 def draw_layer(panel: Axes, figure: Scatter, activation: str, layer: int) -> None:
     """The last stage strong, in markers that differ by layer; earlier ones as faint dots."""
-    points = [point for point in figure.shown if (point.activation, point.layer) == (activation, layer)]
-    last = max(point.epochs for point in figure.shown)
+    points = [point for point in figure.plotted_points if (point.activation, point.layer) == (activation, layer)]
+    last = max(point.epochs for point in figure.plotted_points)
     colour, marker = layer_look(layer, figure.last)
     for strong in (False, True):
         shown = [point for point in points if (point.epochs == last) == strong]
@@ -193,9 +193,9 @@ def draw_layer(panel: Axes, figure: Scatter, activation: str, layer: int) -> Non
 
 
 def draw_bound(panel: Axes, figure: Scatter) -> None:
-    """Both axes linear up to .1 and logarithmic above, so that the bound is a straight line."""
-    x = [point.entropy_change for point in figure.shown]
-    y = [point.score_change for point in figure.shown]
+    """Both axes linear up to 0.1 and logarithmic above, so that the bound is a straight line."""
+    x = [point.entropy_change for point in figure.plotted_points]
+    y = [point.score_change for point in figure.plotted_points]
     panel.set_xscale("symlog", linthresh=0.1)
     panel.set_yscale("symlog", linthresh=0.1)
     for axis in (panel.xaxis, panel.yaxis):
@@ -211,7 +211,7 @@ def draw_bound(panel: Axes, figure: Scatter) -> None:
 
 
 def plot_layers(figure: Layers) -> Canvas:
-    """A line for each layer, the first on top, along the axis that the paper's figures have, too."""
+    """A line for each layer, the first on top, on the axis of the paper's figures."""
     canvas = Canvas(figsize=(7.2, 1.6 + 0.3 * len(figure.layers)), layout="constrained")
     panel = canvas.subplots()
     for place, (each, score) in enumerate(figure.scored):
@@ -239,6 +239,6 @@ def plot_layers(figure: Layers) -> Canvas:
 
 
 def shortened(name: str) -> str:
-    """A name that an SVG may hold, both ends of one that is too long."""
-    name = printable(name)
+    """The name as an SVG may hold it; of a name that is too long both ends."""
+    name = svg_text(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}â€¦{name[-LONGEST // 2 :]}"

@@ -1,4 +1,4 @@
-"""The page of a step of GitHub Actions, where there is one."""
+"""The summary page of a step of GitHub Actions, where there is one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ LARGEST = 1_000_000  # bytes; a little beyond, a step's page is refused as a who
 def append(title: str, markdown: str) -> bool:
     """Add a heading and Markdown to the step's page; False where there is none.
 
-    OSError where it cannot be written. What would make the page too large is left out, and a line says so.
+    OSError where it cannot be written. Text that would make the page too large is replaced by a reference to
+    summary.md.
     """
     if not (path := os.environ.get(VARIABLE)):
         return False
@@ -29,7 +30,7 @@ def append(title: str, markdown: str) -> bool:
 
 
 def append_run(run: Run) -> bool:
-    """Add the verdicts of a run, a row a claim; False where there is no such page."""
+    """Add the verdicts of a run, one row per claim; False where there is no such page."""
     from wndcheck.report.pages import verdict_table
 
     return append(f"wndcheck: profile {run.profile}, base seed {run.base_seed}", verdict_table(run))

@@ -25,13 +25,13 @@ class Measured:
 
     @property
     def groups(self) -> list[Grid]:
-        """Every grid there is."""
+        """All grids."""
         grids = (*self.trained.values(), self.cifar10, self.convnets, self.ensembles)
         return [grid for grid in grids if grid]
 
     @property
     def seconds(self) -> float:
-        """What training and measuring all of them took, as far as it is recorded."""
+        """Total time of training and measuring all of them, as far as it is recorded."""
         found = [*(m for grid in self.groups for m in grid.measurements), *filter(None, self.sensitivity.values())]
         seconds = [m.provenance.get("seconds") for m in {m.cell: m for m in found}.values()]
         return float(sum(sum(each.values()) for each in seconds if isinstance(each, dict)))

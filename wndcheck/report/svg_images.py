@@ -1,4 +1,4 @@
-"""What a page shows as a picture: SVG files as images, and intervals drawn against the region that is claimed."""
+"""Pictures on a page: SVG files as images, and intervals drawn against the region that is claimed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import isfinite, isnan
+from pathlib import Path
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError, fromstring
 
@@ -13,11 +14,12 @@ from wndcheck.report.format import number_format
 from wndcheck.verdicts.statistics import Interval, Region
 
 POINTS = re.compile(r"(\d+(?:\.\d+)?)pt")
+LONGEST_TITLE, LONGEST_DESCRIPTION = 200, 10_000  # characters; our own have up to 80 and 2,500
 WIDTH = 160  # of the drawing of an interval
 
 
 class FigureError(ValueError):
-    """A file that is not an SVG; the message says which."""
+    """A figure's file that cannot be read, or is not an SVG; the message names it."""
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
@@ -27,7 +29,7 @@ class FigureError(ValueError):
 class Picture:
     """An SVG file on a page: as an image, it can neither run nor load anything. `uri` is empty if it is too large.
 
-    `size` is its width and height in pixels, so that the page does not move when it is there.
+    `size` is its width and height in pixels, so that the page does not move once it is loaded.
     """
 
     stem: str
@@ -37,15 +39,24 @@ class Picture:
     size: tuple[int, int] | None = None
 
 
+def read_picture(path: Path) -> Picture:
+    """Read the picture of an SVG file. FigureError for a file that is not one or cannot be read."""
+    try:
+        return picture(path.stem, path.read_bytes())
+    except OSError as error:
+        raise FigureError(f"{path} cannot be read ({error.strerror}): remove it, and it is drawn again") from None
+
+
 def picture(stem: str, svg: bytes) -> Picture:
-    """The picture of an SVG file. FigureError for a file that is not one."""
+    """The picture of an SVG, its title and description shortened if need be. FigureError for what is not an SVG."""
     try:
         root = fromstring(svg)
     except ParseError as error:
         raise FigureError(f"{stem}.svg is not an SVG file ({error}): remove it, and it is drawn again") from None
     if root.tag != "{http://www.w3.org/2000/svg}svg":
         raise FigureError(f"{stem}.svg is not an SVG file (it is <{root.tag}>): remove it, and it is drawn again")
-    title, description = (root.findtext(f".//{{*}}{name}") or "" for name in ("title", "description"))
+    texts = (" ".join((root.findtext(f".//{{*}}{name}") or "").split()) for name in ("title", "description"))
+    title, description = map(shortened, texts, (LONGEST_TITLE, LONGEST_DESCRIPTION))
     text = " ".join(svg.decode("utf-8", "replace").split())
     uri = "data:image/svg+xml," + quote(text, safe=" !$()*+,/:;=?@-._~")
     lengths = [POINTS.fullmatch(root.get(name, "")) for name in ("width", "height")]
@@ -53,8 +64,13 @@ def picture(stem: str, svg: bytes) -> Picture:
     return Picture(stem, title or stem, description, uri, size if len(size) == 2 else None)
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text with an ellipsis in place of what is too long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def fitting(pictures: Iterable[Picture], room: int) -> list[Picture]:
-    """The pictures in their order; those for which there is no room, in bytes, without their drawings."""
+    """The pictures in their order, without the images of those that do not fit into `room` bytes."""
     kept = []
     for each in pictures:
         fits = len(each.uri) <= room
@@ -68,7 +84,7 @@ def fitting(pictures: Iterable[Picture], room: int) -> list[Picture]:
 
 @dataclass(frozen=True)
 class Scale:
-    """From numbers to places on a drawing; what lies beyond either end is drawn at the edge."""
+    """Maps numbers to places on a drawing; numbers beyond either end to its edge."""
 
     low: float
     high: float
@@ -96,8 +112,9 @@ class Scale:
 
 
 def scale_over(pairs: Iterable[tuple[Interval, Region]]) -> Scale:
-    """A scale on which every finite interval and border has its place."""
-    ends = [x for at, region in pairs for x in (at.estimate, at.low, at.high, region.low, region.high) if isfinite(x)]
+    """A scale on which every finite interval and border has its place, those aside whose distance would overflow."""
+    numbers = (x for at, region in pairs for x in (at.estimate, at.low, at.high, region.low, region.high))
+    ends = [x for x in numbers if abs(x) < 1e300]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     room = 0.05 * (high - low) or max(abs(high), 1.0)
     return Scale(low - room, high + room)

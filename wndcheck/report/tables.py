@@ -22,7 +22,7 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval
 
-ACCURACY = "Accuracy beside the paper's"
+ACCURACY = "Accuracy next to the paper's"
 READINGS = "Both readings side by side"
 SENSITIVITY = "What the paper leaves unspecified"
 FILES = ("accuracy.csv", "sensitivity.csv")
@@ -48,18 +48,18 @@ class Table:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
-    words: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
     """A part of the page and of the summary, with its CSV files by name.
 
-    `missing` says what has not been measured, and `command` how to measure it.
+    `missing` names what has not been measured, and `command` measures it.
     """
 
     title: str
-    words: str = ""
+    text: str = ""
     tables: Sequence[Table] = ()
     files: dict[str, str] = field(default_factory=dict)
     missing: str = ""
@@ -77,7 +77,7 @@ def all_sections(run: Run, measured: Measured) -> list[Section]:
 
 
 def measure_command(profile: str, base_seed: int, parts: Iterable[str] = ()) -> str:
-    """What to type for nets that have not been measured."""
+    """Return the command that measures nets which the store lacks."""
     seed = [f"--seed={base_seed}"] if base_seed else []
     return " ".join(["wndcheck measure", f"--profile={profile}", *seed, *(f"--cells={part}" for part in parts)])
 
@@ -90,7 +90,7 @@ def layer_head(layers: int) -> list[str]:
 
 
 def layer_cells(values: np.ndarray, replicates: int, bold: bool = False) -> list[str]:
-    """The mean of each layer of (R, layers), and of how many replicates it is where that is not what the row says.
+    """The mean of each layer of (R, layers), with the number of its replicates where that is not the row's.
 
     `bold` marks means whose interval does not include 0.
     """
@@ -103,7 +103,7 @@ def layer_cells(values: np.ndarray, replicates: int, bold: bool = False) -> list
 
 
 def known(measurement: Measurement) -> int:
-    """How many nets, or ensembles, have not diverged: those with an accuracy at the last stage."""
+    """The number of nets, or ensembles, that have not diverged: those with an accuracy at the last stage."""
     return int(np.isfinite(measurement["accuracy"][-1]).sum())
 
 
@@ -117,7 +117,7 @@ def last_accuracy(measurement: Measurement) -> str:
     return format_accuracy(interval(measurement["accuracy"][-1]))
 
 
-# --- accuracy beside the paper's (§4) ---------------------------------------------------------------------------------
+# --- accuracy next to the paper's (§4) --------------------------------------------------------------------------------
 
 
 def accuracy_section(groups: Sequence[Grid], profile: str) -> Section | None:
@@ -125,13 +125,13 @@ def accuracy_section(groups: Sequence[Grid], profile: str) -> Section | None:
     measured = [m for grid in groups for m in grid.measurements if np.isfinite(m["accuracy"]).any()]
     if not measured:
         return None
-    words = (
+    text = (
         "Mean accuracies after the last epoch, with 99 % t intervals over nets, trained or not. Paper, §4: with N > 20 "
         "ReLU nets reach > 99 % on training and > 95 % on validation images, tanh nets > 95 % and > 92 %; with N < 20 "
         f"they are usually worse, taken here as below the same numbers. Every net at every stage: {FILES[0]}."
     )
     tables = [accuracy_table(grid, profile) for grid in groups]
-    return Section(ACCURACY, words, tables, {FILES[0]: accuracy_csv(measured)})
+    return Section(ACCURACY, text, tables, {FILES[0]: accuracy_csv(measured)})
 
 
 def accuracy_table(grid: Grid, profile: str) -> Table:
@@ -155,7 +155,7 @@ def recipe(cell: Cell) -> str:
 
 
 def describe_recipe(cell: Cell, profile: str) -> str:
-    """The recipe, and whether the paper's numbers were reached by the same."""
+    """Describe the recipe, and how it differs from the paper's."""
     if not has_paper(cell):
         return f"Trained for {recipe(cell)}. The paper gives no accuracies for these."
     images = sum(specification_of("mnist").train_counts)
@@ -165,8 +165,8 @@ def describe_recipe(cell: Cell, profile: str) -> str:
         return f"The paper's recipe, which leaves the batch size unspecified: {recipe(cell)}."
     return (
         f"The {profile} profile trains these for {recipe(cell)}; the paper for {EPOCHS} epochs at rate "
-        f"{LEARNING_RATE:g} on {images:,}. The last column says how well these nets are trained, and nothing about the "
-        "paper's."
+        f"{LEARNING_RATE:g} on {images:,}. The last column shows how well these nets are trained, and nothing about "
+        "the paper's."
     )
 
 
@@ -191,7 +191,8 @@ def compare_with_paper(cell: Cell, found: Sequence[Interval]) -> tuple[str, str]
     bars = PAPER[cell.activation]
     above, below = ("yes", "no") if cell.width > NARROW else ("no", "yes")
     training, validation = (
-        above if at.low > bar else below if at.high <= bar else "undecided" for at, bar in zip(found, bars, strict=True)
+        above if at.low > bar else below if at.high <= bar else "inconclusive"
+        for at, bar in zip(found, bars, strict=True)
     )
     paper = ", ".join(f"> {100 * bar:.0f} %" for bar in bars) if cell.width > NARROW else "usually worse"
     return paper, training if training == validation else f"training {training}, validation {validation}"
@@ -223,12 +224,12 @@ def readings_section(data: Grid | None, ensembles: Grid | None) -> Section | Non
     head = ("reading", "N", "replicates", "training accuracy", *layer_head(cell.layers))
     shown = [(DATA_READING, "", data.at(width)) for width in nearest(data.widths, ensembles.widths)] if data else []
     shown += [(name, form, ensembles.at(width)) for form, name in FORMS.items() for width in ensembles.widths]
-    words = describe_readings(cell, data.measurements[0].cell if data else cell)
-    return Section(READINGS, words, [Table(head, [reading_row(*each) for each in shown])])
+    text = describe_readings(cell, data.measurements[0].cell if data else cell)
+    return Section(READINGS, text, [Table(head, [reading_row(*each) for each in shown])])
 
 
 def describe_readings(ensemble: Cell, net: Cell) -> str:
-    """What the readings are, and how their recipes differ."""
+    """Describe the readings, and how their recipes differ."""
     others = ""
     if recipe(net) != recipe(ensemble):
         others = f", the nets of the data reading for {recipe(net)}: part of a difference can come from that"
@@ -268,7 +269,7 @@ def paired(usual: Measurement, varied: Measurement, quantity: str) -> tuple[list
 
 
 def sensitivity_section(measured: dict[str, Measurement | None], profile: str, base_seed: int) -> Section | None:
-    """Changes against the first of the measurements, the profile's own; of what is not measured, how to measure it."""
+    """Changes against the first of the measurements, the profile's own, and the command that measures missing ones."""
     if not measured:
         return None
     usual, *others = measured.values()
@@ -279,14 +280,14 @@ def sensitivity_section(measured: dict[str, Measurement | None], profile: str, b
     if not usual or not variations:
         return Section(SENSITIVITY, missing=missing, command=command)
     cell = usual.cell
-    words = (
+    text = (
         f"{len(cell.seeds)} {cell.activation} nets of N = {cell.width} on {cell.dataset}, trained again with other "
         "choices where the paper leaves them open. First row: the profile's own; below it: change against that, net by "
         "net (same seed), after the last epoch. Means with 99 % t intervals over nets, trained or not, without those "
         f"that diverged. Bold: the interval does not include 0. All numbers: {FILES[1]}."
     )
     tables = [change_table(next(iter(measured)), usual, variations, quantity) for quantity in QUANTITIES]
-    return Section(SENSITIVITY, words, tables, {FILES[1]: sensitivity_csv(usual, variations)}, missing, command)
+    return Section(SENSITIVITY, text, tables, {FILES[1]: sensitivity_csv(usual, variations)}, missing, command)
 
 
 def change_table(name: str, usual: Measurement, variations: dict[str, Measurement], quantity: str) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections import OrderedDict
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -42,7 +44,7 @@ def blocks(text: str, kind: str) -> list[str]:
 
 
 def test_generated_parts_are_fresh(script: ModuleType, text: str) -> None:
-    assert script.readme() == text, "type `python docs/readme.py`"
+    assert script.readme() == text, "run: python docs/readme.py"
 
 
 def test_a_readme_without_a_part_is_an_error(script: ModuleType) -> None:
@@ -65,7 +67,7 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
     assert rows[0][1:] == [
         "`fails`: The statement of fails (§4)",
         "the number: 0.1015 [0.1008, 0.1022] nats",
-        "≤ .01 nats |",
+        "≤ 0.01 nats |",
     ]
     assert rows[1][1].startswith("`holds`")
     assert re.search(r"^Inconclusive \(.*\): `open`\.$", part, re.MULTILINE)
@@ -95,6 +97,25 @@ def test_every_command_line_shown_is_valid(text: str) -> None:
     for _, name, *arguments in lines:
         options = {option for parameter in main.commands[name].params for option in parameter.opts}
         assert {word.partition("=")[0] for word in arguments if word.startswith("--")} <= options, name
+
+
+def test_every_command_for_one_check_collects_one_test() -> None:
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pattern = re.compile(r"pytest ['\"]?claims/[^\n`]*::[^\n`]*")
+    commands = [line for file in files for line in pattern.findall(file.read_text(encoding="utf-8"))]
+    assert commands
+    for command in commands:
+        run = [
+            sys.executable,
+            "-m",
+            *shlex.split(command, comments=True),
+            "--collect-only",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ]
+        output = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
+        assert re.findall(r"^claims/.*::.*$", output, re.MULTILINE) == [shlex.split(command)[1]], output
 
 
 def test_the_example_for_your_own_network_runs(text: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,8 +56,8 @@ def test_a_change_is_written_when_asked(expect, claims):
     assert outcome.exit_code == 0
     (entry,) = read(claims / FILE, "quick")
     assert (entry.checks, entry.verdict) == (("trend[1]",), (R,))
-    assert entry.reason == "ι is .05 nats, where ≤ .01 is claimed"
-    assert entry.evidence == "seed 0: .05 [.049, .051]; seed 1: .05 [.049, .051]"
+    assert entry.reason == "ι is 0.05 nats, where ≤ 0.01 is claimed"
+    assert entry.evidence == "seed 0: 0.05 [0.049, 0.051]; seed 1: 0.05 [0.049, 0.051]"
     assert [path.name for path in claims.iterdir()] == [FILE]
     assert expect([REFUTED], [REFUTED]).output == ""
 

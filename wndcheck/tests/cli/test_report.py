@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
+from wndcheck.tests.report.example_results import ensemble, estimator_claims, make_measurement, trained
 from wndcheck.tests.report.pages import Page, section
-from wndcheck.tests.report.reported import ensemble, estimator_claims, made, trained
+from wndcheck.verdicts.run import encode
 
 RUN = make_run(estimator_claims()[0], make_claim("two", make_finding(claim="two", values=[1.0])))
 
@@ -47,7 +49,7 @@ def page_in(folder: Path) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def test_the_page_alone_is_written(here: Path) -> None:
+def test_only_the_page_is_written(here: Path) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
     result = report()
     assert result.stdout.startswith("reports/latest/index.html (0.")
@@ -70,7 +72,7 @@ def test_a_figure_that_is_missing_is_drawn_from_the_run(here: Path) -> None:
 def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
     report()
     page = page_in(here)
-    for id in ("part-accuracy-beside-the-papers", "part-both-readings-side-by-side"):
+    for id in ("part-accuracy-next-to-the-papers", "part-both-readings-side-by-side"):
         text = Page(section(page.html, id)).text
         assert "The store does not have the nets for this table." in text
         assert "wndcheck measure --profile=quick && wndcheck report reports/latest" in text
@@ -82,12 +84,12 @@ def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
 def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     for cell in (trained("relu", 5, QUICK), trained("relu", 20, QUICK), ensemble(QUICK.ensembles.widths[0], QUICK)):
-        store.save(made(cell))
+        store.save(make_measurement(cell))
     result = report("--store", str(tmp_path / "store"))
     assert "made reports/latest/figure-pairs.csv" in result.stderr
     page = page_in(here)
     assert {"figure-pairs", "figure-2-entropy", "figure-both-readings"} <= set(page.ids)
-    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-beside-the-papers")).text
+    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-next-to-the-papers")).text
     assert "ensemble, the same image" in Page(section(page.html, "part-both-readings-side-by-side")).text
     missing = Page(section(page.html, "part-what-the-paper-leaves-unspecified")).text
     assert "wndcheck measure --profile=quick --cells=mlp --cells=sensitivity" in missing
@@ -95,7 +97,52 @@ def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path
 
 def test_unusable_folders_and_files_are_errors(here: Path) -> None:
     assert "has no verdicts.json" in report("nowhere", code=2).stderr
-    (here / "figure-a1a-entropy-k.svg").write_text("<html>")
+    figure = here / "figure-a1a-entropy-k.svg"
+    figure.write_text("<html>")
     assert "figure-a1a-entropy-k.svg is not an SVG file" in report(code=2).stderr
+    figure.unlink()
+    figure.mkdir()
+    directory = "figure-a1a-entropy-k.svg cannot be read (Is a directory): remove it, and it is drawn again"
+    assert directory in report(code=2).stderr
     (here / "verdicts.json").write_text("{}")
     assert "is not a run's verdicts.json" in report(code=2).stderr
+
+
+def test_a_store_that_cannot_be_read_is_named(here: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.path(trained("relu", 5, QUICK)).mkdir(parents=True)
+    assert f"the store {store.root} cannot be read" in " ".join(report(code=2).stderr.split())
+
+
+def test_a_page_that_cannot_be_written_is_named(here: Path) -> None:
+    (here / "index.html").mkdir()
+    words = "index.html cannot be written to reports/latest (Is a directory): copy the report"
+    assert words in report(code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("claim", "field", "value", "expected"),
+    [
+        (0, "parameters.k", "two", "is 'two', expected a number between 0 and 1e+09"),
+        (0, "parameters.k", -1, "is -1, expected a number between 0 and 1e+09"),
+        (2, "parameters.rho", "<b>", "is '<b>', expected a number between -1 and 1"),
+        (2, "parameters.rho", 5, "is 5, expected a number between -1 and 1"),
+        (0, "interval.high", 1e308, "is 1e+308, expected a number of at most 1e+150"),
+        (0, "check.region.low", -1e308, "is -1e+308, expected a number of at most 1e+150"),
+        (0, "values.3", 1e200, "is 1e+200, expected a number of at most 1e+150"),
+    ],
+)
+def test_a_number_that_cannot_be_shown_is_named(
+    here: Path, claim: int, field: str, value: object, expected: str
+) -> None:
+    """The first check of the claim has one field edited; the claims are those of `estimator_claims`."""
+    document = json.loads(encode(make_run(*estimator_claims())))
+    check = place = document["claims"][claim]["checks"][0]
+    *parents, last = field.split(".")
+    for name in parents:
+        place = place[name]
+    place[int(last) if last.isdigit() else last] = value
+    (here / "verdicts.json").write_text(json.dumps(document))
+    name = f"{field.replace('.3', '[3]')} of {check['name']} in claim {check['claim']}"
+    message = " ".join(report(code=2).stderr.split())
+    assert f"Error: reports/latest/verdicts.json: {name} {expected}: run it again with `pytest claims/" in message

@@ -22,10 +22,10 @@ def test_header_and_closing_table(pytester, claims):
         [
             "wndcheck: profile quick *device cpu, seeds 0 to 7 (--wnd-seed=0), mode verify",
             "*verdicts, profile quick*",
-            "✓ supported  other  the number  .0015 [[].0008, .0022]  ≤ .01 nats",
-            "✗ refuted    third  the number  .1015 [[].1008, .1022]  ≤ .01 nats",
+            "✓ supported  other  the number  0.0015 [[]0.0008, 0.0022]  ≤ 0.01 nats",
+            "✗ refuted    third  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
             "    size: refuted, expected supported",
-            "✗ refuted    tiny   the number  .1015 [[].1008, .1022]  ≤ .01 nats",
+            "✗ refuted    tiny   the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
             "3 claims: ✓ 1 supported, ✗ 2 refuted",
         ]
     )

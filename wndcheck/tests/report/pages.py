@@ -1,4 +1,4 @@
-"""A parser of pages, and a run whose every text would do harm if it were not escaped."""
+"""A parser of pages, and a run whose every text would be harmful if it were not escaped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VOID = {"meta", "link", "br", "wbr", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """All elements of a page with their attributes, its text, and what is wrong with its nesting."""
+    """All elements of a page with their attributes, its text, and faults of its nesting."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -87,7 +87,7 @@ class Page(HTMLParser):
 
 
 def tables(html: str) -> list[list[dict[str, str]]]:
-    """The rows of every table: what stands under each of its heads."""
+    """The rows of every table: the cell below each of its headings."""
     found = []
     for each in re.findall(r"<table\b.*?</table>", html, re.DOTALL):
         rows = re.findall(r"<tr>.*?</tr>", each, re.DOTALL)

@@ -1,4 +1,4 @@
-"""The table of accuracies beside the paper's, its CSV, and the cells of all tables."""
+"""The table of accuracies next to the paper's, its CSV, and the cells of all tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from wndcheck.report.figure_model import interval
 from wndcheck.report.format import format_accuracy
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import ACCURACY, Strong, compare_with_paper, layer_cells
-from wndcheck.tests.report.reported import ensemble, grid, made, measured, read, rows, sections, trained, with_arrays
+from wndcheck.tests.report.example_results import (
+    ensemble,
+    grid,
+    make_measurement,
+    measured,
+    read,
+    rows,
+    sections,
+    trained,
+    with_arrays,
+)
 from wndcheck.verdicts.statistics import Interval
 
 
@@ -28,7 +38,7 @@ def section_of(*measurements: Measurement, profile: str = "quick") -> Any:
 def nets(width: int, training: list[float], validation: list[float]) -> Measurement:
     arrays = {"accuracy": training, "validation_accuracy": validation}
     last = {name: np.stack([0 * np.array(values)] * 2 + [np.array(values)]) for name, values in arrays.items()}
-    return with_arrays(made(trained("relu", width)), **last)
+    return with_arrays(make_measurement(trained("relu", width)), **last)
 
 
 def test_each_width_has_its_accuracies_and_the_papers() -> None:
@@ -46,7 +56,7 @@ def test_each_width_has_its_accuracies_and_the_papers() -> None:
     assert rows(section) == {
         "10": ["8", "51.0 % [49.7, 52.3]", "40.00 % [40.00, 40.00]", "usually worse", "yes"],
         "20": ["8", "90.00 % [90.00, 90.00]", "80.00 % [80.00, 80.00]", "", ""],
-        "50": ["8", middle, "95.0 % [93.7, 96.3]", papers, "training no, validation undecided"],
+        "50": ["8", middle, "95.0 % [93.7, 96.3]", papers, "training no, validation inconclusive"],
         "100": ["8", high, "96.00 % [96.00, 96.00]", papers, "yes"],
         "200": ["3 (5 diverged)", low, "96.00 % [96.00, 96.00]", papers, "training no, validation yes"],
     }
@@ -57,10 +67,10 @@ def test_each_width_has_its_accuracies_and_the_papers() -> None:
     [
         ("tanh", 50, 0.96, 0.93, ("> 95 %, > 92 %", "yes")),
         ("relu", 50, 0.96, 0.93, ("> 99 %, > 95 %", "no")),
-        ("tanh", 21, 0.95, 0.92, ("> 95 %, > 92 %", "undecided")),
+        ("tanh", 21, 0.95, 0.92, ("> 95 %, > 92 %", "inconclusive")),
         ("tanh", 20, 0.96, 0.93, ("", "")),
         ("tanh", 19, 0.96, 0.93, ("usually worse", "no")),
-        ("tanh", 19, 0.95, 0.91, ("usually worse", "training undecided, validation yes")),
+        ("tanh", 19, 0.95, 0.91, ("usually worse", "training inconclusive, validation yes")),
     ],
 )
 def test_comparison_with_the_paper(
@@ -70,9 +80,9 @@ def test_comparison_with_the_paper(
     assert compare_with_paper(trained(activation, width), found) == words
 
 
-def test_one_net_alone_is_undecided() -> None:
-    alone = [Interval(1.0, nan, nan, 1, 0.99)] * 2
-    assert compare_with_paper(trained("relu", 50), alone)[1] == "undecided"
+def test_only_one_net_is_inconclusive() -> None:
+    single = [Interval(1.0, nan, nan, 1, 0.99)] * 2
+    assert compare_with_paper(trained("relu", 50), single)[1] == "inconclusive"
 
 
 PAPERS = trained("relu", 50, FULL)
@@ -95,7 +105,7 @@ PAPERS = trained("relu", 50, FULL)
     ],
 )
 def test_the_recipe_is_compared_with_the_papers(cell: Cell, words: str) -> None:
-    assert words in section_of(made(cell), profile="full").tables[0].words
+    assert words in section_of(make_measurement(cell), profile="full").tables[0].text
 
 
 def test_csv_holds_every_net_of_every_group_at_every_stage() -> None:
@@ -125,7 +135,7 @@ def test_csv_holds_every_net_of_every_group_at_every_stage() -> None:
 
 
 def test_without_accuracies_there_is_no_such_section() -> None:
-    unknown = grid(made(trained("relu", 5), accuracy=nan))
+    unknown = grid(make_measurement(trained("relu", 5), accuracy=nan))
     assert sections(Measured()) == sections(Measured(trained={"relu": unknown})) == {}
 
 
@@ -134,6 +144,7 @@ def test_without_accuracies_there_is_no_such_section() -> None:
     [
         ([0.95, 0.97] * 4, "96.0 % [94.7, 97.3]"),
         ([0.9999, 1.0] * 4, "100.00 % [99.99, 100.00]"),
+        ([0.968, 0.972] * 4, "97.00 % [96.74, 97.26]"),  # 1.2374 × 0.002138 on either side
         ([0.99, 1.0] * 4, "99.5 % [98.8, 100.0]"),  # 100.2 %, cut
         ([0.95, nan], "95.0 %"),
         ([nan, nan], "no estimate"),

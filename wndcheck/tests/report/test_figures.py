@@ -19,7 +19,7 @@ from wndcheck.report.figures import null_of
 from wndcheck.report.plots import svg
 from wndcheck.report.stored_nets import Measured
 from wndcheck.tests.factories import make_claim, make_finding
-from wndcheck.tests.report.reported import (
+from wndcheck.tests.report.example_results import (
     STAGES,
     WIDTHS,
     estimator_claims,
@@ -28,12 +28,12 @@ from wndcheck.tests.report.reported import (
     finding,
     grid,
     grids,
-    made,
+    make_measurement,
     measured,
-    planted,
     read,
     trained,
     with_arrays,
+    with_value,
 )
 from wndcheck.verdicts.statistics import mean_interval
 
@@ -108,8 +108,8 @@ def test_missing_nets_widths_and_activations_leave_gaps() -> None:
     shown = figures(Measured(trained={"relu": relu, "tanh": grid(*without)}))
     found = [row for row in read(shown["figure-2-entropy"].csv()) if row["activation"] == "relu"]
     assert {(row["value"], row["mean"], row["n"]) for row in found if row["width"] == "5"} == {("", "", "0")}
-    alone = [row for row in found if row["width"] == "20" and row["value"]]
-    assert all(row["mean"] == row["value"] and row["low"] == "" and row["n"] == "1" for row in alone)
+    only = [row for row in found if row["width"] == "20" and row["value"]]
+    assert all(row["mean"] == row["value"] and row["low"] == "" and row["n"] == "1" for row in only)
     assert "15 of 64 nets did not train" in shown["figure-2-entropy"].caption
     assert all(svg(figure) for figure in shown.values())
 
@@ -125,11 +125,11 @@ def test_trajectories_need_a_stage_between_the_first_and_the_last() -> None:
     assert "figure-trajectories" not in figures(Measured(trained=two))
     mixed = figures(Measured(trained={"relu": two["relu"], "tanh": grids()["tanh"]}))["figure-trajectories"]
     assert {line.labels["activation"] for line in mixed.lines} == {"tanh"}
-    assert mixed.caption.startswith("N = 200; n = 8 nets a width.")
+    assert mixed.caption.startswith("N = 200; n = 8 nets per width.")
 
 
 def test_a_net_that_ends_untrained_is_left_out_of_its_whole_trajectory() -> None:
-    widest = planted(made(trained("relu", 200)), "accuracy", (-1, 5), 0.5)
+    widest = with_value(make_measurement(trained("relu", 200)), "accuracy", (-1, 5), 0.5)
     figure = figures(Measured(trained={"relu": grid(widest)}))["figure-trajectories"]
     assert {row["seed"] for row in read(figure.csv()) if row["value"] == ""} == {"5"}
     assert "1 of 8 nets did not train" in figure.caption
@@ -186,7 +186,7 @@ def test_csv_of_experiments_adds_the_truth_to_the_bias(
         assert [float(row[name]) for name in ("value", "mean", "truth")] == pytest.approx(expected, abs=1e-12)
 
 
-def test_one_estimator_alone_is_drawn() -> None:
+def test_a_single_estimator_is_drawn() -> None:
     stabilised = experiment("stabilisation", "stabilised[0.5]", {"rho": 0.5}, 0.01)
     (figure,) = figures(Measured(), make_claim("stabilisation", stabilised)).values()
     assert {row["estimator"] for row in read(figure.csv())} == {"stabilised"}
@@ -197,7 +197,7 @@ def test_one_estimator_alone_is_drawn() -> None:
 
 
 def test_csv_of_the_pairs_holds_the_quantiles_of_the_last_stage() -> None:
-    one = planted(made(trained("relu", 20)), "pair_quantiles", (-1, 3, 2, 4), 0.77)
+    one = with_value(make_measurement(trained("relu", 20)), "pair_quantiles", (-1, 3, 2, 4), 0.77)
     rows = read(figures(Measured(trained={"relu": grid(one)}))["figure-pairs"].csv())
     assert len(rows) == len(one.cell.seeds) * one.cell.layers * len(PAIR_QUANTILES)
     place = {"layer": "3", "quantile": "95 %", "width": "20", "seed": str(one.cell.seeds[3]), "value": "0.77"}
@@ -209,6 +209,9 @@ def test_the_null_is_that_of_the_run_or_else_the_papers(whole: Measured) -> None
     ours = [finding(name, x, claim="estimator_null") for name, x in (("mean", 0.013), ("standard_deviation", 0.041))]
     missing = make_finding("mean", [nan] * 8)
     assert null_of(ours) == (0.013, 0.041)
+    below = finding("mean", -0.001, claim="estimator_null")  # the mean can be, the deviation cannot
+    assert null_of([below, ours[1]]) == (-0.001, 0.041)
+    assert null_of([ours[0], finding("standard_deviation", 0.0)]) == (0.012, 0.042)
     assert null_of(ours[:1]) == null_of([]) == null_of([missing, ours[1]]) == (0.012, 0.042)
     null = make_claim("estimator_null", *ours)
     band = figures(whole, null)["figure-pairs"].band
@@ -217,10 +220,10 @@ def test_the_null_is_that_of_the_run_or_else_the_papers(whole: Measured) -> None
 
 
 def test_a_point_of_the_lemma_is_the_change_since_the_first_stage() -> None:
-    one = made(trained("tanh", 20))
+    one = make_measurement(trained("tanh", 20))
     for stage, value in ((0, 0.25), (1, 0.375), (2, 0.75)):
-        one = planted(one, "score", (stage, 1, 0), value)
-    one = planted(one, "entropy_change", (2, 1, 0), -0.5)
+        one = with_value(one, "score", (stage, 1, 0), value)
+    one = with_value(one, "entropy_change", (2, 1, 0), -0.5)
     figure = figures(Measured(trained={"tanh": grid(one)}))["figure-information-entropy"]
     points = [point for point in figure.points if (point.layer, point.seed) == (1, one.cell.seeds[1])]
     assert [(p.epochs, p.score_change) for p in points] == [(STAGES[1], 0.125), (STAGES[2], 0.5)]
@@ -233,11 +236,11 @@ def test_a_point_of_the_lemma_is_the_change_since_the_first_stage() -> None:
 
 def test_many_points_are_drawn_as_means(shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     figure = shown["figure-information-entropy"]
-    assert figure.shown is figure.points
+    assert figure.plotted_points is figure.points
     monkeypatch.setattr(figure_model, "MOST_POINTS", 10)
-    assert len(figure.shown) == 2 * len(WIDTHS) * (len(STAGES) - 1) * 5
+    assert len(figure.plotted_points) == 2 * len(WIDTHS) * (len(STAGES) - 1) * 5
     group = [p.entropy_change for p in figure.points if (p.activation, p.width, p.epochs, p.layer) == ("relu", 5, 1, 1)]
-    assert figure.shown[0].entropy_change == pytest.approx(np.mean(group))
+    assert figure.plotted_points[0].entropy_change == pytest.approx(np.mean(group))
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -251,13 +254,13 @@ def test_the_description_of_the_lemma_counts_points_within_the_bound() -> None:
 
 
 def test_a_description_gives_both_ends_of_each_line() -> None:
-    one = planted(made(trained("relu", 20)), "pair_quantiles", (-1, 0, 0, 0), nan)
+    one = with_value(make_measurement(trained("relu", 20)), "pair_quantiles", (-1, 0, 0, 0), nan)
     words = figures(Measured(trained={"relu": grid(one)}))["figure-pairs"].description
     assert words.startswith("Means by width: pair score relu layer 1 5 %: ")
     assert words.count(" at 20") == one.cell.layers * len(PAIR_QUANTILES)
 
 
 def test_interval_of_one_and_of_none() -> None:
-    alone, none = interval(np.array([nan, 0.5])), interval(np.array([nan]))
-    assert (alone.estimate, alone.n, none.n) == (0.5, 1, 0)
-    assert np.isnan([alone.low, alone.high, none.estimate, none.low]).all()
+    single, none = interval(np.array([nan, 0.5])), interval(np.array([nan]))
+    assert (single.estimate, single.n, none.n) == (0.5, 1, 0)
+    assert np.isnan([single.low, single.high, none.estimate, none.low]).all()

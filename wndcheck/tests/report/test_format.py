@@ -15,10 +15,11 @@ from wndcheck.report.format import (
     format_interval,
     format_minute,
     markdown_table,
+    percent,
     repeat_command,
 )
 from wndcheck.tests.factories import HOLDS, SMALL, STRADDLES, make_claim, make_finding
-from wndcheck.tests.report.reported import finding
+from wndcheck.tests.report.example_results import finding
 from wndcheck.verdicts.checks import Cause, CauseKind, Check
 from wndcheck.verdicts.run import Finding
 from wndcheck.verdicts.statistics import Interval, at_least, within
@@ -26,7 +27,7 @@ from wndcheck.verdicts.statistics import Interval, at_least, within
 FAR, NEAR = finding("far", 0.05), finding("near", 0.02)
 WIDE = finding("wide", 0.08, 0.06)  # its estimate is the furthest out, its interval is not
 BELOW = finding("below", -0.2, region=within(-0.1, 0.1))
-UNDECIDED = finding("undecided", 0.01)
+UNDECIDED = finding("inconclusive", 0.01)
 UNMEASURED = make_finding("unmeasured", [nan] * 8, claim="weak_dependence")
 COMFORTABLE, TIGHT = finding("comfortable", 0.001), finding("tight", 0.0085)
 SECONDARY = finding("secondary", 0.5, primary=False)
@@ -42,6 +43,8 @@ def test_the_decisive_check_is_furthest_by_its_interval() -> None:
     [
         (0.0732, 0.0688, 0.0776, "0.073 [0.069, 0.078]"),
         (0.01043, 0.01012, 0.01074, "0.0104 [0.0101, 0.0107]"),
+        (0.0732, 0.0724, 0.0740, "0.0732 [0.0724, 0.0740]"),  # half of it is below 0.001, the whole is not
+        (0.07321, 0.07312, 0.0733, "0.07321 [0.07312, 0.07330]"),  # below 0.0001
         (1.4, 1.4, 1.4, "1.400 [1.400, 1.400]"),
         (0.0, 0.0, 0.0, "0.000 [0.000, 0.000]"),
         (-0.0001, -0.004, 0.0038, "0.000 [-0.004, 0.004]"),
@@ -57,6 +60,23 @@ def test_intervals_as_text(estimate: float, low: float, high: float, text: str) 
     assert format_interval(Interval(estimate, low, high, 8, 0.99)) == text
 
 
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (0, "0 %"),
+        (0.0004, "< 0.1 %"),
+        (0.0005, "0.05 %"),
+        (0.1234, "12.3 %"),
+        (0.9994, "99.9 %"),
+        (0.9995, "> 99.9 %"),
+        (1, "100 %"),
+        (nan, "–"),
+    ],
+)
+def test_rates_as_text(rate: float, text: str) -> None:
+    assert percent(rate) == text
+
+
 def test_findings_as_text() -> None:
     assert describe_finding(FAR) == "refuted: ι = 0.05 [0.049, 0.051] nats, claimed ≤ 0.01, 8 nets"
     assert describe_finding(UNMEASURED).endswith(": the number has no estimate, claimed ≤ 0.01, 0 nets")
@@ -67,36 +87,38 @@ def test_findings_as_text() -> None:
 @pytest.mark.parametrize(
     ("checks", "words"),
     [
-        ([COMFORTABLE], "Holds: ι is .001 nats, in 8 nets."),
-        ([COMFORTABLE, TIGHT], "Holds in both checks. Closest to its margin: ι is .0085 nats, in 8 nets."),
-        ([FAR], "Does not hold: ι is .05 nats, where ≤ .01 is claimed."),
+        ([COMFORTABLE], "Holds: ι is 0.001 nats, in 8 nets."),
+        ([COMFORTABLE, TIGHT], "Holds in both checks. Closest to its margin: ι is 0.0085 nats, in 8 nets."),
+        ([FAR], "Does not hold: ι is 0.05 nats, where ≤ 0.01 is claimed."),
         (
             [FAR, NEAR, UNDECIDED],
-            "Does not hold in 2 of 3 checks: ι is between .02 and .05 nats, where ≤ .01 is claimed.",
+            "Does not hold in 2 of 3 checks: ι is between 0.02 and 0.05 nats, where ≤ 0.01 is claimed.",
         ),
         (
             [FAR, BELOW],
-            "Does not hold in both checks: ι is -.2 nats, where -.1 … .1 is claimed; "
-            "ι is .05 nats, where ≤ .01 is claimed.",
+            "Does not hold in both checks: ι is -0.2 nats, where -0.1 … 0.1 is claimed; "
+            "ι is 0.05 nats, where ≤ 0.01 is claimed.",
         ),
         (
             [make_finding("a", STRADDLES, claim="weak_dependence"), COMFORTABLE],
-            "Not decided: 1 of 2 checks has the margin inside the interval. Measured: the number is .011 nats, in "
-            "8 nets.",
+            "Inconclusive: 1 of 2 checks has an interval that includes the margin. Measured: the number is 0.011 nats, "
+            "in 8 nets.",
         ),
-        ([SECONDARY], "Not decided: no primary check gave a verdict."),
-        ([finding("gap", 0.5, region=at_least(0.1))], "Holds: ι is .5 nats, in 8 nets."),
+        ([SECONDARY], "Inconclusive: no primary check gave a verdict."),
+        ([finding("gap", 0.5, region=at_least(0.1))], "Holds: ι is 0.5 nats, in 8 nets."),
     ],
 )
 def test_verdicts_of_claims_as_text(checks: list[Finding], words: str) -> None:
     assert describe_claim(make_claim("weak_dependence", *checks)) == words
 
 
-def test_causes_of_undecided_claims_as_text() -> None:
+def test_causes_of_inconclusive_claims_as_text() -> None:
     wide = [make_finding(f"wide[{i}]", HOLDS, LEVEL, decides_levels=False) for i in range(3)]
-    words = "Not decided: all 3 checks need the full profile. Measured: ι_c at the widest is .0015 nats, in 8 nets."
+    words = "Inconclusive: all 3 checks need the full profile. Measured: ι_c at the widest is 0.0015 nats, in 8 nets."
     assert describe_claim(make_claim("tiny", *wide)) == words
-    assert describe_claim(make_claim("tiny", wide[0])).startswith("Not decided: its only check needs the full profile.")
+    assert describe_claim(make_claim("tiny", wide[0])).startswith(
+        "Inconclusive: its only check needs the full profile."
+    )
     mixed = [*wide, make_finding("missing", [nan] * 8), make_finding("few", HOLDS[:3]), make_finding("holds")]
     assert describe_cause(make_claim("tiny", *mixed).cause) == (
         "3 of 6 checks need the full profile, 1 has too few replicates and 1 has too many missing values"
@@ -105,14 +127,14 @@ def test_causes_of_undecided_claims_as_text() -> None:
     assert describe_claim(make_claim(errors=["one", "two"])) == "No verdict: 2 tests ended in an error."
     failed = make_finding("planted", HOLDS, must_be="refuted")
     words = describe_claim(make_claim("tiny", make_finding(), failed))
-    assert words.startswith("Not decided: 1 control failed: planted.")
+    assert words.startswith("Inconclusive: 1 control failed: planted.")
 
 
 def test_every_cause_has_a_text() -> None:
     for kind in CauseKind:
         assert describe_cause(Cause(kind, 2, 3, names=("a",)))
     assert describe_cause(Cause(CauseKind.NOT_RUN, names=("",))) == ""
-    assert describe_cause(Cause(CauseKind.NOT_RUN, names=("no data\nfor it\ntype this",))) == "no data type this"
+    assert describe_cause(Cause(CauseKind.NOT_RUN, names=("no data\nfor it\nrun: this",))) == "no data run: this"
 
 
 def test_the_command_repeats_the_tests_with_all_their_parameters() -> None:

@@ -1,8 +1,9 @@
-"""The page of a run, read without a browser: whole, alone, escaped, and about everything that the run found."""
+"""The page of a run, read without a browser: complete, self-contained and escaped."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.tables import Section, Strong, Table
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.tests.report.example_results import estimator_claims, finding, measured
 from wndcheck.tests.report.pages import HOSTILE, Page, hostile_run, section, tables
-from wndcheck.tests.report.reported import estimator_claims, finding, measured
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, verdict_on
 from wndcheck.verdicts.run import Problem, ProblemKind, Run
-from wndcheck.verdicts.statistics import Interval, at_least, within
+from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
 
 WEAK = "weak_dependence"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10">{}</svg>'
@@ -90,19 +91,32 @@ def test_every_claim_and_check_is_on_the_page(whole: Page, run: Run) -> None:
         assert text in whole.text
 
 
-def test_the_first_table_has_a_row_a_claim(whole: Page) -> None:
+def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
     top = tables(whole.html)[0]
     assert [line["claim"] for line in top][:4] == [WEAK, "two", "convnet", "broken"]
     assert top[0] == {
         "verdict": "✗ refutedexpected: supported",
         "claim": WEAK,
         "the paper says": "The statement of weak_dependence (§4)",
-        "claimed": "≤ .01 nats",
+        "claimed": "≤ 0.01 nats",
         "found": "0.1015 [0.1008, 0.1022] nats, 8 nets (2 untrained)",
-        "in words": "Does not hold in 1 of 4 checks: the number is .1 nats, where ≤ .01 is claimed.",
+        "in words": "Does not hold in 1 of 4 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
     }
     assert top[2]["verdict"] == "– not run"
     assert top[4]["verdict"] == "✓ supportedas expected"
+
+
+def test_the_first_table_has_the_margin_of_the_decisive_check() -> None:
+    comfortable = make_finding("a", check=Check("the number", at_most(9)))
+    (top,) = tables(page(make_run(make_claim("tiny", comfortable, make_finding("b", FAILS)))))[0]
+    assert (top["claimed"], top["found"]) == ("≤ 0.01 nats", "0.1015 [0.1008, 0.1022] nats, 8 nets")
+
+
+def test_checks_of_one_function_in_different_units_have_tables_of_their_own() -> None:
+    found = [make_finding(f"size[{unit}]", check=replace(SMALL, unit=unit)) for unit in ("nats", "bits", "nats/bit")]
+    html = section(page(make_run(make_claim("tiny", *found))), "claim-tiny")
+    assert [[row["with"] for row in table] for table in tables(html)] == [["bits"], ["nats/bit"], ["nats"]]
+    assert Page(html).text.count("claimed ≤ 0.01 bits") == 1
 
 
 def test_every_number_of_a_check_is_in_its_column(whole: Page) -> None:
@@ -210,7 +224,7 @@ def test_a_scale_fills_its_drawing() -> None:
         assert [scale.place(x) for x in (-inf, low, (3 * low + high) / 4, high, inf)] == [0, 0, 40, 160, 160]
 
 
-def test_verdicts_differ_in_sign_and_shape_not_in_colour_alone() -> None:
+def test_verdicts_differ_in_sign_and_shape_not_in_only_in_colour() -> None:
     shapes = {}
     for estimate in (0.005, 0.5, 0.01):
         found = finding(estimate=estimate, claim="tiny")
@@ -226,12 +240,12 @@ def test_verdicts_differ_in_sign_and_shape_not_in_colour_alone() -> None:
 
 
 def test_sections_have_tables_and_commands(whole: Page) -> None:
-    found = tables(section(whole.html, "part-accuracy-beside-the-papers"))
+    found = tables(section(whole.html, "part-accuracy-next-to-the-papers"))
     assert found[0][0] | {"N": "5", "nets": "8", "paper": "usually worse"} == found[0][0]
     bold = Page(page(make_run(), sections=[Section("Odd", tables=[Table(["x"], [[Strong("0.1 [0, 1]")], ["2"]])])]))
     assert "<strong>0.1 [0, 1]</strong>" in bold.html
-    missing = Page(page(make_run(), sections=[Section("Odd", missing="Type:", command="wndcheck measure")]))
-    assert "Type: wndcheck measure" in missing.text
+    missing = Page(page(make_run(), sections=[Section("Odd", missing="Run:", command="wndcheck measure")]))
+    assert "Run: wndcheck measure" in missing.text
 
 
 def test_figures_for_which_there_is_no_room_are_left_to_their_files(folder: Path) -> None:
@@ -242,6 +256,18 @@ def test_figures_for_which_there_is_no_room_are_left_to_their_files(folder: Path
     assert len(text.encode()) <= LARGEST
     assert re.findall(r'<img[^>]*alt="(figure-\d)', text) == ["figure-0"]
     assert re.findall(r"Too large for this page: see (figure-\d).svg", text) == ["figure-1", "figure-2"]
+
+
+def test_long_titles_and_descriptions_are_shortened(folder: Path) -> None:
+    inner = f"<title>{'t' * LARGEST}</title><description>{'d' * LARGEST}</description>"
+    long = picture("figure-2-entropy", SVG.format(inner).encode())
+    assert (long.title[-2:], long.description[-2:]) == ("t…", "d…")
+    figures = [f"figure-{i}" for i in range(11)]
+    claims = [make_claim(f"tiny{i}", figures=tuple(figures)) for i in range(20)]
+    text = page(make_run(*claims), [replace(long, stem=stem) for stem in figures])
+    assert len(text.encode()) <= LARGEST
+    ours = [picture(path.stem, path.read_bytes()) for path in folder.glob("*.svg")]
+    assert not [each.stem for each in ours if "…" in each.title + each.description]
 
 
 @pytest.mark.parametrize("text", ["", "<p", "<html/>", "<svg/>"])

@@ -25,8 +25,8 @@ from wndcheck.report.network import write_network
 from wndcheck.report.pages import PAGE, page
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run
+from wndcheck.tests.report.example_results import estimator_claims, measured
 from wndcheck.tests.report.pages import hostile_run
-from wndcheck.tests.report.reported import estimator_claims, measured
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
@@ -52,13 +52,13 @@ class Visit:
 
     page: Page
     requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message) or dialog.dismiss())
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.messages.append(dialog.message) or dialog.dismiss())
 
     def open(self, file: Path) -> Visit:
         self.page.goto(file.as_uri())
@@ -118,7 +118,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_opens_and_loads_nothing_else(report: Path, visit: Visitor) -> None:
     opened = visit(report)
     assert opened.requests == [report.as_uri()]
-    assert opened.complaints == []
+    assert opened.messages == []
     assert opened.page.title().endswith("verdicts")
     text = opened.page.inner_text("main")
     assert all(each.id in text for each in estimator_claims())
@@ -128,7 +128,7 @@ def test_the_page_opens_and_loads_nothing_else(report: Path, visit: Visitor) -> 
 def test_the_page_of_a_network_loads_nothing_else_and_fits_a_phone(network: Path, visit: Visitor) -> None:
     opened = visit(network, **PHONE)
     assert opened.requests == [network.as_uri()]
-    assert opened.complaints == []
+    assert opened.messages == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
     opened.choose("dark")
     assert opened.is_dark
@@ -146,7 +146,7 @@ def test_every_link_of_the_contents_leads_to_its_part(report: Path, visit: Visit
         top = opened.page.evaluate("document.querySelector(location.hash).getBoundingClientRect().top")
         end = opened.page.evaluate("innerHeight + scrollY >= document.documentElement.scrollHeight - 2")
         assert end or -5 < top < 150, target
-    assert opened.complaints == []
+    assert opened.messages == []
 
 
 def test_light_and_dark_follow_the_system_and_the_switch(report: Path, visit: Visitor) -> None:
@@ -201,7 +201,7 @@ def test_hostile_text_does_nothing(visit: Visitor, tmp_path: Path) -> None:
     file = tmp_path / PAGE
     file.write_text(page(hostile_run()), encoding="utf-8")
     opened = visit(file)
-    assert opened.complaints == []
+    assert opened.messages == []
     assert opened.requests == [file.as_uri()]
 
 
@@ -210,4 +210,4 @@ def test_the_policy_stops_other_scripts(visit: Visitor, tmp_path: Path) -> None:
     file.write_text(page(make_run()).replace("<main>", "<main><script>window.planted = 1</script>"), encoding="utf-8")
     opened = visit(file)
     assert opened.page.evaluate("window.planted") is None
-    assert opened.complaints, "a script that is not the page's own was stopped without a message"
+    assert opened.messages, "a script that is not the page's own was stopped without a message"

@@ -14,7 +14,7 @@ from wndcheck.report.plot_panels import plot_nets, spaced
 from wndcheck.report.plots import DARK, svg
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import picture
-from wndcheck.tests.report.reported import estimator_claims, figures, grid, made, measured, trained
+from wndcheck.tests.report.example_results import estimator_claims, figures, grid, make_measurement, measured, trained
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +94,8 @@ def test_trajectories_are_drawn_from_the_initial_net_on(shown: dict[str, Any]) -
 
 
 def test_a_panel_shows_all_values_of_its_row() -> None:
-    nets = {"relu": grid(made(trained("relu", 5), corrected_score=4.0))}
-    nets["tanh"] = grid(made(trained("tanh", 5), corrected_score=-0.5))
+    nets = {"relu": grid(make_measurement(trained("relu", 5), corrected_score=4.0))}
+    nets["tanh"] = grid(make_measurement(trained("tanh", 5), corrected_score=-0.5))
     for order in (nets, dict(reversed(nets.items()))):
         for panel in plot_nets(figures(Measured(trained=order))["figure-3-dependence"]).axes[2:]:
             low, high = panel.get_ylim()

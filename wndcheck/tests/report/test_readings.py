@@ -11,14 +11,14 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import READINGS, nearest
-from wndcheck.tests.report.reported import WHOLE, ensemble, grid, made, planted, sections, trained
+from wndcheck.tests.report.example_results import WHOLE, ensemble, grid, make_measurement, sections, trained, with_value
 
 COUNT = WHOLE.ensembles.count
 
 
 def group(width: int, **constant: float) -> Measurement:
     constant = {"corrected_score": 0.25, SAME_IMAGE + "corrected_score": 0.5, "accuracy": 0.9} | constant
-    return made(ensemble(width), **constant)
+    return make_measurement(ensemble(width), **constant)
 
 
 def section_of(ensembles: Grid | None, nets: dict[str, Grid] | None = None) -> Any:
@@ -26,7 +26,7 @@ def section_of(ensembles: Grid | None, nets: dict[str, Grid] | None = None) -> A
 
 
 def test_readings_are_side_by_side() -> None:
-    data = grid(*(made(trained("relu", n), corrected_score=n / 1000, accuracy=0.98) for n in (20, 50, 125)))
+    data = grid(*(make_measurement(trained("relu", n), corrected_score=n / 1000, accuracy=0.98) for n in (20, 50, 125)))
     groups, nets = [str(COUNT), "90.00 % [90.00, 90.00]"], ["8", "98.00 % [98.00, 98.00]"]
     assert section_of(grid(group(16), group(100)), {"relu": data}).tables[0].rows == [
         ["data", "20", *nets, *["0.020 [0.020, 0.020]"] * 5],
@@ -39,8 +39,8 @@ def test_readings_are_side_by_side() -> None:
 
 
 def test_ensembles_that_did_not_train_are_left_out() -> None:
-    one = planted(planted(group(16), "corrected_score", (-1, 1, 0), 7.0), "accuracy", (-1, 1), 0.1)
-    unknown = planted(one, "corrected_score", (-1, 0, 3), nan)
+    one = with_value(with_value(group(16), "corrected_score", (-1, 1, 0), 7.0), "accuracy", (-1, 1), 0.1)
+    unknown = with_value(one, "corrected_score", (-1, 0, 3), nan)
     (_, _, nets, _, *layers), none, *_ = section_of(grid(unknown, group(100, accuracy=0.1))).tables[0].rows
     assert nets == f"{COUNT - 1} (1 untrained)"
     assert layers[0] == "0.250 [0.250, 0.250]"
@@ -49,11 +49,11 @@ def test_ensembles_that_did_not_train_are_left_out() -> None:
 
 
 def test_missing_ensembles_and_missing_nets() -> None:
-    nets = {"relu": grid(*(made(trained("relu", n), accuracy=0.0) for n in (5, 50)))}
+    nets = {"relu": grid(*(make_measurement(trained("relu", n), accuracy=0.0) for n in (5, 50)))}
     assert section_of(None, nets) is None
-    alone, untrained = section_of(grid(group(16))), section_of(grid(group(16)), nets)
-    assert alone.tables == untrained.tables
-    assert "nets of the data reading for" not in alone.words
+    single, untrained = section_of(grid(group(16))), section_of(grid(group(16)), nets)
+    assert single.tables == untrained.tables
+    assert "nets of the data reading for" not in single.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from wndcheck.report.files import write_atomically
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
-from wndcheck.tests.report.reported import estimator_claims, grid, grids, measured, with_arrays
+from wndcheck.tests.report.example_results import estimator_claims, grid, grids, measured, with_arrays
 from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished, encode, read_run
 
 
@@ -74,6 +75,13 @@ def test_files_of_an_earlier_run_are_removed(whole_run: list[Path], tmp_path: Pa
         assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
+def test_a_report_that_fails_halfway_has_the_verdicts(tmp_path: Path) -> None:
+    (tmp_path / "figure-2-entropy.svg").mkdir()
+    with pytest.raises(OSError, match=r"figure-2-entropy\.svg"):
+        write_report(tmp_path, make_run(make_claim()), Measured())
+    assert read_run(tmp_path) == make_run(make_claim())
+
+
 def refuse(token: str) -> None:
     raise AssertionError(f"{token} is not JSON")
 
@@ -102,10 +110,10 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch) -> None:
     path = write_atomically(tmp_path / "summary.md", b"old")
 
     def full(*_: object) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left", "a temporary name")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match=r"no space left: .*/summary\.md"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -14,7 +14,7 @@ from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import SENSITIVITY, Strong
-from wndcheck.tests.report.reported import made, planted, read, rows, sections, with_arrays
+from wndcheck.tests.report.example_results import make_measurement, read, rows, sections, with_arrays, with_value
 from wndcheck.verdicts.statistics import mean_interval
 
 CELLS = sensitivity_choices(QUICK, 0)
@@ -27,14 +27,14 @@ def section_of(given: dict[str, Measurement | None], profile: str = "quick", bas
 
 def shifted(by: float) -> tuple[Measurement, Measurement]:
     """The profile's own nets, and the same nets in the reverse order with all numbers moved."""
-    usual = made(CELLS[USUAL], accuracy=0.98)
+    usual = make_measurement(CELLS[USUAL], accuracy=0.98)
     moved = with_arrays(usual, corrected_score=usual["corrected_score"] + by, accuracy=usual["accuracy"] - 0.01)
     arrays = {name: array[:, ::-1] for name, array in moved.arrays.items()}
     return usual, Measurement(replace(moved.cell, seeds=moved.cell.seeds[::-1]), arrays, {})
 
 
 def without_zeros(cells: list[str]) -> list[str]:
-    """Numbers that differ by rounding alone can be shown with three to five decimals."""
+    """Numbers that differ only by rounding can be shown with three to five decimals."""
     return [re.sub(r"(0\.05)0+", r"\1", cell) for cell in cells]
 
 
@@ -53,7 +53,7 @@ def test_changes_are_taken_net_by_net() -> None:
 
 def test_csv_of_the_changes_holds_both_sides() -> None:
     usual, reverse = shifted(0.05)
-    measured = {name: made(cell) for name, cell in CELLS.items()} | {USUAL: usual, OTHERS[0]: reverse}
+    measured = {name: make_measurement(cell) for name, cell in CELLS.items()} | {USUAL: usual, OTHERS[0]: reverse}
     found = read(section_of(measured).files["sensitivity.csv"])
     assert len(found) == len(OTHERS) * 2 * 5 * QUICK.nets
     assert list(dict.fromkeys(row["variation"] for row in found)) == OTHERS
@@ -72,8 +72,8 @@ def test_csv_of_the_changes_holds_both_sides() -> None:
 def test_nets_that_diverged_or_gave_no_number_are_counted() -> None:
     usual, varied = shifted(0.05)
     for place in range(3):
-        varied = planted(planted(varied, "accuracy", (-1, place), nan), "corrected_score", (-1, place), nan)
-    varied = planted(varied, "corrected_score", (-1, 4, 1), nan)
+        varied = with_value(with_value(varied, "accuracy", (-1, place), nan), "corrected_score", (-1, place), nan)
+    varied = with_value(varied, "corrected_score", (-1, 4, 1), nan)
     row = rows(section_of({USUAL: usual, OTHERS[0]: varied}))[OTHERS[0]]
     assert row[0] == "5 (3 diverged)"
     assert without_zeros(row[2:4]) == ["0.05 [0.05, 0.05]", "0.05 [0.05, 0.05] (n = 4)"]
@@ -90,7 +90,7 @@ def test_nets_that_diverged_or_gave_no_number_are_counted() -> None:
     ],
 )
 def test_a_command_measures_what_is_missing(there: list[str], cells: str, has_table: bool) -> None:
-    section = section_of({name: made(cell) if name in there else None for name, cell in CELLS.items()})
+    section = section_of({name: make_measurement(cell) if name in there else None for name, cell in CELLS.items()})
     assert section.command == (f"wndcheck measure --profile=quick {cells}" if cells else "")
     assert bool(section.missing) == bool(cells)
     assert bool(section.files) == bool(section.tables) == has_table

@@ -9,17 +9,17 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of, perceptron, sensitivity_choices
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.report.stored_nets import Measured, gathered
-from wndcheck.tests.report.reported import WHOLE, grids, made, measured, sections
+from wndcheck.tests.report.example_results import WHOLE, grids, make_measurement, measured, sections
 
 
 def test_only_sections_of_what_was_measured_are_shown() -> None:
-    titles = ["Accuracy beside the paper's", "Both readings side by side", "What the paper leaves unspecified"]
+    titles = ["Accuracy next to the paper's", "Both readings side by side", "What the paper leaves unspecified"]
     assert list(sections(measured())) == titles
     assert list(sections(Measured(trained=grids()))) == titles[:1]
 
 
 def test_measurements_are_gathered_by_family() -> None:
-    store = {cell: made(cell) for part in families.parts(WHOLE, 0).values() for cell in part}
+    store = {cell: make_measurement(cell) for part in families.parts(WHOLE, 0).values() for cell in part}
     whole = gathered(replace(WHOLE, widths=WHOLE.widths[::-1]), 0, store.get)
     assert list(whole.trained) == ["relu", "tanh"]
     assert {grid.profile.name for grid in whole.groups} == {"quick"}
@@ -36,15 +36,16 @@ def test_seconds_are_those_of_every_cell_once() -> None:
 
     def load(cell: Cell) -> Measurement | None:  # anew each time, as a store does
         provenance = {"seconds": {"training": 1.0, "measuring": 2.0}}
-        return replace(made(cell), provenance=provenance) if cell in cells else None
+        return replace(make_measurement(cell), provenance=provenance) if cell in cells else None
 
     assert gathered(WHOLE, 0, load).seconds == 3 * len(cells)
-    assert gathered(WHOLE, 0, lambda cell: (cell in cells and replace(made(cell), provenance={})) or None).seconds == 0
+    unknown = {cell: replace(make_measurement(cell), provenance={}) for cell in cells}
+    assert gathered(WHOLE, 0, unknown.get).seconds == 0
 
 
 def test_families_that_are_not_measured_are_left_out() -> None:
     some = perceptron(WHOLE, "relu", 50, 0), perceptron(WHOLE, "relu", 10, 0)
-    store = {cell: made(cell) for cell in some}
+    store = {cell: make_measurement(cell) for cell in some}
     found = gathered(WHOLE, 0, store.get)
     assert found.trained["relu"].widths == [10, 50]
     assert (list(found.trained), found.cifar10, found.convnets, found.ensembles) == (["relu"], None, None, None)

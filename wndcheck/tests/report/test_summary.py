@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+from msgspec import structs
 
 from wndcheck.report.figures import all_figures
-from wndcheck.report.pages import summary, verdict_table
+from wndcheck.report.format import describe_finding
+from wndcheck.report.pages import page, summary, verdict_table
 from wndcheck.report.tables import Section, Strong, Table, all_sections
-from wndcheck.tests.factories import FAILS, HOLDS, make_claim, make_finding, make_run
+from wndcheck.tests.factories import FAILS, HOLDS, SMALL, make_claim, make_finding, make_run
+from wndcheck.tests.report.example_results import finding, measured
 from wndcheck.tests.report.pages import hostile_run
-from wndcheck.tests.report.reported import finding, measured
-from wndcheck.verdicts.run import Problem, ProblemKind
+from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished
+from wndcheck.verdicts.statistics import at_most
 
 WEAK = "weak_dependence"
 
@@ -33,20 +39,38 @@ def test_every_finding_is_in_the_summary() -> None:
     for words in (
         "- profile: full\n- base seed: 7\n- date: 2026-11-23T12:00:00+00:00\n- mode: report\n",
         "- wndcheck: 0.1.0\n- **problem**: a \\| b\n\n| claim | ",
-        r"| [weak\_dependence](#weak_dependence) | ι \| falls | ≤ .01 nats |"
+        r"| [weak\_dependence](#weak_dependence) | ι \| falls | ≤ 0.01 nats |"
         r" 0.008 \[0.007, 0.009\] nats, trend\[relu\|1\] | 8 nets (1 untrained) | **inconclusive** | supported |"
-        " Not decided: 1 test was not run. Measured: ι is .0082 nats, in 8 nets. |",
-        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**; expected: supported. Not decided",
+        " Inconclusive: 1 test was not run. Measured: ι is 0.0082 nats, in 8 nets. |",
+        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**; expected: supported. Incon",
         "\n\nWhy this was expected: the paper says so.\n\n",
-        r"| trend\[relu\|1\] | layer=1 | ι | 0.008 \[0.007, 0.009\] nats | ≤ .01 nats | 8 nets (1 untrained)"
+        r"| trend\[relu\|1\] | layer=1 | ι | 0.008 \[0.007, 0.009\] nats | ≤ 0.01 nats | 8 nets (1 untrained)"
         " | yes | supported |  |",
-        r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ .01 nats | 8 nets | no | refuted |  |",
-        r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ .01 nats | 8 nets | supported | **refuted** |  |",
+        r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ 0.01 nats | 8 nets | no | refuted |  |",
+        r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ 0.01 nats | 8 nets | supported | **refuted** |  |",
         r"- claims/weak\_dependence.py::test\_it\[relu\]: no data",
         r"- claims/broken.py::test\_more: it broke",
         '\n\n```sh\npytest "claims/broken.py::test_more" --wnd-profile=full --wnd-seed=7\n```\n',
     ):
         assert words in text
+
+
+def test_the_margin_is_that_of_the_decisive_check() -> None:
+    comfortable = make_finding("a", check=Check("the number", at_most(9)))
+    table = verdict_table(make_run(make_claim("tiny", comfortable, make_finding("b", FAILS))))
+    assert r"| ≤ 0.01 nats | 0.1015 \[0.1008, 0.1022\] nats, b |" in table
+
+
+def test_control_characters_reach_no_reader() -> None:
+    text = "a\x1b[31mb\x9b\x00\rc\x07"
+    check = replace(SMALL, estimand=text, unit=text, replicate=text)
+    findings = [make_finding(text, values, check, claim=text, test=text) for values in (HOLDS, FAILS)]
+    run = make_run(make_claim(text, findings[0], statement=text, about=text, paper=text), profile=text)
+    lost = structs.replace(run.claims[0], errors=(Unfinished(text, text),), not_run=(Unfinished(text, text),))
+    run = structs.replace(run, claims=(lost,), problems=(Problem(ProblemKind.REPORT, text),))
+    for shown in (summary(run), verdict_table(run), page(run).replace("\r", ""), describe_finding(findings[1])):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
+        assert "a\ufffd" in shown
 
 
 def test_every_table_row_has_as_many_cells_as_its_head() -> None:
@@ -75,7 +99,7 @@ def test_summary_shows_sections_after_the_figures_and_before_the_claims() -> Non
     text = summary(run, all_figures(run, measured()), all_sections(run, measured()))
     heads = [line for line in text.splitlines() if line.startswith("## ")]
     assert heads == [
-        "## Accuracy beside the paper's",
+        "## Accuracy next to the paper's",
         "## Both readings side by side",
         "## What the paper leaves unspecified",
         r"## weak\_dependence",
@@ -94,7 +118,7 @@ def test_sections_have_bold_cells_and_commands() -> None:
     assert "## a \\* b\n\nc\n\n### A \\* title\n\n| x |\n| --- |\n| **0.1 \\*** |\n| 2 |\n\nMissing: `wndcheck" in text
 
 
-def test_the_table_alone_has_no_links() -> None:
+def test_the_verdict_table_has_no_links() -> None:
     table = verdict_table(make_run(make_claim("tiny", make_finding(values=HOLDS))))
-    assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ .01 nats | 0.0015 \[")
+    assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ 0.01 nats | 0.0015 \[")
     assert "](#" not in table

@@ -33,7 +33,7 @@ WHOLE = replace(
 )
 
 
-def made(cell: Cell, **constant: float) -> Measurement:
+def make_measurement(cell: Cell, **constant: float) -> Measurement:
     """Replicates whose layers depend less the wider they are, but for the last layer; or what is given, unscattered."""
     rng = np.random.default_rng(cell.width)
     noise = {name: rng.normal(0, 0.01, shape) for name, shape in record_shapes(cell).items()}
@@ -58,7 +58,9 @@ def grid(*measurements: Measurement, profile: Profile = WHOLE) -> Grid:
 
 
 def grids(profile: Profile = WHOLE) -> dict[str, Grid]:
-    return {a: grid(*(made(trained(a, n, profile)) for n in WIDTHS), profile=profile) for a in ("relu", "tanh")}
+    return {
+        a: grid(*(make_measurement(trained(a, n, profile)) for n in WIDTHS), profile=profile) for a in ("relu", "tanh")
+    }
 
 
 def measured() -> Measured:
@@ -66,10 +68,10 @@ def measured() -> Measured:
     cifar10, convnets, ensembles = (cells_of([name], WHOLE, 0) for name in ("cifar10", "convnets", "ensembles"))
     return Measured(
         trained=grids(),
-        cifar10=grid(*map(made, cifar10)),
-        convnets=grid(*map(made, convnets)),
-        ensembles=grid(*map(made, ensembles)),
-        sensitivity={name: made(cell) for name, cell in sensitivity_choices(WHOLE, 0).items()},
+        cifar10=grid(*map(make_measurement, cifar10)),
+        convnets=grid(*map(make_measurement, convnets)),
+        ensembles=grid(*map(make_measurement, ensembles)),
+        sensitivity={name: make_measurement(cell) for name, cell in sensitivity_choices(WHOLE, 0).items()},
     )
 
 
@@ -77,7 +79,7 @@ def with_arrays(measurement: Measurement, **arrays: np.ndarray) -> Measurement:
     return replace(measurement, arrays=measurement.arrays | arrays)
 
 
-def planted(measurement: Measurement, name: str, place: tuple[int, ...], value: float) -> Measurement:
+def with_value(measurement: Measurement, name: str, place: tuple[int, ...], value: float) -> Measurement:
     """The same with one number changed."""
     array = measurement[name].copy()
     array[place] = value
