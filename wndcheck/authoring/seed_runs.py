@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from wndcheck.authoring.comparable_runs import too_large
 from wndcheck.datasets import is_available
 from wndcheck.datasets.catalogue import CATALOGUE
 from wndcheck.experiment import profiles
@@ -66,6 +67,8 @@ class Series:
                 f"{self.folder(seed) / FILE} is of profile {run.profile}, base seed {run.base_seed}, expected "
                 f"{self.profile}, {seed}: run it with --no-cache"
             )
+        if why := too_large(run):
+            raise RunError(f"{self.folder(seed) / FILE}: {why}: run it with --no-cache")
         return run
 
     def command(self, seed: int) -> list[str]:

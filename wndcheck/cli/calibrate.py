@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, DATA, FOLDER, PROFILE, STORE, complain, expectations, here, say
+from wndcheck.cli.console import CLAIMS, DATA, FOLDER, PROFILE, STORE, print_error, expectations, with_cli_options, print_status
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration
@@ -67,7 +67,7 @@ def calibrate(
         named(profile)
         series.work.mkdir(parents=True, exist_ok=True)
     except ValueError as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     except OSError as error:
         raise click.UsageError(
             f"the folder {series.work} cannot be made ({error.strerror}): name another folder with --store"
@@ -77,14 +77,14 @@ def calibrate(
             calibration = carried_out(series, range(first, first + seeds), no_cache)
             status = written(calibration, series, folder or Path("reports") / f"calibration-{profile}")
     except KeyboardInterrupt:
-        say("wndcheck: interrupted: finished runs are kept, and the same command goes on from there")
+        print_status("wndcheck: interrupted: finished runs are kept, and the same command goes on from there")
         status = 130
     except Timeout:
         raise click.UsageError(
             f"another calibration is running in {series.work}: wait for it, or name another folder with --store"
         ) from None
     except OSError as error:
-        complain(error)
+        print_error(error)
         status = 1
     context.exit(status)
 
@@ -103,16 +103,16 @@ def carried_out(series: Series, seeds: range, no_cache: bool) -> Calibration:
         which = f"seed {seed} ({place} of {len(seeds)}, {took})"
         if status:
             failed[seed] = f"pytest ended with status {status}"
-            complain(f"{which}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
+            print_error(f"{which}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
         try:
             runs.append(run := kept or series.read(seed))
         except ValueError as error:
             if not status:
-                complain(f"{which}: {error}")
+                print_error(f"{which}: {error}")
             failed.setdefault(seed, str(error))
         else:
             counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-            say(f"wndcheck: {which}: {len(run.claims)} claims: {counts}")
+            print_status(f"wndcheck: {which}: {len(run.claims)} claims: {counts}")
     return Calibration(runs, failed)
 
 
@@ -122,7 +122,7 @@ def written(calibration: Calibration, series: Series, folder: Path) -> int:
     from wndcheck.report.files import encoded, write_atomically
 
     if not calibration.runs:
-        complain("no run has come to verdicts: nothing is written")
+        print_error("no run has come to verdicts: nothing is written")
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     text = calibration_report.markdown(calibration, calibration.facts(series.digest))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.console import CLAIMS, complain, expectations, here, say
+from wndcheck.cli.console import CLAIMS, print_error, expectations, with_cli_options, print_status
 
 
 @click.command(short_help="Propose expectations.toml by what several runs found.")
@@ -35,17 +35,17 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
         proposal = propose(path, [(folder, read_run(folder)) for folder in folders])
         text = path.read_text(encoding="utf-8")
     except (RunError, ExpectationError, OSError) as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     lines = (side.splitlines(keepends=True) for side in (text, proposal.text))
     click.echo("".join(unified_diff(*lines, fromfile=str(path), tofile=str(path))), nl=False)
     for contradiction in proposal.contradictions:
-        complain(contradiction)
+        print_error(contradiction)
     if proposal.contradictions:
         context.exit(1)
     if write and proposal.text != text:
         try:
             write_atomically(path, encoded(proposal.text))
         except OSError as error:
-            complain(f"{path} could not be written ({error.strerror})")
+            print_error(f"{path} could not be written ({error.strerror})")
             context.exit(1)
-        say(f"{path} is written; read what changed, the reasons above all")
+        print_status(f"{path} is written; read what changed, the reasons above all")

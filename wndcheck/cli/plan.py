@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, STORE, WORKERS, here, print_table
+from wndcheck.cli.console import CLAIMS, STORE, WORKERS, with_cli_options, print_table
 
 if TYPE_CHECKING:
     from wndcheck.authoring.pooling import PooledCheck
@@ -60,7 +60,7 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
             cells, minutes = describe_check(each), minutes_missing(each, seconds) / shared_by
             rows.append((each.claim, each.name, *(cells[name] for name in COLUMNS), format_number(minutes, 1)))
     except (ValueError, OSError) as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     columns = print_table(("claim", "check", *COLUMNS, "minutes"), rows, right=(*COLUMNS, "minutes"), piped=200)
     seeds = f"base seed{'s' * (len(runs) > 1)} {format_seeds([run.base_seed for run in runs])}"
     basis = f"Profile {runs[0].profile}, {seeds}; minutes are for {count_of(shared_by, 'worker')}."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import FILE, FOLDER, columns, complain, print_table, say
+from wndcheck.cli.console import FILE, FOLDER, columns, print_error, print_table, print_status
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
@@ -85,14 +85,14 @@ def score(
     try:
         found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
     except (TypeError, ValueError, OSError) as error:
-        complain(error)
+        print_error(error)
         context.exit(1)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         show(found)
         for line in found.remarks:
-            say(line)
+            print_status(line)
     if folder:
         write_page(context, folder, found)
 
@@ -110,12 +110,12 @@ def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> N
     try:
         paths = write_network(folder, found, how, machine, typed(context))
     except ValueError as error:
-        complain(error)
+        print_error(error)
         context.exit(1)
     except OSError as error:
-        complain(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
+        print_error(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
         context.exit(1)
-    say(f"wndcheck: {paths[-1]}")
+    print_status(f"wndcheck: {paths[-1]}")
 
 
 def typed(context: click.Context) -> str:
@@ -161,7 +161,7 @@ def scores(
     if state_dict:
         load_weights(net, state_dict, allow_pickle=allow_pickle)
     else:
-        say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
+        print_status(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
     if layers and not names:
         raise ValueError("--layers names none: give names or shell patterns, or leave it out")

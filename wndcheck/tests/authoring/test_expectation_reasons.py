@@ -42,6 +42,10 @@ def of(*findings: Finding) -> PooledCheck:
             "ι is between 0 and .02 nats, so near the claimed ≤ .01 that 8 nets decide it with some seeds only",
         ),
         (
+            [check("a", I, 0.02), check("a", R, 0.05)],
+            "ι is between .02 and .05 nats, so near the claimed ≤ .01 that 8 nets decide it with some seeds only",
+        ),
+        (
             [check("a", I, 0.3, kind=CauseKind.PROFILE)] * 2,
             "ι is .3 nats, where ≤ .01 is claimed (of the paper's widest nets, which this profile does not train)",
         ),

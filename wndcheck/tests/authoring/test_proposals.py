@@ -167,6 +167,8 @@ def test_the_comment_at_the_head_of_the_file_stays_when_the_first_entry_is_remov
 def test_patterns_that_match_nothing_are_removed(path):
     write(path, entry("trend", "gone"))
     assert after(path, runs(trend="II"))[0].checks == ("trend",)
+    write(path, entry("trend", "gone", verdict=(S, I)))
+    assert after(path, runs(trend="II"))[0].verdict == (S, I)  # no run contradicts it
     write(path, entry("gone"))
     assert after(path, runs(trend="SS")) == []
 
