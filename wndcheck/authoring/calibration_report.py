@@ -113,7 +113,7 @@ def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
         "Primary checks whose wrong-verdict rate is above 1 %:",
         bullets(calibration.too_often_wrong),
         f"{calibration.resampling_summary.capitalize()}.",
-        "Primary checks for which it would be above 1 % by resampling, were their true mean on a border:",
+        "Primary checks for which it would be above 1 % by resampling if their true mean were on a border:",
         bullets(calibration.skewed),
         "## Primary checks",
         check_table(calibration.primary),

@@ -22,15 +22,16 @@ STATEMENTS_HEAD = ("section", "the paper says", "tested by")
 
 @click.command(short_help="Show which claims of the paper are tested, by which checks.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("claims"))
-@click.option("--statements", is_flag=True, help="Show the paper's statements in its order, with the checks that test each.")
+@click.option("--statements", is_flag=True, help="Show the paper's statements, with the checks that test each.")
 @click.option("--markdown", is_flag=True, help="Print a Markdown table.")
 @click.pass_context
 def claims(context: click.Context, folder: Path, statements: bool, markdown: bool) -> None:
     """Show the claims of FOLDER, each with its place in the paper, its checks, controls and nets, and the profiles that
     decide it.
 
-    FOLDER is `claims` by default. A narrow terminal gets a list instead of a table. A check is primary (the claim's verdict rests on it) or secondary; "full
-    profile" marks those about the paper's widest nets, which the quick profile does not train.
+    FOLDER is `claims` by default. A check is primary (the claim's verdict rests on it) or secondary; "full
+    profile" marks those about the paper's widest nets, which the quick profile does not train. A narrow terminal gets
+    a list instead of a table.
 
     Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on
     standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module of it does not import.

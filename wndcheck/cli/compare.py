@@ -24,14 +24,14 @@ Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, r
 @click.option("--markdown", "as_markdown", is_flag=True, help="As Markdown.")
 @click.pass_context
 def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -> None:
-    """Compare two runs: verdicts that changed, intervals that do not overlap, checks that only one has, and the machine,
-    version, commit, seed and cost in which they differ.
+    """Compare two runs: verdicts that changed, intervals that do not overlap, checks that only one has, and
+    differences in machine, version, commit, seed and cost.
 
     A and B are folders of reports, with their verdicts.json. Few intervals of 99 % should be disjoint by chance, even
     with other seeds: about 3 in 10,000. Where $GITHUB_STEP_SUMMARY is set, the tables are added to that file, too.
 
-    Exit status: 0 if both have the same claims with the same verdicts, and the intervals of every check in both overlap;
-    1 if not, or if the file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no
+    Exit status: 0 if both have the same claims with the same verdicts, and the intervals of every check overlap; 1 if
+    not, or if the file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no
     verdicts.json.
     """
     from wndcheck.report.format import escape_markdown, markdown_table

@@ -37,7 +37,7 @@ WORKERS = click.option(
     "--workers",
     metavar="N",
     type=Integer(min=1),
-    help="Processes that share the work; a single one takes all cores.  [default: one per visible GPU, or one per core]",
+    help="Processes that share the work; a single one takes all cores.  [default: one per visible GPU, or core]",
 )
 
 

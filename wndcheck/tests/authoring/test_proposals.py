@@ -186,7 +186,7 @@ def test_entries_of_checks_that_were_not_run_stay(path):
 
 def test_two_entries_for_a_check_and_runs_that_cannot_be_pooled_are_errors(path):
     first, second = runs(trend="II")
-    with pytest.raises(RunError, match=r"one run does not tell .* --wnd-seed=1 --wnd-mode=report"):
+    with pytest.raises(RunError, match=r"one run does not show .* --wnd-seed=1 --wnd-mode=report"):
         propose(path, [first])
     with pytest.raises(RunError, match="runs of the profiles full and quick"):
         propose(path, [first, run(1, check("trend", I), profile="full")])

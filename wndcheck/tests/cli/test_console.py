@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from wndcheck.cli.console import columns, fitting, print_entries, print_error, print_status, print_table, with_cli_options
+from wndcheck.cli.console import (
+    columns,
+    fitting,
+    print_entries,
+    print_error,
+    print_status,
+    print_table,
+    with_cli_options,
+)
 
 HEAD = ("name", "value")
 ROWS = (("[red]a[/red]", "1.0"), ("b\nc", "12.0"))

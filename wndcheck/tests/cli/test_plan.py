@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import nan
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -105,8 +106,38 @@ def test_the_neediest_primary_check_of_each_claim_is_shown(cli, here, planned):
     assert rows["one", "hard[1]"] == ["≤", "0", "nats", "8", "nets", "-0.8", "1", *inconclusive, f"{NEEDED:.0f}", "–"]
     assert rows["four", "level"][-5:] == ["100", "%", "not", "decided", "–"]
     assert rows["two", "level"][-3:] == [">", "10,000", "–"]
-    basis = cli("plan", "--workers=2").stdout.splitlines()[-1]
-    assert basis == "Profile quick, base seed 0; minutes are for 2 workers."
+    basis = " ".join(cli("plan", "--workers=2").stdout.splitlines()[5:])
+    assert basis.startswith("Profile quick, base seed 0; minutes are for 2 workers. Minutes marked – are unknown: ")
+    assert (
+        f"the store {Store(here / 'store').root} is not there; name it with --store, or run `wndcheck measure`" in basis
+    )
+
+
+def test_why_minutes_are_unknown_is_printed_only_where_they_could_be_known(cli, here):
+    def basis(*arguments: object) -> str:
+        return " ".join(cli("plan", "--workers=2", *arguments).stdout.split()).partition("Profile ")[2]
+
+    assert "the claims folder nowhere is not there; name it with --claims-folder" in basis("--claims-folder=nowhere")
+    Store(here / "store").root.mkdir(parents=True, exist_ok=True)
+    assert (
+        f"the store {Store(here / 'store').root} lacks some of their nets (run `wndcheck measure --profile=quick`)"
+        in basis()
+    )
+    measure(here)
+    assert basis() == "quick, base seed 0; minutes are for 2 workers."
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_whole_names(cli, here, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    name = "follows_accuracy[4-tanh]"
+    long = make_finding(name, sample(-0.8), SMALL, claim="cifar_negative_estimates")
+    write_run(here / "run", make_run(make_claim("cifar_negative_estimates", long)))
+    lines = cli("plan", "run").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = [line.split() for line in lines if name in line]
+    assert row == ["cifar_negative_estimates", name, f"{NEEDED:.0f}", "–"]
 
 
 def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, planned):
@@ -160,15 +191,19 @@ def test_nothing_is_known_from_one_value(here, planned):
         ([], "reports/latest has no verdicts.json: name the folder of a report; `pytest claims/ -n auto` writes"),
         (["nowhere"], "nowhere has no verdicts.json: name the folder of a report"),
         (["run", "run"], "both have the base seed 0: run `pytest claims/` with another"),
+        (["huge"], "huge cannot be used, the values of one size are as large as 1e+308"),
         (["run", "full"], "runs of the profiles full and quick: name runs of one profile"),
         (["--workers=0"], "0 is not in the range"),
         (["run", "--claims-folder=broken"], "does not import: ZeroDivisionError: division by zero; see `pytest"),
     ],
-    ids=["none", "missing", "twice", "profiles", "workers", "claims"],
+    ids=["none", "missing", "twice", "values", "profiles", "workers", "claims"],
 )
 def test_a_wrong_command_line_ends_with_status_2(cli, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "run", make_run())
+    values = make_finding("size", sample(0), claim="one")
+    huge = msgspec.structs.replace(values, values=(1e308, -1e308, 1e308))
+    write_run(tmp_path / "huge", make_run(make_claim("one", huge)))
     write_run(tmp_path / "full", make_run(base_seed=1, profile="full"))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "claim.py").write_text("1 / 0\n", encoding="utf-8")
