@@ -66,8 +66,8 @@ class Calibration:
         """``3 of 90 primary checks with 30 values or more would be wrong …``."""
         known = [each for each in self.primary if not isnan(each.reliability.resampled_worst)]
         return (
-            f"{len(self.skewed)} of {count_of(len(known), 'primary check')} with {FEWEST_RESAMPLED} values or more would "
-            f"be wrong more often than {percent(MOST_WRONG)} by resampling if their true mean were on a border"
+            f"{len(self.skewed)} of {count_of(len(known), 'primary check')} with {FEWEST_RESAMPLED} values or more "
+            f"would be wrong more often than {percent(MOST_WRONG)} by resampling if their true mean were on a border"
         )
 
     @property

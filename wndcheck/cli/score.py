@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import FILE, FOLDER, columns, print_error, print_status, print_table
+from wndcheck.cli.console import FILE, FOLDER, Integer, columns, fitting, print_error, print_status, print_table
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
@@ -38,16 +38,14 @@ LEFT_OUT = {
     type=click.Choice(["pre", "post"]),
     default="pre",
     show_default=True,
-    help="Activations before or after the activation function.",
+    help="Before or after activation.",
 )
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Largest number of inputs.")
+@click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
 @click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions drawn per image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
 @click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples per forward pass.")
-@click.option(
-    "--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Largest number of pairs per layer."
-)
+@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Most pairs per layer.")
 @click.option(
     "--seed",
     type=Integer(0, 2**32 - 1),
