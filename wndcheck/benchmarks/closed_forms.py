@@ -114,12 +114,12 @@ PAIR_DISTRIBUTIONS = (
     PairDistribution(
         "exponential, independent", 0, independent(np.random.Generator.standard_exponential), for_peers=True
     ),
-    PairDistribution("normal, ρ = .5", gaussian_information(0.5), normal_pair(0.5), for_peers=True),
-    PairDistribution("normal, ρ = .9", gaussian_information(0.9), normal_pair(0.9), for_peers=True),
-    PairDistribution("normal, ρ = .99", gaussian_information(0.99), normal_pair(0.99)),
-    PairDistribution("lognormal margins, ρ = .75", gaussian_information(0.75), mapped_pair(np.exp, 0.75)),
+    PairDistribution("normal, ρ = 0.5", gaussian_information(0.5), normal_pair(0.5), for_peers=True),
+    PairDistribution("normal, ρ = 0.9", gaussian_information(0.9), normal_pair(0.9), for_peers=True),
+    PairDistribution("normal, ρ = 0.99", gaussian_information(0.99), normal_pair(0.99)),
+    PairDistribution("lognormal marginals, ρ = 0.75", gaussian_information(0.75), mapped_pair(np.exp, 0.75)),
     PairDistribution("Student t, 3, uncorrelated", student_information(3), student_pair(3), for_peers=True),
-    PairDistribution("y = x + u, u within .1", additive_uniform_information(0.1), additive_uniform(0.1)),
+    PairDistribution("y = x + u, u within 0.1", additive_uniform_information(0.1), additive_uniform(0.1)),
 )
 
 DISTRIBUTIONS = (

@@ -30,7 +30,7 @@ def cases(trial: int) -> dict[str, tuple[float, NDArray[np.float64]]]:
     pair, relu = (np.hstack(draw(RHO)(np.random.default_rng(trial), (M, 1))) for draw in (normal_pair, relu_pair))
     true, sample = gaussian_information(RHO), np.arange(M)[:, None]
     return {
-        "normal, ρ = .8": (true, pair),
+        "normal, ρ = 0.8": (true, pair),
         "the same, x · 10⁶": (true, pair * [1e6, 1]),
         "the same, both · 10⁻¹²": (true, pair * 1e-12),
         "the same, x + 10⁹": (true, np.add(pair, [1e9, 0])),
