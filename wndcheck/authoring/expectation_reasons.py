@@ -14,7 +14,6 @@ from wndcheck.report.format import (
     range_of,
     short_cause,
     two_digits,
-    without_leading_zeros,
 )
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.run import Finding
@@ -40,7 +39,7 @@ def clause(findings: Sequence[Finding]) -> str:
     undecided = [f.cause.kind for f in findings if f.verdict is Verdict.INCONCLUSIVE and f.cause]
     if others := [kind for kind in dict.fromkeys(undecided) if kind is not CauseKind.STRADDLES]:
         return f"{against_claim(findings)}, and is not always decided: {', '.join(map(short_cause, others))}"
-    margin = without_leading_zeros(str(first.region))
+    margin = str(first.region)
     nets = f"{max(finding.interval.n for finding in findings)} {first.replicate}"
     if len(verdicts) > 1:
         return f"{describe_range(findings)}, so near the claimed {margin} that {nets} decide it with some seeds only"
@@ -50,8 +49,8 @@ def clause(findings: Sequence[Finding]) -> str:
 def evidence(checks: Sequence[PooledCheck]) -> str:
     """Seeds with estimates and intervals: one by one of a single check, their range for many seeds or several checks.
 
-    ``seed 0: .012 [.008, .016]; …``; ``seeds 0 to 19: .012 to .045 [.008, .051]``, with the verdicts where they differ;
-    ``seeds 0 and 1: trend .1 to .2 [.08, .22]; level .3 [.2, .4]``.
+    ``seed 0: 0.012 [0.008, 0.016]; …``; ``seeds 0 to 19: 0.012 to 0.045 [0.008, 0.051]``, with the verdicts where they differ;
+    ``seeds 0 and 1: trend 0.1 to 0.2 [0.08, 0.22]; level 0.3 [0.2, 0.4]``.
     """
     seeds = f"seeds {format_seeds(list(checks[0].findings))}"
     if len(checks) > 1:
@@ -71,7 +70,7 @@ def evidence(checks: Sequence[PooledCheck]) -> str:
 
 
 def interval_range(findings: Sequence[Finding]) -> str:
-    """``.012 to .045 [.008, .051]``: the range of the estimates, and the least and greatest end of their intervals."""
+    """``0.012 to 0.045 [0.008, 0.051]``: the range of the estimates, and the least and greatest end of their intervals."""
     intervals = [finding.interval for finding in findings]
     if not (estimates := range_of(interval.estimate for interval in intervals)):
         return "no estimate"

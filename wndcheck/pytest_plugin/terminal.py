@@ -18,7 +18,6 @@ from wndcheck.report.format import (
     format_margin,
     group_by,
     join_few,
-    without_leading_zeros,
 )
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
@@ -78,9 +77,8 @@ def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str]:
     verdict = f"{SYMBOLS[claim.verdict]} {claim.verdict}" if width >= WORDS else SYMBOLS[claim.verdict]
     if not (decisive := claim.decisive):
         return verdict, claim.id, "", "", ""
-    margin = format_margin(decisive) if width >= UNITS else without_leading_zeros(str(decisive.check.region))
-    found = without_leading_zeros(format_interval(decisive.interval))
-    return verdict, claim.id, decisive.check.estimand, found, margin
+    margin = format_margin(decisive) if width >= UNITS else str(decisive.check.region)
+    return verdict, claim.id, decisive.check.estimand, format_interval(decisive.interval), margin
 
 
 def shortened(text: str, room: int) -> str:

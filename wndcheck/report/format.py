@@ -18,12 +18,12 @@ SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not run":
 OPENINGS = {
     ClaimVerdict.SUPPORTED: "Holds",
     ClaimVerdict.REFUTED: "Does not hold",
-    ClaimVerdict.INCONCLUSIVE: "Not decided",
+    ClaimVerdict.INCONCLUSIVE: "Inconclusive",
     ClaimVerdict.NOT_RUN: "Not run",
     ClaimVerdict.ERROR: "No verdict",
 }
-UNDECIDED = {  # of one check, and of several
-    CauseKind.STRADDLES: ("has the margin inside the interval", "have the margin inside the interval"),
+INCONCLUSIVE = {  # why one check is, and why several are
+    CauseKind.STRADDLES: ("has an interval that includes the margin", "have intervals that include the margin"),
     CauseKind.TOO_FEW: ("has too few replicates", "have too few replicates"),
     CauseKind.NOT_TRAINED: ("has too many nets that did not train", "have too many nets that did not train"),
     CauseKind.NOT_MEASURED: ("has too many missing values", "have too many missing values"),
@@ -74,10 +74,10 @@ def format_accuracy(interval: Interval) -> str:
 
 
 def two_digits(x: float) -> str:
-    """Two significant digits, without a leading zero: ``.052``."""
+    """Two significant digits: ``0.052``."""
     if not isfinite(x):
         return "∞" if x > 0 else "-∞"
-    return without_leading_zeros(f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}")
+    return f"{x:.0f}" if abs(x) >= 100 else f"{x:.2g}"
 
 
 def three_digits(x: float) -> str:
@@ -94,11 +94,6 @@ def percent(rate: float) -> str:
     if 0.9995 < rate < 1:
         return "> 99.9 %"
     return f"{100 * rate:.3g} %"
-
-
-def without_leading_zeros(text: str) -> str:
-    """``≤ .01`` of ``≤ 0.01``."""
-    return re.sub(r"(?<!\d)0\.(?=\d)", ".", text)
 
 
 def format_seeds(seeds: Sequence[int]) -> str:
@@ -168,7 +163,7 @@ def describe_cause(cause: Cause | None) -> str:
         case CauseKind.NOT_RUN:
             return first_and_last_line(names[0]) if names else ""
         case CauseKind.UNDECIDED_CHECKS:
-            return describe_undecided(cause)
+            return describe_inconclusive(cause)
     return {
         CauseKind.STRADDLES: "the interval includes the margin",
         CauseKind.TOO_FEW: f"{count_of(n, 'replicate')} with a value, at least {FEWEST} are needed",
@@ -186,12 +181,15 @@ def describe_cause(cause: Cause | None) -> str:
     }[cause.kind]
 
 
-def describe_undecided(cause: Cause) -> str:
-    """``12 of 14 checks need the full profile and 1 has the margin inside the interval``."""
+def describe_inconclusive(cause: Cause) -> str:
+    """``12 of 14 checks need the full profile and 1 has an interval that includes the margin``."""
     if not cause.parts:
-        return f"{share_of(cause.count, cause.total)} undecided"
+        return f"{share_of(cause.count, cause.total)} inconclusive"
     counts = [share_of(count, cause.total) if i == 0 else count for i, count in enumerate(cause.parts.values())]
-    verbs = [UNDECIDED.get(kind, ("is undecided", "are undecided"))[count > 1] for kind, count in cause.parts.items()]
+    verbs = [
+        INCONCLUSIVE.get(kind, ("is inconclusive", "are inconclusive"))[count > 1]
+        for kind, count in cause.parts.items()
+    ]
     if cause.total == 1:
         return f"its only check {verbs[0]}"
     return join_words([f"{count} {verb}" for count, verb in zip(counts, verbs, strict=True)])
@@ -229,8 +227,8 @@ def format_estimate(finding: Finding) -> str:
 
 
 def format_margin(finding: Finding) -> str:
-    """``≤ .01 nats``."""
-    return f"{without_leading_zeros(str(finding.check.region))} {finding.check.unit}".strip()
+    """``≤ 0.01 nats``."""
+    return f"{finding.check.region} {finding.check.unit}".strip()
 
 
 def format_replicates(finding: Finding) -> str:
@@ -249,7 +247,7 @@ def describe_finding(finding: Finding) -> str:
 
 
 def describe_range(findings: Sequence[Finding]) -> str:
-    """``|ΔH| is between .1 and .2 nats``: the range of the estimates of findings with one estimand."""
+    """``|ΔH| is between 0.1 and 0.2 nats``: the range of the estimates of findings with one estimand."""
     check = findings[0].check
     ends = range_of(finding.interval.estimate for finding in findings)
     if not ends:
@@ -265,15 +263,14 @@ def range_of(numbers: Iterable[float]) -> list[str]:
 
 
 def against_claim(findings: Sequence[Finding]) -> str:
-    """``|ΔH| is between .1 and .2 nats, where ≤ .1 is claimed``."""
-    margin = without_leading_zeros(str(findings[0].check.region))
-    return f"{describe_range(findings)}, where {margin} is claimed"
+    """``|ΔH| is between 0.1 and 0.2 nats, where ≤ 0.1 is claimed``."""
+    return f"{describe_range(findings)}, where {findings[0].check.region} is claimed"
 
 
 def describe_claim(claim: ClaimResult) -> str:
     """What a claim came to, in a sentence or two.
 
-    ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -.036 nats, in 8 nets.``
+    ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -0.036 nats, in 8 nets.``
     """
     opening, cause = OPENINGS[claim.verdict], describe_cause(claim.cause)
     if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from wndcheck.report.figure_model import Figure, Line
 from wndcheck.report.format import layer_name
 
-NULL_LEVEL = 0.054  # §4: mean .012 plus standard deviation .042 of the estimate for independent Gaussians
+NULL_LEVEL = 0.054  # §4: mean 0.012 plus standard deviation 0.042 of the estimate for independent Gaussians
 PAPER_LEVEL = (0.01, "0.01", ":", 1.1)  # §4: the level that hidden layers fall to
 LEVELS = {  # lines across a panel: place, label, style, width
     "entropy_change": [(0.1, "±0.1", ":", 1.1), (-0.1, "", ":", 1.1)],  # ours: the margin of |ΔH| at the widest
@@ -140,7 +140,7 @@ def set_ticks(axis: Axis, ticks: Iterable[float], rotation: float = 0) -> None:
 
 
 def set_values(panel: Axes, quantity: str, lines: Sequence[Line]) -> None:
-    """The axis of dependence is linear up to .1, where the thresholds are, and logarithmic above."""
+    """The axis of dependence is linear up to 0.1, where the thresholds are, and logarithmic above."""
     if quantity not in DEPENDENCE:
         return
     panel.set_yscale("symlog", linthresh=0.1, linscale=2)

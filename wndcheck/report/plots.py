@@ -193,7 +193,7 @@ def draw_layer(panel: Axes, figure: Scatter, activation: str, layer: int) -> Non
 
 
 def draw_bound(panel: Axes, figure: Scatter) -> None:
-    """Both axes linear up to .1 and logarithmic above, so that the bound is a straight line."""
+    """Both axes linear up to 0.1 and logarithmic above, so that the bound is a straight line."""
     x = [point.entropy_change for point in figure.shown]
     y = [point.score_change for point in figure.shown]
     panel.set_xscale("symlog", linthresh=0.1)

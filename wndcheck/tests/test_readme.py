@@ -65,7 +65,7 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
     assert rows[0][1:] == [
         "`fails`: The statement of fails (§4)",
         "the number: 0.1015 [0.1008, 0.1022] nats",
-        "≤ .01 nats |",
+        "≤ 0.01 nats |",
     ]
     assert rows[1][1].startswith("`holds`")
     assert re.search(r"^Inconclusive \(.*\): `open`\.$", part, re.MULTILINE)

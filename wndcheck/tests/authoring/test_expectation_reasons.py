@@ -34,12 +34,12 @@ def of(*findings: Finding) -> PooledCheck:
 @pytest.mark.parametrize(
     ("findings", "sentence"),
     [
-        ([check("a", R, 0.052), check("a", R, 0.18)], "ι is between .052 and .18 nats, where ≤ .01 is claimed"),
-        ([check("a", R, 0.052), check("a", R, 0.0521)], "ι is .052 nats, where ≤ .01 is claimed"),
-        ([check("a", I, -0.01)] * 2, "ι is -.01 nats, too near the claimed ≤ .01 for 8 nets to decide"),
+        ([check("a", R, 0.052), check("a", R, 0.18)], "ι is between 0.052 and 0.18 nats, where ≤ 0.01 is claimed"),
+        ([check("a", R, 0.052), check("a", R, 0.0521)], "ι is 0.052 nats, where ≤ 0.01 is claimed"),
+        ([check("a", I, -0.01)] * 2, "ι is -0.01 nats, too near the claimed ≤ 0.01 for 8 nets to decide"),
         (
             [check("a", I, 0.02), check("a", S, 0.0)],
-            "ι is between 0 and .02 nats, so near the claimed ≤ .01 that 8 nets decide it with some seeds only",
+            "ι is between 0 and 0.02 nats, so near the claimed ≤ 0.01 that 8 nets decide it with some seeds only",
         ),
         (
             [check("a", I, 0.02), check("a", R, 0.05)],
@@ -47,14 +47,14 @@ def of(*findings: Finding) -> PooledCheck:
         ),
         (
             [check("a", I, 0.3, kind=CauseKind.PROFILE)] * 2,
-            "ι is .3 nats, where ≤ .01 is claimed (of the paper's widest nets, which this profile does not train)",
+            "ι is 0.3 nats, where ≤ 0.01 is claimed (of the paper's widest nets, which this profile does not train)",
         ),
         (
             [check("a", I, nan, kind=CauseKind.TOO_FEW)] * 2,
-            "ι has no estimate, where ≤ .01 is claimed, and is not always decided: too few",
+            "ι has no estimate, where ≤ 0.01 is claimed, and is not always decided: too few",
         ),
-        ([check("a", R, 0.2, COMMA)] * 2, "ι, N = 9, is .2 nats, where ≤ .01 is claimed"),
-        ([check("a", R, 0.5, SHARE)] * 2, "ι is .5, where ≥ .9 is claimed"),
+        ([check("a", R, 0.2, COMMA)] * 2, "ι, N = 9, is 0.2 nats, where ≤ 0.01 is claimed"),
+        ([check("a", R, 0.5, SHARE)] * 2, "ι is 0.5, where ≥ 0.9 is claimed"),
     ],
 )
 def test_a_reason_is_the_range_found_and_the_margin_claimed(findings: list[Finding], sentence: str) -> None:
@@ -63,26 +63,26 @@ def test_a_reason_is_the_range_found_and_the_margin_claimed(findings: list[Findi
 
 def test_a_reason_has_a_clause_for_each_estimand() -> None:
     both = [of(*[check("a", R, 0.2)] * 2), of(*[check("b", R, 0.3, ENTROPY)] * 2)]
-    assert reason(both) == "ι is .2 nats, where ≤ .01 is claimed; ΔH is .3 nats, where ≤ .01 is claimed"
-    assert evidence(both) == "seeds 0 and 1: a .2 [.2, .2]; b .3 [.3, .3]"
+    assert reason(both) == "ι is 0.2 nats, where ≤ 0.01 is claimed; ΔH is 0.3 nats, where ≤ 0.01 is claimed"
+    assert evidence(both) == "seeds 0 and 1: a 0.2 [0.2, 0.2]; b 0.3 [0.3, 0.3]"
 
 
 def test_evidence_is_the_range_of_the_checks_that_share_an_entry() -> None:
     found = [of(check(f"a[{x}]", R, x / 10), check(f"a[{x}]", R, x / 10 + 0.01)) for x in (1, 2)]
-    assert evidence(found) == "seeds 0 and 1: .1 to .21 [.099, .21]"
+    assert evidence(found) == "seeds 0 and 1: 0.1 to 0.21 [0.099, 0.21]"
     assert interval_range([check("a", I, nan)]) == "no estimate"
 
 
 def test_evidence_of_many_seeds_is_their_range_and_how_often_each_verdict_was_reached() -> None:
     found = of(*[check("a", verdict, 0.1) for verdict in (S, I, S, I, S)])
-    assert evidence([found]) == "seeds 0 to 4: .1 [.099, .1], supported under 3, inconclusive under 2"
-    assert evidence([of(*[check("a", I, 0.1)] * 5)]) == "seeds 0 to 4: .1 [.099, .1]"
+    assert evidence([found]) == "seeds 0 to 4: 0.1 [0.099, 0.1], supported under 3, inconclusive under 2"
+    assert evidence([of(*[check("a", I, 0.1)] * 5)]) == "seeds 0 to 4: 0.1 [0.099, 0.1]"
 
 
 def test_seeds_and_numbers_in_words() -> None:
     seeds = {(): "", (3,): "3", (0, 1, 2): "0, 1 and 2", (4, 5, 6, 7): "4 to 7", (0, 1, 2, 4): "0, 1, 2 and 4"}
     assert {numbers: format_seeds(numbers) for numbers in seeds} == seeds
-    numbers = {0.0521: ".052", -0.014: "-.014", 0: "0", 1.5: "1.5", 10.04: "10", 131.2: "131", inf: "∞", -inf: "-∞"}
+    numbers = {0.0521: "0.052", -0.014: "-0.014", 0: "0", 1.5: "1.5", 10.04: "10", 131.2: "131", inf: "∞", -inf: "-∞"}
     assert {x: two_digits(x) for x in numbers} == numbers
 
 

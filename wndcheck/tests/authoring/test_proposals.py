@@ -67,10 +67,10 @@ def test_supported_and_refuted_is_not_an_entry_but_an_error(path):
     proposal = propose(path, runs(trend="SR", level="II"))
     (error,) = proposal.contradictions
     assert error.startswith("tiny trend is supported with one seed and refuted with another")
-    assert "seed 0: .05 [.049, .051], supported; seed 1: .05 [.049, .051], refuted" in error
+    assert "seed 0: 0.05 [0.049, 0.051], supported; seed 1: 0.05 [0.049, 0.051], refuted" in error
     assert proposal.text == text.replace('["trend", "level"]', '["level"]').replace(
         'evidence = "seed 9"\ndate = 2020-01-01',
-        'evidence = "seed 0: .05 [.049, .051]; seed 1: .05 [.049, .051]"\ndate = 2026-01-02',
+        'evidence = "seed 0: 0.05 [0.049, 0.051]; seed 1: 0.05 [0.049, 0.051]"\ndate = 2026-01-02',
     )
 
 
@@ -96,7 +96,7 @@ def test_levels_that_the_profile_does_not_decide_have_an_entry_of_their_own(path
 def test_a_check_that_a_run_left_out_is_proposed_from_the_others(path):
     found = [run(0, check("trend", S), check("level", I)), run(1, check("trend", S), not_run=("level",))]
     (new,) = after(path, found)
-    assert (new.checks, new.evidence) == (("level",), "seed 0: .05 [.049, .051]")
+    assert (new.checks, new.evidence) == (("level",), "seed 0: 0.05 [0.049, 0.051]")
 
 
 # --- what is there already --------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_changed_entries_keep_their_reason_and_their_comments(path):
     text = text.replace("[[expect]]", "# above\n[[expect]]  # beside").replace("reason =", "# within\nreason  =")
     path.write_text(text.replace('verdict = "refuted"', 'verdict = "refuted"  # by far'), encoding="utf-8")
     (new,) = after(path, runs(trend="II"))
-    evidence = "seed 0: .05 [.049, .051]; seed 1: .05 [.049, .051]"
+    evidence = "seed 0: 0.05 [0.049, 0.051]; seed 1: 0.05 [0.049, 0.051]"
     assert new == replace(entry("trend"), evidence=evidence, date="2026-01-02")
     assert path.read_text(encoding="utf-8") == (
         "# What is expected.\n\n# above\n[[expect]]  # beside\n"

@@ -50,8 +50,8 @@ def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
     run = make_run(expected(), make_claim("other", not_run=["size"]))
     wide, narrow = ([line.start + line.rest for line in lines(run, width)] for width in (120, 80))
     assert wide[0].split() == ["claim", "decided", "by", "estimate", "[interval]", "margin"]
-    assert wide[1] == "✗ refuted  tiny   the number  .1015 [.1008, .1022]  ≤ .01 nats"
-    assert narrow[1] == "✗ tiny  the number .1015 [.1008, .1022] ≤ .01"
+    assert wide[1] == "✗ refuted  tiny   the number  0.1015 [0.1008, 0.1022]  ≤ 0.01 nats"
+    assert narrow[1] == "✗ tiny  the number 0.1015 [0.1008, 0.1022] ≤ 0.01"
     assert wide[-1] == narrow[-1] == "2 claims: ✗ 1 refuted, – 1 not run"
 
 

@@ -67,25 +67,25 @@ def test_findings_as_text() -> None:
 @pytest.mark.parametrize(
     ("checks", "words"),
     [
-        ([COMFORTABLE], "Holds: ι is .001 nats, in 8 nets."),
-        ([COMFORTABLE, TIGHT], "Holds in both checks. Closest to its margin: ι is .0085 nats, in 8 nets."),
-        ([FAR], "Does not hold: ι is .05 nats, where ≤ .01 is claimed."),
+        ([COMFORTABLE], "Holds: ι is 0.001 nats, in 8 nets."),
+        ([COMFORTABLE, TIGHT], "Holds in both checks. Closest to its margin: ι is 0.0085 nats, in 8 nets."),
+        ([FAR], "Does not hold: ι is 0.05 nats, where ≤ 0.01 is claimed."),
         (
             [FAR, NEAR, UNDECIDED],
-            "Does not hold in 2 of 3 checks: ι is between .02 and .05 nats, where ≤ .01 is claimed.",
+            "Does not hold in 2 of 3 checks: ι is between 0.02 and 0.05 nats, where ≤ 0.01 is claimed.",
         ),
         (
             [FAR, BELOW],
-            "Does not hold in both checks: ι is -.2 nats, where -.1 … .1 is claimed; "
-            "ι is .05 nats, where ≤ .01 is claimed.",
+            "Does not hold in both checks: ι is -0.2 nats, where -0.1 … 0.1 is claimed; "
+            "ι is 0.05 nats, where ≤ 0.01 is claimed.",
         ),
         (
             [make_finding("a", STRADDLES, claim="weak_dependence"), COMFORTABLE],
-            "Not decided: 1 of 2 checks has the margin inside the interval. Measured: the number is .011 nats, in "
+            "Inconclusive: 1 of 2 checks has an interval that includes the margin. Measured: the number is 0.011 nats, in "
             "8 nets.",
         ),
-        ([SECONDARY], "Not decided: no primary check gave a verdict."),
-        ([finding("gap", 0.5, region=at_least(0.1))], "Holds: ι is .5 nats, in 8 nets."),
+        ([SECONDARY], "Inconclusive: no primary check gave a verdict."),
+        ([finding("gap", 0.5, region=at_least(0.1))], "Holds: ι is 0.5 nats, in 8 nets."),
     ],
 )
 def test_verdicts_of_claims_as_text(checks: list[Finding], words: str) -> None:
@@ -94,9 +94,11 @@ def test_verdicts_of_claims_as_text(checks: list[Finding], words: str) -> None:
 
 def test_causes_of_undecided_claims_as_text() -> None:
     wide = [make_finding(f"wide[{i}]", HOLDS, LEVEL, decides_levels=False) for i in range(3)]
-    words = "Not decided: all 3 checks need the full profile. Measured: ι_c at the widest is .0015 nats, in 8 nets."
+    words = "Inconclusive: all 3 checks need the full profile. Measured: ι_c at the widest is 0.0015 nats, in 8 nets."
     assert describe_claim(make_claim("tiny", *wide)) == words
-    assert describe_claim(make_claim("tiny", wide[0])).startswith("Not decided: its only check needs the full profile.")
+    assert describe_claim(make_claim("tiny", wide[0])).startswith(
+        "Inconclusive: its only check needs the full profile."
+    )
     mixed = [*wide, make_finding("missing", [nan] * 8), make_finding("few", HOLDS[:3]), make_finding("holds")]
     assert describe_cause(make_claim("tiny", *mixed).cause) == (
         "3 of 6 checks need the full profile, 1 has too few replicates and 1 has too many missing values"
@@ -105,7 +107,7 @@ def test_causes_of_undecided_claims_as_text() -> None:
     assert describe_claim(make_claim(errors=["one", "two"])) == "No verdict: 2 tests ended in an error."
     failed = make_finding("planted", HOLDS, must_be="refuted")
     words = describe_claim(make_claim("tiny", make_finding(), failed))
-    assert words.startswith("Not decided: 1 control failed: planted.")
+    assert words.startswith("Inconclusive: 1 control failed: planted.")
 
 
 def test_every_cause_has_a_text() -> None:

@@ -97,9 +97,9 @@ def test_the_first_table_has_a_row_a_claim(whole: Page) -> None:
         "verdict": "✗ refutedexpected: supported",
         "claim": WEAK,
         "the paper says": "The statement of weak_dependence (§4)",
-        "claimed": "≤ .01 nats",
+        "claimed": "≤ 0.01 nats",
         "found": "0.1015 [0.1008, 0.1022] nats, 8 nets (2 untrained)",
-        "in words": "Does not hold in 1 of 4 checks: the number is .1 nats, where ≤ .01 is claimed.",
+        "in words": "Does not hold in 1 of 4 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
     }
     assert top[2]["verdict"] == "– not run"
     assert top[4]["verdict"] == "✓ supportedas expected"

@@ -51,4 +51,4 @@ def test_a_run_is_a_table(file: Path) -> None:
     assert title == "## wndcheck: profile quick, base seed 3"
     assert head.startswith("| claim | statement | claimed | estimate [interval] | nets | verdict |")
     assert line.count("|") == head.count("|")
-    assert row.startswith(r"| two\|one | The statement of two\|one | ≤ .01 nats | 0.0015 \[")
+    assert row.startswith(r"| two\|one | The statement of two\|one | ≤ 0.01 nats | 0.0015 \[")

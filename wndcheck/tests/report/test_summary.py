@@ -33,15 +33,15 @@ def test_every_finding_is_in_the_summary() -> None:
     for words in (
         "- profile: full\n- base seed: 7\n- date: 2026-11-23T12:00:00+00:00\n- mode: report\n",
         "- wndcheck: 0.1.0\n- **problem**: a \\| b\n\n| claim | ",
-        r"| [weak\_dependence](#weak_dependence) | ι \| falls | ≤ .01 nats |"
+        r"| [weak\_dependence](#weak_dependence) | ι \| falls | ≤ 0.01 nats |"
         r" 0.008 \[0.007, 0.009\] nats, trend\[relu\|1\] | 8 nets (1 untrained) | **inconclusive** | supported |"
-        " Not decided: 1 test was not run. Measured: ι is .0082 nats, in 8 nets. |",
-        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**; expected: supported. Not decided",
+        " Inconclusive: 1 test was not run. Measured: ι is 0.0082 nats, in 8 nets. |",
+        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**; expected: supported. Inconclusive",
         "\n\nWhy this was expected: the paper says so.\n\n",
-        r"| trend\[relu\|1\] | layer=1 | ι | 0.008 \[0.007, 0.009\] nats | ≤ .01 nats | 8 nets (1 untrained)"
+        r"| trend\[relu\|1\] | layer=1 | ι | 0.008 \[0.007, 0.009\] nats | ≤ 0.01 nats | 8 nets (1 untrained)"
         " | yes | supported |  |",
-        r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ .01 nats | 8 nets | no | refuted |  |",
-        r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ .01 nats | 8 nets | supported | **refuted** |  |",
+        r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ 0.01 nats | 8 nets | no | refuted |  |",
+        r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ 0.01 nats | 8 nets | supported | **refuted** |  |",
         r"- claims/weak\_dependence.py::test\_it\[relu\]: no data",
         r"- claims/broken.py::test\_more: it broke",
         '\n\n```sh\npytest "claims/broken.py::test_more" --wnd-profile=full --wnd-seed=7\n```\n',
@@ -96,5 +96,5 @@ def test_sections_have_bold_cells_and_commands() -> None:
 
 def test_the_table_alone_has_no_links() -> None:
     table = verdict_table(make_run(make_claim("tiny", make_finding(values=HOLDS))))
-    assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ .01 nats | 0.0015 \[")
+    assert table.splitlines()[2].startswith(r"| tiny | The statement of tiny | ≤ 0.01 nats | 0.0015 \[")
     assert "](#" not in table
