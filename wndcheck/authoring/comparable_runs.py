@@ -59,7 +59,7 @@ def comparable(runs: Sequence[NamedRun]) -> list[Run]:
 def refuse_differences(one: NamedRun, other: NamedRun) -> None:
     """Raise RunError if two runs are of different versions, or do not have the same checks with the same rules.
 
-    Checks and controls that one of them did not run are left aside, and so is a version that is not recorded.
+    Checks and controls that one of them did not run are ignored, and so is a version that is not recorded.
     """
     (path, run), (other_path, other_run) = one, other
     if run.version and other_run.version and run.version != other_run.version:

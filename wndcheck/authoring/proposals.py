@@ -1,7 +1,8 @@
 """Entries of expectations.toml that match the verdicts of runs with different base seeds.
 
-A check that all runs support needs no entry. One with another verdict, or with two of which one is inconclusive, gets
-one. A check that one run supports and another refutes never does. An entry that no run contradicts stays as it is.
+A check that all runs support needs no entry. One with another verdict, or with two verdicts of which one is
+inconclusive, gets an entry. A check that one run supports and another refutes gets none. An entry that no run
+contradicts does not change.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Runs:
-    """The pooled checks of runs of one profile, those that no run decided included."""
+    """The pooled checks of runs of one profile, including those that no run decided."""
 
     profile: str
     date: str
@@ -44,7 +45,7 @@ class Runs:
         return [check for check in self.checks if check.claim == claim]
 
     def patterns(self, checks: Iterable[PooledCheck]) -> tuple[str, ...]:
-        """The names of checks of one claim; ``trend[*]`` for all of a test function's."""
+        """Return the names of checks of one claim; ``trend[*]`` for all checks of a test function."""
         names: list[str] = []
         for group in group_by(checks, lambda check: check.function):
             every = [check for check in self.of(group[0].claim) if check.function == group[0].function]
@@ -53,7 +54,7 @@ class Runs:
         return tuple(names)
 
     def expectation(self, checks: Sequence[PooledCheck]) -> Expectation:
-        """The entry for checks of one claim with the same verdicts."""
+        """Return the entry for checks of one claim with the same verdicts."""
         return Expectation(
             claim=checks[0].claim,
             profile=self.profile,
@@ -117,7 +118,7 @@ def updated_entries(entry: Entry, found: Runs) -> list[Entry]:
         return [entry]  # of a claim that was not run
     covered = [check for check in known if old.covers(old.claim, check.name)]
     needed = [check for check in covered if needs_entry(check)]
-    waiting = tuple(check.name for check in covered if not check.findings)  # not run, for want of data
+    waiting = tuple(check.name for check in covered if not check.findings)  # not run, as data are missing
     matched = all(any(with_pattern(old, p).covers(old.claim, check.name) for check in known) for p in old.checks)
     if matched and all(matches_runs(check, old) for check in covered) and (waiting or needed):
         return [entry]

@@ -121,7 +121,7 @@ def run_seeds(series: Series, seeds: range, no_cache: bool) -> Calibration:
     for place, seed in enumerate(seeds, 1):
         began = time.monotonic()
         kept = None if no_cache else series.kept(seed)
-        status = 0 if kept else series.carry_out(seed)
+        status = 0 if kept else series.run_claims(seed)
         took = "kept" if kept else f"{time.monotonic() - began:.0f} s"
         which = f"seed {seed} ({place} of {len(seeds)}, {took})"
         if status:

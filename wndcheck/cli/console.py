@@ -56,7 +56,7 @@ def with_cli_options(error: object) -> str:
     return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")
 
 
-say, complain, here = print_status, print_error, with_cli_options  # the names before, until no command imports them
+say, complain, here = print_status, print_error, with_cli_options  # former names, for commands that import them
 
 
 def expectations(claims: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What runs with many base seeds come to, and the tables of the calibration_report."""
+"""Summaries of runs with many base seeds, and the tables of the calibration report."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_primary_checks_that_are_wrong_more_often_than_one_percent_are_named(
 
 
 def skew(seed: int) -> np.ndarray:
-    """Values far below 0, with a long tail: on a border the t interval misses their mean far more often than .5 %."""
+    """Values far below 0, with a long tail: on a border the t interval misses their mean far more often than 0.5 %."""
     return -10 - np.random.default_rng([seed, 3]).exponential(size=8) ** 2
 
 

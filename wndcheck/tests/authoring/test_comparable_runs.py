@@ -1,4 +1,4 @@
-"""Which runs can be pooled."""
+"""Runs that can be pooled, and those that are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from wndcheck.authoring.comparable_runs import comparable, why_unusable
-from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run, runs
+from wndcheck.tests.authoring.seeded_runs import IOTA, I, R, S, check, run, runs
 from wndcheck.tests.factories import make_claim, make_run
 from wndcheck.verdicts.run import Problem, ProblemKind, Run, RunError
 from wndcheck.verdicts.statistics import at_most

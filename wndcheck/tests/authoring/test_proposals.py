@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wndcheck.authoring.expectation_entries import Entry, join
 from wndcheck.authoring.proposals import propose
-from wndcheck.tests.authoring.made import LETTERS, I, R, S, check, run, runs
+from wndcheck.tests.authoring.seeded_runs import LETTERS, I, R, S, check, run, runs
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read
 from wndcheck.verdicts.run import Run, RunError

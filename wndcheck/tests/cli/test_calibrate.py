@@ -55,7 +55,7 @@ COMMAND = "import sys; from wndcheck.cli import main; main(['calibrate', *sys.ar
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one steady claim, where the command is typed; as outside of any run of pytest."""
+    """A folder of one steady claim, the current one, as outside of a pytest run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("BEGUN", str(tmp_path))
@@ -166,7 +166,7 @@ def test_a_run_without_verdicts_is_not_counted(calibrate, here, monkeypatch, sta
     code = f"print('no luck'); raise SystemExit({status})"
     monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", code])
     folder = series(here).folder(0)
-    write_run(folder, make_run())  # of a run before, which did not end well
+    write_run(folder, make_run())  # of an earlier run that failed
     outcome = calibrate("--seeds=1")
     assert outcome.exit_code == 1
     assert ("ended with status 3" in outcome.stderr) == ("no luck" in outcome.stderr) == (status == 3)
@@ -184,12 +184,12 @@ def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here)
     try:
         wait_for(lambda: begun.exists() and begun.read_text(encoding="utf-8"))
         process.send_signal(signal.SIGINT)
-        out, complaint = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130, complaint
+    assert process.returncode == 130, errors
     assert out == ""
-    assert complaint.splitlines()[-1] == ("wndcheck: interrupted: finished runs are kept; the same command continues")
+    assert errors.splitlines()[-1] == ("wndcheck: interrupted: finished runs are kept; the same command continues")
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text(encoding="utf-8")), 0)
     assert not (here / "begun-2").exists()
@@ -200,7 +200,7 @@ def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here)
 @pytest.mark.parametrize(
     ("file", "text"),
     [("verdicts.json", "["), (STAMP, "of other claims"), (STAMP, "")],
-    ids=["damaged", "other claims", "did not end well"],
+    ids=["damaged", "other claims", "did not succeed"],
 )
 def test_only_a_whole_run_of_these_claims_is_kept(here, monkeypatch, file, text):
     keep(here, 0, 0.002, base_seed=5)

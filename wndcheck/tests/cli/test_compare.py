@@ -95,7 +95,7 @@ def test_intervals_that_touch_and_those_without_an_estimate_are_not_disjoint(
         assert (len(comparison.pairs), len(comparison.disjoint)) == (1, disjoint)
 
 
-def test_checks_in_one_alone_controls_and_margins_are_shown(compared, tmp_path: Path) -> None:
+def test_checks_only_in_one_run_controls_and_margins_are_shown(compared, tmp_path: Path) -> None:
     size = found("size", SMALL, LOW)
     one = run(tmp_path, "a", make_claim("one", size, found("old", SMALL, LOW)), make_claim("gone", not_run=["x"]))
     planted = found("planted", SMALL, HIGH, must_be="refuted")
@@ -117,7 +117,7 @@ def test_a_margin_differs_if_either_end_does(region: Region) -> None:
     assert not Comparison(runs[0], runs[0]).moved
 
 
-def test_a_control_of_both_runs_is_in_neither_alone() -> None:
+def test_a_control_of_both_runs_is_not_listed_as_only_in_one() -> None:
     planted = found("planted", SMALL, HIGH, must_be="refuted")
     with_control = make_run(make_claim("one", found("size", SMALL, LOW), planted))
     without = make_run(make_claim("one", found("size", SMALL, LOW)))

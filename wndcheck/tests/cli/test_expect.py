@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from wndcheck.tests.authoring.made import R, S, check, run
+from wndcheck.tests.authoring.seeded_runs import R, S, check, run
 from wndcheck.tests.factories import write_run
 from wndcheck.verdicts.expectations import FILE, read
 from wndcheck.verdicts.run import Finding
@@ -56,8 +56,8 @@ def test_a_change_is_written_when_asked(expect, claims):
     assert outcome.exit_code == 0
     (entry,) = read(claims / FILE, "quick")
     assert (entry.checks, entry.verdict) == (("trend[1]",), (R,))
-    assert entry.reason == "ι is .05 nats, where ≤ .01 is claimed"
-    assert entry.evidence == "seed 0: .05 [.049, .051]; seed 1: .05 [.049, .051]"
+    assert entry.reason == "ι is 0.05 nats, where ≤ 0.01 is claimed"
+    assert entry.evidence == "seed 0: 0.05 [0.049, 0.051]; seed 1: 0.05 [0.049, 0.051]"
     assert [path.name for path in claims.iterdir()] == [FILE]
     assert expect([REFUTED], [REFUTED]).output == ""
 

@@ -61,7 +61,7 @@ def claim(id: str, not_run: Sequence[str] = (), **checks: tuple[Check, np.ndarra
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a report, claims and a store, where the command is typed."""
+    """A folder with a report, claims and a store, the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
     for name, cell in (("tiny nets", TINY_CELL), ("tiny ensembles", ENSEMBLE)):
@@ -146,7 +146,7 @@ def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, p
     assert rows == {
         "four level": "–",
         "one easy": "0.0",
-        "one hard[1]": f"{30 * (NEEDED - 8) / 2 / 60:.1f}",  # 30 s a net, two workers
+        "one hard[1]": f"{30 * (NEEDED - 8) / 2 / 60:.1f}",  # 30 s per net, two workers
         "one level": "–",
         "one second": rows["one second"],
         "three bias": "–",
@@ -155,7 +155,7 @@ def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, p
     }
 
 
-def test_minutes_are_unknown_where_the_store_cannot_be_trusted(here, planned):
+def test_minutes_are_unknown_where_the_store_has_a_damaged_file(here, planned):
     measure(here)
     path = Store(here / "store").path(TINY_CELL)
     path.write_bytes(b"PK half")

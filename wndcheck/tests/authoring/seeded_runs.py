@@ -23,7 +23,7 @@ def check(
     kind: CauseKind | None = None,
     **fields: Any,
 ) -> Finding:
-    """A finding with an interval of ±.001; one that is inconclusive straddles its margin unless `kind` says more."""
+    """A finding with an interval of ±0.001; one that is inconclusive straddles its margin unless `kind` says more."""
     kind = kind or (CauseKind.STRADDLES if verdict is I else None)
     interval = Interval(estimate, estimate - 0.001, estimate + 0.001, 8, 0.99)
     made = {"interval": interval, "verdict": verdict, "cause": kind and Cause(kind)}
