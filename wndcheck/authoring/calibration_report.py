@@ -36,13 +36,13 @@ it is outside. Four wrong-verdict rates of one run are given for each check:
   the t interval.
 
 P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean. Where most runs
-could not measure or train the nets, more nets do not help, and the table says so instead of a number. *Excess*
-is the ratio of the sd between the means of runs to that of independent replicates: about 1, unless the replicates of
-one run are correlated. n is the number of replicates of one run."""
+could not measure or train the nets, more nets do not help, and the table says so instead of a number. *Excess* is the
+ratio of the sd between the means of runs to that of independent replicates: about 1, unless the replicates of one run
+are correlated. n is the number of replicates of one run."""
 
 
 class Column(NamedTuple):
-    """A number of a pooled check: its heading in tables (empty: only in the CSV), its name in the CSV, and its format."""
+    """A number of a pooled check: heading in tables (empty: only in the CSV), name in the CSV, and format."""
 
     heading: str
     name: str

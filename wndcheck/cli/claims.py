@@ -34,7 +34,8 @@ def claims(context: click.Context, folder: Path, statements: bool, markdown: boo
     a list instead of a table.
 
     Exit status: 0; 1 if a statement names a check that does not exist, a check has no statement or a claim no control,
-    all named on standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module of it does not import.
+    all named on standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module in it does not
+    import.
     """
     from wndcheck.report.format import count_of
     from wndcheck.verdicts.coverage.claim_files import CoverageError, claims_in

@@ -86,7 +86,8 @@ def pairwise_mi(
     For independent normal samples, M = 1000 and k = 3, the 3H estimate of a pair is 0.012 ± 0.042 nats; its bias does
     not cancel and depends on the marginals (−0.03 for uniform ones). KSG is unbiased there, ±0.024 and ±0.027, and
     biased low under heavy tails. `PairwiseInformation.corrected_score` has no bias for independent neurons, whatever
-    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter; KSG is meaningful with jitter.
+    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter; KSG is meaningful
+    with jitter.
 
     Examples
     --------
