@@ -31,7 +31,7 @@ class SeedCount(Integer):
     """A number of seeds, whose error says how to name a range of them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and not value.strip().isdecimal():
+        if not str(value).strip().isdecimal():
             self.fail(f"{value!r} is not a number of seeds; seeds 3 to 5 are --first=3 --seeds=3", param, ctx)
         return super().convert(value, param, ctx)
 

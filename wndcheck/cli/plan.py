@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 # The columns taken from calibration's table.
 COLUMNS = ("claimed", "n", "pooled mean", "sd between replicates", "P(inconclusive)", "for 90 %")
+STACKED = 100  # columns; on a narrower terminal a check is named below its claim
 # The columns left out of the table on a terminal narrower than the number.
-LEFT_OUT = {175: ("pooled mean", "sd between replicates"), 135: ("n", "P(inconclusive)"), 100: ("claimed",)}
+LEFT_OUT = {175: ("pooled mean", "sd between replicates"), 135: ("n", "P(inconclusive)"), STACKED: ("check", "claimed")}
 PIPED = 200  # columns where the output is not a terminal
 
 
@@ -31,7 +32,7 @@ PIPED = 200  # columns where the output is not a terminal
     "--all",
     "every",
     is_flag=True,
-    help="Show every check, not only each claim's primary check that needs most nets.",
+    help="Show all checks, not only the one primary check per claim that needs most nets.",
 )
 @CLAIMS
 @WORKERS
@@ -74,6 +75,8 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
         ]
     except (ValueError, OSError) as error:
         raise click.UsageError(with_cli_options(error)) from None
+    if columns(PIPED) < STACKED:
+        rows = [row | {"claim": f"{row['claim']}\n  {row['check']}"} for row in rows]
     head = fitting(("claim", "check", *COLUMNS, "minutes"), LEFT_OUT, columns(PIPED))
     cells = [[row[name] for name in head] for row in rows]
     width = print_table(head, cells, right=(*COLUMNS, "minutes"), unbroken=("claim",), piped=PIPED)
