@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wndcheck.verdicts.comparison import Comparison, Pair
     from wndcheck.verdicts.run import Run
 
+STACKED = 120  # columns; on a narrower terminal two cells of the widest tables are printed one below the other
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, rows
 
 
@@ -51,10 +52,11 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
     if as_markdown:
         click.echo(markdown)
     else:
+        width = columns()
         for title, head, rows in tables:
             if rows:
-                print_table(head, rows, title=title)
-        click.echo(fill(summary(found), columns()))
+                print_table(*(stacked(head, rows) if width < STACKED else (head, rows)), title=title)
+        click.echo(fill(summary(found), width))
     status = int(bool(found.claims or found.disjoint))
     try:
         append("wndcheck: two runs compared", markdown)
@@ -84,6 +86,13 @@ def tables_of(found: Comparison, folder: Path, other_folder: Path) -> list[Table
         ("Checks only in A", ("claim", "check"), only_in(found.one, found.other)),
         ("Checks only in B", ("claim", "check"), only_in(found.other, found.one)),
     ]
+
+
+def stacked(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return a table of six columns as one of three, with two cells in one; any other table as it is."""
+    if len(head) < 6:
+        return head, rows
+    return head[::2], [[f"{row[i]}\n  {row[i + 1]}" for i in (0, 2, 4)] for row in rows]
 
 
 def differing_facts(one: Run, other: Run) -> list[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from wndcheck.authoring import seed_runs as series_module
 from wndcheck.authoring.seed_runs import STAMP, Series
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import start_python, wait_for
+from wndcheck.verdicts.run import RunError
 
 HEAD = """
 import os
@@ -209,6 +210,13 @@ def test_only_a_whole_run_of_these_claims_is_kept(here, monkeypatch, file, text)
     assert series(here).kept(0)
     (series(here).folder(0) / file).write_text(text, encoding="utf-8")
     assert series(here).kept(0) is None
+
+
+def test_a_run_with_values_too_large_to_average_is_refused(here):
+    keep(here, 0, 1e200)
+    assert series(here).kept(0) is None
+    with pytest.raises(RunError, match=r"verdicts.json: the values of steady size are as large as 5e\+199.*--no-cache"):
+        series(here).read(0)
 
 
 def test_the_command_of_a_run(here):

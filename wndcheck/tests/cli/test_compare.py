@@ -133,12 +133,21 @@ def test_a_claim_that_one_run_lacks_is_a_difference(compared, tmp_path: Path) ->
         assert "1 claim, 1 with another verdict" in compared(*sides, code=1).output
 
 
-def test_the_summary_is_wrapped_at_the_width_of_the_terminal(
+def test_a_narrow_terminal_breaks_no_name_and_wraps_the_summary(
     compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wndcheck.cli.compare.columns", lambda: 80)
-    one = run(tmp_path, "a", make_claim("one", found("size", SMALL, LOW)))
-    assert max(map(len, compared(one, one, code=0).stdout.splitlines()[-2:])) <= 80
+    for name, value in (("COLUMNS", "80"), ("TTY_COMPATIBLE", "1"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    claim, name = "cifar_negative_estimates", "follows_accuracy[4-tanh]"
+    one, other = (
+        run(tmp_path, str(i), make_claim(claim, make_finding(name, values, SMALL, claim=claim)))
+        for i, values in enumerate((LOW, HIGH))
+    )
+    lines = compared(one, other, code=1).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = [i for i, line in enumerate(lines) if line.startswith(f" {claim} ")][1]
+    assert lines[first].split()[:2] == [claim, "-2.000"]
+    assert lines[first + 1].split() == [name, "supported", "refuted"]
 
 
 def test_machines_seeds_and_costs_are_shown_where_they_differ(compared, tmp_path: Path) -> None:
