@@ -142,7 +142,8 @@ class NetworkScore:
     @property
     def ineffective_options(self) -> list[str]:
         """Why `positions` has no effect, if no layer has as many."""
-        asked, most = self.meta.get("positions", 1), max(layer.rows_per_sample for layer in self.layers.values())
+        asked = self.meta.get("positions", 1)
+        most = max((layer.rows_per_sample for layer in self.layers.values()), default=1)
         if asked <= most:
             return []
         positions = "1 position" if most == 1 else f"{most} positions"
