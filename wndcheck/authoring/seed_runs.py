@@ -22,14 +22,7 @@ from wndcheck.verdicts.run import FILE, Run, RunError, read_run
 
 LOG = "pytest.log"
 STAMP = "complete"  # holds the series' digest; written last: only a run that succeeded has it
-WITHOUT_VERDICTS = (
-    "authoring",
-    "benchmarks",
-    "cli",
-    "inspect",
-    "report",
-    "tests",
-)  # packages that no verdict depends on
+WITHOUT_VERDICTS = ("authoring", "benchmarks", "cli", "inspect", "report", "tests")  # packages no verdict depends on
 GRACE = 20.0  # seconds that an interrupted run has to stop its workers
 
 
