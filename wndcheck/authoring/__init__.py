@@ -1,1 +1,1 @@
-"""For whoever writes claims: error rates of verdicts, nets needed, calibration over seeds, and expectations."""
+"""For authors of claims: error rates of verdicts, nets needed, calibration over seeds, and expectations."""

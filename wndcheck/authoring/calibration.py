@@ -1,4 +1,4 @@
-"""What runs that differ in their base seed alone come to: flips, wrong verdicts, and what they ran on."""
+"""Results of runs that differ only in their base seed: flips, wrong verdicts, machines and versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wndcheck.verdicts.run import Run
 
 @dataclass(frozen=True)
 class Calibration:
-    """The runs, and how those of other seeds failed."""
+    """The finished runs, and the reason by seed for those that failed."""
 
     runs: Sequence[Run]
     failed: dict[int, str]
@@ -63,26 +63,29 @@ class Calibration:
 
     @property
     def resampling_summary(self) -> str:
-        """How many of them there are, among those that have enough values to draw from."""
+        """``3 of 90 primary checks with 30 values or more would be wrong …``."""
         known = [each for each in self.primary if not isnan(each.reliability.resampled_worst)]
         return (
-            f"of {len(known)} primary checks with {FEWEST_RESAMPLED} values or more, {len(self.skewed)} would be wrong "
-            f"more often than {percent(MOST_WRONG)} by resampling, were their true mean on a border"
+            f"{len(self.skewed)} of {count_of(len(known), 'primary check')} with {FEWEST_RESAMPLED} values or more "
+            f"would be wrong more often than {percent(MOST_WRONG)} by resampling if their true mean were on a border"
         )
 
     @property
     def summary(self) -> str:
-        """In a line."""
+        """One line with the numbers of runs, claims with the same verdict in all of them, and flips."""
         alike = sum(len(claim.counts) == 1 for claim in self.claims)
-        flips = f"{len(self.flips)} claims and checks flip" if self.flips else "no claim and no check flips"
+        flips = "no claim and no check flips"
+        if self.flips:
+            flips = f"{len(self.flips)} claims and checks flip" if len(self.flips) > 1 else "1 claim or check flips"
         failed = f"; {len(self.failed)} failed" if self.failed else ""
         return (
-            f"{count_of(len(self.runs), 'run')}{failed}: {alike} of {len(self.claims)} claims came out alike in all of "
-            f"them, {flips} between supported and refuted"
+            f"{count_of(len(self.runs), 'run')}{failed}: {alike} of {count_of(len(self.claims), 'claim')} "
+            f"{'has' if len(self.claims) == 1 else 'have'} the same verdict in all of them, {flips} between supported "
+            "and refuted"
         )
 
     def facts(self, digest: str) -> dict[str, str]:
-        """What ran, when and on what; machines and versions that differ between runs are all named."""
+        """Profile, seeds, date, machine and versions; those that differ between runs are all named."""
         names = dict.fromkeys(name for run in self.runs for name in run.environment)
         return {
             "profile": self.runs[0].profile,
@@ -98,5 +101,5 @@ class Calibration:
 
 
 def wrong(rates: Sequence[tuple[PooledCheck, float]]) -> list[str]:
-    """The checks whose rate is above 1 %, with it."""
+    """Return the checks with a rate above 1 %, and the rate."""
     return [f"{each.claim} {each.name}: {percent(rate)}" for each, rate in rates if rate > MOST_WRONG]

@@ -24,24 +24,25 @@ from wndcheck.verdicts.run import ClaimVerdict
 
 OUTCOMES = tuple(ClaimVerdict)
 EXPLANATION = f"""\
-A verdict is wrong when it is *refuted* where the true mean lies inside the claim's region, or *supported* where it
-lies outside. Four wrong-verdict rates of one run are given for a check:
+A verdict is wrong when it is *refuted* although the true mean is inside the claim's region, or *supported* although
+it is outside. Four wrong-verdict rates of one run are given for each check:
 
-- **wrong**: replicates are normal; the pooled mean and the sd between replicates are taken for the true ones.
+- **wrong**: replicates are normal; the pooled mean and the sd between replicates are assumed to be the true ones.
 - **wrong, worst**: the same with the true mean on a border of the region, where the t interval errs most. (A check that
   the profile does not decide is never wrong: it is always inconclusive.)
-- **resampled**: without the assumption of a normal; {DRAWS:,} runs of values drawn from those of all runs, pooled,
-  whose mean is the true one.
-- **resampled, worst**: these values moved so that their mean lies on a border: what skewness does to the t interval.
+- **resampled**: without the assumption of normality; {DRAWS:,} runs of values drawn from those of all runs, pooled,
+  whose mean is taken as the true one.
+- **resampled, worst**: the same after moving the values so that their mean is on a border: the effect of skewness on
+  the t interval.
 
 P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean. Where most runs
-could not measure the nets, or train them, more nets do not help, and the table says so in place of a number. *Excess*
-is the sd between the means of runs over that expected of independent replicates: about 1, unless the replicates of a
-run have more in common than the claim says. n is the number of replicates of one run."""
+could not measure or train the nets, more nets do not help, and the table says so instead of a number. *Excess* is the
+ratio of the sd between the means of runs to that of independent replicates: about 1, unless the replicates of one run
+are correlated. n is the number of replicates of one run."""
 
 
 class Column(NamedTuple):
-    """A number of a pooled check: its heading in tables (none: in the CSV alone), its name in the CSV, and its form."""
+    """A number of a pooled check: heading in tables (empty: only in the CSV), name in the CSV, and format."""
 
     heading: str
     name: str
@@ -68,7 +69,7 @@ CSV_HEAD += ("nets_for_90_percent",)
 
 
 def describe_check(each: PooledCheck) -> dict[str, str]:
-    """What is known of a check, as text by the headings of CHECK_HEAD; blank where no run has decided it."""
+    """Return the numbers of a check as text, by the headings of CHECK_HEAD; blank if no run decided it."""
     if not each.findings:
         return dict.fromkeys(CHECK_HEAD, "")
     cells = [column.form(column.of(each)) for column in COLUMNS if column.heading]
@@ -77,7 +78,7 @@ def describe_check(each: PooledCheck) -> dict[str, str]:
 
 
 def describe_needed(each: PooledCheck) -> str:
-    """The nets needed for the right verdict with 90 % probability, or why more of them would not give one."""
+    """Return the nets needed for the right verdict with 90 % probability, or why more nets would not help."""
     if not each.decided_by_profile:
         return "not decided"
     if each.blocking_cause:
@@ -87,7 +88,7 @@ def describe_needed(each: PooledCheck) -> str:
 
 
 def csv_cells(each: PooledCheck) -> list[str]:
-    """The same as numbers in full, in the order of CSV_HEAD."""
+    """Return the numbers of a check in full precision, in the order of CSV_HEAD."""
     if not each.findings:
         return [""] * len(CSV_HEAD)
     check, nets = each.last.check, each.reliability.nets
@@ -96,7 +97,7 @@ def csv_cells(each: PooledCheck) -> list[str]:
 
 
 def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
-    """The whole calibration.md."""
+    """Return the text of calibration.md."""
     secondary = [each for each in calibration.checks if not each.primary]
     controls = [each for each in calibration.pooled if each.must_be]
     claims = [[claim.id, claim.statement, *counts(claim)] for claim in calibration.claims]
@@ -113,7 +114,7 @@ def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
         "Primary checks whose wrong-verdict rate is above 1 %:",
         bullets(calibration.too_often_wrong),
         f"{calibration.resampling_summary.capitalize()}.",
-        "Primary checks for which it would be above 1 % by resampling, were their true mean on a border:",
+        "Primary checks for which it would be above 1 % by resampling if their true mean were on a border:",
         bullets(calibration.skewed),
         "## Primary checks",
         check_table(calibration.primary),
@@ -145,7 +146,7 @@ def control_row(each: PooledCheck) -> list[str]:
 
 
 def csv(calibration: Calibration) -> str:
-    """The whole calibration.csv: a row a claim, then one a check, then one a control."""
+    """Return the text of calibration.csv: one row per claim, then one per check, then one per control."""
     outcomes = (outcome.replace(" ", "_") for outcome in OUTCOMES)
     head = ("kind", "claim", "check", *outcomes, "must_be", "flips", *CSV_HEAD)
     blank = [""] * len(CSV_HEAD)

@@ -1,19 +1,21 @@
-"""Whether runs can be pooled: each can be trusted, and they differ in their base seed alone."""
+"""Whether runs can be pooled: each is usable, and they differ only in their base seed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 
 from wndcheck.report.format import join_few
 from wndcheck.verdicts.run import ProblemKind, Run, RunError
 
 NamedRun = tuple[Path, Run]  # a run and the folder it is read from
+LARGEST_VALUE = 1e150  # in absolute value; the square of a larger one overflows
 
 
-def complaint(run: Run) -> str:
-    """Why the run cannot be trusted; empty if it can."""
+def why_unusable(run: Run) -> str:
+    """Return why the run cannot be pooled with others; empty if it can."""
     if run.selection:
         return "it is a selection of checks, whose controls may be missing"
     # An entry of the expectations that matches nothing is not a fault of the run, and `wndcheck expect` fixes it.
@@ -21,14 +23,24 @@ def complaint(run: Run) -> str:
         return f"it had problems: {'; '.join(problems)}"
     if errors := [error.test for claim in run.claims for error in claim.errors]:
         return f"tests did not finish: {join_few(errors)}"
-    failed = [" ".join(control.key) for claim in run.claims for control in claim.controls if control.failed]
-    return f"controls failed: {join_few(failed)}" if failed else ""
+    if failed := [" ".join(control.key) for claim in run.claims for control in claim.controls if control.failed]:
+        return f"controls failed: {join_few(failed)}"
+    return too_large(run)
+
+
+def too_large(run: Run) -> str:
+    """Return which check has values too large for a mean and a standard deviation; empty without one."""
+    for finding in run.findings.values():
+        largest = max((abs(value) for value in finding.values if isfinite(value)), default=0.0)
+        if largest > LARGEST_VALUE:
+            return f"the values of {' '.join(finding.key)} are as large as {largest:g}, expected nats or shares"
+    return ""
 
 
 def comparable(runs: Sequence[NamedRun]) -> list[Run]:
-    """Return the runs by base seed. RunError where one cannot be trusted, or they differ in more than their seed."""
+    """Return the runs by base seed. RunError if one is not usable, or they differ in more than their seed."""
     for path, run in runs:
-        if why := complaint(run):
+        if why := why_unusable(run):
             raise RunError(f"{path} cannot be used, {why}; see {path / 'summary.md'} and run it again")
     if len(profiles := {run.profile for _, run in runs}) > 1:
         raise RunError(f"runs of the profiles {' and '.join(sorted(profiles))}: name runs of one profile")
@@ -47,7 +59,7 @@ def comparable(runs: Sequence[NamedRun]) -> list[Run]:
 def refuse_differences(one: NamedRun, other: NamedRun) -> None:
     """Raise RunError if two runs are of different versions, or do not have the same checks with the same rules.
 
-    Checks and controls that one of them did not run are left aside, and so is a version that is not recorded.
+    Checks and controls that one of them did not run are ignored, and so is a version that is not recorded.
     """
     (path, run), (other_path, other_run) = one, other
     if run.version and other_run.version and run.version != other_run.version:

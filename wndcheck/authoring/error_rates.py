@@ -1,4 +1,4 @@
-"""How often a check's verdict is wrong, from measured values: for a normal with their mean and sd, and resampled."""
+"""Rates of wrong verdicts from measured values: for normal values with their mean and sd, and resampled."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wndcheck.verdicts.statistics import t_quantile
 
 MOST_WRONG = 0.01  # the wrong-verdict rate that a primary check may have
 FEWEST_RESAMPLED = 30  # values; fewer do not represent their distribution
-DRAWS = 20_000  # a rate of 1 % is then known to ±.0007, one standard error
+DRAWS = 20_000  # a rate of 1 % is then known to ±0.0007, one standard error
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Rates of one check at `n` replicates a run, with the measured mean taken for the true one.
+    """Error rates of one check at `n` replicates per run; the measured mean is taken for the true one.
 
     `wrong` and `worst` are wrong-verdict rates: at that mean, and with the true mean on a border of the region;
     `resampled_*` the same for the measured residuals instead of a normal, NaN where there are too few values. `nets` is
@@ -40,7 +40,7 @@ class Reliability:
 
     @property
     def greatest_wrong(self) -> float:
-        """The greatest wrong-verdict rate that is known, `resampled_worst` left aside; NaN if none is."""
+        """The greatest wrong-verdict rate that is known, except `resampled_worst`; NaN if none is."""
         known = [rate for rate in (self.wrong, self.worst, self.resampled_wrong) if rate == rate]
         return max(known, default=nan)
 
@@ -77,7 +77,7 @@ def reliability(check: Check, values: NDArray[np.float64], n: int, decides: bool
 def draw(values: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Draw samples of n, with replacement, from the values minus their mean; return their means and sds (DRAWS,).
 
-    The places drawn depend on the counts alone, so that checks differ by their values and not by luck. ValueError for
+    The positions drawn depend only on the counts, so that checks differ only by their values. ValueError for
     fewer than two values, values that are not finite, or n below two.
     """
     if values.ndim != 1 or len(values) < 2 or n < 2 or not np.isfinite(values).all():

@@ -31,12 +31,12 @@ class Entry:
         return cls(expectation, edited("[[expect]]\n", None, expectation))
 
     def changed(self, expectation: Expectation) -> Entry:
-        """The entry with another content: fields that do not change, and comments, stay as they are."""
+        """Return the entry with new fields; those that do not change, and comments, stay as they are."""
         return Entry(expectation, edited(self.text, self.expectation, expectation))
 
 
 def edited(text: str, old: Expectation | None, new: Expectation) -> str:
-    """The text of an entry with the fields set that are missing or differ."""
+    """Return the text of an entry after setting the fields that are missing or differ."""
     document = tomlkit.parse(text)
     entry: Any = document["expect"][0]  # type: ignore[index]
     for name in (field.name for field in fields(Expectation)):
@@ -46,7 +46,7 @@ def edited(text: str, old: Expectation | None, new: Expectation) -> str:
 
 
 def toml_value(name: str, value: Any) -> Any:
-    """A field's value as TOML has it: a single verdict is not a list, a date not a string."""
+    """Return a field's value for TOML: a single verdict is not a list, a date is not a string."""
     if name == "date":
         try:
             return date.fromisoformat(value)
@@ -62,7 +62,7 @@ def toml_value(name: str, value: Any) -> Any:
 
 
 def split(text: str, path: Path) -> tuple[str, list[Entry]]:
-    """What stands before the first entry, and the entries. ExpectationError unless they are [[expect]] tables."""
+    """Return the text before the first entry, and the entries. ExpectationError unless they are [[expect]] tables."""
     # A comment at the head of the file is not the first entry's.
     starts = [match.start() or match.start("table") for match in ENTRY.finditer(text)]
     texts = [text[start:end] for start, end in zip(starts, [*starts[1:], None], strict=False)]
@@ -72,12 +72,12 @@ def split(text: str, path: Path) -> tuple[str, list[Entry]]:
     except tomllib.TOMLDecodeError as error:
         raise ExpectationError(f"{path}: {error}") from error
     if whole != parsed or len(parsed) != len(texts):
-        raise ExpectationError(f"{path}: expected [[expect]] tables, each beginning on a line of its own")
+        raise ExpectationError(f"{path}: expected [[expect]] tables, each on its own line")
     entries = [Entry(parse(entry, path), text) for entry, text in zip(parsed, texts, strict=True)]
     return text[: starts[0]] if starts else text, entries
 
 
 def join(head: str, entries: Sequence[Entry]) -> str:
-    """A file of entries with an empty line between them."""
+    """Return the text of a file of entries, with an empty line between them."""
     texts = [head, *(entry.text for entry in entries)]
     return "\n\n".join(part.strip("\n") for part in texts if part.strip("\n")) + "\n"

@@ -22,7 +22,7 @@ MOST_SEEDS = 4  # whose findings are listed one by one
 
 
 def reason(checks: Sequence[PooledCheck]) -> str:
-    """What was found where something else is claimed, a clause an estimand."""
+    """Return the estimates that contradict the claim, with one clause per estimand."""
     findings = [finding for check in checks for finding in check.findings.values()]
     groups = group_by(findings, lambda f: (f.check.estimand, f.check.region, f.check.unit))
     if not any(check.decided_by_profile for check in checks):
@@ -32,7 +32,7 @@ def reason(checks: Sequence[PooledCheck]) -> str:
 
 
 def clause(findings: Sequence[Finding]) -> str:
-    """The reason for findings with one estimand, margin and unit."""
+    """Return the reason for findings with one estimand, margin and unit."""
     first, verdicts = findings[0].check, {finding.verdict for finding in findings}
     if verdicts == {Verdict.REFUTED}:
         return against_claim(findings)
@@ -47,10 +47,11 @@ def clause(findings: Sequence[Finding]) -> str:
 
 
 def evidence(checks: Sequence[PooledCheck]) -> str:
-    """Seeds with estimates and intervals: one by one of a single check, their range for many seeds or several checks.
+    """Return seeds with estimates and intervals: one by one for a single check, or their range.
 
-    ``seed 0: 0.012 [0.008, 0.016]; …``; ``seeds 0 to 19: 0.012 to 0.045 [0.008, 0.051]``, with the verdicts where
-    they differ; ``seeds 0 and 1: trend 0.1 to 0.2 [0.08, 0.22]; level 0.3 [0.2, 0.4]``.
+    ``seed 0: 0.012 [0.008, 0.016]; …`` for a single check under few seeds. For many seeds ``seeds 0 to 19: 0.012 to
+    0.045 [0.008, 0.051]``, with the verdicts where they differ; for several checks ``seeds 0 and 1: trend 0.1 to 0.2
+    [0.08, 0.22]; level 0.3 [0.2, 0.4]``.
     """
     seeds = f"seeds {format_seeds(list(checks[0].findings))}"
     if len(checks) > 1:
@@ -70,7 +71,7 @@ def evidence(checks: Sequence[PooledCheck]) -> str:
 
 
 def interval_range(findings: Sequence[Finding]) -> str:
-    """``0.012 to 0.045 [0.008, 0.051]``: range of the estimates, least and greatest end of their intervals."""
+    """``0.012 to 0.045 [0.008, 0.051]``: the range of the estimates, and of the ends of their intervals."""
     intervals = [finding.interval for finding in findings]
     if not (estimates := range_of(interval.estimate for interval in intervals)):
         return "no estimate"

@@ -30,7 +30,7 @@ class Pooled:
 
     @property
     def flips(self) -> bool:
-        """Is it supported under one seed and refuted under another?"""
+        """Whether it is supported under one seed and refuted under another."""
         return {ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED} <= self.counts.keys()
 
     def seeds(self, verdict: str) -> list[int]:
@@ -75,18 +75,18 @@ class PooledCheck(Pooled):
 
     @cached_property
     def by_run(self) -> list[NDArray[np.float64]]:
-        """The finite values of each finding, one a replicate."""
+        """The finite values of each finding, one per replicate."""
         values = [np.array(finding.values) for finding in self.findings.values()]
         return [each[np.isfinite(each)] for each in values]
 
     @property
     def n(self) -> int:
-        """Replicates that a run has: the median over runs."""
+        """Number of replicates per run: the median over runs."""
         return int(np.median([len(values) for values in self.by_run])) if self.by_run else 0
 
     @cached_property
     def reliability(self) -> Reliability:
-        """From the values of all runs; rates and nets are unknown where something else blocks a verdict.
+        """Error rates and nets needed, from the values of all runs; unknown where another cause blocks a verdict.
 
         ValueError where no run has decided the check.
         """
@@ -111,19 +111,19 @@ class PooledCheck(Pooled):
 
     @property
     def sd_between_runs(self) -> float:
-        """Of the means of runs; NaN with fewer than two."""
+        """Standard deviation of the means of runs; NaN with fewer than two."""
         means = [values.mean() for values in self.by_run if len(values)]
         return float(np.std(means, ddof=1)) if len(means) > 1 else nan
 
     @property
     def excess(self) -> float:
-        """The sd between runs over that expected of independent replicates: above 1 if those of a run are alike."""
+        """Ratio of the sd between runs to that of independent replicates: above 1 if those of a run are correlated."""
         expected = self.reliability.sd / sqrt(self.n) if self.n else 0.0
         return self.sd_between_runs / expected if expected else nan
 
 
 def pool_claims(runs: Sequence[Run]) -> list[PooledClaim]:
-    """Every claim that a run has, by name; where a run lacks it, it counts as not run."""
+    """Return the claims of all runs, by name. A claim that a run lacks counts as not run."""
     verdicts = {run.base_seed: {claim.id: claim.verdict for claim in run.claims} for run in runs}
     statements = {claim.id: claim.statement for run in runs for claim in run.claims}
     return [
@@ -132,7 +132,7 @@ def pool_claims(runs: Sequence[Run]) -> list[PooledClaim]:
 
 
 def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
-    """Every check and control that a run has, by claim and name; where a run lacks it, it counts as not run."""
+    """Return the checks and controls of all runs, by claim and name. One that a run lacks counts as not run."""
     findings = {run.base_seed: run.findings for run in runs}
     verdicts = {run.base_seed: verdicts_of(run) for run in runs}
     keys = sorted({key for found in verdicts.values() for key in found}, key=lambda key: natural_order(" ".join(key)))
@@ -145,12 +145,12 @@ def pool_checks(runs: Sequence[Run]) -> list[PooledCheck]:
 
 
 def by_seed(verdicts: dict[int, Any], key: object) -> dict[int, ClaimVerdict]:
-    """The verdict of a claim, or of a check, from those of each run."""
+    """Return the verdict of a claim, or of a check, by base seed."""
     return {seed: found.get(key, ClaimVerdict.NOT_RUN) for seed, found in verdicts.items()}
 
 
 def verdicts_of(run: Run) -> dict[tuple[str, str], ClaimVerdict]:
-    """The verdict of every check and control of a run, those without a finding included."""
+    """Return the verdict of every check and control of a run, including those without a finding."""
     not_run = {(claim.id, test.name): ClaimVerdict.NOT_RUN for claim in run.claims for test in claim.not_run}
     decided = {key: ClaimVerdict(finding.verdict) for key, finding in run.findings.items()}
     errors = {(claim.id, test.name): ClaimVerdict.ERROR for claim in run.claims for test in claim.errors}

@@ -75,22 +75,22 @@ def legendre_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def borders(check: Check) -> tuple[float, ...]:
-    """The finite borders of the check's region."""
+    """Return the finite borders of the check's region."""
     return tuple(border for border in (check.region.low, check.region.high) if isfinite(border))
 
 
 def right_verdict(check: Check, truth: float) -> Verdict:
-    """The verdict that a mean known exactly would get."""
+    """Return the verdict for a mean that is known exactly."""
     return Verdict.SUPPORTED if check.region.low <= truth <= check.region.high else Verdict.REFUTED
 
 
 def wrong_rate(check: Check, rates: Rates, truth: float) -> float:
-    """The probability of `refuted` where the true mean lies inside the region, or `supported` where it does not."""
+    """Return the probability of `refuted` if the true mean is inside the region, else that of `supported`."""
     return rates.refuted if right_verdict(check, truth) is Verdict.SUPPORTED else rates.supported
 
 
 def worst_rate(rates_on_borders: Iterable[Rates]) -> float:
-    """The greatest wrong-verdict rate: that of a true mean just inside or just outside a border of the region."""
+    """Return the largest wrong-verdict rate: that of a true mean just inside or just outside a border."""
     return max(max(rates.supported, rates.refuted) for rates in rates_on_borders)
 
 

@@ -1,4 +1,4 @@
-"""The claims under many base seeds: a pytest run each, kept in a folder of its own, so that none is run twice."""
+"""The claims under many base seeds: one pytest run per seed, kept in its own folder and not repeated."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from wndcheck.authoring.comparable_runs import too_large
 from wndcheck.datasets import is_available
 from wndcheck.datasets.catalogue import CATALOGUE
 from wndcheck.experiment import profiles
@@ -20,25 +21,25 @@ from wndcheck.report.files import write_atomically
 from wndcheck.verdicts.run import FILE, Run, RunError, read_run
 
 LOG = "pytest.log"
-STAMP = "complete"  # holds the series' digest; written last, so that only a run that ended well has it
-WITHOUT_VERDICTS = ("authoring", "benchmarks", "cli", "inspect", "report", "tests")  # rooms no verdict depends on
-GRACE = 20.0  # seconds that an interrupted run gets to end its workers
+STAMP = "complete"  # holds the series' digest; written last: only a run that succeeded has it
+WITHOUT_VERDICTS = ("authoring", "benchmarks", "cli", "inspect", "report", "tests")  # packages no verdict depends on
+GRACE = 20.0  # seconds that an interrupted run has to stop its workers
 
 
 @dataclass(frozen=True)
 class Series:
-    """Runs of one folder of claims in one profile, that of each base seed in a folder of its own below `work`."""
+    """Runs of one folder of claims in one profile; the run of each base seed has its own folder below `work`."""
 
     claims: Path
     profile: str
     work: Path
     store: Path | None = None
     data: Path | None = None
-    workers: int | None = None  # one a core
+    workers: int | None = None  # one per core
 
     @cached_property
     def digest(self) -> str:
-        """Of what verdicts depend on: the claims' files, those of the package, the profile, and the data sets here."""
+        """Digest of what verdicts depend on: files of the claims and the package, the profile, the data sets found."""
         package = Path(__file__).parents[1]
         own = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in WITHOUT_VERDICTS]
         data = [is_available(name, self.data) for name in sorted(CATALOGUE)]
@@ -52,20 +53,22 @@ class Series:
         return self.work / f"seed-{seed:04d}"
 
     def kept(self, seed: int) -> Run | None:
-        """The run of that seed, if it ended well and is of these claims."""
+        """Return the run of that seed, if it succeeded and is of these claims."""
         with suppress(OSError, ValueError):
             if (self.folder(seed) / STAMP).read_text(encoding="utf-8") == self.digest:
                 return self.read(seed)
         return None
 
     def read(self, seed: int) -> Run:
-        """Read what the run of that seed has written. RunError where there is none, or it is another run."""
+        """Return the run of that seed. RunError if there is none, it is another run, or its values are too large."""
         run = read_run(self.folder(seed))
         if (run.profile, run.base_seed) != (self.profile, seed):
             raise RunError(
                 f"{self.folder(seed) / FILE} is of profile {run.profile}, base seed {run.base_seed}, expected "
                 f"{self.profile}, {seed}: run it with --no-cache"
             )
+        if why := too_large(run):
+            raise RunError(f"{self.folder(seed) / FILE}: {why}: run it with --no-cache")
         return run
 
     def command(self, seed: int) -> list[str]:
@@ -77,8 +80,8 @@ class Series:
             *(f"--wnd-{name}={folder.absolute()}" for name, folder in folders.items() if folder),
         ]
 
-    def carry_out(self, seed: int) -> int:
-        """Run the claims under a base seed; return pytest's exit status. An interruption ends the run, too."""
+    def run_claims(self, seed: int) -> int:
+        """Run the claims under a base seed; return pytest's exit status. An interruption also ends the run."""
         folder = self.folder(seed)
         folder.mkdir(parents=True, exist_ok=True)
         for stale in (STAMP, FILE):
@@ -90,13 +93,13 @@ class Series:
         return status
 
     def end_of_log(self, seed: int, lines: int = 12) -> str:
-        """The last lines that pytest printed."""
+        """Return the last lines that pytest printed."""
         text = (self.folder(seed) / LOG).read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
 
 def exit_status(command: Sequence[str], output: int) -> int:
-    """Run a command in a process group of its own, which ends when this process is interrupted."""
+    """Run a command in its own process group, which ends when this process is interrupted."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, process_group=0
     )
@@ -108,7 +111,7 @@ def exit_status(command: Sequence[str], output: int) -> int:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt pytest, which then ends its workers; kill what is left of them after a while."""
+    """Interrupt pytest, which then ends its workers; kill those that are left after `GRACE`."""
     try:
         process.send_signal(signal.SIGINT)
         process.wait(GRACE)

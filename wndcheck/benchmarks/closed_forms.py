@@ -76,23 +76,23 @@ def relu_pair(rho: float) -> Draw:
 
 
 def additive_uniform_information(e: float) -> float:
-    """Of `additive_uniform(e)`, for e ≤ ½, in nats."""
+    """Information of `additive_uniform(e)`, for e ≤ ½, in nats."""
     return e - log(2 * e)
 
 
 def student_entropy(df: int, d: int = 1) -> float:
-    """Of the standard Student t distribution in d dimensions, in nats."""
+    """Entropy of the standard Student t distribution in d dimensions, in nats."""
     half = (df + d) / 2
     return lgamma(df / 2) - lgamma(half) + d / 2 * log(df * pi) + half * float(digamma(half) - digamma(df / 2))
 
 
 def student_information(df: int) -> float:
-    """Of two uncorrelated coordinates of a Student t distribution, in nats."""
+    """Information of two uncorrelated coordinates of a Student t distribution, in nats."""
     return 2 * student_entropy(df) - student_entropy(df, 2)
 
 
 def relu_information(rho: float) -> float:
-    """Of max(x, 0) and max(y, 0) for a normal pair, by quadrature: both are 0, one of them, or neither. In nats."""
+    """Information of max(x, 0) and max(y, 0) for a normal pair, in nats, by quadrature over which of them are 0."""
     sd = sqrt(1 - rho**2)
     both = 0.25 + np.arcsin(rho) / (2 * pi)
 

@@ -10,7 +10,7 @@ from wndcheck.cli import calibrate, claims, compare, expect, fetch, measure, pla
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wndcheck", message="wndcheck %(version)s")
 def main() -> None:
-    """Put the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning" to the test."""
+    """Test the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning"."""
 
 
 for command in (

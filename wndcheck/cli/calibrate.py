@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import CLAIMS, DATA, FOLDER, PROFILE, STORE, complain, expectations, here, say
+from wndcheck.cli.console import (
+    CLAIMS,
+    DATA,
+    FOLDER,
+    PROFILE,
+    STORE,
+    Integer,
+    expectations,
+    print_error,
+    print_status,
+    with_cli_options,
+)
 
 if TYPE_CHECKING:
     from wndcheck.authoring.calibration import Calibration
@@ -16,9 +27,20 @@ if TYPE_CHECKING:
     from wndcheck.verdicts.run import Run
 
 
-@click.command(short_help="Verdicts of a profile under many base seeds.")
-@click.option("--seeds", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Base seeds.")
-@click.option("--first", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The first one.")
+class SeedCount(Integer):
+    """A number of seeds, whose error says how to name a range of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip().isdecimal():
+            self.fail(f"{value!r} is not a number of seeds; seeds 3 to 5 are --first=3 --seeds=3", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+@click.command(short_help="Decide a profile's claims under many base seeds.")
+@click.option(
+    "--seeds", metavar="N", type=SeedCount(min=1), default=20, show_default=True, help="Number of base seeds."
+)
+@click.option("--first", metavar="N", type=Integer(min=0), default=0, show_default=True, help="First base seed.")
 @PROFILE
 @CLAIMS
 @STORE
@@ -29,8 +51,8 @@ if TYPE_CHECKING:
     type=FOLDER,
     help="Where calibration.md and calibration.csv go.  [default: reports/calibration-PROFILE]",
 )
-@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes of a run.  [default: one a core]")
-@click.option("--no-cache", is_flag=True, help="Run the seeds whose runs are kept, too.")
+@click.option("--workers", metavar="N", type=Integer(min=1), help="Processes per run.  [default: one per core]")
+@click.option("--no-cache", is_flag=True, help="Also run the seeds whose runs are kept.")
 @click.pass_context
 def calibrate(
     context: click.Context,
@@ -61,68 +83,69 @@ def calibrate(
     from wndcheck.store.measurements import store_root
     from wndcheck.store.worker_processes import termination_as_interruption
 
-    expectations(claims_folder)  # refuses a folder that is not of claims
+    expectations(claims_folder)  # refuses a folder without claims
     series = Series(claims_folder, profile, store_root(root) / "calibration" / profile, root, data, workers)
     try:
         named(profile)
         series.work.mkdir(parents=True, exist_ok=True)
     except ValueError as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     except OSError as error:
         raise click.UsageError(
             f"the folder {series.work} cannot be made ({error.strerror}): name another folder with --store"
         ) from None
     try:
         with FileLock(series.work / ".lock", timeout=0), termination_as_interruption():
-            calibration = carried_out(series, range(first, first + seeds), no_cache)
-            status = written(calibration, series, folder or Path("reports") / f"calibration-{profile}")
+            calibration = run_seeds(series, range(first, first + seeds), no_cache)
+            status = write_tables(calibration, series, folder or Path("reports") / f"calibration-{profile}")
     except KeyboardInterrupt:
-        say("wndcheck: interrupted: finished runs are kept, and the same command goes on from there")
+        print_status("wndcheck: interrupted: finished runs are kept; the same command continues")
         status = 130
     except Timeout:
         raise click.UsageError(
             f"another calibration is running in {series.work}: wait for it, or name another folder with --store"
         ) from None
     except OSError as error:
-        complain(error)
+        print_error(error)
         status = 1
     context.exit(status)
 
 
-def carried_out(series: Series, seeds: range, no_cache: bool) -> Calibration:
-    """Run the seeds whose runs are not kept, and read all; say a line a seed."""
+def run_seeds(series: Series, seeds: range, no_cache: bool) -> Calibration:
+    """Run the seeds whose runs are not kept, and read all; print one line per seed."""
     from wndcheck.authoring.calibration import Calibration
+    from wndcheck.report.format import count_of
 
     runs: list[Run] = []
     failed: dict[int, str] = {}
     for place, seed in enumerate(seeds, 1):
         began = time.monotonic()
         kept = None if no_cache else series.kept(seed)
-        status = 0 if kept else series.carry_out(seed)
+        status = 0 if kept else series.run_claims(seed)
         took = "kept" if kept else f"{time.monotonic() - began:.0f} s"
         which = f"seed {seed} ({place} of {len(seeds)}, {took})"
         if status:
             failed[seed] = f"pytest ended with status {status}"
-            complain(f"{which}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
+            print_error(f"{which}: {failed[seed]}; its output is in {series.folder(seed)}:\n{series.end_of_log(seed)}")
         try:
             runs.append(run := kept or series.read(seed))
         except ValueError as error:
             if not status:
-                complain(f"{which}: {error}")
+                print_error(f"{which}: {error}")
             failed.setdefault(seed, str(error))
         else:
             counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-            say(f"wndcheck: {which}: {len(run.claims)} claims: {counts}")
+            print_status(f"wndcheck: {which}: {count_of(len(run.claims), 'claim')}: {counts}")
     return Calibration(runs, failed)
 
 
-def written(calibration: Calibration, series: Series, folder: Path) -> int:
-    """Write the tables and print what they come to; return the exit status."""
+def write_tables(calibration: Calibration, series: Series, folder: Path) -> int:
+    """Write the tables and print a summary; return the exit status."""
     from wndcheck.authoring import calibration_report
     from wndcheck.report.files import encoded, write_atomically
 
     if not calibration.runs:
-        complain("no run has come to verdicts: nothing is written")
+        print_error("no run finished: nothing is written")
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     text = calibration_report.markdown(calibration, calibration.facts(series.digest))

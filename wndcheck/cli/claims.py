@@ -8,30 +8,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import print_table, say
+from wndcheck.cli.console import columns, print_entries, print_status, print_table
 
 if TYPE_CHECKING:
     from wndcheck.verdicts.coverage.claim_files import ClaimFile, ClaimTest
     from wndcheck.verdicts.coverage.statements import Statement
 
+PIPED = 200  # columns where the output is not a terminal
+NARROW = 130  # columns; on a narrower terminal the rows are printed one below the other
 CLAIMS_HEAD = ("claim", "paper", "statement", "checks", "controls", "nets", "decided by")
 STATEMENTS_HEAD = ("section", "the paper says", "tested by")
 
 
-@click.command(short_help="Show what of the paper is tested, by which checks and controls.")
+@click.command(short_help="Show which claims of the paper are tested, by which checks.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("claims"))
-@click.option("--statements", is_flag=True, help="The paper's statements in its order, with what tests each.")
-@click.option("--markdown", is_flag=True, help="As a Markdown table.")
+@click.option("--statements", is_flag=True, help="Show the paper's statements, with the checks that test each.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown table.")
 @click.pass_context
 def claims(context: click.Context, folder: Path, statements: bool, markdown: bool) -> None:
-    """Show the claims of FOLDER: where the paper has each, its checks, controls and nets, and which profiles decide it.
+    """Show the claims of FOLDER, each with its place in the paper, its checks, controls and nets, and the profiles that
+    decide it.
 
     FOLDER is `claims` by default. A check is primary (the claim's verdict rests on it) or secondary; "full
-    profile" marks those about the paper's widest nets, which the quick profile does not train.
+    profile" marks those about the paper's widest nets, which the quick profile does not train. A narrow terminal gets
+    a list instead of a table.
 
-    Exit status: 0; 1 if a statement has no test that exists, a check no statement, or a claim no control, each named on
-    standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module of it does not import.
+    Exit status: 0; 1 if a statement names a check that does not exist, a check has no statement or a claim no control,
+    all named on standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module in it does not
+    import.
     """
+    from wndcheck.report.format import count_of
     from wndcheck.verdicts.coverage.claim_files import CoverageError, claims_in
     from wndcheck.verdicts.coverage.statements import FILE, gaps, read, tally
 
@@ -44,17 +50,19 @@ def claims(context: click.Context, folder: Path, statements: bool, markdown: boo
     rows = list(map(statement_row, listed or ()) if statements else map(claim_row, found))
     if markdown:
         print_markdown(head, rows)
+    elif (width := columns(PIPED)) < NARROW:
+        print_entries(head, rows, width)
     else:
-        print_table(head, rows, unbroken=("claim", "section", "decided by"), spaced=True, piped=200)
-    say(tally(listed or ()) if statements else f"{len(found)} claims")
+        print_table(head, rows, unbroken=("claim", "section", "decided by"), spaced=True, piped=PIPED)
+    print_status(tally(listed or ()) if statements else count_of(len(found), "claim"))
     missing = gaps(found, listed)
     for gap in missing:
-        say(f"Gap: {gap}")
+        print_status(f"Gap: {gap}")
     context.exit(1 if missing else 0)
 
 
 def claim_row(claim: ClaimFile) -> tuple[str, ...]:
-    """A claim's cells in the order of CLAIMS_HEAD; several items of a cell are lines of it."""
+    """Return a claim's cells in the order of CLAIMS_HEAD, with one line per item of a cell."""
     return (
         claim.id,
         claim.claim.paper,
@@ -72,11 +80,12 @@ def check_text(check: ClaimTest) -> str:
 
 
 def statement_row(statement: Statement) -> tuple[str, ...]:
-    """A statement's cells in the order of STATEMENTS_HEAD."""
+    """Return a statement's cells in the order of STATEMENTS_HEAD."""
     return statement.section, statement.quote, "\n".join(statement.checks) or statement.reason
 
 
 def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a Markdown table whose cells may have several lines."""
     from wndcheck.report.format import escape_markdown
 
     cells = [["<br>".join(map(escape_markdown, cell.split("\n"))) for cell in row] for row in rows]

@@ -1,8 +1,8 @@
-"""What all commands share: options, messages and tables."""
+"""Options, messages and tables that the commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +10,13 @@ import click
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 PIPED_WIDTH = 150  # columns where the output is not a terminal
+
+
+class Integer(click.IntRange):
+    """An integer of a range, which click's message for other text does not call an "integer range"."""
+
+    name = "integer"
+
 
 STORE = click.option(
     "--store",
@@ -29,24 +36,27 @@ CLAIMS = click.option(
 WORKERS = click.option(
     "--workers",
     metavar="N",
-    type=click.IntRange(min=1),
-    help="Processes that share the work; a single one takes all cores.  [default: one a visible GPU, or one a core]",
+    type=Integer(min=1),
+    help="Processes that share the work; a single one takes all cores.  [default: one per visible GPU, or core]",
 )
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """Print a message to standard error: standard output is for results."""
     click.echo(line, err=True)
 
 
-def complain(error: object) -> None:
+def print_error(error: object) -> None:
     """Print an error to standard error."""
-    say(f"Error: {here(error)}")
+    print_status(f"Error: {with_cli_options(error)}")
 
 
-def here(error: object) -> str:
+def with_cli_options(error: object) -> str:
     """Return an error's message with this command line's options, which pytest has with the prefix "wnd-"."""
     return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")
+
+
+say, complain, here = print_status, print_error, with_cli_options  # former names, for commands that import them
 
 
 def expectations(claims: Path) -> Path:
@@ -64,6 +74,28 @@ def columns(piped: int = PIPED_WIDTH) -> int:
 
     console = Console()
     return console.width if console.is_terminal else piped
+
+
+def fitting(head: Sequence[str], left_out: Mapping[int, Collection[str]], width: int) -> list[str]:
+    """Return the headings that are shown at a width: `left_out` maps a width to those that a narrower one lacks."""
+    hidden = {name for least, names in left_out.items() if width < least for name in names}
+    return [name for name in head if name not in hidden]
+
+
+def print_entries(head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> None:
+    """Print rows one below the other, as a table too wide for the terminal: a line per cell, after its heading.
+
+    The first cell is the entry's title. Cells are wrapped at `width`, and their own line breaks are kept.
+    """
+    from textwrap import wrap
+
+    label = max(map(len, head[1:])) + 4
+    for title, *cells in rows:
+        lines = [title]
+        for heading, cell in zip(head[1:], cells, strict=True):
+            folded = [part for line in cell.split("\n") for part in wrap(line, max(width - label, 20))]
+            lines += [f"{f'  {heading}' * (not place):{label}}{part}" for place, part in enumerate(folded)]
+        click.echo("\n".join([*lines, ""]))
 
 
 def print_table(

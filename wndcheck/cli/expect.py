@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.console import CLAIMS, complain, expectations, here, say
+from wndcheck.cli.console import CLAIMS, expectations, print_error, print_status, with_cli_options
 
 
-@click.command(short_help="Propose expectations.toml by what several runs found.")
+@click.command(short_help="Propose expectations.toml from several runs.")
 @click.argument("folders", metavar="RUN_DIR RUN_DIR [...]", nargs=-1, required=True, type=click.Path(path_type=Path))
 @CLAIMS
-@click.option("--write", is_flag=True, help="Write the file, too.")
+@click.option("--write", is_flag=True, help="Also write the file.")
 @click.pass_context
 def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Path, write: bool) -> None:
     """Propose a change of expectations.toml by the reports of runs of one profile with different base seeds.
 
     The change is a unified diff on standard output; nothing where the file fits already. Entries that no run
-    contradicts stay word for word; an entry that changes keeps its reason and its comments. Read what is proposed: an
-    expectation is a finding, with a reason that somebody stands by.
+    contradicts stay as they are; an entry that changes keeps its reason and its comments. Review the diff, especially
+    the reasons: an expectation is a finding, and its reason has to be right.
 
     Exit status: 0; 1 if a check is supported by one run and refuted by another, which is named on standard error (no
     file is written then), or if the file cannot be written; 2 if the command line is wrong or a run cannot be used.
@@ -33,19 +33,18 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
     path = expectations(claims_folder)
     try:
         proposal = propose(path, [(folder, read_run(folder)) for folder in folders])
-        text = path.read_text(encoding="utf-8")
     except (RunError, ExpectationError, OSError) as error:
-        raise click.UsageError(here(error)) from None
-    lines = (side.splitlines(keepends=True) for side in (text, proposal.text))
+        raise click.UsageError(with_cli_options(error)) from None
+    lines = (side.splitlines(keepends=True) for side in (proposal.before, proposal.text))
     click.echo("".join(unified_diff(*lines, fromfile=str(path), tofile=str(path))), nl=False)
     for contradiction in proposal.contradictions:
-        complain(contradiction)
+        print_error(contradiction)
     if proposal.contradictions:
         context.exit(1)
-    if write and proposal.text != text:
+    if write and proposal.text != proposal.before:
         try:
             write_atomically(path, encoded(proposal.text))
         except OSError as error:
-            complain(f"{path} could not be written ({error.strerror})")
+            print_error(f"{path} could not be written ({error.strerror})")
             context.exit(1)
-        say(f"{path} is written; read what changed, the reasons above all")
+        print_status(f"{path} is written; review the diff, especially the reasons")

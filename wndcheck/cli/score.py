@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import FILE, FOLDER, columns, complain, print_table, say
+from wndcheck.cli.console import FILE, FOLDER, Integer, columns, fitting, print_error, print_status, print_table
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
 
-COUNT = click.IntRange(min=1)
-# The columns left out of the table on a terminal of fewer columns than the number.
+COUNT = Integer(min=1)
+# The columns left out of the table on a terminal narrower than the number.
 LEFT_OUT = {
     110: ("rows", "pairs", "entropy", "most dependent pairs"),
     70: ("neurons", "ι", "dependent"),
@@ -33,25 +33,31 @@ LEFT_OUT = {
     help="A layer, or a shell pattern such as 'encoder.*'. May be given several times, or with commas.  [default: all "
     "linear and convolutional layers and the projections of attention]",
 )
-@click.option("--when", type=click.Choice(["pre", "post"]), default="pre", show_default=True, help="Activations taken.")
+@click.option(
+    "--when",
+    type=click.Choice(["pre", "post"]),
+    default="pre",
+    show_default=True,
+    help="Before or after activation.",
+)
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Inputs measured, at most.")
-@click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions of an image or sequence.")
+@click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
+@click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions drawn per image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
-@click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples at once.")
-@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Pairs a layer, at most.")
+@click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples per forward pass.")
+@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Most pairs per layer.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=Integer(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Seed of all draws, those of a factory among them.",
+    help="Seed of all draws, including those of a factory.",
 )
 @click.option(
     "--margin",
     metavar="NATS",
     type=click.FloatRange(min=0, max=100),
-    help="What ι_c of a weakly dependent layer may reach.  [default: the paper's .01]",
+    help="Largest ι_c of a weakly dependent layer.  [default: the paper's 0.01]",
 )
 @click.option("--report", "folder", metavar="DIR", type=FOLDER, help="Folder for a page of the scores, index.html.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -73,9 +79,9 @@ def score(
 
     ι is the mean information of a layer's pairs of neurons, in nats; ι_c is the same without the estimator's bias, with
     its standard error over inputs. A layer is weakly dependent (supported) if the 99 % interval of ι_c ends at the
-    margin or below, and is not (refuted) if it lies above. The paper takes .01 as the threshold for independence.
+    margin or below, and is not (refuted) if it lies above. The paper takes 0.01 as the threshold for independence.
 
-    With --report, DIR gets one page that needs no network, and beside it score.json and the figure with its numbers.
+    With --report, DIR gets one page that works offline, score.json, and the figure with its numbers.
 
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
@@ -85,14 +91,14 @@ def score(
     try:
         found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
     except (TypeError, ValueError, OSError) as error:
-        complain(error)
+        print_error(error)
         context.exit(1)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         show(found)
-        for line in found.remarks:
-            say(line)
+    for line in found.scores.ineffective_options if as_json else found.remarks:
+        print_status(line)
     if folder:
         write_page(context, folder, found)
 
@@ -108,23 +114,23 @@ def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> N
     how |= found.scores.meta if found.scores else {}
     machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
     try:
-        paths = write_network(folder, found, how, machine, typed(context))
+        paths = write_network(folder, found, how, machine, command_line(context))
     except ValueError as error:
-        complain(error)
+        print_error(error)
         context.exit(1)
     except OSError as error:
-        complain(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
+        print_error(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
         context.exit(1)
-    say(f"wndcheck: {paths[-1]}")
+    print_status(f"wndcheck: {paths[-1]}")
 
 
-def typed(context: click.Context) -> str:
+def command_line(context: click.Context) -> str:
     """Return the command line without the options for its output."""
     words = ["wndcheck", "score"]
     for parameter in context.command.params:
         name = parameter.name or ""
-        is_typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if not is_typed or name in ("folder", "as_json"):
+        is_given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if not is_given or name in ("folder", "as_json"):
             continue
         value = context.params[name]
         for each in value if isinstance(value, tuple) else [value]:
@@ -161,7 +167,7 @@ def scores(
     if state_dict:
         load_weights(net, state_dict, allow_pickle=allow_pickle)
     else:
-        say(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
+        print_status(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
     if layers and not names:
         raise ValueError("--layers names none: give names or shell patterns, or leave it out")
@@ -169,13 +175,11 @@ def scores(
 
 
 def show(found: NetworkVerdict) -> None:
-    """Print a table with one line per layer; on a narrow terminal, without the details."""
+    """Print a table with one line per layer; a narrow terminal shows fewer columns."""
     from wndcheck.inspect.results import HEADINGS, table_row
 
     *head, pairs = HEADINGS
-    width = columns()
-    left_out = {name for least, names in LEFT_OUT.items() if width < least for name in names}
-    shown = [name for name in (*head, "verdict", pairs) if name not in left_out]
+    shown = fitting((*head, "verdict", pairs), LEFT_OUT, columns())
     rows = []
     for layer in found.layers.values():
         if layer.score:

@@ -35,8 +35,8 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
     Notes
     -----
     Kozachenko and Leonenko (1987) in the max-norm. Differential entropy may be negative; H(aX + b) = H(X) + log |a|.
-    For M = 1000 and k = 3 the bias is below .003 nats for most one-dimensional distributions, .006 where the density
-    has poles; the standard deviation is about .03.
+    For M = 1000 and k = 3 the bias is below 0.003 nats for most one-dimensional distributions, 0.006 where the density
+    has poles; the standard deviation is about 0.03.
 
     Examples
     --------

@@ -19,7 +19,7 @@ ESTIMATORS = ("3h", "ksg1", "ksg2")
 
 @dataclass(frozen=True)
 class Method:
-    """How a pair is estimated; the options of `pairwise_mi`."""
+    """Options of `pairwise_mi`: how a pair is estimated."""
 
     k: int
     estimator: str

@@ -83,10 +83,11 @@ def pairwise_mi(
 
     Notes
     -----
-    For independent normal samples, M = 1000 and k = 3, the 3H estimate of a pair is .012 ± .042 nats; its bias does not
-    cancel and depends on the marginals (−.03 for uniform ones). KSG is unbiased there, ±.024 and ±.027, and biased low
-    under heavy tails. `PairwiseInformation.corrected_score` has no bias for independent neurons, whatever the estimator
-    and the marginals. 3H is meaningless on a point mass, with or without jitter; KSG is meaningful with jitter.
+    For independent normal samples, M = 1000 and k = 3, the 3H estimate of a pair is 0.012 ± 0.042 nats; its bias does
+    not cancel and depends on the marginals (−0.03 for uniform ones). KSG is unbiased there, ±0.024 and ±0.027, and
+    biased low under heavy tails. `PairwiseInformation.corrected_score` has no bias for independent neurons, whatever
+    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter; KSG is meaningful
+    with jitter.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def pairwise_mi(
     >>> layer = pairwise_mi(X, estimator="ksg1", null="shuffle", n_shuffles=40)
     >>> layer.pairs[layer.dependent()].tolist()
     [[0, 2], [1, 2]]
-    >>> round(float(layer.mi[0, 2]), 1)  # −½ log(1 − .81) = 0.83
+    >>> round(float(layer.mi[0, 2]), 1)  # −½ log(1 − 0.81) = 0.83
     0.8
     """
     samples = real_samples(X, "X", ndim=(2,))

@@ -1,4 +1,4 @@
-"""From samples to what the kernels take: z-scores, jitter, sorted rows, and flags for neurons without a density."""
+"""Input of the kernels from samples: z-scores, jitter, sorted rows, and flags for neurons without a density."""
 
 from __future__ import annotations
 

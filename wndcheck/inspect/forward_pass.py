@@ -65,7 +65,7 @@ class OutputRecorder:
     def on_module(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        """Forward hook of any module: is its input the output of a layer?"""
+        """Forward hook of any module, which receives the output if the input is the output of a layer."""
         inputs = (*args, *kwargs.values())
         for layer, tensor in self._pending:
             if any(value is tensor for value in inputs):

@@ -16,18 +16,18 @@ from wndcheck.estimators.validation import check_choice, check_integer, check_nu
 from wndcheck.inspect.results import DependentPair, LayerScore
 from wndcheck.seeds import derived_seed
 
-FEWEST_ROWS = 20  # samples per part; with fewer, the estimate of a part means little
+FEWEST_ROWS = 20  # samples per part; with fewer, the estimate of a part is unreliable
 FEW_ROWS = 500  # rows below which the layer has a note
 PART_SHUFFLES = 4  # shuffles of a part's null; one suffices, but its noise would widen the interval
 NULL_ESTIMATES = 40_000  # wanted for the null of a layer, within the bounds on the number of shuffles
 SHUFFLES = (20, 100)  # with 20, a single dependent pair can be found at a rate of 5 %, whatever the number of pairs
-MASSED = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
+POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
 @dataclass(frozen=True)
 class ScoringOptions:
-    """How layers are scored; the options of `dependence_score`."""
+    """Options of `dependence_score`: how layers are scored."""
 
     k: int = 3
     estimator: str | None = None
@@ -52,13 +52,13 @@ class ScoringOptions:
             check_integer(self.n_shuffles, "n_shuffles", least=2)
 
     def shuffles(self, pairs: int) -> int:
-        """Number of shuffles for a layer of so many pairs."""
+        """Return the number of shuffles for a layer with this number of pairs."""
         fewest, most = SHUFFLES
         return self.n_shuffles or min(most, max(fewest, ceil(NULL_ESTIMATES / pairs)))
 
 
 def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: ScoringOptions) -> LayerScore:
-    """The score of a layer from its activations (rows, neurons). ValueError for too few samples or neurons."""
+    """Return the score of a layer from its activations (rows, neurons). ValueError for too few samples or neurons."""
     m, n = rows.shape
     samples = m // rows_per_sample
     if n < 2:
@@ -103,7 +103,7 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
 
 
 def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
-    """All pairs i < j, or a seeded sample of `most` of them, in order, (P, 2)."""
+    """Return all pairs i < j, or a seeded sample of `most` of them, in order, (P, 2)."""
     count = neurons * (neurons - 1) // 2
     if count <= most:
         return np.stack(np.triu_indices(neurons, 1), axis=1)
@@ -114,20 +114,21 @@ def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def rows_of_parts(samples: int, rows_per_sample: int, options: ScoringOptions) -> NDArray[np.int64]:
-    """Row indices of disjoint parts of the samples, (parts, rows per part); all rows of a sample are in one part."""
+    """Return row indices of disjoint parts of the samples, (parts, rows per part); a sample's rows are in one part."""
     parts = np.stack(disjoint_parts(samples, options.n_parts, options.random_state))
     return (parts[:, :, None] * rows_per_sample + np.arange(rows_per_sample)).reshape(options.n_parts, -1)
 
 
 def _choose_estimator(neurons: PairwiseInformation, options: ScoringOptions) -> dict[str, Any]:
-    """3H, or KSG1 with jitter where point masses leave 3H too few neurons to estimate."""
-    massed = sum(why.startswith("point mass") for why in neurons.flags.values()) > MASSED * len(neurons.entropy)
-    estimator = options.estimator or ("ksg1" if massed else "3h")
-    return {"estimator": estimator, "jitter": JITTER if massed and estimator != "3h" else None}
+    """Return 3H, or KSG1 with jitter where point masses leave 3H too few neurons to estimate."""
+    point_masses = sum(why.startswith("point mass") for why in neurons.flags.values())
+    are_many = point_masses > POINT_MASS_SHARE * len(neurons.entropy)
+    estimator = options.estimator or ("ksg1" if are_many else "3h")
+    return {"estimator": estimator, "jitter": JITTER if are_many and estimator != "3h" else None}
 
 
 def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
-    """The pairs with the largest corrected information, in descending order."""
+    """Return the pairs with the largest corrected information, in descending order."""
     known = np.flatnonzero(np.isfinite(whole.p_values))
     if not len(known):
         return ()
@@ -141,7 +142,7 @@ def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair
 
 
 def _notes(whole: PairwiseInformation, rows_per_sample: int, neurons: int) -> list[str]:
-    """Remarks on a layer's score."""
+    """Return remarks on a layer's score."""
     notes = []
     if whole.flags:
         label, why = next(iter(whole.flags.items()))

@@ -18,7 +18,7 @@ PICKLE_RISK = "a pickle can run any code when it is read: give --allow-pickle if
 
 
 def load_network(target: str) -> Any:
-    """The torch.nn.Module named by ``module:factory`` or ``file.py:factory``, or returned by calling what is named.
+    """Return the torch.nn.Module that ``module:factory`` or ``file.py:factory`` names, or that a call of it returns.
 
     Modules are also searched for in the current folder. ValueError if there is none, with the names that exist.
     """

@@ -31,7 +31,7 @@ ACTIVATIONS = tuple(
 
 
 class NetworkLayer(NamedTuple):
-    """A layer: the module to hook, and for attention modules which projection is meant."""
+    """A layer: the module to hook, and for attention modules the projection."""
 
     name: str
     module: nn.Module
@@ -43,7 +43,7 @@ class NetworkLayer(NamedTuple):
 
     @property
     def layout(self) -> str:
-        """Where the neurons of this kind of module are: LAST axis, CHANNELS (after the samples), or UNKNOWN."""
+        """Axis of the neurons of this kind of module: LAST, CHANNELS (after the samples), or UNKNOWN."""
         if self.part or isinstance(self.module, _LAST):
             return LAST
         if isinstance(self.module, nn.LayerNorm | nn.RMSNorm):
@@ -84,7 +84,7 @@ def all_layers(model: nn.Module) -> dict[str, NetworkLayer]:
 
 
 def default_layers(model: nn.Module) -> list[NetworkLayer]:
-    """The layers measured unless named: linear and convolutional ones, and the projections of attention."""
+    """Return the layers measured by default: linear and convolutional ones, and the projections of attention."""
     chosen, seen = [], set()
     for name, layer in all_layers(model).items():
         is_part = bool(layer.part) and name.rpartition(".")[2] in ATTENTION_PARTS
@@ -119,7 +119,7 @@ def _example(known: Iterable[str]) -> str:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
-    """Similar names, or the names there are."""
+    """Return similar names, or all names."""
     names = [other for other in known if other != WHOLE] or [WHOLE]
     if close := get_close_matches(name, names, n=3):
         return f"did you mean {', '.join(close)}?"

@@ -78,7 +78,7 @@ def dependence_score(
     Notes
     -----
     One network is measured on a sample of inputs: standard errors are over inputs. The paper's threshold for
-    independence is .01 (§4); its last layers stay above it.
+    independence is 0.01 (§4); its last layers stay above it.
 
     Examples
     --------

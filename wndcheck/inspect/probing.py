@@ -30,7 +30,7 @@ def probe(
     max_samples: int | None = None,
     random_state: int = 0,
 ) -> Activations:
-    """Activations of a network's layers on the inputs x.
+    """Return the activations of a network's layers on the inputs x.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def probe(
     check_integer(random_state, "random_state", least=0)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
     with evaluation_mode(model, random_state):
-        first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may draw, too
+        first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may also draw
         axes, problems, reached = _trial_passes(model, chosen, when, first, neuron_axis)
         _raise_problems(axes, problems, strict=layers is not None)
         samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in axes.items()}
@@ -99,7 +99,7 @@ def probe(
 def _trial_passes(
     model: nn.Module, layers: Sequence[NetworkLayer], when: str, first: Batch, neuron_axis: int | None
 ) -> tuple[dict[str, Axes], dict[str, str], tuple[str, ...]]:
-    """Axes of the layers that can be measured, why others cannot, and all layers reached, in order.
+    """Return the axes of the layers that can be measured, why others cannot, and all layers reached, in order.
 
     Two passes over a few samples show how often each layer is reached, what its output is, and the axis of samples.
     """
@@ -125,7 +125,7 @@ def _trial_passes(
 
 
 def _describe(output: Any) -> tuple[int, ...] | str:
-    """The shape of a floating-point tensor; a description of anything else."""
+    """Return the shape of a floating-point tensor, or a description of anything else."""
     if isinstance(output, Tensor):
         kind = str(output.dtype).removeprefix("torch.")
         return tuple(output.shape) if output.is_floating_point() and not output.is_nested else f"a tensor of {kind}"
@@ -135,7 +135,7 @@ def _describe(output: Any) -> tuple[int, ...] | str:
 def _axes_or_problem(
     layer: NetworkLayer, outputs: list[list], recorder: OutputRecorder, neuron_axis: int | None
 ) -> Axes | str:
-    """The axes of a layer's output, or why the layer cannot be measured."""
+    """Return the axes of a layer's output, or why the layer cannot be measured."""
     small, large = outputs
     if layer.name not in recorder.reached:
         return "a forward pass does not reach it"
@@ -158,7 +158,7 @@ def _collect_rows(
     samplers: dict[str, PositionSampler],
     batches: Iterable[Batch],
 ) -> dict[str, NDArray[np.float32]]:
-    """The rows of all batches. They are copied inside the hook, since an activation may modify the output in place."""
+    """Return the rows of all batches, copied inside the hook, since an activation may modify the output in place."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
     size = 0
 

@@ -134,9 +134,20 @@ class NetworkScore:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes on the layers, and why layers were left out, one line each."""
+        """Notes on the layers, why layers were left out, and an option without effect, one line each."""
         notes = [f"{name}: {note}" for name, layer in self.layers.items() for note in layer.notes]
-        return notes + [f"{name}: left out, {why}" for name, why in self.left_out.items()]
+        left_out = [f"{name}: left out, {why}" for name, why in self.left_out.items()]
+        return [*notes, *left_out, *self.ineffective_options]
+
+    @property
+    def ineffective_options(self) -> list[str]:
+        """Why `positions` has no effect, if no layer has as many."""
+        asked = self.meta.get("positions", 1)
+        most = max((layer.rows_per_sample for layer in self.layers.values()), default=1)
+        if asked <= most:
+            return []
+        positions = "1 position" if most == 1 else f"{most} positions"
+        return [f"positions={asked} has no effect: no layer's output has more than {positions} per sample"]
 
     def __str__(self) -> str:
         table = [HEADINGS, *(table_row(layer) for layer in self.layers.values())]

@@ -92,7 +92,7 @@ def weakly_dependent(
     """Decide for each layer whether its corrected score ι_c is at most `margin` nats.
 
     supported: the whole interval over inputs is at most the margin; refuted: the whole interval is above it;
-    inconclusive: the interval straddles the margin, there is no interval, or more than a quarter of the neurons have no
+    inconclusive: the interval includes the margin, there is no interval, or more than a quarter of the neurons have no
     estimate. Layers that were left out of the scores are inconclusive; those in `exclude` get no verdict. ValueError
     for a margin or confidence out of range.
     """
@@ -116,5 +116,5 @@ def _decide(check: Check, layer: LayerScore, confidence: float) -> LayerVerdict:
         cause = "no standard error: some parts of the inputs leave no pair to estimate"
     else:
         verdict = verdict_on(check, interval)
-        cause = f"the interval straddles {check.region.high:g}" if verdict is Verdict.INCONCLUSIVE else ""
+        cause = f"the interval includes the margin {check.region.high:g}" if verdict is Verdict.INCONCLUSIVE else ""
     return LayerVerdict(layer.layer, verdict, interval, layer, cause)

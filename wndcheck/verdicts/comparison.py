@@ -1,4 +1,4 @@
-"""Two runs side by side: claims and checks with another verdict, intervals that do not overlap, and what one lacks."""
+"""Differences between two runs: verdicts, intervals that do not overlap, margins, and checks only in one of them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Pair(NamedTuple):
 
     @property
     def is_disjoint(self) -> bool:
-        """Do the intervals not overlap? Without an estimate an interval is unbounded."""
+        """Whether the intervals do not overlap; without an estimate an interval is unbounded."""
         one, other = self.one.interval, self.other.interval
         return one.high < other.low or other.high < one.low
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything in which the findings of two runs differ."""
+    """The differences between the findings of two runs."""
 
     one: Run
     other: Run
@@ -39,15 +39,10 @@ class Comparison:
 
     @cached_property
     def claims(self) -> list[tuple[str, str, str]]:
-        """The claims whose verdicts differ, with both verdicts, those that one run lacks included."""
+        """The claims whose verdicts differ, and those that one run lacks, with both verdicts."""
         one, other = ({claim.id: str(claim.verdict) for claim in run.claims} for run in (self.one, self.other))
         rows = [(name, one.get(name, ABSENT), other.get(name, ABSENT)) for name in {**one, **other}]
         return [row for row in rows if row[1] != row[2]]
-
-    @property
-    def changed_claims(self) -> list[tuple[str, str, str]]:
-        """Those that both runs have."""
-        return [row for row in self.claims if ABSENT not in row[1:]]
 
     @property
     def changed(self) -> list[Pair]:
@@ -56,6 +51,7 @@ class Comparison:
 
     @property
     def disjoint(self) -> list[Pair]:
+        """The checks and controls whose intervals do not overlap."""
         return [pair for pair in self.pairs if pair.is_disjoint]
 
     @property

@@ -2,7 +2,7 @@
 
 The samples are divided into strips of equal count along y, and sorted by x within each strip. A block of neighbouring
 queries in a strip, one per vector lane, visits the samples of its own strip outwards, then those of the strips above
-and below, until no lane can improve because all remaining samples are farther away along one axis alone. The result is
+and below, until no lane can improve because all remaining samples are farther away along a single axis. The result is
 exact, bit for bit that of a k-d tree, and a query visits about thirty samples, whatever their number. The first few
 samples on each side are visited unconditionally, since a mispredicted branch costs more than they do.
 """

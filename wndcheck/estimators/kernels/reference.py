@@ -23,7 +23,7 @@ def kth_distances(points: NDArray[np.floating], *, k: int) -> NDArray[np.float64
 def marginal_counts(
     x: NDArray[np.floating], y: NDArray[np.floating], *, k: int, estimator: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Number of other samples near each sample along x alone and along y alone, (n_samples,) each.
+    """Number of other samples near each sample along x only and along y only, (n_samples,) each.
 
     "ksg1": strictly nearer than the k-th neighbour of (x, y) in the max-norm. "ksg2": no farther along that axis than
     the farthest of the k nearest neighbours (Kraskov et al. 2004, eq. 8 and 9). Differences are taken in the dtype of

@@ -1,4 +1,4 @@
-"""What `cuda` and `eager` share: sorted rows, chunks that fit into memory, several GPUs, means in a fixed order."""
+"""Shared code of `cuda` and `eager`: sorted rows, chunks that fit into memory, several GPUs, means in a fixed order."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def distribute(work: Callable[[Pairs, str], NDArray], pairs: Pairs, devices: Seq
 
 
 def row_means(terms: Tensor) -> Tensor:
-    """Means of the rows (P, M), computed in place. The order of the additions depends on M alone."""
+    """Means of the rows (P, M), computed in place. The order of the additions depends only on M."""
     m = width = terms.shape[1]
     while width > 1:
         half = (width + 1) // 2

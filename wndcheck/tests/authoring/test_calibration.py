@@ -1,4 +1,4 @@
-"""What runs with many base seeds come to, and the tables of the calibration_report."""
+"""Summaries of runs with many base seeds, and the tables of the calibration report."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_primary_checks_that_are_wrong_more_often_than_one_percent_are_named(
 
 
 def skew(seed: int) -> np.ndarray:
-    """Values far below 0, with a long tail: on a border the t interval misses their mean far more often than .5 %."""
+    """Values far below 0, with a long tail: on a border the t interval misses their mean far more often than 0.5 %."""
     return -10 - np.random.default_rng([seed, 3]).exponential(size=8) ** 2
 
 
@@ -75,11 +75,11 @@ def test_resampling_counts_the_primary_checks_that_are_wrong_too_often() -> None
     assert calibration.too_often_wrong == []
     assert [line.partition(":")[0] for line in calibration.skewed] == ["tiny rare", "tiny skewed"]
     summary = (
-        "3 primary checks with 30 values or more, 2 would be wrong more often than 1 % by resampling, were their true "
-        "mean on a border"
+        "2 of 3 primary checks with 30 values or more would be wrong more often than 1 % by resampling if their true "
+        "mean were on a border"
     )
-    assert calibration.resampling_summary == f"of {summary}"
-    assert f"above 1 %:\n\nNone.\n\nOf {summary}.\n" in markdown(calibration, {})
+    assert calibration.resampling_summary == summary
+    assert f"above 1 %:\n\nNone.\n\n{summary}.\n" in markdown(calibration, {})
 
 
 def test_the_markdown_has_all_tables() -> None:
@@ -88,8 +88,8 @@ def test_the_markdown_has_all_tables() -> None:
     calibration = Calibration(runs, {6: "pytest ended with status 1"})
     text = markdown(calibration, calibration.facts("0123456789abcdef0123"))
     assert calibration.summary == (
-        "6 runs; 1 failed: 1 of 3 claims came out alike in all of them, 2 claims and checks flip between supported and "
-        "refuted"
+        "6 runs; 1 failed: 1 of 3 claims have the same verdict in all of them, 2 claims and checks flip between "
+        "supported and refuted"
     )
     for line in (
         "- base seeds: 0 to 5",

@@ -1,4 +1,4 @@
-"""Which runs can be pooled."""
+"""Runs that can be pooled, and those that are refused."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from wndcheck.authoring.comparable_runs import comparable, complaint
-from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run, runs
+from wndcheck.authoring.comparable_runs import comparable, why_unusable
+from wndcheck.tests.authoring.seeded_runs import IOTA, I, R, S, check, run, runs
 from wndcheck.tests.factories import make_claim, make_run
 from wndcheck.verdicts.run import Problem, ProblemKind, Run, RunError
 from wndcheck.verdicts.statistics import at_most
 
+SECONDARY = replace(IOTA, primary=False)
 PROBLEM = Problem(ProblemKind.UNREPORTED, "3 of 8 checks were never reported")
 UNMATCHED = Problem(ProblemKind.EXPECTATION, "expectations.toml: 'gone' of claim 'tiny' matches no check")
 
@@ -34,11 +35,19 @@ def test_runs_are_returned_by_base_seed() -> None:
             r"tests did not finish: claims/tiny.py::test_trend; see run1.summary.md",
         ),
         (run(1, check("trend", I), check("planted", S, must_be="refuted")), "controls failed: tiny planted"),
+        (
+            run(1, check("trend", I), check("planted", S, rule=SECONDARY, must_be="refuted")),
+            "controls failed: tiny planted",
+        ),
+        (
+            run(1, msgspec.structs.replace(check("trend", I), values=(1.0, -1e308))),
+            r"the values of tiny trend are as large as 1e\+308.*run it again",
+        ),
         (run(1, check("trend", I), profile="full"), "runs of the profiles full and quick: name runs of one profile"),
         (run(0, check("trend", I)), "both have the base seed 0: run `pytest claims/` with another --wnd-seed"),
         (run(1), r"do not have the same checks \(tiny trend\): run the claims again, with the same data"),
     ],
-    ids=["selection", "problem", "error", "control", "profile", "seed", "check"],
+    ids=["selection", "problem", "error", "control", "secondary control", "values", "profile", "seed", "check"],
 )
 def test_runs_that_cannot_be_pooled_are_refused(second: tuple[Path, Run], message: str) -> None:
     first, _ = runs(trend="II")
@@ -47,7 +56,7 @@ def test_runs_that_cannot_be_pooled_are_refused(second: tuple[Path, Run], messag
 
 
 def test_an_expectation_that_matches_nothing_is_not_a_fault_of_the_run() -> None:
-    assert complaint(run(0, check("trend", I), problems=(UNMATCHED,))[1]) == ""
+    assert why_unusable(run(0, check("trend", I), problems=(UNMATCHED,))[1]) == ""
 
 
 @pytest.mark.parametrize(

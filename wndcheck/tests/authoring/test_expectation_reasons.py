@@ -14,7 +14,7 @@ from wndcheck.authoring.expectation_entries import Entry, join, split
 from wndcheck.authoring.expectation_reasons import evidence, interval_range, reason
 from wndcheck.authoring.pooling import PooledCheck, pool_checks
 from wndcheck.report.format import format_seeds, two_digits
-from wndcheck.tests.authoring.made import IOTA, I, R, S, check, run
+from wndcheck.tests.authoring.seeded_runs import IOTA, I, R, S, check, run
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.expectations import Expectation, ExpectationError, read
 from wndcheck.verdicts.run import Finding
@@ -40,6 +40,10 @@ def of(*findings: Finding) -> PooledCheck:
         (
             [check("a", I, 0.02), check("a", S, 0.0)],
             "ι is between 0 and 0.02 nats, so near the claimed ≤ 0.01 that 8 nets decide it with some seeds only",
+        ),
+        (
+            [check("a", I, 0.02), check("a", R, 0.05)],
+            "ι is between 0.02 and 0.05 nats, so near the claimed ≤ 0.01 that 8 nets decide it with some seeds only",
         ),
         (
             [check("a", I, 0.3, kind=CauseKind.PROFILE)] * 2,
@@ -114,7 +118,7 @@ def test_entries_are_written_and_parsed_unchanged(tmp_path: Path) -> None:
 
 def test_files_laid_out_otherwise_are_refused() -> None:
     fields = "claim='a', profile='quick', checks=['b'], verdict='refuted', reason='', evidence='', date=''"
-    with pytest.raises(ExpectationError, match=r"expected \[\[expect\]\] tables, each beginning on a line of its own"):
+    with pytest.raises(ExpectationError, match=r"expected \[\[expect\]\] tables, each on its own line"):
         split(f"expect = [{{{fields}}}]\n", Path("expectations.toml"))
     with pytest.raises(ExpectationError, match="toml: "):
         split("[[expect]]\nclaim =\n", Path("expectations.toml"))

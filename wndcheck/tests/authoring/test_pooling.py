@@ -82,6 +82,14 @@ def test_verdicts_are_counted() -> None:
     assert partial.by_seed == {0: "supported", 1: "error", **dict.fromkeys(range(2, 6), "not run")}
 
 
+def test_a_check_that_ends_in_an_error_after_its_decision_is_an_error() -> None:
+    """For example in the teardown of a fixture."""
+    found = make_claim("one", make_finding("size", sample(0), SMALL, claim="one"), errors=["size"], not_run=["size"])
+    (each,) = pool_checks([make_run(found)])
+    assert each.counts == {"error": 1}
+    assert each.findings == {}
+
+
 @pytest.mark.parametrize(
     ("verdicts", "flips"),
     [("supported refuted", True), ("supported inconclusive", False), ("refuted error", False), ("supported", False)],

@@ -153,7 +153,7 @@ def test_resampled_normal_values_have_the_normal_rates():
     means, sds = draw(7 + values, 8)
     for truth in (-0.5, 0.0, 1.5):
         normal, resampled = normal_rates(UPPER, truth, 1, 8), resampled_rates(UPPER, truth + means, sds, 8)
-        # Four standard errors of a share of 20,000 draws, at most .014, and the ends that 400 values lack.
+        # Four standard errors of a share of 20,000 draws, at most 0.014, and the ends that 400 values lack.
         assert resampled.supported == pytest.approx(normal.supported, abs=0.018)
         assert resampled.refuted == pytest.approx(normal.refuted, abs=0.018)
     assert reliability(UPPER, 7 + values, 8).resampled_worst == pytest.approx(0.005, abs=0.003)

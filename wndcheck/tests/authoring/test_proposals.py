@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wndcheck.authoring.expectation_entries import Entry, join
 from wndcheck.authoring.proposals import propose
-from wndcheck.tests.authoring.made import LETTERS, I, R, S, check, run, runs
+from wndcheck.tests.authoring.seeded_runs import LETTERS, I, R, S, check, run, runs
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read
 from wndcheck.verdicts.run import Run, RunError
@@ -167,6 +167,8 @@ def test_the_comment_at_the_head_of_the_file_stays_when_the_first_entry_is_remov
 def test_patterns_that_match_nothing_are_removed(path):
     write(path, entry("trend", "gone"))
     assert after(path, runs(trend="II"))[0].checks == ("trend",)
+    write(path, entry("trend", "gone", verdict=(S, I)))
+    assert after(path, runs(trend="II"))[0].verdict == (S, I)  # no run contradicts it
     write(path, entry("gone"))
     assert after(path, runs(trend="SS")) == []
 
@@ -184,7 +186,7 @@ def test_entries_of_checks_that_were_not_run_stay(path):
 
 def test_two_entries_for_a_check_and_runs_that_cannot_be_pooled_are_errors(path):
     first, second = runs(trend="II")
-    with pytest.raises(RunError, match=r"one run does not tell .* --wnd-seed=1 --wnd-mode=report"):
+    with pytest.raises(RunError, match=r"one run does not show .* --wnd-seed=1 --wnd-mode=report"):
         propose(path, [first])
     with pytest.raises(RunError, match="runs of the profiles full and quick"):
         propose(path, [first, run(1, check("trend", I), profile="full")])

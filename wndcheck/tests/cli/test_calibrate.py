@@ -17,6 +17,7 @@ from wndcheck.authoring import seed_runs as series_module
 from wndcheck.authoring.seed_runs import STAMP, Series
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import start_python, wait_for
+from wndcheck.verdicts.run import RunError
 
 HEAD = """
 import os
@@ -55,7 +56,7 @@ COMMAND = "import sys; from wndcheck.cli import main; main(['calibrate', *sys.ar
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one steady claim, where the command is typed; as outside of any run of pytest."""
+    """A folder of one steady claim, the current one, as outside of a pytest run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("BEGUN", str(tmp_path))
@@ -98,14 +99,14 @@ def test_seeds_are_run_once_and_their_verdicts_counted(calibrate, here, monkeypa
     first = calibrate("--seeds=2", "--first=3")
     assert (first.exit_code, first.exception) == (0, None), first.output
     lines = first.stderr.splitlines()
-    assert re.fullmatch(r"wndcheck: seed 3 \(1 of 2, \d+ s\): 1 claims: 1 supported", lines[0])
-    assert lines[1:] == ["wndcheck: seed 4 (2 of 2, kept): 1 claims: 1 supported"]
+    assert re.fullmatch(r"wndcheck: seed 3 \(1 of 2, \d+ s\): 1 claim: 1 supported", lines[0])
+    assert lines[1:] == ["wndcheck: seed 4 (2 of 2, kept): 1 claim: 1 supported"]
     report = Path("reports/calibration-quick")
     assert first.stdout == (
-        "2 runs: 1 of 1 claims came out alike in all of them, no claim and no check flips between supported and "
+        "2 runs: 1 of 1 claim has the same verdict in all of them, no claim and no check flips between supported and "
         f"refuted; {report / 'calibration.md'}\n"
-        "of 0 primary checks with 30 values or more, 0 would be wrong more often than 1 % by resampling, were their "
-        "true mean on a border\n"
+        "0 of 0 primary checks with 30 values or more would be wrong more often than 1 % by resampling if their true "
+        "mean were on a border\n"
     )
     text = (report / "calibration.md").read_text(encoding="utf-8")
     assert "- base seeds: 3 and 4\n" in text
@@ -135,7 +136,7 @@ def test_a_flip_ends_with_status_1_and_is_named(calibrate, here):
     keep(here, 1, 0.102)
     outcome = calibrate("--seeds=2")
     assert outcome.exit_code == 1
-    assert "0 of 1 claims came out alike in all of them, 2 claims and checks flip" in outcome.stdout
+    assert "0 of 1 claim has the same verdict in all of them, 2 claims and checks flip" in outcome.stdout
     assert outcome.stdout.splitlines()[1:-1] == [
         "flips: claim steady: supported under 0, refuted under 1",
         "flips: steady size: supported under 0, refuted under 1",
@@ -166,12 +167,12 @@ def test_a_run_without_verdicts_is_not_counted(calibrate, here, monkeypatch, sta
     code = f"print('no luck'); raise SystemExit({status})"
     monkeypatch.setattr(Series, "command", lambda *_: [sys.executable, "-c", code])
     folder = series(here).folder(0)
-    write_run(folder, make_run())  # of a run before, which did not end well
+    write_run(folder, make_run())  # of an earlier run that failed
     outcome = calibrate("--seeds=1")
     assert outcome.exit_code == 1
     assert ("ended with status 3" in outcome.stderr) == ("no luck" in outcome.stderr) == (status == 3)
     assert ("has no verdicts.json" in outcome.stderr) == (status == 0)
-    assert "Error: no run has come to verdicts: nothing is written\n" in outcome.stderr
+    assert "Error: no run finished: nothing is written\n" in outcome.stderr
     assert not Path("reports").exists()
     assert not (folder / "verdicts.json").exists()
 
@@ -184,14 +185,12 @@ def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here)
     try:
         wait_for(lambda: begun.exists() and begun.read_text(encoding="utf-8"))
         process.send_signal(signal.SIGINT)
-        out, complaint = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130, complaint
+    assert process.returncode == 130, errors
     assert out == ""
-    assert complaint.splitlines()[-1] == (
-        "wndcheck: interrupted: finished runs are kept, and the same command goes on from there"
-    )
+    assert errors.splitlines()[-1] == ("wndcheck: interrupted: finished runs are kept; the same command continues")
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text(encoding="utf-8")), 0)
     assert not (here / "begun-2").exists()
@@ -202,7 +201,7 @@ def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here)
 @pytest.mark.parametrize(
     ("file", "text"),
     [("verdicts.json", "["), (STAMP, "of other claims"), (STAMP, "")],
-    ids=["damaged", "other claims", "did not end well"],
+    ids=["damaged", "other claims", "did not succeed"],
 )
 def test_only_a_whole_run_of_these_claims_is_kept(here, monkeypatch, file, text):
     keep(here, 0, 0.002, base_seed=5)
@@ -211,6 +210,13 @@ def test_only_a_whole_run_of_these_claims_is_kept(here, monkeypatch, file, text)
     assert series(here).kept(0)
     (series(here).folder(0) / file).write_text(text, encoding="utf-8")
     assert series(here).kept(0) is None
+
+
+def test_a_run_with_values_too_large_to_average_is_refused(here):
+    keep(here, 0, 1e200)
+    assert series(here).kept(0) is None
+    with pytest.raises(RunError, match=r"verdicts.json: the values of steady size are as large as 5e\+199.*--no-cache"):
+        series(here).read(0)
 
 
 def test_the_command_of_a_run(here):
@@ -249,9 +255,11 @@ def test_the_digest_is_of_the_claims_the_profile_and_the_data_sets(here, monkeyp
         (["--claims-folder=reports"], "reports has no expectations.toml: name the folder of the claims with --claims-"),
         (["--workers=none"], "'none' is not a valid integer"),
         (["--seeds=0"], "0 is not in the range"),
+        (["--seeds=5-3"], "'5-3' is not a number of seeds; seeds 3 to 5 are --first=3 --seeds=3"),
+        (["--first=one"], "'one' is not a valid integer."),
         (["--store=pytest.ini/x"], "cannot be made (Not a directory): name another folder with --store"),
     ],
-    ids=["profile", "claims", "workers", "seeds", "store"],
+    ids=["profile", "claims", "workers", "seeds", "range of seeds", "first", "store"],
 )
 def test_a_wrong_command_line_ends_with_status_2(calibrate, here, arguments, message):
     outcome = calibrate(*arguments)

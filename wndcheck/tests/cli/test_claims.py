@@ -35,6 +35,28 @@ def test_the_table_is_plain_where_it_is_piped(claims, folder):
     assert all(word in outcome.stdout for word in (*CLAIMS_HEAD, "trained/relu", "planted: refuted"))
 
 
+@pytest.mark.parametrize("options", [(), ("--statements",)])
+def test_a_narrow_terminal_breaks_no_word(claims, folder, monkeypatch, options):
+    wide = claims(folder, *options).stdout
+    monkeypatch.setattr("wndcheck.cli.claims.columns", lambda piped: 80)
+    narrow = claims(folder, *options).stdout
+    assert max(map(len, narrow.splitlines())) <= 80
+    missing = set(wide.split()) - set(narrow.split()) - {*STATEMENTS_HEAD[0].split(), "claim"}
+    assert not [word for word in missing if "─" not in word]
+
+
+def test_a_claim_is_an_entry_on_a_narrow_terminal(claims, folder, monkeypatch):
+    monkeypatch.setattr("wndcheck.cli.claims.columns", lambda piped: 80)
+    lines = claims(folder).stdout.splitlines()
+    first = lines.index("tiny")
+    assert lines[first + 1 : first + 5] == [
+        "  paper       §4, Fig. 3",
+        "  statement   Things fall",
+        "  checks      trend (primary)",
+        "              level (primary, full profile)",
+    ]
+
+
 def test_the_claims_as_markdown(claims, folder):
     head, _, closed, tiny = claims(folder, "--markdown").stdout.splitlines()
     assert cells(head) == list(CLAIMS_HEAD)

@@ -11,9 +11,9 @@ from click.testing import Result
 
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.comparison import Comparison
+from wndcheck.verdicts.comparison import Comparison, only_in
 from wndcheck.verdicts.run import Finding
-from wndcheck.verdicts.statistics import at_most
+from wndcheck.verdicts.statistics import Region, at_most, within
 
 SMALL = Check("the number", at_most(0))
 WIDER = Check("the number", at_most(1))
@@ -48,7 +48,8 @@ def run(folder: Path, name: str, *claims: Any, seed: int = 0, **fields: Any) -> 
 def test_the_same_run_twice_differs_in_nothing(compared, tmp_path: Path) -> None:
     one, other = (run(tmp_path, name, make_claim("one", found("size", SMALL, LOW))) for name in "ab")
     result = compared(one, other, code=0)
-    assert "1 claims, 0 with another verdict; 1 checks in both, 0 with another verdict, 0 with disj" in result.output
+    summary = "1 claim, 0 with another verdict or in one run only; 1 check in both, 0 with another verdict, 0 with disj"
+    assert summary in result.output
     assert "Claims whose" not in result.output
 
 
@@ -64,7 +65,7 @@ def test_a_changed_verdict_and_disjoint_intervals_are_shown(compared, tmp_path: 
 def test_a_claim_with_another_verdict_is_a_difference_although_intervals_overlap(compared, tmp_path: Path) -> None:
     sides = [run(tmp_path, str(i), make_claim("one", found("size", SMALL, v))) for i, v in enumerate((LOW, OPEN))]
     assert (
-        "1 claims, 1 with another verdict; 1 checks in both, 1 with another verdict, 0 with disj"
+        "1 claim, 1 with another verdict or in one run only; 1 check in both, 1 with another verdict, 0 with disj"
         in compared(*sides, code=1).output
     )
 
@@ -94,17 +95,59 @@ def test_intervals_that_touch_and_those_without_an_estimate_are_not_disjoint(
         assert (len(comparison.pairs), len(comparison.disjoint)) == (1, disjoint)
 
 
-def test_checks_in_one_alone_controls_and_margins_are_shown(compared, tmp_path: Path) -> None:
+def test_checks_only_in_one_run_controls_and_margins_are_shown(compared, tmp_path: Path) -> None:
     size = found("size", SMALL, LOW)
     one = run(tmp_path, "a", make_claim("one", size, found("old", SMALL, LOW)), make_claim("gone", not_run=["x"]))
     planted = found("planted", SMALL, HIGH, must_be="refuted")
     other = run(tmp_path, "b", make_claim("one", found("size", WIDER, LOW), planted))
-    result = compared(one, other, code=0)
+    result = compared(one, other, code=1)
     output = " ".join(result.output.split())
-    assert "Checks in A alone claim check one old" in output
-    assert "Checks in B alone claim check one planted" in output
+    assert "Checks only in A claim check one old" in output
+    assert "Checks only in B claim check one planted" in output
     assert "Margins that differ claim check A B one size ≤ 0 nats ≤ 1 nats" in output
     assert "gone not run absent" in output
+
+
+@pytest.mark.parametrize("region", [within(-1, 1), within(-2, 0), at_most(1)], ids=str)
+def test_a_margin_differs_if_either_end_does(region: Region) -> None:
+    runs = [
+        make_run(make_claim("one", found("size", Check("the number", each), LOW))) for each in (within(-1, 0), region)
+    ]
+    assert len(Comparison(*runs).moved) == 1
+    assert not Comparison(runs[0], runs[0]).moved
+
+
+def test_a_control_of_both_runs_is_not_listed_as_only_in_one() -> None:
+    planted = found("planted", SMALL, HIGH, must_be="refuted")
+    with_control = make_run(make_claim("one", found("size", SMALL, LOW), planted))
+    without = make_run(make_claim("one", found("size", SMALL, LOW)))
+    assert only_in(with_control, with_control) == []
+    assert only_in(with_control, without) == [("one", "planted")]
+
+
+def test_a_claim_that_one_run_lacks_is_a_difference(compared, tmp_path: Path) -> None:
+    """So that a comparison with a run that found nothing does not pass."""
+    one = run(tmp_path, "a", make_claim("one", found("size", SMALL, LOW)))
+    other = run(tmp_path, "b")
+    for sides in ((one, other), (other, one)):
+        assert "1 claim, 1 with another verdict" in compared(*sides, code=1).output
+
+
+def test_a_narrow_terminal_breaks_no_name_and_wraps_the_summary(
+    compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("COLUMNS", "80"), ("TTY_COMPATIBLE", "1"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    claim, name = "cifar_negative_estimates", "follows_accuracy[4-tanh]"
+    one, other = (
+        run(tmp_path, str(i), make_claim(claim, make_finding(name, values, SMALL, claim=claim)))
+        for i, values in enumerate((LOW, HIGH))
+    )
+    lines = compared(one, other, code=1).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = [i for i, line in enumerate(lines) if line.startswith(f" {claim} ")][1]
+    assert lines[first].split()[:2] == [claim, "-2.000"]
+    assert lines[first + 1].split() == [name, "supported", "refuted"]
 
 
 def test_machines_seeds_and_costs_are_shown_where_they_differ(compared, tmp_path: Path) -> None:
@@ -118,7 +161,7 @@ def test_machines_seeds_and_costs_are_shown_where_they_differ(compared, tmp_path
     assert ["commit", "abc"] in facts
     assert ["seconds,", "run", "61"] in facts
     assert "python" not in output
-    assert "not to be trusted" in output
+    assert "not usable" in output
 
 
 def test_markdown_is_printed_and_added_to_the_step_summary(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from wndcheck.cli.console import columns, complain, here, print_table, say
+from wndcheck.cli.console import (
+    columns,
+    fitting,
+    print_entries,
+    print_error,
+    print_status,
+    print_table,
+    with_cli_options,
+)
 
 HEAD = ("name", "value")
 ROWS = (("[red]a[/red]", "1.0"), ("b\nc", "12.0"))
@@ -52,7 +60,32 @@ def test_a_terminal_gets_lines_and_its_own_width(
 
 
 def test_messages_go_to_standard_error_with_the_options_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    say("a message")
-    complain(ValueError("unknown profile: try --wnd-profile=quick"))
+    print_status("a message")
+    print_error(ValueError("unknown profile: try --wnd-profile=quick"))
     assert capsys.readouterr() == ("", "a message\nError: unknown profile: try --profile=quick\n")
-    assert here("type `pytest --wnd-profile=full`") == "type `pytest --wnd-profile=full`"
+    assert with_cli_options("run `pytest --wnd-profile=full`") == "run `pytest --wnd-profile=full`"
+
+
+def test_columns_are_left_out_of_a_table_that_is_too_wide() -> None:
+    left_out = {100: ("b",), 80: ("c", "d")}
+    assert [fitting("abcd", left_out, width) for width in (100, 99, 80, 79)] == [
+        ["a", "b", "c", "d"],
+        ["a", "c", "d"],
+        ["a", "c", "d"],
+        ["a"],
+    ]
+
+
+def test_entries_are_wrapped_below_their_titles(capsys: pytest.CaptureFixture[str]) -> None:
+    print_entries(("name", "says", "by"), [("one", "words " * 6, "first\nsecond"), ("two", "", "none")], 30)
+    assert capsys.readouterr().out.splitlines() == [
+        "one",
+        "  says  words words words",
+        "        words words words",
+        "  by    first",
+        "        second",
+        "",
+        "two",
+        "  by    none",
+        "",
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from wndcheck.tests.authoring.made import R, S, check, run
+from wndcheck.tests.authoring.seeded_runs import R, S, check, run
 from wndcheck.tests.factories import write_run
 from wndcheck.verdicts.expectations import FILE, read
 from wndcheck.verdicts.run import Finding
@@ -75,14 +75,19 @@ def test_supported_and_refuted_ends_with_status_1_and_writes_nothing(expect, cla
 @pytest.mark.parametrize(
     ("text", "runs", "message"),
     [
-        ("", [[REFUTED]], "one run does not tell what another seed gives"),
+        ("", [[REFUTED]], "one run does not show what another seed gives"),
+        ("expect = [3]\n", [[REFUTED]] * 2, f"{FILE}: expected [[expect]] tables"),
+        ("expect = 3\n", [[REFUTED]] * 2, f"{FILE}: expected [[expect]] tables"),
+        (b"# caf\xe9\n", [[REFUTED]] * 2, "can't decode byte 0xe9 in position 5: invalid continuation byte: save it"),
         (None, [[REFUTED]] * 2, "has no expectations.toml: name the folder of the claims with --claims-folder"),
         ("[[expect]]\nclaim = 'tiny'\n", [[REFUTED]] * 2, "entry 'tiny': missing or unknown field(s)"),
     ],
-    ids=["one run", "no file", "field"],
+    ids=["one run", "a number", "no list", "not UTF-8", "no file", "field"],
 )
 def test_what_cannot_be_used_ends_with_status_2(expect, claims, text, runs, message):
-    (claims / FILE).unlink() if text is None else (claims / FILE).write_text(text)
+    (claims / FILE).unlink()
+    if text is not None:
+        (claims / FILE).write_bytes(text if isinstance(text, bytes) else text.encode())
     outcome = expect(*runs)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert message in outcome.stderr

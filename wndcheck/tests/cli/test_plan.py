@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import nan
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -60,7 +61,7 @@ def claim(id: str, not_run: Sequence[str] = (), **checks: tuple[Check, np.ndarra
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a report, claims and a store, where the command is typed."""
+    """A folder with a report, claims and a store, the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WNDCHECK_STORE", str(tmp_path / "store"))
     for name, cell in (("tiny nets", TINY_CELL), ("tiny ensembles", ENSEMBLE)):
@@ -105,8 +106,39 @@ def test_the_neediest_primary_check_of_each_claim_is_shown(cli, here, planned):
     assert rows["one", "hard[1]"] == ["≤", "0", "nats", "8", "nets", "-0.8", "1", *inconclusive, f"{NEEDED:.0f}", "–"]
     assert rows["four", "level"][-5:] == ["100", "%", "not", "decided", "–"]
     assert rows["two", "level"][-3:] == [">", "10,000", "–"]
-    basis = cli("plan", "--workers=2").stdout.splitlines()[-1]
-    assert basis == "Profile quick, base seed 0; minutes are for 2 workers."
+    basis = " ".join(cli("plan", "--workers=2").stdout.splitlines()[5:])
+    assert basis.startswith("Profile quick, base seed 0; minutes are for 2 workers. Minutes marked – are unknown: ")
+    assert (
+        f"the store {Store(here / 'store').root} is not there; name it with --store, or run `wndcheck measure`" in basis
+    )
+
+
+def test_why_minutes_are_unknown_is_printed_only_where_they_could_be_known(cli, here):
+    def basis(*arguments: object) -> str:
+        return " ".join(cli("plan", "--workers=2", *arguments).stdout.split()).partition("Profile ")[2]
+
+    assert "the claims folder nowhere is not there; name it with --claims-folder" in basis("--claims-folder=nowhere")
+    Store(here / "store").root.mkdir(parents=True, exist_ok=True)
+    assert (
+        f"the store {Store(here / 'store').root} lacks some of their nets (run `wndcheck measure --profile=quick`)"
+        in basis()
+    )
+    measure(here)
+    assert basis() == "quick, base seed 0; minutes are for 2 workers."
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_whole_names(cli, here, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    name = "narrow_is_worse_on_validation_images[tanh]"
+    long = make_finding(name, sample(-0.8), SMALL, claim="cifar_negative_estimates")
+    write_run(here / "run", make_run(make_claim("cifar_negative_estimates", long)))
+    lines = cli("plan", "run").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = next(i for i, line in enumerate(lines) if "cifar_negative_estimates" in line)
+    assert lines[first].split() == ["cifar_negative_estimates", f"{NEEDED:.0f}", "–"]
+    assert lines[first + 1].strip() == name
 
 
 def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, planned):
@@ -115,7 +147,7 @@ def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, p
     assert rows == {
         "four level": "–",
         "one easy": "0.0",
-        "one hard[1]": f"{30 * (NEEDED - 8) / 2 / 60:.1f}",  # 30 s a net, two workers
+        "one hard[1]": f"{30 * (NEEDED - 8) / 2 / 60:.1f}",  # 30 s per net, two workers
         "one level": "–",
         "one second": rows["one second"],
         "three bias": "–",
@@ -124,7 +156,7 @@ def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, p
     }
 
 
-def test_minutes_are_unknown_where_the_store_cannot_be_trusted(here, planned):
+def test_minutes_are_unknown_where_the_store_has_a_damaged_file(here, planned):
     measure(here)
     path = Store(here / "store").path(TINY_CELL)
     path.write_bytes(b"PK half")
@@ -160,15 +192,19 @@ def test_nothing_is_known_from_one_value(here, planned):
         ([], "reports/latest has no verdicts.json: name the folder of a report; `pytest claims/ -n auto` writes"),
         (["nowhere"], "nowhere has no verdicts.json: name the folder of a report"),
         (["run", "run"], "both have the base seed 0: run `pytest claims/` with another"),
+        (["huge"], "huge cannot be used, the values of one size are as large as 1e+308"),
         (["run", "full"], "runs of the profiles full and quick: name runs of one profile"),
         (["--workers=0"], "0 is not in the range"),
         (["run", "--claims-folder=broken"], "does not import: ZeroDivisionError: division by zero; see `pytest"),
     ],
-    ids=["none", "missing", "twice", "profiles", "workers", "claims"],
+    ids=["none", "missing", "twice", "values", "profiles", "workers", "claims"],
 )
 def test_a_wrong_command_line_ends_with_status_2(cli, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "run", make_run())
+    values = make_finding("size", sample(0), claim="one")
+    huge = msgspec.structs.replace(values, values=(1e308, -1e308, 1e308))
+    write_run(tmp_path / "huge", make_run(make_claim("one", huge)))
     write_run(tmp_path / "full", make_run(base_seed=1, profile="full"))
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "claim.py").write_text("1 / 0\n", encoding="utf-8")

@@ -101,6 +101,13 @@ def test_weights_are_loaded(score: Command) -> None:
     assert allowed["layers"] == found["layers"]
 
 
+def test_positions_of_a_network_without_any_are_pointed_out(score: Command) -> None:
+    remark = "positions=5 has no effect: no layer's output has more than 1 position per sample"
+    assert remark in score("--positions", "5").stderr
+    assert remark in score("--positions", "5", "--json").stderr
+    assert "positions" not in score().stderr
+
+
 def test_a_narrow_terminal_shows_fewer_columns(score: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wndcheck.cli.score.columns", lambda: 80)
     lines = [line.split() for line in score().stdout.splitlines() if line.strip()]

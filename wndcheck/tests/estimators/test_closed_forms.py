@@ -26,7 +26,7 @@ def estimates(draw: Draw, m: int, trials: int, seed: int, **options) -> np.ndarr
 class Case(NamedTuple):
     """A distribution, and the means of the exact estimators for M = 1000 and k = 3 over 250 trials.
 
-    They were computed by a reference implementation, and differ from the closed form by up to .1 where the marginals
+    They were computed by a reference implementation, and differ from the closed form by up to 0.1 where the marginals
     have edges or heavy tails.
     """
 
@@ -36,21 +36,21 @@ class Case(NamedTuple):
 
 
 CASES = {  # comments: closed form
-    "normal, ρ = .3": Case(normal_pair(0.3), (0.057, 0.049, 0.049), 0.002),  # .0472
-    "normal, ρ = .5": Case(normal_pair(0.5), (0.155, 0.145, 0.145), 0.002),  # .1438
-    "normal, ρ = .75": Case(normal_pair(0.75), (0.426, 0.419, 0.419), 0.002),  # .4133
-    "normal, ρ = .9": Case(normal_pair(0.9), (0.853, 0.843, 0.843), 0.002),  # .8304
-    "normal, ρ = .99": Case(normal_pair(0.99), (1.989, 1.984, 1.984), 0.002),  # 1.9585
-    "normal, ρ = .999": Case(normal_pair(0.999), (3.125, 3.118, 3.118), 0.002),  # 3.1076
-    "uniform margins": Case(mapped_pair(ndtr, 0.75), (0.405, 0.419, 0.420)),  # .4133
-    "half-cube margins": Case(mapped_pair(lambda z: z * np.sqrt(np.abs(z)), 0.75), (0.422, 0.413, 0.415)),  # .4133
-    "lognormal margins": Case(mapped_pair(np.exp, 0.75), (0.417, 0.404, 0.410)),  # .4133
-    "student t, 1": Case(student_pair(1), (0.248, 0.127, 0.143)),  # .2242
-    "student t, 2": Case(student_pair(2), (0.103, 0.048, 0.056)),  # .0827
-    "student t, 3": Case(student_pair(3), (0.057, 0.024, 0.029)),  # .0424
-    "student t, 5": Case(student_pair(5), (0.035, 0.007, 0.010)),  # .0171
-    "additive, .1": Case(additive_uniform(0.1), (1.646, 1.654, 1.658)),  # .1 − log .2 = 1.7094
-    "additive, .75": Case(additive_uniform(0.75), (0.291, 0.308, 0.311)),  # 1 / 3
+    "normal, ρ = 0.3": Case(normal_pair(0.3), (0.057, 0.049, 0.049), 0.002),  # 0.0472
+    "normal, ρ = 0.5": Case(normal_pair(0.5), (0.155, 0.145, 0.145), 0.002),  # 0.1438
+    "normal, ρ = 0.75": Case(normal_pair(0.75), (0.426, 0.419, 0.419), 0.002),  # 0.4133
+    "normal, ρ = 0.9": Case(normal_pair(0.9), (0.853, 0.843, 0.843), 0.002),  # 0.8304
+    "normal, ρ = 0.99": Case(normal_pair(0.99), (1.989, 1.984, 1.984), 0.002),  # 1.9585
+    "normal, ρ = 0.999": Case(normal_pair(0.999), (3.125, 3.118, 3.118), 0.002),  # 3.1076
+    "uniform marginals": Case(mapped_pair(ndtr, 0.75), (0.405, 0.419, 0.420)),  # 0.4133
+    "half-cube marginals": Case(mapped_pair(lambda z: z * np.sqrt(np.abs(z)), 0.75), (0.422, 0.413, 0.415)),  # 0.4133
+    "lognormal marginals": Case(mapped_pair(np.exp, 0.75), (0.417, 0.404, 0.410)),  # 0.4133
+    "student t, 1": Case(student_pair(1), (0.248, 0.127, 0.143)),  # 0.2242
+    "student t, 2": Case(student_pair(2), (0.103, 0.048, 0.056)),  # 0.0827
+    "student t, 3": Case(student_pair(3), (0.057, 0.024, 0.029)),  # 0.0424
+    "student t, 5": Case(student_pair(5), (0.035, 0.007, 0.010)),  # 0.0171
+    "additive, 0.1": Case(additive_uniform(0.1), (1.646, 1.654, 1.658)),  # 0.1 − log 0.2 = 1.7094
+    "additive, 0.75": Case(additive_uniform(0.75), (0.291, 0.308, 0.311)),  # 1 / 3
     "independent uniform": Case(independent(np.random.Generator.random), (-0.0291, 0.0, -0.001)),  # 0
     "independent exponential": Case(independent(np.random.Generator.standard_exponential), (-0.0348, 0.0, 0.002)),  # 0
     "independent laplace": Case(independent(lambda rng, s: rng.laplace(size=s)), (0.018, 0.002, 0.003)),  # 0
@@ -72,7 +72,7 @@ def test_mean_agrees_with_the_exact_estimator(name, estimator):
     ("estimator", "mean", "sd"), [("3h", 0.0121, 0.0420), ("ksg1", -0.0003, 0.0235), ("ksg2", 0.0007, 0.0269)]
 )
 def test_null_of_independent_normals(estimator, mean, sd):
-    """3H has the paper's .012 ± .042 over 1000 trials (§4); the values are from 5000 trials of a reference.
+    """3H has the paper's 0.012 ± 0.042 over 1000 trials (§4); the values are from 5000 trials of a reference.
 
     4 standard errors: sd / √1000 of the mean, sd / √2000 of the standard deviation, and those of the reference.
     """
@@ -83,10 +83,10 @@ def test_null_of_independent_normals(estimator, mean, sd):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_bias_decreases_with_the_sample_size(estimator):
-    """ρ = .75, where it is about .03, .014 and .006 nats for 3H and .011, .005 and .003 for KSG.
+    """ρ = 0.75, where it is about 0.03, 0.014 and 0.006 nats for 3H and 0.011, 0.005 and 0.003 for KSG.
 
     The sample mean of the log density ratio is subtracted, and with it half of the noise: standard errors about
-    .0015, .001 and .0007 nats for KSG, twice that for 3H.
+    0.0015, 0.001 and 0.0007 nats for KSG, twice that for 3H.
     """
     rho, bias = 0.75, []
     for m, trials in ((250, 800), (1000, 400), (4000, 200)):
@@ -100,7 +100,7 @@ def test_bias_decreases_with_the_sample_size(estimator):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("k", [1, 5])
 def test_other_neighbours_estimate_the_same(estimator, k):
-    """ρ = .75 within 4 standard errors and .015: the bias of 3H is .009 (k = 1) and .014 (k = 5), of KSG below .008.
+    """ρ = 0.75 within 4 standard errors and 0.015: the bias of 3H is 0.009 (k = 1) and 0.014 (k = 5), of KSG < 0.008.
 
     For k = 1 two equal numbers are a point mass; one neuron in 200 has two in single precision, and no estimate.
     """

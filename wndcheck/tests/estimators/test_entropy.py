@@ -61,7 +61,7 @@ def test_formula_with_reference_distances(d, k, m, seed):
 @pytest.mark.parametrize("d", [2, 3])
 def test_bias_of_joint_entropy_decreases_with_the_sample_size(d):
     truth, rng = 0.5 * d * math.log(2 * math.pi * math.e), np.random.default_rng(d)
-    trials = {250: 80, 1000: 40, 4000: 20}  # standard errors about .007, .005, .004 for d = 2
+    trials = {250: 80, 1000: 40, 4000: 20}  # standard errors about 0.007, 0.005, 0.004 for d = 2
     bias = [
         np.mean([knn_entropy(rng.standard_normal((m, d))) for _ in range(trials[m])]) - truth for m in (250, 1000, 4000)
     ]

@@ -49,5 +49,5 @@ def test_matrix_of_a_layer():
     scaled = normalize_mi(pairwise_mi(X, estimator="ksg1").mi)
     np.testing.assert_array_equal(scaled, scaled.T)
     assert np.isnan(np.diag(scaled)).all()
-    assert scaled[0, 2] == pytest.approx(0.6, abs=0.1)  # 4 sd of .03 nats, through a slope of .53 / nat
+    assert scaled[0, 2] == pytest.approx(0.6, abs=0.1)  # 4 sd of 0.03 nats, through a slope of 0.53 / nat
     assert scaled[1, 2] == pytest.approx(0.8, abs=0.1)

@@ -28,7 +28,7 @@ def test_vanilla_estimate_of_unequal_scales(rho):
     expected = knn_entropy(x) + knn_entropy(y) - knn_entropy(np.stack([x, y], axis=1))
     assert vanilla == pytest.approx(expected, abs=2e-6)
     assert vanilla < gaussian_information(rho) - 0.5
-    # One sample's estimate: 4 of its standard deviations, .05 each at most, and a bias below .03.
+    # One sample's estimate: 4 of its standard deviations, 0.05 each at most, and a bias below 0.03.
     assert mutual_information(x, y) == pytest.approx(gaussian_information(rho), abs=0.23)
 
 

@@ -111,7 +111,7 @@ def test_a_copy_gives_the_largest_possible_value(estimator, deduction, k):
 
 @each_estimator
 def test_similar_neurons_are_not_identical(estimator):
-    """ρ = .9999, with noise above what rounding leaves, and monotone functions of each other."""
+    """ρ = 0.9999, with noise above what rounding leaves, and monotone functions of each other."""
     x, y = np.random.default_rng(18).standard_normal((2, M))
     X = np.stack([x, 0.9999 * x + math.sqrt(1 - 0.9999**2) * y, np.exp(x), x**3], axis=1)
     information = pairwise_mi(X, estimator=estimator)

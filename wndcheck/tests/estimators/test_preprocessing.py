@@ -138,7 +138,7 @@ def test_the_dtype_of_one_sample_does_not_make_the_other_constant():
 @KSG
 @pytest.mark.parametrize(("rho", "truth"), [(0, 0.0), (0.3, 0.0322), (0.5, 0.0986), (0.8, 0.3464), (0.95, 0.7635)])
 def test_ksg_with_jitter_is_accurate_for_rectified_normals(rho, truth, estimator):
-    """100 trials, 4 standard errors, and the bias of KSG1 on point masses, .002 to .018 nats."""
+    """100 trials, 4 standard errors, and the bias of KSG1 on point masses, 0.002 to 0.018 nats."""
     mi = relu_estimates(rho, 100, 25, estimator=estimator, jitter=1e-3).pair_mi
     tolerance = 4 * mi.std(ddof=1) / 10
     assert truth - 0.023 - tolerance < mi.mean() < truth + tolerance, f"mean {mi.mean():.4f}, expected {truth}"
@@ -175,7 +175,7 @@ def test_3h_is_refused_on_a_point_mass_with_any_jitter(jitter):
 
 @each_estimator
 def test_jitter_makes_rounded_samples_estimable(estimator):
-    """Half precision, ρ = .8: within .02 nats of the samples as they were."""
+    """Half precision, ρ = 0.8: within 0.02 nats of the samples as they were."""
     x, noise = normal_layer(29, 2).T
     X = np.stack([x, 0.8 * x + 0.6 * noise], axis=1)
     exact, rounded = (pairwise_mi(layer, jitter=1e-3, estimator=estimator) for layer in (X, X.astype(np.float16)))
@@ -217,7 +217,7 @@ def test_coincidences_of_rounding_are_not_a_point_mass():
     assert (np.sort(X.astype(np.float32), axis=0)[1:] == np.sort(X.astype(np.float32), axis=0)[:-1]).any()
     information = pairwise_mi(X, k=1, pairs=[(0, 1)])
     assert information.flags == {}
-    assert abs(information.pair_mi[0]) < 4 * 0.08 * math.sqrt(1000 / 10_000)  # of the null at k = 1, M = 1000: sd .082
+    assert abs(information.pair_mi[0]) < 4 * 0.08 * math.sqrt(1000 / 10_000)  # of the null at k = 1, M = 1000: sd 0.082
 
 
 def test_samples_equal_in_both_neurons_give_nan_or_are_refused():

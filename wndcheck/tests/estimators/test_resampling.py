@@ -31,10 +31,10 @@ MARGINS = (np.random.Generator.standard_normal, np.random.Generator.random, np.r
         (normal_pair(0.5), gaussian_information(0.5)),
         (normal_pair(0.9), gaussian_information(0.9)),
     ],
-    ids=["uniform", "exponential", "ρ = .5", "ρ = .9"],
+    ids=["uniform", "exponential", "ρ = 0.5", "ρ = 0.9"],
 )
 def test_corrected_score_is_unbiased_for_any_marginals(draw, mi, estimator):
-    """200 pairs, 8 shuffles: 4 standard errors of about .038 / √200, and the bias that is left, .010 for KSG."""
+    """200 pairs, 8 shuffles: 4 standard errors of about 0.038 / √200, and the bias that is left, 0.010 for KSG."""
     information = of_pairs(*draw(np.random.default_rng(14), (M, 200)), null="shuffle", estimator=estimator)
     bias = 0.003 if estimator == "3h" else 0.01
     assert information.corrected_score == pytest.approx(mi, abs=4 * 0.038 / math.sqrt(200) + bias)
@@ -73,10 +73,10 @@ def test_rows_are_independently_permuted():
 
 @pytest.mark.parametrize("n_shuffles", [2, 3, 8])
 def test_p_values_under_the_null_are_uniform(n_shuffles):
-    """20 000 pairs whose marginals shift estimate and null alike: 4 binomial standard errors, plus .003 of the null."""
+    """20 000 pairs whose marginals shift estimate and null alike: 4 binomial standard errors and 0.003."""
     rng = np.random.default_rng(18)
-    margins = 3 * rng.standard_normal(20_000)
-    p = p_values(margins + rng.standard_normal(20_000), margins + rng.standard_normal((n_shuffles, 20_000)))
+    shift = 3 * rng.standard_normal(20_000)
+    p = p_values(shift + rng.standard_normal(20_000), shift + rng.standard_normal((n_shuffles, 20_000)))
     for level in (0.01, 0.05, 0.5):
         assert (p < level).mean() == pytest.approx(level, abs=4 * math.sqrt(level * (1 - level) / 20_000) + 0.003)
 
@@ -98,7 +98,7 @@ def test_p_values_are_uniform_under_independence(estimator):
 
 @each_estimator
 def test_p_values_find_a_planted_dependence(estimator):
-    """ρ = .4 is .087 nats, some 3 standard deviations of a corrected pair; .05 of the others pass by chance."""
+    """ρ = 0.4 is 0.087 nats, some 3 standard deviations of a corrected pair; 0.05 of the others pass by chance."""
     rng = np.random.default_rng(20)
     x, y = rng.standard_normal((2, M, 200))
     x[:, :20], y[:, :20] = normal_pair(0.4)(rng, (M, 20))
@@ -130,7 +130,7 @@ def test_p_values_need_two_shuffles_and_a_rate_up_to_1(options):
 
 @each_estimator
 def test_false_discovery_rate_of_the_pairs_found_dependent(estimator):
-    """25 layers, 5 of 66 pairs planted (ρ = .8), rate .2: the shares' mean has a standard error of about .035."""
+    """25 layers, 5 of 66 pairs planted (ρ = 0.8), rate 0.2: the shares' mean has a standard error of about 0.035."""
     shares, found = [], 0
     for layer in range(25):
         X = np.random.default_rng([23, layer]).standard_normal((300, 12))
@@ -166,7 +166,7 @@ def test_flagged_pairs_have_no_p_value_and_are_not_dependent():
 
 @pytest.mark.parametrize(("estimator", "sd"), [("3h", 0.0420), ("ksg1", 0.0235), ("ksg2", 0.0269)])
 def test_standard_error_of_a_pair_is_the_sd_of_replicates(estimator, sd):
-    """300 pairs: their mean has an error below 2 %; an sd of ten has a mean of .97."""
+    """300 pairs: their mean has an error below 2 %; an sd of ten has a mean of 0.97."""
     x, y = np.random.default_rng(25).standard_normal((2, M, 300))
     information = of_pairs(x, y, n_subsamples=10, estimator=estimator)
     assert information.pair_se.shape == (300,)
@@ -174,7 +174,7 @@ def test_standard_error_of_a_pair_is_the_sd_of_replicates(estimator, sd):
 
 
 def test_standard_error_of_a_score_is_the_sd_of_replicates():
-    """60 layers of 20 neurons; an sd over 60 has a relative error of .09, a mean of 60 errors of ten parts of .03.
+    """60 layers of 20 neurons; an sd over 60 has a relative error of 0.09, a mean of 60 errors of ten parts of 0.03.
 
     Pairs share neurons: the mean of 190 as if independent would have a third of that error.
     """

@@ -91,7 +91,7 @@ def test_invariant_to_scale_sign_and_shift_of_a_column(estimator):
 
 @pytest.mark.parametrize(("estimator", "bias"), [("3h", 0.03), ("ksg1", 0.01), ("ksg2", 0.01)])
 def test_mean_is_near_the_gaussian_closed_form(estimator, bias):
-    """½ log (|Σx| |Σy| / |Σ|) = .32 nats; 40 trials, 4 standard errors, and the bias of 3H in three dimensions."""
+    """½ log (|Σx| |Σy| / |Σ|) = 0.32 nats; 40 trials, 4 standard errors, and the bias of 3H in three dimensions."""
     truth = 0.5 * math.log(np.linalg.det(COVARIANCE[:2, :2]) / np.linalg.det(COVARIANCE))
     blocks = [normal_block(1000, 100 + trial) for trial in range(40)]
     mi = np.array([mutual_information(z[:, :2], z[:, 2], estimator=estimator) for z in blocks])

@@ -21,7 +21,7 @@ def independent(rows: int = 1000, neurons: int = 8, seed: int = 0) -> np.ndarray
 
 
 def planted(rows: int = 1000, neurons: int = 8) -> np.ndarray:
-    """Neurons 2 and 5 have a correlation of .8, an information of .51 nats."""
+    """Neurons 2 and 5 have a correlation of 0.8, an information of 0.51 nats."""
     z = independent(rows, neurons)
     z[:, 5] = 0.8 * z[:, 2] + 0.6 * z[:, 5]
     return z
@@ -61,11 +61,11 @@ def test_a_dependent_pair_is_found_and_listed_first() -> None:
 
 def test_independent_neurons_score_0_and_neurons_with_a_common_variable_more() -> None:
     z = independent()
-    mixed = 0.7 * z + 0.7 * np.random.default_rng(9).standard_normal((1000, 1)).astype(np.float32)  # ρ = ½: .144 nats
+    mixed = 0.7 * z + 0.7 * np.random.default_rng(9).standard_normal((1000, 1)).astype(np.float32)  # ρ = ½: 0.144 nats
     scores = dependence_score({"independent": z, "mixed": mixed})
     separate, common = (scores[name].interval() for name in scores)
     assert separate.low < 0.01 < common.low < 0.144 < common.high
-    # the sd of the mean of 28 pairs at M = 1000 is near 2 · .024 / √8 = .017 for ι, less for ι_c
+    # the sd of the mean of 28 pairs at M = 1000 is near 2 · 0.024 / √8 = 0.017 for ι, less for ι_c
     assert 0.001 < scores["independent"].corrected_se < 0.02
 
 
@@ -78,7 +78,7 @@ def test_the_interval_has_its_nominal_coverage() -> None:
         layer = dependence_score(independent(400, 5, seed), n_shuffles=4, max_pairs=10)["activations"]
         at = layer.interval(0.9)
         covered += at.low <= 0 <= at.high
-    assert covered >= 21  # of 30 at .9; fewer than 21 has probability below 1e-3
+    assert covered >= 21  # of 30 at 0.9; fewer than 21 has probability below 1e-3
 
 
 def test_pairs_are_sampled_uniformly() -> None:

@@ -179,7 +179,7 @@ def test_the_shaded_region_ends_at_the_margin(margin: float) -> None:
 def test_the_section_of_an_inconclusive_layer_gives_the_cause() -> None:
     found = judged(layer(corrected=0.1))
     assert found["fc"].verdict == "inconclusive"
-    assert "<p>the interval straddles 0.1.</p>" in section(html(found), "layer-fc")
+    assert "<p>the interval includes the margin 0.1.</p>" in section(html(found), "layer-fc")
     assert "<p>" not in section(html(judged(layer())), "layer-fc").partition("<h4>")[0]
 
 

@@ -1,4 +1,4 @@
-"""Findings with a verdict and an estimate of choice, and the runs that have them, for the tests of expectations."""
+"""Findings with a given verdict and estimate, and runs of them under seeds 0 and 1, for the tests of authoring."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check(
     kind: CauseKind | None = None,
     **fields: Any,
 ) -> Finding:
-    """A finding with an interval of ±.001; one that is inconclusive straddles its margin unless `kind` says more."""
+    """A finding with an interval of ±0.001; that of an inconclusive one includes the margin unless `kind` is given."""
     kind = kind or (CauseKind.STRADDLES if verdict is I else None)
     interval = Interval(estimate, estimate - 0.001, estimate + 0.001, 8, 0.99)
     made = {"interval": interval, "verdict": verdict, "cause": kind and Cause(kind)}
