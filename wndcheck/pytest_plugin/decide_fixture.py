@@ -24,6 +24,10 @@ class Inconclusive(pytest.skip.Exception):
     """Ends a check without a verdict. Of a skip pytest writes a line, not a traceback, which takes longer."""
 
 
+class Unexpected(pytest.fail.Exception):
+    """Ends a check or a control with a verdict that fails it."""
+
+
 class Refuted(Inconclusive):
     """Ends a check whose refutation is expected, or only reported; shown as xfailed."""
 
@@ -43,7 +47,7 @@ class Judge:
         def decide_once(values: Any, grid: Grid | None = None) -> None:
             __tracebackhide__ = True
             if recorded(item.user_properties, FINDING):
-                raise RuntimeError(f"{item.nodeid} decides twice: a test is one check, so split it")
+                raise RuntimeError(f"{item.nodeid} calls decide() twice: split it into two tests")
             finding = self.finding(item, np.asarray(values, dtype=float), grid)
             item.user_properties.append((FINDING, encode_finding(finding)))
             if finding.outcome is Outcome.INCONCLUSIVE:
@@ -51,7 +55,7 @@ class Judge:
             if finding.outcome is Outcome.XFAILED:
                 raise Refuted(finding.reason or describe_finding(finding))
             if finding.outcome is Outcome.FAILED:
-                pytest.fail(failure_message(finding, self.repeat_command(item)), pytrace=False)
+                raise Unexpected(failure_message(finding, self.repeat_command(item)), pytrace=False)
 
         return decide_once
 
@@ -62,8 +66,8 @@ class Judge:
         check, must_be, claim, name = check_of(item), must_be_of(item), claim_id(item), check_name(item)
         if grid and values.shape != (replicates := grid.trained.shape[1:]):
             raise RuntimeError(
-                f"{item.nodeid} gives decide values of shape {values.shape}, expected {replicates}: one a "
-                f"{check.replicate.removesuffix('s')}, whatever they are averages of"
+                f"{item.nodeid}: decide() got shape {values.shape}, expected {replicates}: one value per "
+                f"{check.replicate.removesuffix('s')}"
             )
         untrained = grid.untrained if grid else {}
         decides_levels = self.profile.decides_levels or must_be is not None
@@ -130,7 +134,7 @@ def numbers_of(finding: Finding) -> str:
 
 
 def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
-    """The report of a check's call, with the line of one that neither passed nor failed; without a decision, failed."""
+    """Return the report of a check's call with its outcome: without a finding it fails, and an error discards one."""
     ending = call.excinfo.value if call.excinfo is not None else None
     if isinstance(ending, Inconclusive):
         path, line, _ = item.location
@@ -140,4 +144,7 @@ def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.Call
     elif report.passed and not recorded(item.user_properties, FINDING):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(values) once"
+    elif ending and not isinstance(ending, Unexpected):
+        kept = [each for each in item.user_properties if each[0] != FINDING]
+        item.user_properties[:] = report.user_properties = kept
     return report

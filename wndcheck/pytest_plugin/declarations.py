@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -49,6 +49,19 @@ def over_widths(metafunc: pytest.Metafunc, least: int) -> None:
     over(metafunc, "width", lambda profile: [width for width in profile.widths if width >= least])
 
 
+def declaration(test: str, marks: Iterable[pytest.Mark]) -> pytest.Mark:
+    """Return a test's mark "check" or "control". UsageError, with what to write, unless it has exactly one."""
+    found = [mark for mark in marks if mark.name in ("check", "control") and len(mark.args) == 2]
+    if not found:
+        raise pytest.UsageError(
+            f"{test} declares no check: add @check(...) or @control(..., must_be=...) of "
+            "wndcheck.pytest_plugin.declarations"
+        )
+    if len(found) > 1:
+        raise pytest.UsageError(f"{test} declares {len(found)} checks or controls: split it into {len(found)} tests")
+    return found[0]
+
+
 # --- of a collected test ----------------------------------------------------------------------------------------------
 
 
@@ -64,14 +77,8 @@ def claim_id(item: pytest.Item) -> str:
 
 
 def check_of(item: pytest.Item) -> Check:
-    """The check that a test, or a control, has declared. UsageError, with what to write, where it has none."""
-    marker = item.get_closest_marker("control") or item.get_closest_marker("check")
-    if marker is None or len(marker.args) != 2:
-        raise pytest.UsageError(
-            f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...) of "
-            "wndcheck.pytest_plugin.declarations"
-        )
-    checks, by = marker.args
+    """Return the check that a test, or a control, declares. UsageError for none, or several."""
+    checks, by = declaration(item.nodeid, item.iter_markers()).args
     if not by:
         return checks
     if (value := raw_parameters(item).get(by)) not in checks:

@@ -105,6 +105,14 @@ def test_a_claim_with_tests_that_did_not_run_is_inconclusive(pytester, claims, o
             "\n@check({1: SMALL}, by='k')\n@pytest.mark.parametrize('k', [1, 2])\ndef test_size(k):\n    pass\n",
             "claims/tiny.py::test_size[2]: k = 2 has no check: expected one of [1]",
         ),
+        (
+            f"\n@check(SMALL){check(SUPPORTED)}",
+            "claims/tiny.py::test_size declares 2 checks or controls: split it into 2 tests",
+        ),
+        (
+            f"\n@control(SMALL, must_be='refuted'){check(SUPPORTED)}",
+            "claims/tiny.py::test_size declares 2 checks or controls: split it into 2 tests",
+        ),
     ],
 )
 @pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
@@ -173,7 +181,7 @@ def test_values_are_one_for_each_net_of_the_grid_they_are_from(pytester, claims,
     result = pytester.runpytest("claims")
     assert verdicts() == {"tiny": "error" if shape else "supported"}
     assert result.ret == (1 if shape else 0)
-    message = "*test_size gives decide values of shape *, expected (8,): one a net, whatever they are averages of*"
+    message = "*test_size: decide() got shape *, expected (8,): one value per net*"
     if shape:
         result.stdout.fnmatch_lines([message.replace("shape *", f"shape {shape}")])
     else:
@@ -197,10 +205,51 @@ def test_a_level_is_decided_by_the_full_profile_only(pytester, claims, only_clai
 
 @pytest.mark.parametrize(
     ("body", "complaint"),
-    [("pass", "gave no verdict: it must call decide"), ("decide([0] * 8)\n    decide([0] * 8)", "decides twice")],
+    [
+        ("pass", "gave no verdict: it must call decide"),
+        ("decide([0] * 8)\n    decide([0] * 8)", "calls decide() twice: split it into two tests"),
+    ],
 )
 def test_a_check_decides_exactly_once(pytester, claims, body, complaint):
     claims(tiny=f"\n@check(SMALL)\ndef test_size(decide):\n    {body}\n")
     result = pytester.runpytest("claims")
     assert result.ret == 1
     assert complaint in result.stdout.str()
+
+
+BREAKS = "\n@check(SMALL)\ndef test_size(decide):\n    decide({values})\n    {then}\n"
+
+
+@pytest.mark.parametrize("values", [SUPPORTED, STRADDLING])
+@pytest.mark.parametrize(
+    ("then", "message"), [("raise RuntimeError('too late')", "too late"), ("assert False", "assert False")]
+)
+def test_an_error_after_decide_is_an_error_of_the_claim(pytester, claims, only_claim, values, then, message):
+    claims(tiny=BREAKS.format(values=values, then=then).replace("decide([0.001, 0.02", CAUGHT + "decide([0.001, 0.02"))
+    assert pytester.runpytest("claims", "--wnd-mode=report").ret == 1
+    claim = only_claim()
+    assert (claim.verdict, claim.checks) == ("error", ())
+    assert message in claim.errors[0].reason
+
+
+CAUGHT = "with pytest.raises(pytest.skip.Exception):\n        "  # an inconclusive check ends in a skip
+
+
+def test_a_control_that_calls_decide_again_is_an_error(pytester, claims, only_claim):
+    second = f"\n@control(SMALL, must_be='refuted')\ndef test_planted(decide):\n    decide({REFUTED})\n"
+    claims(tiny=check(SUPPORTED) + second + f"    decide({SUPPORTED})\n")
+    pytester.runpytest("claims")
+    assert (only_claim().verdict, only_claim().controls) == ("error", ())
+
+
+def test_a_check_skipped_after_decide_has_not_run(pytester, claims, only_claim):
+    claims(tiny=BREAKS.format(values=SUPPORTED, then="pytest.skip('no data')"))
+    pytester.runpytest("claims")
+    assert (only_claim().verdict, only_claim().not_run[0].reason) == ("not run", "no data")
+
+
+def test_an_unexpected_verdict_is_no_error(pytester, claims, only_claim):
+    claims(tiny=check(REFUTED))
+    assert pytester.runpytest("claims").ret == 1
+    assert (only_claim().verdict, only_claim().errors) == ("refuted", ())
+    assert only_claim().checks[0].outcome == "failed"

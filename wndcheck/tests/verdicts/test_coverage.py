@@ -87,6 +87,10 @@ def test_a_folder_without_claims_is_refused(tmp_path):
             TINY.replace('must_be="refuted"', 'must_be="refute"'),
             r"must_be='refute'\): expected one of supported",
         ),
+        (
+            TINY.replace("@check(LEVEL)", "@check(LEVEL)\n@control(LEVEL, must_be='refuted')"),
+            "broken.py::test_level declares 2 checks or controls: split it into 2 tests",
+        ),
         (TINY.replace("@check(LEVEL)", '@check(LEVEL, by="m")'), "by 'm': expected a Check, or one for each value"),
         (TINY.replace("@check(LEVEL)", "@check(EITHER)"), "expected a Check, or one for each value of a parameter"),
         (
