@@ -54,6 +54,8 @@ class Results:
 
     def add(self, report: pytest.TestReport) -> None:
         """Take a report of a claim's test; others are passed over."""
+        if report.when in ("teardown", "???"):  # the latter of a test whose worker died
+            self.reported.add(report.nodeid)
         if not (text := recorded(report.user_properties, CLAIM)):
             # What xdist reports for a test whose worker died carries no properties.
             self.crashed += [report] if report.failed else []
@@ -62,8 +64,6 @@ class Results:
         claim = texts.id
         self.texts.setdefault(claim, texts)
         self.files[report.nodeid.partition("::")[0]] = claim
-        if report.when == "teardown":
-            self.reported.add(report.nodeid)
         if report.when == "call" and (finding := recorded(report.user_properties, FINDING)):
             self.findings[claim].append(decode_finding(finding))
         elif report.failed:
@@ -71,6 +71,12 @@ class Results:
         elif report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             self.not_run[claim].append(Unfinished(report.nodeid, reason.removeprefix("Skipped: ")))
+
+    def add_missing(self, tests: Iterable[str], reason: str) -> None:
+        """Add tests that were collected and never reported, so that their claims are not decided without them."""
+        for test in tests:
+            if claim := self.files.get(test.partition("::")[0]):
+                self.not_run[claim].append(Unfinished(test, reason))
 
     @property
     def claims(self) -> tuple[ClaimResult, ...]:

@@ -30,7 +30,6 @@ from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
-COLLECTED = "wnd_collected"
 PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # besides ours and torch
 
 
@@ -61,7 +60,7 @@ class ClaimsRun:
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
         self.problems: list[Problem] = []
         self.began = time.monotonic()
-        self.collected = 0
+        self.collected: set[str] = set()  # node ids
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
         self.results = Results(self.selection)
@@ -107,16 +106,19 @@ class ClaimsRun:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
         names = [(claim_id(item), check_name(item)) for item in checks]
-        by_node_id = any("::" in str(argument) for argument in self.config.args)
-        if names and not by_node_id:  # which collects that test alone
+        # Only the tests named by node id, or those that --lf knows, are collected.
+        in_part = any("::" in str(argument) for argument in self.config.args) or getattr(
+            self.config.option, "lf", False
+        )
+        if names and not in_part:
             whole = workers.is_whole(self.config, self.folder)
             unmatched = expectations.unmatched(self.expectations, names, whole)
             self.problems += [Problem(ProblemKind.EXPECTATION, text) for text in unmatched]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        claims = [claim for item in session.items if (claim := claim_of(item))]
-        self.collected = len(claims)
-        names = dict.fromkeys(name for claim in claims for name in claim.families)
+        claims = {item.nodeid: claim for item in session.items if (claim := claim_of(item))}
+        self.collected.update(claims)
+        names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
         self.needed = cells_of(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
@@ -175,25 +177,30 @@ class ClaimsRun:
         return None
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        paths = {test: self.config.rootpath / test.partition("::")[0] for test in ids}
+        self.collected.update(test for test, path in paths.items() if self.folder in path.parents)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node, error) -> None:
-        sent = getattr(node, "workeroutput", {})
-        self.collected = max(self.collected, sent.get(COLLECTED, 0))
-        problems = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
+        sent = getattr(node, "workeroutput", {}).get(PROBLEMS, [])
+        problems = [Problem(ProblemKind(kind), text) for kind, text in sent]
         self.problems += [problem for problem in problems if problem not in self.problems]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if workers.is_worker(self.config):
             problems = [(str(problem.kind), problem.text) for problem in self.problems]
-            self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: problems}  # type: ignore[attr-defined]
+            self.config.workeroutput[PROBLEMS] = problems  # type: ignore[attr-defined]
             return
         self.messages.stop()
         if self.config.option.collectonly:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
-        if missing := self.collected - len(self.results.reported):
-            why = "the run was stopped: " if stopped_early else ""
-            text = f"{why}{missing} of {self.collected} checks were never reported"
+        if missing := sorted(self.collected - self.results.reported):
+            why = "the run was stopped" if stopped_early else "never reported"
+            self.results.add_missing(missing, why)
+            text = f"{why}: {len(missing)} of {len(self.collected)} tests did not finish"
             self.problems.append(Problem(ProblemKind.UNREPORTED, text))
         is_whole = not (self.selection or stopped_early)
         if self.results.texts:

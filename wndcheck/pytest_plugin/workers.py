@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,22 +20,27 @@ def claims_folder(config: pytest.Config) -> Path | None:
     return None
 
 
+LEAVE_OUT_FILES = ("ignore", "ignore_glob", "lf")
+LEAVE_OUT_TESTS = (*LEAVE_OUT_FILES, "keyword", "markexpr", "deselect", "stepwise")
+
+
 def is_whole(config: pytest.Config, folder: Path) -> bool:
-    """Do the arguments name the whole folder of claims, rather than some files of it?"""
+    """Whether the arguments name the whole folder of claims, and no option leaves files of it out."""
     paths = [(config.invocation_params.dir / str(argument)).resolve() for argument in config.args]
-    return any(path == folder or path in folder.parents for path in paths)
+    return any(path == folder or path in folder.parents for path in paths) and not has_any(config, LEAVE_OUT_FILES)
 
 
 def is_selection(config: pytest.Config) -> bool:
-    """Does the run leave out checks of a file: by node id, -k, -m or --deselect?"""
-    option = config.option
-    return any("::" in str(argument) for argument in config.args) or any(
-        getattr(option, name, None) for name in ("keyword", "markexpr", "deselect", "lf")
-    )
+    """Whether the run leaves out checks of a claim: by node id or an option such as -k, --deselect or --ignore."""
+    return any("::" in str(argument) for argument in config.args) or has_any(config, LEAVE_OUT_TESTS)
+
+
+def has_any(config: pytest.Config, options: Sequence[str]) -> bool:
+    return any(getattr(config.option, name, None) for name in options)
 
 
 def is_worker(config: pytest.Config) -> bool:
-    """Is this an xdist worker, not the controller or a run without xdist?"""
+    """Whether this is an xdist worker, not the controller or a run without xdist."""
     return hasattr(config, "workerinput")
 
 
