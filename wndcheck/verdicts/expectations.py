@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def read(path: Path, profile: str) -> list[Expectation]:
     """Parse expectations.toml; return the entries for one profile. ExpectationError for what is not as expected."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExpectationError(f"{path}: {error}") from error
     entries = document.get("expect", [])
     if document.keys() - {"expect"} or not isinstance(entries, list):
@@ -53,8 +54,10 @@ def read(path: Path, profile: str) -> list[Expectation]:
     return [parsed for entry in entries if (parsed := parse(entry, path)).profile == profile]
 
 
-def parse(entry: dict[str, Any], path: Path) -> Expectation:
+def parse(entry: Any, path: Path) -> Expectation:
     """Parse one entry. ExpectationError with its claim for what it lacks or misspells."""
+    if not isinstance(entry, dict):
+        raise ExpectationError(f"{path}: expected [[expect]] entries, got {entry!r}")
 
     def wrong(what: str) -> ExpectationError:
         return ExpectationError(f"{path}: entry {entry.get('claim', '?')!r}: {what}")
@@ -62,7 +65,12 @@ def parse(entry: dict[str, Any], path: Path) -> Expectation:
     names = {field.name for field in fields(Expectation)}
     if entry.keys() != names:
         raise wrong(f"missing or unknown field(s): {', '.join(sorted(entry.keys() ^ names))}")
-    if entry["profile"] not in PROFILES:
+    for name in ("claim", "reason", "evidence"):
+        if not isinstance(entry[name], str):
+            raise wrong(f"{name} {entry[name]!r}, expected a text in quotes")
+    if not isinstance(entry["date"], date | str):
+        raise wrong(f"date {entry['date']!r}, expected a date such as 2026-01-31")
+    if entry["profile"] not in list(PROFILES):
         raise wrong(f"profile {entry['profile']!r}, expected {' or '.join(PROFILES)}")
     checks = entry["checks"]
     if not (isinstance(checks, list) and checks and all(isinstance(check, str) for check in checks)):

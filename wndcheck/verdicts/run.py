@@ -124,6 +124,13 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
             if finding.claim != self.id:
                 raise ValueError(f"{finding.name} is a check of {finding.claim!r}, expected {self.id!r}")
         refuse_duplicates("check", (finding.name for finding in self.findings))
+        # Whether tests were selected, and a control may be missing, is a field of the run.
+        evidence = self.primary, self.controls, self.errors, self.not_run
+        (verdict, cause), of_selection = claim_verdict(*evidence, False), claim_verdict(*evidence, True)
+        if (self.verdict, self.cause) not in ((verdict, cause), of_selection):
+            raise ValueError(
+                f"verdict {self.verdict} and its cause contradict the claim's checks, which give {verdict}"
+            )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -206,7 +213,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 def refuse_duplicates(what: str, names: Iterable[str]) -> None:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"{what} {twice[0]!r} is there twice, expected once")
+        raise ValueError(f"{what} {twice[0]!r} appears twice, expected once")
 
 
 # --- a claim's verdict ------------------------------------------------------------------------------------------------
@@ -275,7 +282,9 @@ def claim_verdict(
 
 def natural_order(name: str) -> list[tuple[float, str]]:
     """A sorting key in which numbers count as such: ``width[50]`` before ``width[200]``, ``rho[0.25]`` before 0.9."""
-    return [(float(part), "") if part[:1].isdigit() else (-1.0, part) for part in re.split(r"(\d+(?:\.\d+)?)", name)]
+    number = r"[0-9]+(?:\.[0-9]+)?"
+    parts = re.split(f"({number})", name)
+    return [(float(part), "") if re.fullmatch(number, part) else (-1.0, part) for part in parts]
 
 
 # --- verdicts.json ----------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ class Interval:
     def __post_init__(self) -> None:
         if self.n < 0 or not 0 < self.confidence < 1:
             raise ValueError(f"n {self.n}, confidence {self.confidence}: expected n >= 0, 0 < confidence < 1")
+        if self.low > self.high:
+            raise ValueError(f"interval from {self.low} to {self.high}: expected low <= high")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from msgspec import structs
 
 from wndcheck.tests.factories import SMALL, STRADDLES, make_claim, make_finding, make_run
-from wndcheck.verdicts.run import Problem, ProblemKind, Run, Unfinished
+from wndcheck.verdicts.checks import Cause, CauseKind
+from wndcheck.verdicts.run import ClaimVerdict, Problem, ProblemKind, Run, Unfinished
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\x00"
 LOADS = ("src", "srcset", "poster", "data", "action", "formaction", "background")
@@ -111,7 +112,13 @@ def hostile_run() -> Run:
     whole = make_claim(HOSTILE, bad, control, paper=HOSTILE, statement=HOSTILE, about=HOSTILE, figures=(HOSTILE,))
     lost = Unfinished(HOSTILE, HOSTILE)
     return make_run(
-        structs.replace(whole, errors=(lost,), not_run=(lost,)),
+        structs.replace(
+            whole,
+            errors=(lost,),
+            not_run=(lost,),
+            verdict=ClaimVerdict.ERROR,
+            cause=Cause(CauseKind.ERRORS, 1),
+        ),
         make_claim(f"{HOSTILE}!"),  # whose anchor is the same
         profile=HOSTILE,
         environment={HOSTILE: HOSTILE},

@@ -93,6 +93,12 @@ def test_checks_are_in_natural_order() -> None:
     assert found.checks[1].function == "rho"
 
 
+def test_any_name_has_a_place_in_the_order() -> None:
+    """Also those with digits that are not numbers."""
+    found = claim(make_finding("²[10]"), make_finding("²[9]"), make_finding("٣[9]"), CONTROL)
+    assert [finding.name for finding in found.checks] == ["²[9]", "²[10]", "٣[9]"]
+
+
 def test_the_decisive_check() -> None:
     refuted, far = make_finding("a", FAILS), make_finding("b", [0.2] * 8)
     undecided, other = make_finding("c", STRADDLES), make_finding("d", STRADDLES)

@@ -57,8 +57,10 @@ def read(path: Path) -> list[Statement]:
     return statements
 
 
-def parse(entry: dict[str, Any], path: Path) -> Statement:
+def parse(entry: Any, path: Path) -> Statement:
     """Parse one entry. CoverageError with its quote for what it lacks or misspells."""
+    if not isinstance(entry, dict):
+        raise CoverageError(f"{path}: expected [[statement]] entries, got {entry!r}")
 
     def wrong(what: str) -> CoverageError:
         return CoverageError(f"{path}: statement {entry.get('quote', '?')!r}: {what}")
@@ -68,6 +70,9 @@ def parse(entry: dict[str, Any], path: Path) -> Statement:
         raise wrong(f"unknown field(s): {', '.join(sorted(unknown))}")
     if not entry.get("quote") or entry.get("section") not in SECTIONS:
         raise wrong(f"section {entry.get('section')!r}, expected a quote and one of {', '.join(SECTIONS)}")
+    for name in ("quote", *REASONS):
+        if not isinstance(entry.get(name, ""), str):
+            raise wrong(f"{name} {entry[name]!r}, expected a text in quotes")
     if len(answers) != 1:
         raise wrong(f"expected one of checks, {' or '.join(REASONS)}, got {' and '.join(answers) or 'none'}")
     checks = entry.get("checks", [])
