@@ -29,8 +29,10 @@ class Messages:
             self.watcher.start()
 
     def stop(self) -> None:
+        """Print what the workers have still written, and remove their file."""
         if self.watcher:
             self.watcher.stop()
+            self._folder.cleanup()
 
     @cached_property
     def reporter(self) -> EventReporter:

@@ -128,9 +128,7 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         evidence = self.primary, self.controls, self.errors, self.not_run
         (verdict, cause), of_selection = claim_verdict(*evidence, False), claim_verdict(*evidence, True)
         if (self.verdict, self.cause) not in ((verdict, cause), of_selection):
-            raise ValueError(
-                f"verdict {self.verdict} and its cause contradict the claim's checks, which give {verdict}"
-            )
+            raise ValueError(f"verdict {self.verdict} and its cause contradict its checks, which give {verdict}")
 
     @property
     def findings(self) -> tuple[Finding, ...]:

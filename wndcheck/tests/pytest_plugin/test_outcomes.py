@@ -58,6 +58,13 @@ def test_an_error_is_not_a_refutation(pytester, claims, verdicts):
         assert verdicts() == {"tiny": "error"}
 
 
+def test_the_end_of_an_errors_message_is_kept(pytester, claims, only_claim):
+    claims(tiny="\n@check(SMALL)\ndef test_size(decide):\n    raise ValueError(('word ' * 1000) + 'last')\n")
+    pytester.runpytest("claims")
+    assert "word last\n" in only_claim().errors[0].reason
+    assert len(only_claim().errors[0].reason) == 2000
+
+
 def test_a_failed_control_makes_the_claim_inconclusive(pytester, claims, verdicts):
     claims(tiny=check(SUPPORTED) + check(SUPPORTED, "planted", must_be="refuted"))
     result = pytester.runpytest("claims")
@@ -188,6 +195,28 @@ def test_values_are_one_for_each_net_of_the_grid_they_are_from(pytester, claims,
         result.stdout.no_fnmatch_line(message)
 
 
+UNTRAINED = """
+def measured(cell):
+    found = random_measurement(cell)
+    found["accuracy"][:] = 1
+    found["accuracy"][-1, :2] = 0
+    return found
+
+CELLS = [cell for cell in cells_of(["trained/relu"], QUICK, 0) if cell.width == 50]
+
+@check(SMALL)
+def test_size(decide):
+    decide([0.001, 0.002] * 4, grid(CELLS, measured, QUICK))
+"""
+
+
+def test_nets_that_did_not_train_are_counted(pytester, claims, only_claim):
+    imports = GRID.partition("CELLS")[0]
+    claims(tiny=imports + UNTRAINED)
+    pytester.runpytest("claims")
+    assert (only_claim().verdict, only_claim().checks[0].untrained) == ("supported", 2)
+
+
 def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
     claims(tiny=check(STRADDLING))
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 1
@@ -201,6 +230,14 @@ def test_a_level_is_decided_by_the_full_profile_only(pytester, claims, only_clai
     assert only_claim().cause == Cause(CauseKind.UNDECIDED_CHECKS, 1, 1, parts={CauseKind.PROFILE: 1})
     assert only_claim().verdict == "inconclusive"
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
+
+
+def test_a_control_is_decided_by_every_profile(pytester, claims, only_claim):
+    level = "Check('level', at_most(0.01), level=True)"
+    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted").replace("SMALL", level))
+    pytester.runpytest("claims")
+    assert only_claim().verdict == "supported"
+    assert only_claim().controls[0].verdict == "refuted"
 
 
 @pytest.mark.parametrize(

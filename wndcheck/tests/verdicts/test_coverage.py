@@ -59,6 +59,10 @@ def test_profiles_that_decide(tiny):
     assert second.decided_by == ["quick", "full"]
     level = ClaimTest("level", (Check("height", at_most(0), level=True),))
     assert replace(first, tests=(level,)).decided_by == ["full"]
+    # Neither secondary checks nor controls count.
+    plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), level=True, primary=False)
+    assert replace(first, tests=(ClaimTest("trend", (plain, shown)),)).decided_by == ["quick", "full"]
+    assert replace(first, tests=(level, ClaimTest("planted", (plain,), Verdict.REFUTED))).decided_by == ["full"]
     # Quick trains no convnets; other nets, for a control, do not make up for them.
     assert replace(first, claim=Claim("§B", "x", families=("convnets", "trained/relu"))).decided_by == ["full"]
 
@@ -166,6 +170,8 @@ def test_unknown_checks(tiny):
 def test_unnamed_checks(tiny):
     gap, *_ = unnamed_checks(tiny, [])
     assert gap == "tiny:made is named by no statement, nor by the docstring of tiny.py"
+    (gap, *_) = unnamed_checks([replace(tiny[1], docstring="trends; level, either, shown, made")], [])
+    assert gap.startswith("tiny:trend is named by no statement"), "another word that holds the name"
     silent = [replace(module, docstring="") for module in tiny]
     assert len(unnamed_checks(silent, [])) == 6
     assert len(unnamed_checks(silent, [Statement("§2", "x", checks=("tiny:trend",))])) == 5

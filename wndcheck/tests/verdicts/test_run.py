@@ -59,6 +59,12 @@ def claim(*findings: Finding, **fields: Any) -> ClaimResult:
             "inconclusive",
             Cause(CauseKind.FAILED_CONTROLS, names=("planted",)),
         ),
+        (
+            claim(make_finding(), make_finding("planted", STRADDLES, must_be="refuted")),
+            "inconclusive",
+            Cause(CauseKind.FAILED_CONTROLS, names=("planted",)),
+        ),
+        (claim(make_finding(), FAILED_CONTROL, not_run=["b"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 1)),
         (claim(make_finding(), CONTROL, not_run=["b", "c"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 2)),
         (claim(make_finding("a", FAILS), CONTROL, not_run=["b"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 1)),
         (claim(CONTROL, not_run=["b"]), "not run", Cause(CauseKind.NOT_RUN, names=("no data",))),
