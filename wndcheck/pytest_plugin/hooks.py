@@ -250,19 +250,22 @@ class ClaimsRun:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if workers.is_worker(self.config) or not self.results.texts:
             return
-        from wndcheck.pytest_plugin.terminal import print_table
+        from wndcheck.pytest_plugin.terminal import print_table, print_wrapped
 
         print_table(terminalreporter, self.run())
+        sentences = []
         if not self.profile.decides_levels:
-            terminalreporter.write_line(
+            sentences.append(
                 f"The {self.profile.name} profile decides closed forms, trends and orderings; what the paper says of "
                 "its widest nets needs --wnd-profile=full."
             )
         if self.selection:
-            terminalreporter.write_line(
-                "wndcheck: a selection of checks: verdicts rest on these alone, other checks and controls did not run"
-                + ("" if self.written else "; reports/latest is left as it was")
+            sentences.append(
+                "wndcheck: a selection of checks: other checks and controls did not run"
+                + ("" if self.written else "; reports/latest is not changed")
             )
+        for sentence in sentences:
+            print_wrapped(terminalreporter, sentence)
         for path in sorted({path.parent for path in self.written}):
             terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
         for problem in self.problems:

@@ -229,8 +229,8 @@ def format_estimate(finding: Finding) -> str:
 
 
 def format_margin(finding: Finding) -> str:
-    """``≤ .01 nats``."""
-    return f"{without_leading_zeros(str(finding.check.region))} {finding.check.unit}".strip()
+    """``≤ 0.01 nats``."""
+    return f"{finding.check.region} {finding.check.unit}".strip()
 
 
 def format_replicates(finding: Finding) -> str:
