@@ -21,6 +21,11 @@ class Claim:
     families: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for field, names in (("families", self.families), ("figures", self.figures)):
+            if isinstance(names, str):
+                raise TypeError(f"{field}={names!r}: expected a tuple, such as ({names!r},) with its comma")
+
 
 def roll_up(verdicts: Iterable[Verdict], controls_hold: bool = True) -> Verdict:
     """Return a claim's verdict from its primary checks: refuted if one is, supported if all are, else inconclusive."""

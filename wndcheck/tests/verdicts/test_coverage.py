@@ -98,6 +98,10 @@ def test_a_folder_without_claims_is_refused(tmp_path):
         (TINY.replace("@check(LEVEL)", '@check(LEVEL, by="m")'), "by 'm': expected a Check, or one for each value"),
         (TINY.replace("@check(LEVEL)", "@check(EITHER)"), "expected a Check, or one for each value of a parameter"),
         (
+            TINY.replace('families=("trained/relu",)', 'families=("trained/relu")'),
+            r"families='trained/relu': expected a tuple, such as \('trained/relu',\) with its comma",
+        ),
+        (
             TINY.replace("trained/relu", "trained/rleu"),
             "broken.py: family 'trained/rleu': expected one of",
         ),
