@@ -1,4 +1,4 @@
-"""Measurements of one family of nets over its widths, side by side."""
+"""Measurements of one family of nets over its widths."""
 
 from __future__ import annotations
 

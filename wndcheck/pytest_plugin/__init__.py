@@ -33,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the store is complete: train nothing; a missing cell, or one of another record's version, is an error "
         "that names it",
     )
-    group.addoption("--wnd-require-data", action="store_true", help="missing data is an error, not a claim left out")
+    group.addoption(
+        "--wnd-require-data", action="store_true", help="missing data is an error; by default its claims are not run"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment
@@ -53,7 +55,7 @@ def _claims_run(request: pytest.FixtureRequest):
     run = request.config.pluginmanager.get_plugin("wndcheck-claims")
     if run is None:
         raise pytest.UsageError(
-            "no expectations.toml beside the claims: make one (it may be empty), and run pytest on that folder"
+            "no expectations.toml next to the claims: make one (it may be empty), and run pytest on that folder"
         )
     return run
 
@@ -81,9 +83,9 @@ def nets(request: pytest.FixtureRequest, _claims_run):
 
 @pytest.fixture
 def decide(request: pytest.FixtureRequest, _claims_run):
-    """decide(values, grid=None): give the test's check its verdict and the test its outcome. Once a test.
+    """decide(values, grid=None): give the test's check its verdict and the test its outcome; called once per test.
 
-    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train. The
+    `values` (R,) holds one number per replicate; `grid` the nets behind them, for the share that did not train. The
     functions of `wndcheck.verdicts.shared_checks` return both.
     """
     return _claims_run.judge.decider(request.node)

@@ -21,7 +21,7 @@ from wndcheck.verdicts.run import Finding, Outcome, encode_finding
 
 
 class Inconclusive(pytest.skip.Exception):
-    """Ends a check without a verdict. Of a skip pytest writes a line, not a traceback, which takes longer."""
+    """Ends an inconclusive check. It is a skip, for which pytest formats no traceback, which would take longer."""
 
 
 class Unexpected(pytest.fail.Exception):
@@ -34,7 +34,7 @@ class Refuted(Inconclusive):
 
 @dataclass(frozen=True)
 class Judge:
-    """What a run decides checks by; `options` maps its options to (value, default), for the command that repeats."""
+    """Decides the checks of a run; `options` maps its options to (value, default), for the command that repeats."""
 
     profile: Profile
     mode: str
@@ -42,7 +42,7 @@ class Judge:
     options: Mapping[str, tuple[Any, Any]]
 
     def decider(self, item: pytest.Item) -> Callable[..., None]:
-        """The `decide` fixture of one test."""
+        """Return the `decide` fixture of one test."""
 
         def decide_once(values: Any, grid: Grid | None = None) -> None:
             __tracebackhide__ = True
@@ -60,7 +60,7 @@ class Judge:
         return decide_once
 
     def finding(self, item: pytest.Item, values: np.ndarray, grid: Grid | None) -> Finding:
-        """The check's finding, with the verdict expected of it and the outcome the two give."""
+        """Return the check's finding, with the verdict expected of it and the outcome the two give."""
         if claim_of(item) is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
         check, must_be, claim, name = check_of(item), must_be_of(item), claim_id(item), check_name(item)
@@ -91,13 +91,13 @@ class Judge:
         return msgspec.structs.replace(finding, outcome=outcome_of(finding, self.mode, self.profile.name))
 
     def repeat_command(self, item: pytest.Item) -> str:
-        """The command that repeats one check."""
+        """Return the command that repeats one check."""
         changed = (f" {name}={value}" for name, (value, default) in self.options.items() if value != default)
         return f"pytest '{item.nodeid}'{''.join(changed)}"
 
 
 def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:
-    """An expected verdict passes, an expected refutation is xfailed, an unexpected verdict fails in verify mode."""
+    """Return a test's outcome: an expected refutation is xfailed, an unexpected verdict fails in verify mode."""
     if finding.must_be:
         return Outcome.FAILED if finding.failed and mode == "verify" else Outcome.PASSED
     as_expected = finding.verdict in finding.expected
@@ -109,7 +109,7 @@ def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:
 
 
 def failure_message(finding: Finding, repeat: str) -> str:
-    """What a failing check prints."""
+    """Return the message of a failing check."""
     check, interval = finding.check, finding.interval
     reason = f" ({finding.reason})" if finding.reason else ""
     expected = f"expectations.toml expects {' or '.join(finding.expected)}{reason}"

@@ -1,4 +1,4 @@
-"""A run of claims: what `pytest claims/` does beyond running tests. Registered only when there are claims to run."""
+"""The pytest hooks of a run of claims, registered only when there are claims to run."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
-PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # besides ours and torch
+PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # in addition to ours and torch
 
 
 def start(config: pytest.Config, folder: Path) -> None:
-    """Check the options, settle threads, and register the run."""
+    """Check the options, set the number of threads, and register the run."""
     try:
         run = ClaimsRun(config, folder)
     except (ValueError, OSError) as error:
@@ -45,7 +45,7 @@ def start(config: pytest.Config, folder: Path) -> None:
 
 
 class ClaimsRun:
-    """One process's part of a run: a worker's, the controller's, or both at once without xdist."""
+    """The part of a run in one process: a worker, the controller, or both at once without xdist."""
 
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         option = config.option
@@ -66,7 +66,7 @@ class ClaimsRun:
         self.results = Results(self.selection)
         if folder != config.rootpath and config.rootpath not in folder.parents:
             raise ValueError(
-                f"pytest's rootdir is {config.rootpath}, which the claims in {folder} do not lie below: write options "
+                f"claims folder {folder} is not inside pytest's rootdir {config.rootpath}: write options "
                 f"with =, as in --wnd-store=DIR, or add --rootdir={folder.parent}"
             )
         self.written: list[Path] = []
@@ -128,11 +128,11 @@ class ClaimsRun:
         record_claim(item)
 
     def store(self, **options: Any) -> Store:
-        """The run's store."""
+        """Return the run's store."""
         return Store(self.config.option.wnd_store, complete=self.config.option.wnd_complete, **options)
 
     def nets(self, item: pytest.Item) -> DeclaredNets:
-        """The nets that the test's claim declares."""
+        """Return the nets that the test's claim declares."""
         claim = claim_of(item)
         return DeclaredNets(self.measured, claim.families if claim else (), item.path.name)
 
@@ -233,7 +233,7 @@ class ClaimsRun:
             self.problems.append(Problem(ProblemKind.REPORT, text))
 
     def run(self, seconds: dict[str, float] | None = None) -> Run:
-        """The run as verdicts.json holds it; `seconds` is what the run and its nets took."""
+        """Return the run as verdicts.json holds it; `seconds` are the durations of the run and of its nets."""
         return Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             profile=self.profile.name,

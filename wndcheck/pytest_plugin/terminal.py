@@ -97,7 +97,7 @@ def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str]:
 
 
 def shortened(text: str, room: int) -> str:
-    """The text in so many columns, with an ellipsis in place of an end that does not fit."""
+    """Return the text in at most that many columns, with an ellipsis in place of an end that does not fit."""
     return text if cell_len(text) <= room else set_cell_size(text, max(0, room - 1)).rstrip() + "…"[:room]
 
 

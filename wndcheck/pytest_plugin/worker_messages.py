@@ -1,4 +1,4 @@
-"""Progress events of a run's processes, which the controller alone prints."""
+"""Progress events of a run's processes, which only the controller prints."""
 
 from __future__ import annotations
 

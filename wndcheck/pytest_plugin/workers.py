@@ -1,4 +1,4 @@
-"""Which runs have claims in them, and what of `wndcheck.devices` their processes get."""
+"""The claims folder and selection of a run, and the threads and device of each of its processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wndcheck import devices
 
 
 def claims_folder(config: pytest.Config) -> Path | None:
-    """The folder of claims (it holds expectations.toml) that the run's arguments name or lie in; None without one."""
+    """The folder of claims (it holds expectations.toml) that the run's arguments name or are in; None without one."""
     for argument in config.args:
         path = (config.invocation_params.dir / str(argument).split("::")[0]).resolve()
         for folder in (path, path.parent, path / "claims"):
@@ -45,12 +45,12 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def pin_threads(config: pytest.Config) -> None:
-    """Before workers start: one thread each. A run in one process keeps all cores."""
+    """Set one thread per worker, before they start. A run in one process keeps all cores."""
     if getattr(config.option, "numprocesses", None) and not is_worker(config):
         devices.one_thread_each()
 
 
 def own_device(config: pytest.Config, device: str) -> str:
-    """This process's device; workers share out the visible GPUs."""
+    """Return this process's device; workers share the visible GPUs."""
     number = int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else None  # type: ignore[attr-defined]
     return devices.own_device(device, number)

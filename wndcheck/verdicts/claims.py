@@ -1,4 +1,4 @@
-"""Claims of the paper, and how the verdicts of their checks add up."""
+"""Claims of the paper, and their verdicts from those of their checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wndcheck.verdicts.checks import Verdict
 class Claim:
     """A statement of the paper, declared as `CLAIM` in a file of claims/ whose stem is the claim's id.
 
-    `families` names the nets it may read (`wndcheck.experiment.families`); a claim about the estimators alone needs
+    `families` names the nets it may read (`wndcheck.experiment.families`); a claim only about the estimators needs
     none. `figures` are the report's figures that show what it rests on, by the stems of their files.
     """
 

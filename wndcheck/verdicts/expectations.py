@@ -36,7 +36,7 @@ class Expectation:
     date: str
 
     def covers(self, claim: str, check: str) -> bool:
-        """Is this check, e.g. ``trend[relu-1]``, one of the entry's?"""
+        """Whether the entry covers this check, e.g. ``trend[relu-1]``."""
         # Square brackets belong to the check's name, not to the pattern language.
         patterns = (pattern.replace("[", "[[]") for pattern in self.checks)
         return self.claim == claim and any(fnmatchcase(check, pattern) for pattern in patterns)
@@ -94,9 +94,9 @@ def expected(entries: Iterable[Expectation], claim: str, check: str) -> tuple[tu
 
 
 def unmatched(entries: Iterable[Expectation], checks: Iterable[tuple[str, str]], whole: bool) -> list[str]:
-    """Complaints about entries, and patterns of them, that match no collected (claim, check).
+    """Return a message for each pattern of an entry that matches no collected (claim, check).
 
-    Claims that were not collected are passed over unless the `whole` folder was.
+    Claims that were not collected are ignored unless the `whole` folder was.
     """
     checks = list(checks)
     collected = {claim for claim, _ in checks}
@@ -110,5 +110,5 @@ def unmatched(entries: Iterable[Expectation], checks: Iterable[tuple[str, str]],
 
 
 def with_pattern(entry: Expectation, pattern: str) -> Expectation:
-    """The entry reduced to one of its patterns."""
+    """Return the entry reduced to one of its patterns."""
     return replace(entry, checks=(pattern,))

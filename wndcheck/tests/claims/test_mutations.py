@@ -41,7 +41,7 @@ from wndcheck.tests.claims.mutations import (
     scales,
     trained_nets,
 )
-from wndcheck.tests.claims.worlds import FOLDER, as_nothing_is_learnt, made
+from wndcheck.tests.claims.worlds import FOLDER, made, nets_untrained
 from wndcheck.verdicts import checks as verdicts
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind, Check, Verdict, decide, verdict_on
@@ -50,7 +50,7 @@ from wndcheck.verdicts.statistics import Region
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package"),
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package"),
 ]
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -68,7 +68,7 @@ LAST_LAYER = holds("last_layer", "relu and contrast")
 UNLEARNT = holds(
     "weak_dependence",
     "relu and trend",
-    source=lambda cell: made(cell, as_nothing_is_learnt),
+    source=lambda cell: made(cell, nets_untrained),
     wanted="inconclusive",
 )
 NOT_FOUND = has_verdict(
@@ -139,7 +139,7 @@ def add_logits_to_all_layers(grid: Grid, name: str, layer: int | None = None, of
     return np.concatenate([values, values[..., -1:]], axis=-1)
 
 
-def turn_margins(check: Check, interval: statistics.Interval) -> Verdict:
+def negate_margins(check: Check, interval: statistics.Interval) -> Verdict:
     return verdict_on(replace(check, region=Region(-check.region.high, -check.region.low)), interval)
 
 
@@ -247,7 +247,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
         instead_of(is_trained, lambda measurement, profile: np.ones(measurement.cell.replicates, dtype=bool)),
     ),
     # verdicts
-    "margins have the wrong sign": (DEPENDENCE_CONTROLS, at(verdicts, "verdict_on", turn_margins)),
+    "margins have the wrong sign": (DEPENDENCE_CONTROLS, at(verdicts, "verdict_on", negate_margins)),
     "inside and outside are exchanged": (DEPENDENCE_CONTROLS, exchange_inside_and_outside),
     "NaN decides as 0": (
         DEPENDENCE_CONTROLS,

@@ -153,7 +153,7 @@ def test_values_that_are_not_replicates_are_refused(pytester, claims, verdicts):
     claims(tiny=check("[[0.1] * 4] * 2"))
     result = pytester.runpytest("claims")
     result.stdout.fnmatch_lines(
-        ["*values of shape (2, 4) for 'the number': expected one dimension, one number a replicate*"]
+        ["*values of shape (2, 4) for 'the number': expected one dimension, one number per replicate*"]
     )
     assert verdicts() == {"tiny": "error"}
 

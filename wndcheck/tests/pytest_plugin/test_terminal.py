@@ -1,4 +1,4 @@
-"""The closing table: one line a claim at any width, and below it only what was not expected."""
+"""The closing table: one line per claim at any width, and below it only what was not expected."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from wndcheck.verdicts.statistics import at_most
 
 FOLDER = Path(__file__).parents[3] / "claims"
 in_repository = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="the claims lie in the repository, not in the installed package"
+    not FOLDER.is_dir(), reason="the claims are in the repository, not in the installed package"
 )
 
 
@@ -148,7 +148,7 @@ ENTRY = '[[statement]]\nsection = "§2"\nquote = "so it is"\n'
         (ENTRY + 'checks = ["trend"]\n', "expected a list of claim:check"),
         (ENTRY + 'chekcs = ["a:b"]\n', r"unknown field\(s\): chekcs"),
         (ENTRY.replace("§2", "§9") + 'untested = "x"\n', "section '§9', expected"),
-        (ENTRY + 'untested = "x"\n' + ENTRY.replace("§2", "§1") + 'untested = "y"\n', "of §1 stands after §2"),
+        (ENTRY + 'untested = "x"\n' + ENTRY.replace("§2", "§1") + 'untested = "y"\n', "of §1 comes after §2"),
     ],
 )
 def test_invalid_statements_are_refused(tmp_path, text, complaint):
@@ -168,7 +168,7 @@ def test_missing_statements_are_named(tmp_path):
 def test_unknown_checks(tiny):
     statements = [Statement("§2", "things fall", checks=("tiny:trend", "tiny:tredn"))] * 2
     (gap,) = unknown_checks(tiny, statements)
-    assert gap == "tiny:tredn is not a check of any claim and is to test 2 statement(s), such as §2 'things fall'"
+    assert gap == "tiny:tredn is not a check of any claim, and statements name it, such as §2 'things fall'"
 
 
 def test_unnamed_checks(tiny):
@@ -176,9 +176,9 @@ def test_unnamed_checks(tiny):
     assert gap == "tiny:made is named by no statement, nor by the docstring of tiny.py"
     (gap, *_) = unnamed_checks([replace(tiny[1], docstring="trends; level, either, shown, made")], [])
     assert gap.startswith("tiny:trend is named by no statement"), "another word that holds the name"
-    silent = [replace(module, docstring="") for module in tiny]
-    assert len(unnamed_checks(silent, [])) == 6
-    assert len(unnamed_checks(silent, [Statement("§2", "x", checks=("tiny:trend",))])) == 5
+    undocumented = [replace(module, docstring="") for module in tiny]
+    assert len(unnamed_checks(undocumented, [])) == 6
+    assert len(unnamed_checks(undocumented, [Statement("§2", "x", checks=("tiny:trend",))])) == 5
 
 
 def test_claims_without_controls(tiny):
@@ -203,7 +203,7 @@ def test_the_paper_is_covered():
     statements = read(FOLDER / FILE)
     missing = gaps(claims_in(FOLDER), statements)
     assert not missing, "\n".join(missing)
-    assert len({(each.section, each.quote) for each in statements}) == len(statements), "a statement is there twice"
+    assert len({(each.section, each.quote) for each in statements}) == len(statements), "a statement appears twice"
 
 
 @in_repository

@@ -37,7 +37,7 @@ class ClaimTest:
 
     @property
     def is_level(self) -> bool | None:
-        """Is it about the paper's widest nets? None where that depends on a parameter."""
+        """Whether it is about the paper's widest nets; None where that depends on a parameter."""
         levels = {check.level for check in self.declared}
         return levels.pop() if len(levels) == 1 else None
 
@@ -79,7 +79,7 @@ class ClaimFile:
         return names
 
     def lacks_nets(self, profile: Profile) -> bool:
-        """Has the profile no nets of a family of which another one has some?"""
+        """Whether the profile has no nets of a family of which another one has some."""
         missing = [family for family in self.claim.families if not cells_of([family], profile, 0)]
         return any(cells_of(missing, other, 0) for other in PROFILES.values())
 
