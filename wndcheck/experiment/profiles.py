@@ -97,7 +97,7 @@ VIOLATIONS = {
     "drift": Violation("drift", 0.2),
     # Weights ×N^0.002, at N = 32 a growth by 0.7 %: nets that have hardly moved, 0.007 nats in the first layer.
     "still": Violation("drift", 0.002),
-    # Correlation 0.15 more per doubling: about 0.9 at N = 128, 0.8 nats for Gaussians: beyond every margin, and growing.
+    # Correlation 0.15 more per doubling: about 0.9 at N = 128, for Gaussians 0.8 nats: beyond every margin, growing.
     "shared": Violation("shared", 0.15),
     # All neurons of a layer depend on two numbers of the layer below; for Gaussians that is log 2 = 0.69 nats per pair.
     "bottleneck": Violation("bottleneck", 2),

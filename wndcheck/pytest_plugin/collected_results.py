@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from wndcheck.pytest_plugin.declarations import claim_id, claim_of
-from wndcheck.verdicts.run import ClaimResult, Finding, Unfinished, decode_finding, judged
+from wndcheck.verdicts.run import ClaimResult, Finding, Unfinished, claim_result, decode_finding
 
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # properties by which tests hand JSON to the controller
 
@@ -86,7 +86,7 @@ class Results:
                 self.errors[claim].append(Unfinished(report.nodeid, report.longreprtext))
         self.crashed = []
         return tuple(
-            judged(
+            claim_result(
                 findings=self.findings[claim],
                 errors=self.errors[claim],
                 not_run=self.not_run[claim],

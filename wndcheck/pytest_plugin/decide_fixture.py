@@ -24,8 +24,10 @@ class Inconclusive(pytest.skip.Exception):
     """Ends an inconclusive check. It is a skip, for which pytest formats no traceback, which would take longer."""
 
 
-class Unexpected(pytest.fail.Exception):
+class UnexpectedVerdict(pytest.fail.Exception):
     """Ends a check or a control with a verdict that fails it."""
+
+    __module__ = "builtins"  # which pytest's summary leaves out, as it does for its own `Failed`
 
 
 class Refuted(Inconclusive):
@@ -55,7 +57,7 @@ class Judge:
             if finding.outcome is Outcome.XFAILED:
                 raise Refuted(finding.reason or describe_finding(finding))
             if finding.outcome is Outcome.FAILED:
-                raise Unexpected(failure_message(finding, self.repeat_command(item)), pytrace=False)
+                raise UnexpectedVerdict(failure_message(finding, self.repeat_command(item)), pytrace=False)
 
         return decide_once
 
@@ -144,7 +146,7 @@ def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.Call
     elif report.passed and not recorded(item.user_properties, FINDING):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(values) once"
-    elif ending and not isinstance(ending, Unexpected):
+    elif ending and not isinstance(ending, UnexpectedVerdict):
         kept = [each for each in item.user_properties if each[0] != FINDING]
         item.user_properties[:] = report.user_properties = kept
     return report

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wndcheck.verdicts.checks import Check, Verdict, decide
-from wndcheck.verdicts.run import FILE, ClaimResult, Finding, Run, Unfinished, encode, judged
+from wndcheck.verdicts.run import FILE, ClaimResult, Finding, Run, Unfinished, claim_result, encode
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0.01))
@@ -52,7 +52,7 @@ def make_claim(
 ) -> ClaimResult:
     """Return a claim of a run; checks that ended in an error, or were not run, by name."""
     texts = {"paper": "§4", "statement": f"The statement of {id}"}
-    return judged(
+    return claim_result(
         id=id,
         findings=findings,
         errors=[Unfinished(f"claims/{id}.py::test_{name}", "it broke") for name in errors],

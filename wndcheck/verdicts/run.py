@@ -217,7 +217,7 @@ def refuse_duplicates(what: str, names: Iterable[str]) -> None:
 # --- a claim's verdict ------------------------------------------------------------------------------------------------
 
 
-def judged(
+def claim_result(
     *,
     findings: Sequence[Finding] = (),
     errors: Sequence[Unfinished] = (),

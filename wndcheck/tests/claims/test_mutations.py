@@ -45,7 +45,7 @@ from wndcheck.tests.claims.worlds import FOLDER, made, nets_untrained
 from wndcheck.verdicts import checks as verdicts
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind, Check, Verdict, decide, verdict_on
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, claim_verdict, judged
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, claim_result, claim_verdict
 from wndcheck.verdicts.statistics import Region
 
 pytestmark = [
@@ -155,7 +155,7 @@ def ignore_failed_controls(primary, controls, *others) -> tuple[ClaimVerdict, ob
 
 def count_secondary_checks(*, findings, **fields) -> ClaimResult:
     primary = [structs.replace(each, check=replace(each.check, primary=True)) for each in findings]
-    return judged(findings=primary, **fields)
+    return claim_result(findings=primary, **fields)
 
 
 ONE_SEED = at(mlp, "derived_seed", lambda seed, *purpose: derived_seed(0, *purpose))
@@ -256,7 +256,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     "the deviation for the standard error": (coverage, at(statistics, "sqrt", lambda n: 1.0)),
     "one side for two": (coverage, at(statistics, "stdtrit", lambda freedom, p: stats.t.ppf(2 * p - 1, freedom))),
     "controls that fail are ignored": (NOT_FOUND, instead_of(claim_verdict, ignore_failed_controls)),
-    "secondary checks count": (SECONDARY, instead_of(judged, count_secondary_checks)),
+    "secondary checks count": (SECONDARY, instead_of(claim_result, count_secondary_checks)),
 }
 
 

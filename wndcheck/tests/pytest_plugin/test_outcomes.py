@@ -46,6 +46,7 @@ def test_the_message_of_a_failing_check(pytester, claims):
             "*nets:*8",
             "*expected:*expectations.toml expects supported (seen before)",
             "*repeat:*pytest 'claims/tiny.py::test_size' --wnd-seed=3",
+            "FAILED claims/tiny.py::test_size - UnexpectedVerdict: REFUTED, which was not *",
         ]
     )
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from wndcheck.pytest_plugin.terminal import lines, print_wrapped
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, Verdict
-from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished, judged
+from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished, claim_result
 from wndcheck.verdicts.statistics import within
 
 LONG = Check("slope of the mean H̄ of what has a very long name, per doubling of N", within(-0.002, 0.002))
@@ -118,5 +118,5 @@ def test_sentences_are_wrapped(is_terminal, width):
 
 def test_the_remark_on_an_error_is_its_last_line():
     error = "def test():\n>   raise ValueError\nE   ValueError: a wrong number\n\nclaims/tiny.py:3: ValueError"
-    claim = judged(id="tiny", paper="§4", statement="It is", errors=[Unfinished("tiny.py::test_b", error)])
+    claim = claim_result(id="tiny", paper="§4", statement="It is", errors=[Unfinished("tiny.py::test_b", error)])
     assert table(claim)[1:] == ["    b: error: ValueError: a wrong number"]

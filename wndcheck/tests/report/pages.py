@@ -10,8 +10,7 @@ from html.parser import HTMLParser
 from msgspec import structs
 
 from wndcheck.tests.factories import SMALL, STRADDLES, make_claim, make_finding, make_run
-from wndcheck.verdicts.checks import Cause, CauseKind
-from wndcheck.verdicts.run import ClaimVerdict, Problem, ProblemKind, Run, Unfinished
+from wndcheck.verdicts.run import Problem, ProblemKind, Run, Unfinished
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\x00"
 LOADS = ("src", "srcset", "poster", "data", "action", "formaction", "background")
@@ -109,16 +108,11 @@ def hostile_run() -> Run:
     texts = {"claim": HOSTILE, "test": HOSTILE, "reason": HOSTILE, "parameters": {HOSTILE: HOSTILE}}
     bad = make_finding(HOSTILE, STRADDLES, check, **texts)
     control = make_finding(f"{HOSTILE}2", STRADDLES, check, must_be="refuted", **texts)
-    whole = make_claim(HOSTILE, bad, control, paper=HOSTILE, statement=HOSTILE, about=HOSTILE, figures=(HOSTILE,))
+    texts = {"paper": HOSTILE, "statement": HOSTILE, "about": HOSTILE}
+    whole = make_claim(HOSTILE, bad, control, errors=[HOSTILE], figures=(HOSTILE,), **texts)
     lost = Unfinished(HOSTILE, HOSTILE)
     return make_run(
-        structs.replace(
-            whole,
-            errors=(lost,),
-            not_run=(lost,),
-            verdict=ClaimVerdict.ERROR,
-            cause=Cause(CauseKind.ERRORS, 1),
-        ),
+        structs.replace(whole, errors=(lost,), not_run=(lost,)),
         make_claim(f"{HOSTILE}!"),  # whose anchor is the same
         profile=HOSTILE,
         environment={HOSTILE: HOSTILE},

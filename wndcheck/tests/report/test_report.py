@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from wndcheck.report.figures import FIGURES
 from wndcheck.report.files import write_atomically
@@ -21,7 +22,7 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.reported import estimator_claims, grid, grids, measured, with_arrays
-from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished, encode, judged, read_run
+from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished, encode, read_run
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +113,10 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch) -> None:
 
 def test_messages_with_undecodable_bytes_are_written(tmp_path: Path) -> None:
     lost = Unfinished("claims/tiny.py::test_more", "no file \x1b\x00é\udcff")
-    claim = judged(id="tiny", paper="§4", statement="It is", errors=[lost])
-    run = make_run(claim, problems=(Problem(ProblemKind.REPORT, "\udcff"),))
+    run = make_run(
+        structs.replace(make_claim("tiny", errors=["more"]), errors=(lost,)),
+        problems=(Problem(ProblemKind.REPORT, "\udcff"),),
+    )
     write_report(tmp_path, run, Measured())
     read = read_run(tmp_path)
     assert read.claims[0].errors[0].reason == "no file \x1b\x00é\\udcff"
