@@ -33,9 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the store is complete: train nothing; a missing cell, or one of another record's version, is an error "
         "that names it",
     )
-    group.addoption(
-        "--wnd-require-data", action="store_true", help="missing data is an error; by default its claims are not run"
-    )
+    group.addoption("--wnd-require-data", action="store_true", help="missing data is an error, not a claim left out")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment

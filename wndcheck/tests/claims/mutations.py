@@ -138,7 +138,7 @@ def has_verdict(file: str, select: str, source: Source, verdict: ClaimVerdict, c
 
 
 def initial_entropies_by_hand(cell: Cell) -> np.ndarray:
-    """H̄ of every layer of untrained tanh nets, (S, layers), from images and seeds alone."""
+    """H̄ of every layer of untrained tanh nets, (S, layers), only from images and seeds."""
     raw = datasets.load(cell.dataset)
     chosen = datasets.probe_indices(raw.train_labels, per_class=cell.probe.images_per_class, seed=cell.probe.seed)
     images = datasets.standardised(raw.train_images[chosen], raw.train_images).astype(float)

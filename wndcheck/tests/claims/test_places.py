@@ -38,7 +38,7 @@ TANH = {"activation": "tanh"}
 WIDEST = {"widths": (1000,)}
 
 # Place -> checks that are refuted. The places of a world are in different layers, activations or quantities that
-# no check reads together, so that each moves its own checks alone.
+# no check reads together, so that each moves only its own checks.
 SCORES = {
     mlp("corrected_score", large_growth, 1, stage=1): ["any_stage trend[1-1-relu]", "any_stage literal[1-1-relu]"],
     mlp("corrected_score", large_growth, 2): [

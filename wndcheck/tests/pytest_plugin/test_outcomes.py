@@ -123,7 +123,7 @@ def test_a_claim_with_tests_that_did_not_run_is_inconclusive(pytester, claims, o
         ),
     ],
 )
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "xdist"])
 def test_a_wrong_declaration_is_refused_before_anything_is_measured(pytester, claims, body, complaint, workers):
     claims(tiny=body)
     result = pytester.runpytest_subprocess("claims", *workers)

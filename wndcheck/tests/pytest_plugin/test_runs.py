@@ -54,7 +54,7 @@ def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
     assert [claim.verdict for claim in together] == ["supported", "refuted", "inconclusive"]
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one process", "xdist"])
 def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
     claims(entry("refuted", "big"), tiny=check(STRADDLING) + check(REFUTED, "big") + check("[0.5]", "one"))
     pytester.runpytest_subprocess("claims", *workers, "--junitxml=junit.xml")
@@ -122,7 +122,7 @@ def test_expectation_that_matches_nothing_is_an_error(pytester, claims):
     result = pytester.runpytest("claims")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*ERROR*claim 'absent'*matches no check*"])
-    assert pytester.runpytest("claims/tiny.py").ret == 0, "one file alone does not see the other claims"
+    assert pytester.runpytest("claims/tiny.py").ret == 0, "one file does not collect the other claims"
 
 
 @pytest.mark.parametrize(
