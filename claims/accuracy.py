@@ -3,9 +3,9 @@ tanh-activated nets > 95% and > 92% respectively. However, with 5 ≤ N < 20, th
 
 Measured: accuracies of the trained nets on all training images and on the validation images.
 Supported: the mean accuracy at every width above 20 exceeds the paper's number (levels), and nets above 20 classify
-more of the training images than nets below, seed by seed. Refuted: one lies wholly below.
+more of the training images than nets below, seed by seed. Refuted: an interval lies entirely below its bound.
 Controls: the same nets before training must fall short of the paper's numbers, and the accuracies of wide and narrow
-ones must agree within .1, which is chance.
+ones must agree within 0.1, which is chance.
 """
 
 import numpy as np

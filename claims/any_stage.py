@@ -4,7 +4,8 @@ stage"; §1: "regardless of the training stage".
 Measured: the dependence scores ι and ι_c of every hidden layer at every stage before the last (the claim
 weak_dependence is about the last).
 Supported: at each stage the rules of weak_dependence hold: ι_c decreases with log N from N = 20 up (trend), and at the
-paper's widest is at most .01 (literal), ι at most .054 (vicinity). Refuted: one lies wholly outside.
+paper's widest is at most 0.01 (literal), ι at most 0.054 (vicinity). Refuted: an interval lies entirely outside its
+region.
 Controls: at each stage the same activations, independently permuted, must come out independent, and planted dependence
 must be found; nets whose layers share a direction, the more so the wider they are, must not have a decreasing trend.
 """

@@ -2,8 +2,8 @@
 
 Measured: the total correlation of some groups of three and of five neurons of every hidden layer of trained nets, minus
 that of the same neurons when independently permuted. Groups of pairwise independent neurons may still be dependent.
-Supported: it decreases with log N from N = 20 up. Refuted: it rises. Shown beside it: whether at the paper's widest it
-is at most .01 nats for every pair in the group. The paper makes no claim here; this is what its question comes to.
+Supported: it decreases with log N from N = 20 up. Refuted: it rises. Also shown: whether at the paper's widest it is at
+most 0.01 nats for every pair in the group. The paper makes no claim here; this is what its question comes to.
 Controls: nets whose layers share a direction, the more so the wider they are, must not have a decreasing trend; nets
 with a bottleneck between any two layers must not come out independent.
 """

@@ -3,9 +3,9 @@ Assumption 1".
 
 Measured: |ΔH|, the change of a layer's mean neuron entropy from the initial to the trained net, for the hidden layers
 of ReLU nets on CIFAR-10, as on MNIST.
-Supported: |ΔH| decreases with log N from N = 20 up (trend), and is at most .1 nats at the paper's widest (level).
-Refuted: it rises, or stays above. Shown beside it, for Figure 2 "the actual values are data- … agnostic": at the same
-width H̄ is the same as on MNIST, to .1 nats.
+Supported: |ΔH| decreases with log N from N = 20 up (trend), and is at most 0.1 nats at the paper's widest (level).
+Refuted: it rises, or stays above. Also shown, for Figure 2 "the actual values are data- … agnostic": at the same width
+H̄ is the same as on MNIST, to 0.1 nats.
 Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend and by level; nets
 whose neurons are constant have no entropy, and must get no verdict.
 """

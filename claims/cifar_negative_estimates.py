@@ -4,9 +4,10 @@ Appendix A: pairs of very different variance "may indeed emerge when data become
 
 Measured: on CIFAR-10, at every width, the least mean Î of a hidden layer; the 5 % point of the pairs' Î; and the
 largest ratio of two neurons' standard deviations in a hidden layer.
-Supported: no layer's mean is below -.02 nats. Refuted: it lies wholly below. Shown beside it: pairs do fall below 0,
-yet not below -.072, the null's mean minus two of its standard deviations; standard deviations differ tenfold; and "This
-may be in part due to the insufficiently large sample size": on twice as many images the 5 % point is nearer to 0.
+Supported: no layer's mean is below -0.02 nats. Refuted: its interval lies entirely below that bound. Also shown: pairs
+do fall below 0, yet not below -0.072, the null's mean minus two of its standard deviations; standard deviations differ
+tenfold; and "This may be in part due to the insufficiently large sample size": on twice as many images the 5 % point is
+nearer to 0.
 Control: the vanilla estimate between unequal scales is far below 0, and must be refuted.
 """
 

@@ -1,10 +1,10 @@
 """Appendix B, Figure B.1b: on CIFAR-10 "we observe a similar weak neural dependence phenomenon".
 
 Measured: the dependence scores ι and ι_c of the hidden layers of ReLU nets on CIFAR-10, as on MNIST.
-Supported: ι_c decreases with log N from N = 20 up (trend); at the paper's widest it is at most .01 (literal), and ι at
-most .054 (vicinity). Refuted: one lies wholly outside. Shown beside it, for "the observations we made previously in
-Section 4 still apply": the logits stay more dependent than every hidden layer, by .02 nats.
-Controls: the same activations, independently permuted, must come out independent; a planted .047 nats must be found;
+Supported: ι_c decreases with log N from N = 20 up (trend); at the paper's widest it is at most 0.01 (literal), and ι at
+most 0.054 (vicinity). Refuted: an interval lies entirely outside its region. Also shown, for "the observations we made
+previously in Section 4 still apply": the logits stay more dependent than every hidden layer, by 0.02 nats.
+Controls: the same activations, independently permuted, must come out independent; a planted 0.047 nats must be found;
 nets whose layers share a direction, the more so the wider they are, must not have a decreasing trend.
 """
 

@@ -5,8 +5,8 @@ Measured: H(x | y) = H(x) - I(x; y), so that its change is ΔH - ΔI: the change
 its corrected score ι_c, in which the estimator's bias cancels; of every hidden layer, at every width above 20, and of
 the widest ensembles, in whose reading the proof is written. (Eq. 7 is the same inequality from the other side; there
 each pair is compared with its own entropies, uncorrected.)
-Supported: the mean change is at least 0. Refuted: it lies wholly below. The share of pairs that break it is shown and
-decides nothing: a single pair carries the estimator's noise of .06 nats.
+Supported: the mean change is at least 0. Refuted: its interval lies entirely below 0. The share of pairs that break it
+is shown and does not count towards the verdict: a single pair carries the estimator's noise of 0.06 nats.
 Control: nets given a shared direction gain information without entropy, and must be refuted, in both readings.
 """
 

@@ -2,11 +2,11 @@
 "with sufficiently large N, ΔH becomes insignificant".
 
 Measured: |ΔH|, the change of a layer's mean neuron entropy from the initial to the trained net, for hidden layers.
-Supported: |ΔH| decreases with log N from N = 20 up (trend), and is at most .1 nats at the paper's widest (level).
-Refuted: it rises, or stays above. Shown beside it, for the intuition behind the assumption ("a single neuron is not
-overall important, and thereby the distribution of z should not differ much from its initialization"): how far a
-neuron's distribution moves in training, in its initial standard deviations, and how many images are classified
-otherwise without a neuron.
+Supported: |ΔH| decreases with log N from N = 20 up (trend), and is at most 0.1 nats at the paper's widest (level).
+Refuted: it rises, or stays above. Also shown, for the intuition behind the assumption ("a single neuron is not overall
+important, and thereby the distribution of z should not differ much from its initialization"): how far a neuron's
+distribution moves in training, in its initial standard deviations, and how many images are classified otherwise without
+a neuron.
 Controls: nets whose weights drift by a factor that grows with the width must be refuted, by trend, by level and by
 their distributions; nets whose weights have grown by less than a hundredth must be supported; nets whose neurons are
 constant have no entropy, and must get no verdict.

@@ -3,10 +3,10 @@ over both, the mutual information of two neurons of a layer vanishes as the widt
 
 Measured, in the ensemble reading: ensembles of nets of one width, each trained from its own initial weights; every net
 is shown one image of its own, and the nets are the samples. ι_c of every hidden layer; the replicate is the ensemble.
-Supported: ι_c is lower in the widest nets than in the narrowest (trend), and at most .01 in the widest (level).
-Refuted: one lies wholly outside. Shown beside it: the same with one image for all nets, where the parameters alone are
-random.
-Controls: the same activations, independently permuted, must come out independent; a planted .047 nats must be found;
+Supported: ι_c is lower in the widest nets than in the narrowest (trend), and at most 0.01 in the widest (level).
+Refuted: an interval lies entirely outside its region. Also shown: the same with one image for all nets, where only the
+parameters are random.
+Controls: the same activations, independently permuted, must come out independent; a planted 0.047 nats must be found;
 ensembles of nets whose layers share a direction, the more so the wider they are, must be refuted.
 """
 

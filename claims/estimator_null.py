@@ -2,8 +2,9 @@
 trials, hence we may roughly view 0.01 as a threshold for independence."
 
 Measured: the paper's experiment, all 1000 trials of it, 16 times; each gives a mean and a standard deviation.
-Supported: the mean lies in .012 ± .004 and the standard deviation in .042 ± .003. Refuted: one lies outside.
-Control: a correlation of .3 (.047 nats) must be distinguished from independence.
+Supported: the mean lies in 0.012 ± 0.004 and the standard deviation in 0.042 ± 0.003. Refuted: an interval lies
+entirely outside its region.
+Control: a correlation of 0.3 (0.047 nats) must be distinguished from independence.
 """
 
 from wndcheck.experiment.gaussian_experiments import information_estimates

@@ -3,11 +3,11 @@ the same holds for trained MLPs given reasonably wide layers".
 
 Measured: the negentropy of single neurons, ½ log 2πeσ² - H, zero for a Gaussian and otherwise above; its mean over
 every hidden layer of trained nets.
-Supported: it decreases with log N from N = 20 up (trend), and is at most .05 nats at the paper's widest (level).
-Refuted: one lies wholly outside. Shown beside them: the trend at the stages before the last; the same over parameters
-and data (ensembles); and how far the pairs are from Gaussian, the information ι_c beyond what Gaussians of the same
-correlation share.
-Controls: uniform samples (.176 nats) must be refuted, Gaussian ones supported; sums of ever fewer uniform numbers,
+Supported: it decreases with log N from N = 20 up (trend), and is at most 0.05 nats at the paper's widest (level).
+Refuted: an interval lies entirely outside its region. Also shown: the trend at the stages before the last; the same
+over parameters and data (ensembles); and how far the pairs are from Gaussian, the information ι_c beyond what Gaussians
+of the same correlation share.
+Controls: uniform samples (0.176 nats) must be refuted, Gaussian ones supported; sums of ever fewer uniform numbers,
 which the central limit theorem leaves ever less Gaussian, must not have a decreasing trend.
 """
 

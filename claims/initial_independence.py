@@ -2,12 +2,13 @@
 the same layer are iid Gaussian with zero mean. Consequently, I(0) = 0."
 
 Measured: the corrected dependence score ι_c of every hidden layer of wide untrained nets, in both readings: one net of
-the paper's greatest width and 1000 images, as in the paper's experiment; and ensembles of nets, an image each, in which
-the parameters are random, too.
-Supported: ι_c ≤ .01, the paper's threshold of independence, in both. Refuted: it lies wholly above in one. Shown beside
-it, in the ensembles: neurons are Gaussian (negentropy at most .05), of mean zero, and of one scale: chance alone makes
-the largest standard deviation of 200 neurons 1.4 times the smallest. And "the biases may be taken to be zero without
-loss of generality" (§1): in nets of N = 128, biases as large as pre-activations leave ι_c where it was, to ±.01.
+the paper's greatest width and 1000 images, as in the paper's experiment; and ensembles of nets, one image each, in
+which the parameters are random, too.
+Supported: ι_c ≤ 0.01, the paper's threshold of independence, in both. Refuted: an interval lies entirely above it. Also
+shown, in the ensembles: neurons are Gaussian (negentropy at most 0.05), of mean zero, and of one scale: chance alone
+makes the largest standard deviation of 200 neurons 1.4 times the smallest. And "the biases may be taken to be zero
+without loss of generality" (§1): in nets of N = 128, biases as large as pre-activations leave ι_c where it was, to
+±0.01.
 Controls: the same activations, independently permuted, must be supported; planted dependence and shared directions
 refuted.
 """

@@ -3,8 +3,8 @@ there should be dependence between them: higher likelihood in one class results 
 
 Measured: the dependence score ι of the logits minus that of each hidden layer, and the logits' corrected score ι_c, at
 every width from 100.
-Supported: the logits exceed every hidden layer by .02 nats (contrast) and have .05 themselves (dependence). Refuted:
-one lies wholly below. Shown beside it: logits that compete are correlated below 0 on average, -1/9 if their sum is
+Supported: the logits exceed every hidden layer by 0.02 nats (contrast) and have 0.05 themselves (dependence). Refuted:
+an interval lies entirely below its bound. Also shown: the logits' mean correlation is negative, -1/9 if their sum is
 constant.
 Controls: the same activations, independently permuted, do not have a dependent last layer, and must be refuted, by
 contrast and by dependence.

@@ -4,9 +4,9 @@ entropy of its neurons.
 Measured: the mean over a layer's pairs of ΔI - ΔH, and the share of ordered pairs with ΔI above ΔH, from the initial to
 the trained net; of every hidden layer, at every width above 20, and of the widest ensembles, in whose reading the proof
 is written.
-Supported: the mean is at most 0. Refuted: it lies wholly above. The share is shown and decides nothing: a single pair's
-ΔI carries the estimator's noise of .06 nats. Shown beside it: what the bound is for, that at the paper's widest the
-information itself does not grow, ΔI ≤ .01.
+Supported: the mean is at most 0. Refuted: its interval lies entirely above 0. The share is shown and does not count
+towards the verdict: a single pair's ΔI carries the estimator's noise of 0.06 nats. Also shown: what the bound is for,
+that at the paper's widest the information itself does not grow, ΔI ≤ 0.01.
 Control: nets given a shared direction gain information without entropy, and must be refuted, in both readings.
 """
 

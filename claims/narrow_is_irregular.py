@@ -1,10 +1,10 @@
 """Appendix B, Figure B.1b: "in low width regimes, the behaviour of the dependence score ι is less regular".
 
 Measured: how far a net's ι lies from the mean of the others of its width, where four nets or more have one; the average
-over widths below 20 minus the average over widths from 200 up, seed by seed; on CIFAR-10, and beside it on MNIST. Nets
-with dead layers have no ι there and are left out: what is irregular about them is not counted.
+over widths below 20 minus the average over widths from 200 up, seed by seed; on CIFAR-10, and also on MNIST. Nets with
+dead layers have no ι there and are left out: what is irregular about them is not counted.
 Supported: the narrow nets lie further from the mean. Refuted: less far.
-Control: the same nets, with half a nat added to the ι of every second wide net, must be refuted.
+Control: the same nets, with 0.5 nats added to the ι of every second wide net, must be refuted.
 """
 
 import numpy as np

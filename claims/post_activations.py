@@ -4,8 +4,8 @@ under the same proof framework"; §5 likewise.
 Measured: the dependence scores of the hidden layers' post-activations φ(z): by 3H for tanh; by KSG1 for ReLU, whose
 point mass at 0 has no differential entropy.
 Supported: the rules of weak_dependence hold: ι_c decreases with log N from N = 20 up (trend), and at the paper's widest
-is at most .01 (literal), ι at most .054 (vicinity). Refuted: one lies wholly outside. Shown beside them:
-post-activations share no more than pre-activations, as the data-processing inequality says of any φ.
+is at most 0.01 (literal), ι at most 0.054 (vicinity). Refuted: an interval lies entirely outside its region. Also
+shown: post-activations share no more than pre-activations, as the data-processing inequality says of any φ.
 Controls: nets whose layers share a direction, the more so the wider they are, must not have a decreasing trend, and
 must leave the vicinity; so must nets with a bottleneck between any two layers.
 """

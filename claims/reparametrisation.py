@@ -1,12 +1,12 @@
 """§5: "In tanh-activated nets, the extension is even simpler since MI is invariant to reparameterization given by
-homeomorphisms …, in particular tanh⁻¹": neurons share as much after tanh as before.
+homeomorphisms …, in particular tanh⁻¹": tanh does not change the mutual information of neurons.
 
 Measured: for some pairs of every hidden layer of trained tanh nets, at every width above 20, the information of tanh(z)
-minus that of z, both by 3H, corrected with the same permutations. Shown beside it: the same by KSG1, which follows a
-change of the margins better.
-Supported: the mean difference lies within ±.005 nats. Refuted: wholly outside. True information cannot change, so a
-refutation speaks of the estimator: where tanh saturates, the margins crowd at ±1.
-Control: |z| in place of tanh(z) forgets the sign, which is not a reparametrisation, and must be refuted.
+minus that of z, both by 3H, corrected with the same permutations. Also shown: the same by KSG1, which follows a change
+of the marginals better.
+Supported: the mean difference lies within ±0.005 nats. Refuted: its interval lies entirely outside. True information
+cannot change, so a refutation is about the estimator: where tanh saturates, the marginals concentrate near ±1.
+Control: |z| in place of tanh(z) discards the sign, which is not a reparametrisation, and must be refuted.
 """
 
 import pytest

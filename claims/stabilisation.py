@@ -2,9 +2,9 @@
 underestimated the MI; with stabilization, the estimator is able to provide a more accurate estimate".
 
 Measured: Î minus the truth, -½ log(1 - ρ²), for samples of size 1000; an experiment is a mean over 32 samples.
-Supported: at every ρ the vanilla estimate lies more than .5 nats below the truth and the stabilised one within .05.
-Refuted: one of them lies wholly outside. Shown beside it: between equal scales the vanilla estimate is faithful (within
-.05); between unequal ones it is negative; and the stabilised one is the same whatever the scale.
+Supported: at every ρ the vanilla estimate lies more than 0.5 nats below the truth and the stabilised one within 0.05.
+Refuted: an interval lies entirely outside its region. Also shown: between equal scales the vanilla estimate is faithful
+(within 0.05); between unequal ones it is negative; and the stabilised one is the same whatever the scale.
 Control: between equal scales the vanilla estimate needs no stabilisation, so its check must be refuted there.
 """
 

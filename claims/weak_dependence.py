@@ -3,14 +3,15 @@ neurons are nearly independent".
 
 Measured: the dependence score of every hidden layer of trained nets: ι, the paper's mean pairwise 3H estimate, and ι_c,
 the same with the estimator's bias removed by permutations.
-Supported: ι_c decreases with log N from N = 20 up (trend); at the paper's widest ι_c is at most .01 (literal) and ι at
-most .054, the null's mean plus its standard deviation (vicinity). Refuted: one lies wholly outside. Shown beside it,
-for the lemma speaks of any two neurons: the 95 % point of the pairs lies below that of independent Gaussians, .081.
+Supported: ι_c decreases with log N from N = 20 up (trend); at the paper's widest ι_c is at most 0.01 (literal) and ι at
+most 0.054, the null's mean plus its standard deviation (vicinity). Refuted: an interval lies entirely outside its
+region. Also shown, for the lemma speaks of any two neurons: the 95 % point of the pairs is below that of independent
+Gaussians, 0.081.
 Controls: the same activations, independently permuted, must come out independent. Planted dependence must be found:
-pairs mixed to .047 and .223 nats, a shared latent variable, copies of neurons. Nets whose layers share a direction, the
-more so the wider they are, must not have a decreasing trend and must leave the vicinity; so must nets with a bottleneck
-between any two layers, and nets of copies. Nets whose neurons are constant have no information, and must get no
-verdict.
+pairs mixed to 0.047 and 0.223 nats, a shared latent variable, copies of neurons. Nets whose layers share a direction,
+the more so the wider they are, must not have a decreasing trend and must leave the vicinity; so must nets with a
+bottleneck between any two layers, and nets of copies. Nets whose neurons are constant have no information, and must get
+no verdict.
 """
 
 import pytest

@@ -2,12 +2,12 @@
 training accuracy …. Increasing layer width after convergence … may not induce further gain."
 
 Measured: the mean neuron entropy H̄ of every hidden layer of trained nets, and their accuracies.
-Supported: from N = 200 up, H̄ changes by no more than ±.05 nats a doubling (slope, an equivalence), and over N ≥ 10
-the ranks of H̄ and of the training accuracy correlate, seed by seed. Refuted: the slope lies wholly outside, or the
-correlation wholly below 0. Shown beside them: the largest contrast between widths from 200 up, and the validation
-accuracy that widths beyond 200 still gain. The paper gives the correlation no sign; as a measure of capacity entropy
-should rise with the accuracy, which is what is claimed here, and beside it stands whether they correlate either way.
-"The actual values are … model-agnostic": at the widest, H̄ of ReLU and of tanh nets is the same, to .1 nats.
+Supported: from N = 200 up, H̄ changes by no more than ±0.05 nats per doubling (slope, an equivalence), and over N ≥ 10
+the ranks of H̄ and of the training accuracy correlate, seed by seed. Refuted: the interval of the slope lies entirely
+outside, or that of the correlation entirely below 0. Also shown: the largest contrast between widths from 200 up, and
+the validation accuracy that widths beyond 200 still gain. The paper gives the correlation no sign; as a measure of
+capacity entropy should rise with the accuracy, which is what is claimed here; whether they correlate either way is also
+shown. "The actual values are … model-agnostic": at the widest, H̄ of ReLU and of tanh nets is the same, to 0.1 nats.
 Controls: nets whose weights drift by a factor that grows with the width must not have a settled slope; their H̄, which
 rises with the width, must correlate with the width, and against it with the widths in reverse order.
 """

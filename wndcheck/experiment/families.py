@@ -20,7 +20,7 @@ Cells = Callable[[Profile, int], Iterable[Cell]]
 
 @dataclass(frozen=True)
 class Family:
-    """Nets that differ in their width alone; `part` is the part of a profile that `wndcheck measure --cells` names."""
+    """Nets that differ only in their width; `part` is the part of a profile that `wndcheck measure --cells` names."""
 
     name: str
     part: str
@@ -148,7 +148,7 @@ for _kind in VIOLATIONS:
 
 @family("violation/bottleneck-relu", part="violations")
 def relu_bottleneck(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """ReLU nets with a bottleneck: the control of what is measured of ReLU alone."""
+    """ReLU nets with a bottleneck: the control of what is measured only for ReLU."""
     return (violation(profile, "bottleneck", profile.violation_width, base_seed, "relu"),)
 
 
@@ -205,7 +205,7 @@ def convnets(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
 
 
 def sensitivity_choices(profile: Profile, base_seed: int) -> dict[str, Cell]:
-    """ReLU nets of one width by what is chosen where the paper leaves it open; the profile's own choice first."""
+    """Return ReLU nets of one width by the choice where the paper leaves it open; the profile's own choice first."""
     usual = perceptron(profile, "relu", profile.sensitivity_width, base_seed)
     training, batch = profile.training, profile.training.batch_size
     sixth = sum(specification_of(profile.dataset).train_counts) // 6  # MNIST's customary 10,000 of 60,000

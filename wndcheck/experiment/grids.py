@@ -1,4 +1,4 @@
-"""Measurements of one family of nets over its widths, side by side."""
+"""Measurements of one family of nets over its widths."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wndcheck.experiment.record_schema import Measurement
 
 @dataclass(frozen=True)
 class Grid:
-    """Measurements that differ in their width alone, narrowest first, at one stage (the last by default)."""
+    """Measurements that differ only in their width, narrowest first, at one stage (the last by default)."""
 
     measurements: tuple[Measurement, ...]
     profile: Profile
@@ -26,17 +26,20 @@ class Grid:
 
     @property
     def trained(self) -> np.ndarray:
-        """Which nets count as trained, (widths, S); nets that were never to be trained always do."""
+        """Whether each net counts as trained, (widths, S); nets that were never to be trained always do."""
         return np.array([is_trained(m, self.profile) for m in self.measurements])
 
     def raw(self, name: str) -> np.ndarray:
-        """A quantity of every net, trained or not: (widths, S, ...)."""
+        """A quantity of every net, trained or not: (widths, S, ...); ValueError for an unknown one."""
+        if name not in (known := self.measurements[0].arrays):
+            raise ValueError(f"quantity {name!r}: expected one of {', '.join(sorted(known))}")
         return np.stack([m[name][self.stage] for m in self.measurements])
 
     def of(self, name: str, layer: int | None = None) -> np.ndarray:
-        """A quantity (see records.LAYER_QUANTITIES) of the trained nets, NaN for the others.
+        """A quantity (see record_schema.LAYER_QUANTITIES) of the trained nets, NaN for the others.
 
-        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does; ValueError for another.
+        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does. ValueError for an unknown
+        quantity or layer.
         """
         values = np.where(self.trained[..., None], self.raw(name), np.nan)
         if layer is None:
@@ -50,7 +53,10 @@ class Grid:
         return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
 
     def at_stage(self, stage: int) -> Grid:
-        """The same grid at another stage of training: 0 is the initial net, -1 the last stage."""
+        """The same grid at another stage of training: 0 is the initial net, -1 the last stage; ValueError beyond it."""
+        last = len(self.measurements[0]["score"]) - 1
+        if not -1 <= stage <= last:
+            raise ValueError(f"stage {stage}: expected 0 to {last}, or -1 for the last")
         return replace(self, stage=stage)
 
     def at(self, *widths: int) -> Grid:
@@ -79,12 +85,12 @@ class Grid:
 
     @property
     def untrained(self) -> dict[str, int]:
-        """How many nets there are and how many of them did not train, as `decide` takes them."""
+        """The numbers of nets, and of those that did not train, as `decide` takes them."""
         return {"nets": int(self.trained.size), "untrained": int((~self.trained).sum())}
 
 
 def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
-    """Has each net, or ensemble, reached the profile's training accuracy by the last stage? (R,) bool.
+    """Whether each net, or ensemble, has reached the profile's training accuracy by the last stage, (R,) bool.
 
     A net that has diverged has not.
     """

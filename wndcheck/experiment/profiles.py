@@ -17,7 +17,7 @@ UNSPECIFIED = Unspecified(
     scaling="standardised",  # what those variances assume of the inputs
     held_out=0,  # the data sets come with validation images; all training images are trained on
 )
-BATCH_SIZE = 32  # small enough that 300 epochs at rate .001 reach the paper's accuracies
+BATCH_SIZE = 32  # small enough that 300 epochs at rate 0.001 reach the paper's accuracies
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ConvNets:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a run trains and how much it repeats."""
+    """The nets that a run trains, and the numbers of repetitions."""
 
     name: str
     dataset: str
@@ -93,13 +93,13 @@ class Profile:
 
 
 VIOLATIONS = {
-    # Weights ×N^0.2: ΔH of the first layer is 0.2·log N, .97 nats at N = 128: far beyond the margin of .1, and growing.
+    # Weights ×N^0.2: ΔH of the first layer is 0.2·log N, 0.97 nats at N = 128: far beyond the margin, and growing.
     "drift": Violation("drift", 0.2),
-    # Weights ×N^0.002, at N = 32 a growth by .7 %: nets that have hardly moved, .007 nats in the first layer.
+    # Weights ×N^0.002, at N = 32 a growth by 0.7 %: nets that have hardly moved, 0.007 nats in the first layer.
     "still": Violation("drift", 0.002),
-    # Correlation .15 more a doubling: about .9 at N = 128, .8 nats for Gaussians: far beyond every margin, growing.
+    # Correlation 0.15 more per doubling: about 0.9 at N = 128, for Gaussians 0.8 nats: beyond every margin, growing.
     "shared": Violation("shared", 0.15),
-    # All neurons of a layer depend on two numbers of the layer below; for Gaussians that is log 2 = .69 nats a pair.
+    # All neurons of a layer depend on two numbers of the layer below; for Gaussians that is log 2 = 0.69 nats per pair.
     "bottleneck": Violation("bottleneck", 2),
     # One pair in four is the same neuron twice.
     "tied": Violation("tied", 4),
@@ -110,7 +110,7 @@ VIOLATIONS = {
 }
 TRENDS = ("drift", "shared")  # which break a claim the more the wider the nets
 
-# Ours: what is planted is far beyond the margins; and controls of nets that are controls themselves tell nothing.
+# Ours: what is planted is far beyond the margins; and nets that are controls need no controls of their own.
 VIOLATION_PROBE = Probe(most_pairs=200, control_pairs=0, transformed_pairs=30, groups=1, ablated=1)
 
 CIFAR10_ACCURACY = 0.3  # the paper gives no accuracies on CIFAR-10; ours: three times chance
@@ -128,7 +128,7 @@ QUICK = Profile(
     decides_levels=False,
     trained_accuracy=0.95,  # ours: near the paper's 99 % (ReLU) and 95 % (tanh), which its slower recipe reaches
     narrow_accuracy=0.2,  # ours: twice chance
-    # §4: 1000 images, 100 a class; §A: k = 3; ours: a sample of a layer's pairs, whose mean is known to .004 nats
+    # §4: 1000 images, 100 per class; §A: k = 3; ours: a sample of a layer's pairs, whose mean is known to 0.004 nats
     probe=Probe(most_pairs=300, control_pairs=32, transformed_pairs=50, groups=2),
     # Ours: eight groups for the interval's sake, and few steps after which nets can be called trained. (Batches of 16
     # cost half as much again and leave the nets no more accurate.)
@@ -154,7 +154,7 @@ QUICK = Profile(
 
 # §4: "14 different widths ranging from 5 to 1000", of which it names these two, and 20, 100 and 200 in the text.
 PAPER_WIDTHS = (5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 700, 1000)
-# §4: 300 epochs at rate .001; ours: stages a decade apart, for "regardless of the training stage".
+# §4: 300 epochs at rate 0.001; ours: stages a decade apart, for "regardless of the training stage".
 PAPER_TRAINING = Training(learning_rate=0.001, batch_size=BATCH_SIZE, stages=(0, 1, 10, 100, 300))
 
 FULL = Profile(
@@ -167,7 +167,7 @@ FULL = Profile(
     decides_levels=True,
     trained_accuracy=0.95,  # §4: "> 99 %" (ReLU), "> 95 %" (tanh)
     narrow_accuracy=0.2,
-    # All pairs up to N = 100; of more, their mean is known to .001 nats.
+    # All pairs up to N = 100; of more, their mean is known to 0.001 nats.
     probe=Probe(most_pairs=5000, transformed_pairs=300, groups=10, ablated=5),
     # Ours: four times as many nets as the paper has images, in eight groups for the interval's sake; twenty times the
     # paper's rate for a twentieth of its epochs, so that 4,000 nets of N = 128 are trained in minutes.
@@ -192,7 +192,7 @@ PROFILES = {profile.name: profile for profile in (QUICK, FULL)}
 
 
 def named(name: str) -> Profile:
-    """The profile of that name; ValueError for another."""
+    """Return the profile of that name; ValueError for another."""
     if name not in PROFILES:
         raise ValueError(f"profile {name!r}: expected {' or '.join(PROFILES)}; try --wnd-profile=quick")
     return PROFILES[name]

@@ -53,7 +53,7 @@ def _claims_run(request: pytest.FixtureRequest):
     run = request.config.pluginmanager.get_plugin("wndcheck-claims")
     if run is None:
         raise pytest.UsageError(
-            "no expectations.toml beside the claims: make one (it may be empty), and run pytest on that folder"
+            "no expectations.toml next to the claims: make one (it may be empty), and run pytest on that folder"
         )
     return run
 
@@ -81,9 +81,9 @@ def nets(request: pytest.FixtureRequest, _claims_run):
 
 @pytest.fixture
 def decide(request: pytest.FixtureRequest, _claims_run):
-    """decide(values, grid=None): give the test's check its verdict and the test its outcome. Once a test.
+    """decide(values, grid=None): give the test's check its verdict and the test its outcome; called once per test.
 
-    `values` (R,) holds one number a replicate; `grid` the nets behind them, for the share that did not train. The
+    `values` (R,) holds one number per replicate; `grid` the nets behind them, for the share that did not train. The
     functions of `wndcheck.verdicts.shared_checks` return both.
     """
     return _claims_run.judge.decider(request.node)

@@ -21,7 +21,13 @@ from wndcheck.verdicts.run import Finding, Outcome, encode_finding
 
 
 class Inconclusive(pytest.skip.Exception):
-    """Ends a check without a verdict. Of a skip pytest writes a line, not a traceback, which takes longer."""
+    """Ends an inconclusive check. It is a skip, for which pytest formats no traceback, which would take longer."""
+
+
+class UnexpectedVerdict(pytest.fail.Exception):
+    """Ends a check or a control with a verdict that fails it."""
+
+    __module__ = "builtins"  # which pytest's summary leaves out, as it does for its own `Failed`
 
 
 class Refuted(Inconclusive):
@@ -30,7 +36,7 @@ class Refuted(Inconclusive):
 
 @dataclass(frozen=True)
 class Judge:
-    """What a run decides checks by; `options` maps its options to (value, default), for the command that repeats."""
+    """Decides the checks of a run; `options` maps its options to (value, default), for the command that repeats."""
 
     profile: Profile
     mode: str
@@ -38,12 +44,12 @@ class Judge:
     options: Mapping[str, tuple[Any, Any]]
 
     def decider(self, item: pytest.Item) -> Callable[..., None]:
-        """The `decide` fixture of one test."""
+        """Return the `decide` fixture of one test."""
 
         def decide_once(values: Any, grid: Grid | None = None) -> None:
             __tracebackhide__ = True
             if recorded(item.user_properties, FINDING):
-                raise RuntimeError(f"{item.nodeid} decides twice: a test is one check, so split it")
+                raise RuntimeError(f"{item.nodeid} calls decide() twice: split it into two tests")
             finding = self.finding(item, np.asarray(values, dtype=float), grid)
             item.user_properties.append((FINDING, encode_finding(finding)))
             if finding.outcome is Outcome.INCONCLUSIVE:
@@ -51,19 +57,19 @@ class Judge:
             if finding.outcome is Outcome.XFAILED:
                 raise Refuted(finding.reason or describe_finding(finding))
             if finding.outcome is Outcome.FAILED:
-                pytest.fail(failure_message(finding, self.repeat_command(item)), pytrace=False)
+                raise UnexpectedVerdict(failure_message(finding, self.repeat_command(item)), pytrace=False)
 
         return decide_once
 
     def finding(self, item: pytest.Item, values: np.ndarray, grid: Grid | None) -> Finding:
-        """The check's finding, with the verdict expected of it and the outcome the two give."""
+        """Return the check's finding, with the verdict expected of it and the outcome the two give."""
         if claim_of(item) is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
         check, must_be, claim, name = check_of(item), must_be_of(item), claim_id(item), check_name(item)
         if grid and values.shape != (replicates := grid.trained.shape[1:]):
             raise RuntimeError(
-                f"{item.nodeid} gives decide values of shape {values.shape}, expected {replicates}: one a "
-                f"{check.replicate.removesuffix('s')}, whatever they are averages of"
+                f"{item.nodeid}: decide() got shape {values.shape}, expected {replicates}: one value per "
+                f"{check.replicate.removesuffix('s')}"
             )
         untrained = grid.untrained if grid else {}
         decides_levels = self.profile.decides_levels or must_be is not None
@@ -87,13 +93,13 @@ class Judge:
         return msgspec.structs.replace(finding, outcome=outcome_of(finding, self.mode, self.profile.name))
 
     def repeat_command(self, item: pytest.Item) -> str:
-        """The command that repeats one check."""
+        """Return the command that repeats one check."""
         changed = (f" {name}={value}" for name, (value, default) in self.options.items() if value != default)
         return f"pytest '{item.nodeid}'{''.join(changed)}"
 
 
 def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:
-    """An expected verdict passes, an expected refutation is xfailed, an unexpected verdict fails in verify mode."""
+    """Return a test's outcome: an expected refutation is xfailed, an unexpected verdict fails in verify mode."""
     if finding.must_be:
         return Outcome.FAILED if finding.failed and mode == "verify" else Outcome.PASSED
     as_expected = finding.verdict in finding.expected
@@ -105,7 +111,7 @@ def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:
 
 
 def failure_message(finding: Finding, repeat: str) -> str:
-    """What a failing check prints."""
+    """Return the message of a failing check."""
     check, interval = finding.check, finding.interval
     reason = f" ({finding.reason})" if finding.reason else ""
     expected = f"expectations.toml expects {' or '.join(finding.expected)}{reason}"
@@ -130,7 +136,7 @@ def numbers_of(finding: Finding) -> str:
 
 
 def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
-    """The report of a check's call, with the line of one that neither passed nor failed; without a decision, failed."""
+    """Return the report of a check's call with its outcome: without a finding it fails, and an error discards one."""
     ending = call.excinfo.value if call.excinfo is not None else None
     if isinstance(ending, Inconclusive):
         path, line, _ = item.location
@@ -140,4 +146,7 @@ def with_outcome(report: pytest.TestReport, item: pytest.Item, call: pytest.Call
     elif report.passed and not recorded(item.user_properties, FINDING):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} gave no verdict: it must call decide(values) once"
+    elif ending and not isinstance(ending, UnexpectedVerdict):
+        kept = [each for each in item.user_properties if each[0] != FINDING]
+        item.user_properties[:] = report.user_properties = kept
     return report

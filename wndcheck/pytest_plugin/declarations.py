@@ -1,8 +1,8 @@
-"""What a claim's file declares of its tests, and what pytest reads back: claim, check, control, parameters."""
+"""The declarations in a claim's file, and reading them from pytest's items: claim, check, control, parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -45,33 +45,40 @@ def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Seque
 
 
 def over_widths(metafunc: pytest.Metafunc, least: int) -> None:
-    """Every `width` of the profile from `least` up."""
+    """Give a test that asks for `width` every width of the profile from `least` up."""
     over(metafunc, "width", lambda profile: [width for width in profile.widths if width >= least])
+
+
+def declaration(test: str, marks: Iterable[pytest.Mark]) -> pytest.Mark:
+    """Return a test's mark "check" or "control". UsageError, with what to write, unless it has exactly one."""
+    found = [mark for mark in marks if mark.name in ("check", "control") and len(mark.args) == 2]
+    if not found:
+        raise pytest.UsageError(
+            f"{test} declares no check: add @check(...) or @control(..., must_be=...) of "
+            "wndcheck.pytest_plugin.declarations"
+        )
+    if len(found) > 1:
+        raise pytest.UsageError(f"{test} declares {len(found)} checks or controls: split it into {len(found)} tests")
+    return found[0]
 
 
 # --- of a collected test ----------------------------------------------------------------------------------------------
 
 
 def claim_of(item: pytest.Item) -> Claim | None:
-    """The `CLAIM` of the test's module; None where it has none."""
+    """Return the `CLAIM` of the test's module; None where it has none."""
     claim = getattr(getattr(item, "module", None), "CLAIM", None)
     return claim if isinstance(claim, Claim) else None
 
 
 def claim_id(item: pytest.Item) -> str:
-    """The stem of the test's file."""
+    """Return the stem of the test's file."""
     return item.path.stem
 
 
 def check_of(item: pytest.Item) -> Check:
-    """The check that a test, or a control, has declared. UsageError, with what to write, where it has none."""
-    marker = item.get_closest_marker("control") or item.get_closest_marker("check")
-    if marker is None or len(marker.args) != 2:
-        raise pytest.UsageError(
-            f"{item.nodeid} declares no check: add @check(...) or @control(..., must_be=...) of "
-            "wndcheck.pytest_plugin.declarations"
-        )
-    checks, by = marker.args
+    """Return the check that a test, or a control, declares. UsageError for none, or several."""
+    checks, by = declaration(item.nodeid, item.iter_markers()).args
     if not by:
         return checks
     if (value := raw_parameters(item).get(by)) not in checks:
@@ -80,7 +87,7 @@ def check_of(item: pytest.Item) -> Check:
 
 
 def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
-    """The report of a collected file: failed where its claim declares an unknown family, or a test of it no check.
+    """Return the report of a collected file, failed if its claim has an unknown family or a test not one declaration.
 
     Errors of collection end a run before nets are trained, and reach the controller from its workers.
     """
@@ -97,13 +104,13 @@ def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
 
 
 def must_be_of(item: pytest.Item) -> Verdict | None:
-    """The verdict a control must reach; None for a check."""
+    """Return the verdict a control must reach; None for a check."""
     marker = item.get_closest_marker("control")
     return marker.kwargs["must_be"] if marker else None
 
 
 def check_name(item: pytest.Item) -> str:
-    """The test's name without "test_": ``trend[relu-1]``."""
+    """Return the test's name without "test_": ``trend[relu-1]``."""
     return item.name.removeprefix("test_")
 
 
@@ -112,6 +119,6 @@ def raw_parameters(item: pytest.Item) -> dict[str, Any]:
 
 
 def parameters_of(item: pytest.Item) -> dict[str, int | float | str]:
-    """The test's parameters, as types that can cross to the controller."""
+    """Return the test's parameters, as types that can be sent to the controller."""
     found = raw_parameters(item).items()
     return {name: value if isinstance(value, int | float | str) else str(value) for name, value in found}

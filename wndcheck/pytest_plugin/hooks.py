@@ -1,4 +1,4 @@
-"""A run of claims: what `pytest claims/` does beyond running tests. Registered only when there are claims to run."""
+"""The pytest hooks of a run of claims, registered only when there are claims to run."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"
 PROBLEMS = "wnd_problems"
-COLLECTED = "wnd_collected"
-PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # besides ours and torch
+PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # in addition to ours and torch
 
 
 def start(config: pytest.Config, folder: Path) -> None:
-    """Check the options, settle threads, and register the run."""
+    """Check the options, set the number of threads, and register the run."""
     try:
         run = ClaimsRun(config, folder)
     except (ValueError, OSError) as error:
@@ -46,7 +45,7 @@ def start(config: pytest.Config, folder: Path) -> None:
 
 
 class ClaimsRun:
-    """One process's part of a run: a worker's, the controller's, or both at once without xdist."""
+    """The part of a run in one process: a worker, the controller, or both at once without xdist."""
 
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         option = config.option
@@ -61,13 +60,13 @@ class ClaimsRun:
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
         self.problems: list[Problem] = []
         self.began = time.monotonic()
-        self.collected = 0
+        self.collected: set[str] = set()  # node ids
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
         self.results = Results(self.selection)
         if folder != config.rootpath and config.rootpath not in folder.parents:
             raise ValueError(
-                f"pytest's rootdir is {config.rootpath}, which the claims in {folder} do not lie below: write options "
+                f"claims folder {folder} is not inside pytest's rootdir {config.rootpath}: write options "
                 f"with =, as in --wnd-store=DIR, or add --rootdir={folder.parent}"
             )
         self.written: list[Path] = []
@@ -107,16 +106,19 @@ class ClaimsRun:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
         names = [(claim_id(item), check_name(item)) for item in checks]
-        by_node_id = any("::" in str(argument) for argument in self.config.args)
-        if names and not by_node_id:  # which collects that test alone
+        # Only the tests named by node id, or those that --lf knows, are collected.
+        in_part = any("::" in str(argument) for argument in self.config.args) or getattr(
+            self.config.option, "lf", False
+        )
+        if names and not in_part:
             whole = workers.is_whole(self.config, self.folder)
             unmatched = expectations.unmatched(self.expectations, names, whole)
             self.problems += [Problem(ProblemKind.EXPECTATION, text) for text in unmatched]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        claims = [claim for item in session.items if (claim := claim_of(item))]
-        self.collected = len(claims)
-        names = dict.fromkeys(name for claim in claims for name in claim.families)
+        claims = {item.nodeid: claim for item in session.items if (claim := claim_of(item))}
+        self.collected.update(claims)
+        names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
         self.needed = cells_of(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
@@ -126,11 +128,11 @@ class ClaimsRun:
         record_claim(item)
 
     def store(self, **options: Any) -> Store:
-        """The run's store."""
+        """Return the run's store."""
         return Store(self.config.option.wnd_store, complete=self.config.option.wnd_complete, **options)
 
     def nets(self, item: pytest.Item) -> DeclaredNets:
-        """The nets that the test's claim declares."""
+        """Return the nets that the test's claim declares."""
         claim = claim_of(item)
         return DeclaredNets(self.measured, claim.families if claim else (), item.path.name)
 
@@ -175,25 +177,30 @@ class ClaimsRun:
         return None
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        paths = {test: self.config.rootpath / test.partition("::")[0] for test in ids}
+        self.collected.update(test for test, path in paths.items() if self.folder in path.parents)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node, error) -> None:
-        sent = getattr(node, "workeroutput", {})
-        self.collected = max(self.collected, sent.get(COLLECTED, 0))
-        problems = [Problem(ProblemKind(kind), text) for kind, text in sent.get(PROBLEMS, [])]
+        sent = getattr(node, "workeroutput", {}).get(PROBLEMS, [])
+        problems = [Problem(ProblemKind(kind), text) for kind, text in sent]
         self.problems += [problem for problem in problems if problem not in self.problems]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if workers.is_worker(self.config):
             problems = [(str(problem.kind), problem.text) for problem in self.problems]
-            self.config.workeroutput |= {COLLECTED: self.collected, PROBLEMS: problems}  # type: ignore[attr-defined]
+            self.config.workeroutput[PROBLEMS] = problems  # type: ignore[attr-defined]
             return
         self.messages.stop()
         if self.config.option.collectonly:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
-        if missing := self.collected - len(self.results.reported):
-            why = "the run was stopped: " if stopped_early else ""
-            text = f"{why}{missing} of {self.collected} checks were never reported"
+        if missing := sorted(self.collected - self.results.reported):
+            why = "the run was stopped" if stopped_early else "never reported"
+            self.results.add_missing(missing, why)
+            text = f"{why}: {len(missing)} of {len(self.collected)} tests did not finish"
             self.problems.append(Problem(ProblemKind.UNREPORTED, text))
         is_whole = not (self.selection or stopped_early)
         if self.results.texts:
@@ -226,7 +233,7 @@ class ClaimsRun:
             self.problems.append(Problem(ProblemKind.REPORT, text))
 
     def run(self, seconds: dict[str, float] | None = None) -> Run:
-        """The run as verdicts.json holds it; `seconds` is what the run and its nets took."""
+        """Return the run as verdicts.json holds it; `seconds` are the durations of the run and of its nets."""
         return Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             profile=self.profile.name,
@@ -243,19 +250,22 @@ class ClaimsRun:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if workers.is_worker(self.config) or not self.results.texts:
             return
-        from wndcheck.pytest_plugin.terminal import print_table
+        from wndcheck.pytest_plugin.terminal import print_table, print_wrapped
 
         print_table(terminalreporter, self.run())
+        sentences = []
         if not self.profile.decides_levels:
-            terminalreporter.write_line(
+            sentences.append(
                 f"The {self.profile.name} profile decides closed forms, trends and orderings; what the paper says of "
                 "its widest nets needs --wnd-profile=full."
             )
         if self.selection:
-            terminalreporter.write_line(
-                "wndcheck: a selection of checks: verdicts rest on these alone, other checks and controls did not run"
-                + ("" if self.written else "; reports/latest is left as it was")
+            sentences.append(
+                "wndcheck: a selection of checks: other checks and controls did not run"
+                + ("" if self.written else "; reports/latest is not changed")
             )
+        for sentence in sentences:
+            print_wrapped(terminalreporter, sentence)
         for path in sorted({path.parent for path in self.written}):
             terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
         for problem in self.problems:

@@ -1,4 +1,4 @@
-"""The measured nets of a run, by family: what the fixture `nets` gives the tests of a claim."""
+"""The measured nets of a run, by family, which the fixture `nets` gives the tests of a claim."""
 
 from __future__ import annotations
 
@@ -33,20 +33,18 @@ class Nets:
     known: dict[Cell, Measurement] = field(default_factory=dict)  # several checks read the same one
 
     def grid(self, family: str) -> Grid:
-        """The measurements of a family; where the profile has none of its nets, the test is not run."""
+        """Return the measurements of a family; where the profile has none of its nets, the test is not run."""
         if not (cells := cells_of([family], self.profile, self.base_seed)):
-            pytest.skip(
-                f"not run: profile {self.profile.name} has no {family}; type: pytest claims/ --wnd-profile=full"
-            )
+            pytest.skip(f"not run: profile {self.profile.name} has no {family}; run: pytest claims/ --wnd-profile=full")
         return grid(cells, self.measured, self.profile)
 
     def measured(self, cell: Cell) -> Measurement:
-        """One cell's measurement; a damaged file is measured again. Without its data the check is not run."""
+        """Return one cell's measurement; a damaged file is measured again. Without its data the check is not run."""
         while (found := self.loaded(cell)) is None:
             self.store.require(cell)
             try:
                 if not datasets.is_available(cell.dataset, self.data_root):
-                    datasets.load(cell.dataset, self.data_root)  # says what is missing, and what to type
+                    datasets.load(cell.dataset, self.data_root)  # says what is missing, and what to run
                 self.fill([*self.needed, cell])
             except datasets.MissingData as missing:
                 if self.require_data:
@@ -60,7 +58,7 @@ class Nets:
         return self.known.get(cell)
 
     def fill(self, cells: Sequence[Cell]) -> None:
-        """Measure those of the cells whose data is here; the others' checks will say that theirs is not."""
+        """Measure the cells whose data is here; the checks of the others report it as missing."""
         here = {name: datasets.is_available(name, self.data_root) for name in {cell.dataset for cell in cells}}
         wanted = [cell for cell in cells if here[cell.dataset]]
         fill(wanted, self.store, self.reporter, device=self.device, data_root=self.data_root)
@@ -75,7 +73,7 @@ class DeclaredNets:
     file: str
 
     def __getitem__(self, family: str) -> Grid:
-        """The family's measurements at its last stage. UsageError where the claim does not declare it."""
+        """Return the family's measurements at its last stage. UsageError where the claim does not declare it."""
         if family not in self.families:
             declared = ", ".join(self.families) or "none"
             raise pytest.UsageError(

@@ -1,4 +1,4 @@
-"""The closing table of a run: one line a claim, and below it only what was not as it is expected to be."""
+"""The closing table of a run: one line per claim, and below it only what was not expected."""
 
 from __future__ import annotations
 
@@ -42,18 +42,33 @@ class Line(NamedTuple):
 
 
 def print_table(terminal: pytest.TerminalReporter, run: Run) -> None:
-    """Print a line a claim, what was not expected below it, and how many claims have each verdict."""
+    """Print one line per claim, what was not expected below it, and how many claims have each verdict."""
     terminal.section(f"verdicts, profile {run.profile}")
-    for line in lines(run, terminal._tw.fullwidth if terminal.isatty else LOG_WIDTH):
+    for line in lines(run, width_of(terminal)):
         terminal._tw.write(line.start, **COLOURS[line.verdict] if line.verdict else {"bold": True})
         terminal._tw.line(line.rest)
+
+
+def print_wrapped(terminal: pytest.TerminalReporter, text: str) -> None:
+    """Print a sentence in lines of the terminal's width."""
+    for line in wrap(text, width_of(terminal), break_on_hyphens=False):
+        terminal.write_line(line)
+
+
+def width_of(terminal: pytest.TerminalReporter) -> int:
+    return max(terminal._tw.fullwidth, NARROWEST) if terminal.isatty else LOG_WIDTH
+
+
+def one_line(text: str) -> str:
+    """Return the text without line breaks and without the control characters that a terminal obeys."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in " ".join(text.split()))
 
 
 def lines(run: Run, width: int) -> Iterator[Line]:
     """Return the table in `width` columns, 80 at least: a heading, the claims with remarks, and a tally."""
     width = max(width, NARROWEST)
     rows = [("", "claim", "decided by", "estimate [interval]", "margin")]
-    rows += [row(claim, width) for claim in run.claims]
+    rows += [tuple(map(one_line, row(claim, width))) for claim in run.claims]
     gap = 2 if width >= WORDS else 1
     columns = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     columns[1] = min(columns[1], width // 3)
@@ -63,7 +78,7 @@ def lines(run: Run, width: int) -> Iterator[Line]:
         rest = shortened((" " * gap).join(["", *others]).rstrip(), width - cell_len(start))
         yield Line(start, rest, claim.verdict) if claim else Line(start + rest, "")
         for remark in remarks(claim) if claim else ():
-            yield from (Line("", f"    {part}") for part in wrap(remark, width - 4, break_on_hyphens=False))
+            yield from (Line("", f"    {part}") for part in wrap(one_line(remark), width - 4, break_on_hyphens=False))
     yield Line("", f"{count_of(len(run.claims), 'claim')}: {tally(run)}")
 
 
@@ -73,7 +88,7 @@ def tally(run: Run) -> str:
 
 
 def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str]:
-    """Verdict, id, and of the check that the verdict rests on what was asked, its estimate and its margin."""
+    """Return verdict and id, and estimand, estimate and margin of the check that the verdict rests on."""
     verdict = f"{SYMBOLS[claim.verdict]} {claim.verdict}" if width >= WORDS else SYMBOLS[claim.verdict]
     if not (decisive := claim.decisive):
         return verdict, claim.id, "", "", ""
@@ -82,12 +97,12 @@ def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str]:
 
 
 def shortened(text: str, room: int) -> str:
-    """The text in so many columns, with an ellipsis in place of an end that does not fit."""
+    """Return the text in at most that many columns, with an ellipsis in place of an end that does not fit."""
     return text if cell_len(text) <= room else set_cell_size(text, max(0, room - 1)).rstrip() + "…"[:room]
 
 
 def remarks(claim: ClaimResult) -> Iterator[str]:
-    """What was not expected, a line for each verdict; why there is no verdict."""
+    """Return what was not expected, one line per verdict, and why there is no verdict."""
     unexpected = [finding for finding in claim.findings if is_unexpected(finding)]
     for found in group_by(unexpected, lambda finding: (finding.verdict, wanted(finding))):
         yield f"{join_few(finding.name for finding in found)}: {found[0].verdict}, {wanted(found[0])}"
@@ -96,7 +111,9 @@ def remarks(claim: ClaimResult) -> Iterator[str]:
     if claim.not_run:
         reason = first_and_last_line(claim.not_run[0].reason).removeprefix("not run: ")
         yield f"{count_of(len(claim.not_run), 'test')} not run: {reason}"
-    elif claim.cause and claim.cause.kind in (CauseKind.NO_CONTROL, CauseKind.NO_PRIMARY_CHECK):
+    elif claim.cause and claim.cause.kind is CauseKind.NO_PRIMARY_CHECK:
+        yield f"only {'secondary checks' if claim.checks else 'controls'} ran, and a claim is decided by primary checks"
+    elif claim.cause and claim.cause.kind is CauseKind.NO_CONTROL:
         yield describe_cause(claim.cause)
 
 
@@ -110,6 +127,6 @@ def wanted(finding: Finding) -> str:
 
 
 def last_line(reason: str) -> str:
-    """Of an error's message, which pytest ends with the place of the error."""
+    """Return the last line of an error's message, which pytest follows by the place of the error."""
     marked = [line for line in reason.splitlines() if line.startswith("E ")]
     return (marked or reason.splitlines() or [""])[-1].removeprefix("E").strip()

@@ -53,13 +53,13 @@ def assert_weak_dependence(
 
 
 def failure_message(found: NetworkVerdict, refuted: list[str], undecided: list[str]) -> str:
-    """Which layers failed, what can be done, and the evidence."""
+    """Return the layers that failed, what can be done, and the evidence."""
     lines = []
     if refuted:
         lines.append(f"not weakly dependent (ι_c above {found.margin:g} nats): {', '.join(refuted)}")
     if undecided:
         lines.append(
-            f"not decided at {found.margin:g} nats: {', '.join(undecided)}; give more inputs (max_samples=...), "
+            f"inconclusive at {found.margin:g} nats: {', '.join(undecided)}; give more inputs (max_samples=...), "
             "another margin, other layers, or allow_inconclusive=True"
         )
     return "\n".join([*lines, *(f"  {found[name]}" for name in (*refuted, *undecided))])

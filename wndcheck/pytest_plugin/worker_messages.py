@@ -1,4 +1,4 @@
-"""Progress events of a run's processes, which the controller alone prints."""
+"""Progress events of a run's processes, which only the controller prints."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ class Messages:
             self.watcher.start()
 
     def stop(self) -> None:
+        """Print what the workers have still written, and remove their file."""
         if self.watcher:
             self.watcher.stop()
+            self._folder.cleanup()
 
     @cached_property
     def reporter(self) -> EventReporter:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wndcheck.verdicts.checks import Check, Verdict, decide
-from wndcheck.verdicts.run import FILE, ClaimResult, Finding, Run, Unfinished, encode, judged
+from wndcheck.verdicts.run import FILE, ClaimResult, Finding, Run, Unfinished, claim_result, encode
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0.01))
@@ -26,7 +26,7 @@ def make_finding(
     decides_levels: bool = True,
     **fields: Any,
 ) -> Finding:
-    """The finding that the plugin makes of values; further fields as `Finding` has them."""
+    """Return the finding that the plugin makes of values; further fields as `Finding` has them."""
     verdict, cause, interval = decide(check, values, decides_levels=decides_levels)
     made = {
         "claim": claim,
@@ -50,9 +50,9 @@ def make_claim(
     is_selection: bool = True,  # few of them have a control
     **fields: Any,
 ) -> ClaimResult:
-    """A claim of a run; checks that ended in an error, or were not run, by name."""
+    """Return a claim of a run; checks that ended in an error, or were not run, by name."""
     texts = {"paper": "§4", "statement": f"The statement of {id}"}
-    return judged(
+    return claim_result(
         id=id,
         findings=findings,
         errors=[Unfinished(f"claims/{id}.py::test_{name}", "it broke") for name in errors],
@@ -77,7 +77,7 @@ def make_run(*claims: ClaimResult, base_seed: int = 0, **fields: Any) -> Run:
 
 
 def write_run(folder: Path, run: Run) -> Path:
-    """Write verdicts.json into a folder, which is made; the folder."""
+    """Write verdicts.json into a folder, which is made; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(encode(run))
     return folder

@@ -21,10 +21,10 @@ class Verdict(StrEnum):
 
 
 class CauseKind(StrEnum):
-    """Why a check, or a claim, has the verdict it has."""
+    """The causes of the verdicts of checks and claims."""
 
     # of an inconclusive check
-    STRADDLES = "straddles"  # the interval straddles the margin
+    STRADDLES = "straddles"  # the interval includes the margin
     TOO_FEW = "too_few"  # `count` replicates, fewer than FEWEST
     NOT_TRAINED = "not_trained"  # `count` of `total` nets did not train
     NOT_MEASURED = "not_measured"  # `count` of `total` values are missing: neurons constant, tied or a point mass
@@ -32,7 +32,7 @@ class CauseKind(StrEnum):
     # of a claim
     REFUTED_CHECKS = "refuted_checks"  # the primary checks `names` are refuted
     UNDECIDED_CHECKS = "undecided_checks"  # `count` of `total` primary checks are inconclusive, by cause in `parts`
-    FAILED_CONTROLS = "failed_controls"  # the controls `names` did not come out as they must
+    FAILED_CONTROLS = "failed_controls"  # the controls `names` did not reach the verdict that they must
     NO_CONTROL = "no_control"
     NO_PRIMARY_CHECK = "no_primary_check"
     INCOMPLETE = "incomplete"  # `count` checks or controls were not run
@@ -55,7 +55,7 @@ class Cause:
 class Check:
     """One estimand with a region fixed beforehand.
 
-    Supported: the (1 - alpha) interval over replicates lies inside `region`. Refuted: it lies wholly outside. `level`
+    Supported: the (1 - alpha) interval over replicates lies inside `region`. Refuted: it lies entirely outside. `level`
     marks a statement about the paper's widest nets or about what its recipe reaches, which a profile without them does
     not decide. Only primary checks count towards the claim.
     """
@@ -74,7 +74,7 @@ class Check:
 
 
 def verdict_on(check: Check, interval: Interval) -> Verdict:
-    """The three-way rule on an interval alone."""
+    """Return the verdict of the three-way rule from the interval and the region only."""
     if check.region.contains(interval):
         return Verdict.SUPPORTED
     return Verdict.REFUTED if check.region.excludes(interval) else Verdict.INCONCLUSIVE
@@ -90,14 +90,14 @@ def decide(
 ) -> tuple[Verdict, Cause | None, Interval]:
     """Return verdict, cause (None unless inconclusive) and interval of one check.
 
-    `values` (R,) holds one number a replicate, NaN where a net gave none. `untrained` of the `nets` behind them did not
-    train; beyond a quarter of them the check is inconclusive, as it is where a further quarter of the values is NaN, or
-    with fewer than four. ValueError for values that are not one-dimensional.
+    `values` (R,) holds one number per replicate, NaN where a net gave none. `untrained` of the `nets` did not train;
+    beyond a quarter of them the check is inconclusive, as it is where a further quarter of the values is NaN, or with
+    fewer than four. ValueError for values that are not one-dimensional.
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1:
         raise ValueError(
-            f"values of shape {values.shape} for {check.estimand!r}: expected one dimension, one number a replicate "
+            f"values of shape {values.shape} for {check.estimand!r}: expected one dimension, one number per replicate "
             f"({check.replicate}); average over everything else first"
         )
     known = values[np.isfinite(values)]

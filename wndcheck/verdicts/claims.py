@@ -1,4 +1,4 @@
-"""Claims of the paper, and how the verdicts of their checks add up."""
+"""Claims of the paper, and their verdicts from those of their checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wndcheck.verdicts.checks import Verdict
 class Claim:
     """A statement of the paper, declared as `CLAIM` in a file of claims/ whose stem is the claim's id.
 
-    `families` names the nets it may read (`wndcheck.experiment.families`); a claim about the estimators alone needs
+    `families` names the nets it may read (`wndcheck.experiment.families`); a claim only about the estimators needs
     none. `figures` are the report's figures that show what it rests on, by the stems of their files.
     """
 
@@ -20,6 +20,11 @@ class Claim:
     statement: str
     families: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field, names in (("families", self.families), ("figures", self.figures)):
+            if isinstance(names, str):
+                raise TypeError(f"{field}={names!r}: expected a tuple, such as ({names!r},) with its comma")
 
 
 def roll_up(verdicts: Iterable[Verdict], controls_hold: bool = True) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Expectation:
     date: str
 
     def covers(self, claim: str, check: str) -> bool:
-        """Is this check, e.g. ``trend[relu-1]``, one of the entry's?"""
+        """Whether the entry covers this check, e.g. ``trend[relu-1]``."""
         # Square brackets belong to the check's name, not to the pattern language.
         patterns = (pattern.replace("[", "[[]") for pattern in self.checks)
         return self.claim == claim and any(fnmatchcase(check, pattern) for pattern in patterns)
@@ -45,7 +46,7 @@ def read(path: Path, profile: str) -> list[Expectation]:
     """Parse expectations.toml; return the entries for one profile. ExpectationError for what is not as expected."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExpectationError(f"{path}: {error}") from error
     entries = document.get("expect", [])
     if document.keys() - {"expect"} or not isinstance(entries, list):
@@ -53,8 +54,10 @@ def read(path: Path, profile: str) -> list[Expectation]:
     return [parsed for entry in entries if (parsed := parse(entry, path)).profile == profile]
 
 
-def parse(entry: dict[str, Any], path: Path) -> Expectation:
+def parse(entry: Any, path: Path) -> Expectation:
     """Parse one entry. ExpectationError with its claim for what it lacks or misspells."""
+    if not isinstance(entry, dict):
+        raise ExpectationError(f"{path}: expected [[expect]] entries, got {entry!r}")
 
     def wrong(what: str) -> ExpectationError:
         return ExpectationError(f"{path}: entry {entry.get('claim', '?')!r}: {what}")
@@ -62,7 +65,12 @@ def parse(entry: dict[str, Any], path: Path) -> Expectation:
     names = {field.name for field in fields(Expectation)}
     if entry.keys() != names:
         raise wrong(f"missing or unknown field(s): {', '.join(sorted(entry.keys() ^ names))}")
-    if entry["profile"] not in PROFILES:
+    for name in ("claim", "reason", "evidence"):
+        if not isinstance(entry[name], str):
+            raise wrong(f"{name} {entry[name]!r}, expected a text in quotes")
+    if not isinstance(entry["date"], date | str):
+        raise wrong(f"date {entry['date']!r}, expected a date such as 2026-01-31")
+    if entry["profile"] not in list(PROFILES):
         raise wrong(f"profile {entry['profile']!r}, expected {' or '.join(PROFILES)}")
     checks = entry["checks"]
     if not (isinstance(checks, list) and checks and all(isinstance(check, str) for check in checks)):
@@ -86,9 +94,9 @@ def expected(entries: Iterable[Expectation], claim: str, check: str) -> tuple[tu
 
 
 def unmatched(entries: Iterable[Expectation], checks: Iterable[tuple[str, str]], whole: bool) -> list[str]:
-    """Complaints about entries, and patterns of them, that match no collected (claim, check).
+    """Return a message for each pattern of an entry that matches no collected (claim, check).
 
-    Claims that were not collected are passed over unless the `whole` folder was.
+    Claims that were not collected are ignored unless the `whole` folder was.
     """
     checks = list(checks)
     collected = {claim for claim, _ in checks}
@@ -102,5 +110,5 @@ def unmatched(entries: Iterable[Expectation], checks: Iterable[tuple[str, str]],
 
 
 def with_pattern(entry: Expectation, pattern: str) -> Expectation:
-    """The entry reduced to one of its patterns."""
+    """Return the entry reduced to one of its patterns."""
     return replace(entry, checks=(pattern,))

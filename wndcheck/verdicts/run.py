@@ -24,11 +24,11 @@ SCHEMA = 2
 
 
 class RunError(ValueError):
-    """A run cannot be used; the message says why and what to type instead."""
+    """A run cannot be used; the message says why and what to run instead."""
 
 
 class ClaimVerdict(StrEnum):
-    """What a claim came to; the last two are not verdicts of the rule."""
+    """The verdict of a claim; the last two are not verdicts of the rule."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
@@ -38,7 +38,7 @@ class ClaimVerdict(StrEnum):
 
 
 class Outcome(StrEnum):
-    """Of a test in pytest's words; xfailed is a refutation that is expected, or only reported."""
+    """The outcome of a test in pytest's words; xfailed is a refutation that is expected, or only reported."""
 
     PASSED = "passed"
     XFAILED = "xfailed"
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 class Finding(Struct, frozen=True, kw_only=True):
     """A decided check, or a control, with its evidence.
 
-    `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number a replicate, NaN where
+    `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number per replicate, NaN where
     there is none. `must_be` is the verdict that a control must reach, None for a check. `expected` holds the verdicts
     that expectations.toml expects, the usual one first, and `reason` why.
     """
@@ -84,7 +84,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Is it a control that did not come out as it must?"""
+        """Whether it is a control that did not reach the verdict that it must."""
         return self.must_be is not None and self.verdict is not self.must_be
 
     def is_cause(self, kind: CauseKind) -> bool:
@@ -104,14 +104,14 @@ class Unfinished(Struct, frozen=True):
 
 
 class ClaimResult(Struct, frozen=True, kw_only=True):
-    """What a run found about one claim; `about` is the docstring of its file."""
+    """The result of a run for one claim; `about` is the docstring of its file."""
 
     id: str
     paper: str
     statement: str
     verdict: ClaimVerdict
     cause: Cause | None
-    expected: Verdict | None  # what the expected verdicts of its primary checks come to; None without one
+    expected: Verdict | None  # the verdict from the expected verdicts of its primary checks; None without one
     about: str = ""
     figures: tuple[str, ...] = ()
     checks: tuple[Finding, ...] = ()
@@ -124,6 +124,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
             if finding.claim != self.id:
                 raise ValueError(f"{finding.name} is a check of {finding.claim!r}, expected {self.id!r}")
         refuse_duplicates("check", (finding.name for finding in self.findings))
+        # Whether tests were selected, and a control may be missing, is a field of the run.
+        evidence = self.primary, self.controls, self.errors, self.not_run
+        (verdict, cause), of_selection = claim_verdict(*evidence, False), claim_verdict(*evidence, True)
+        if (self.verdict, self.cause) not in ((verdict, cause), of_selection):
+            raise ValueError(f"verdict {self.verdict} and its cause contradict its checks, which give {verdict}")
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -194,25 +199,25 @@ class Run(Struct, frozen=True, kw_only=True):
 
     @property
     def counts(self) -> dict[ClaimVerdict, int]:
-        """How many claims have each verdict, in the order of `ClaimVerdict`, those that none has left out."""
+        """The number of claims with each verdict, in the order of `ClaimVerdict`, without verdicts that none has."""
         found = Counter(claim.verdict for claim in self.claims)
         return {verdict: found[verdict] for verdict in ClaimVerdict if found[verdict]}
 
     @property
     def version(self) -> str:
-        """Of wndcheck; empty where it is not recorded."""
+        """The version of wndcheck; empty where it is not recorded."""
         return self.environment.get("wndcheck", "")
 
 
 def refuse_duplicates(what: str, names: Iterable[str]) -> None:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"{what} {twice[0]!r} is there twice, expected once")
+        raise ValueError(f"{what} {twice[0]!r} appears twice, expected once")
 
 
 # --- a claim's verdict ------------------------------------------------------------------------------------------------
 
 
-def judged(
+def claim_result(
     *,
     findings: Sequence[Finding] = (),
     errors: Sequence[Unfinished] = (),
@@ -248,7 +253,7 @@ def claim_verdict(
     not_run: Sequence[Unfinished],
     is_selection: bool,
 ) -> tuple[ClaimVerdict, Cause | None]:
-    """The verdict of a claim's findings, and why."""
+    """Return the verdict that a claim's findings give, and its cause."""
     if errors:
         return ClaimVerdict.ERROR, Cause(CauseKind.ERRORS, len(errors))
     if not primary and not_run:
@@ -274,15 +279,17 @@ def claim_verdict(
 
 
 def natural_order(name: str) -> list[tuple[float, str]]:
-    """A sorting key in which numbers count as such: ``width[50]`` before ``width[200]``, ``rho[0.25]`` before 0.9."""
-    return [(float(part), "") if part[:1].isdigit() else (-1.0, part) for part in re.split(r"(\d+(?:\.\d+)?)", name)]
+    """Return a sorting key that compares numbers as such: ``width[50]`` before ``width[200]``, 0.25 before 0.9."""
+    number = r"[0-9]+(?:\.[0-9]+)?"
+    parts = re.split(f"({number})", name)
+    return [(float(part), "") if re.fullmatch(number, part) else (-1.0, part) for part in parts]
 
 
 # --- verdicts.json ----------------------------------------------------------------------------------------------------
 
 
 def encode(value: object, *, indent: int = 1) -> bytes:
-    """JSON of a run or of a part of it; NaN and infinities, which JSON does not have, are null."""
+    """Return the JSON of a run or of a part of it; NaN and infinities, which JSON does not have, are null."""
     try:
         content = msgspec.json.encode(value)
     except UnicodeEncodeError:  # undecodable bytes, in an error's message or a path
@@ -291,7 +298,7 @@ def encode(value: object, *, indent: int = 1) -> bytes:
 
 
 def with_escapes(value: Any) -> Any:
-    """Nested text with a backslash escape for what UTF-8 does not have."""
+    """Return nested text with backslash escapes for surrogates, which UTF-8 does not have."""
     if isinstance(value, dict):
         return {with_escapes(key): with_escapes(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -300,7 +307,7 @@ def with_escapes(value: Any) -> Any:
 
 
 def encode_finding(finding: Finding) -> str:
-    """A finding as one line of JSON, as it crosses from a worker to the controller."""
+    """Return a finding as one line of JSON, as it crosses from a worker to the controller."""
     return msgspec.json.encode(finding).decode()
 
 
@@ -317,12 +324,12 @@ def decode(content: bytes) -> Run:
     return msgspec.convert(with_numbers(document), Run)
 
 
-# What null stands for, by field: open ends, and estimates and values that are missing.
+# The meaning of null, by field: open ends, and estimates and values that are missing.
 NULLS = {"low": -inf, "high": inf, "estimate": nan, "values": nan, "seconds": nan}
 
 
 def with_numbers(value: Any, null: float | None = None) -> Any:
-    """The decoded JSON with the numbers that null stands for; `null` is that of the field that holds the value."""
+    """Return the decoded JSON with numbers in place of null; `null` is the one for the field that holds the value."""
     if isinstance(value, list):
         return [with_numbers(item, null) for item in value]
     if isinstance(value, dict):
@@ -331,7 +338,7 @@ def with_numbers(value: Any, null: float | None = None) -> Any:
 
 
 def read_run(path: Path) -> Run:
-    """Read a run's verdicts.json, or that in a folder. RunError if there is none, or it is not one."""
+    """Read a run's verdicts.json, or that in a folder. RunError if it is missing or invalid."""
     path = path if path.suffix == ".json" else path / FILE
     again = f"`pytest claims/ -n auto --wnd-report={shlex.quote(str(path.parent))}`"
     try:

@@ -1,6 +1,6 @@
-"""What several claims share: checks with their margins, and the values of a grid that are decided by them.
+"""Checks that several claims share, with their margins, and the values of a grid that they decide.
 
-The functions return both arguments of `decide`: values (S,), one a replicate, and the grid of the nets behind them.
+The functions return both arguments of `decide`: values (S,), one per replicate, and the grid of the nets behind them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
 
 
 def weak_dependence(of: str = "") -> tuple[Check, Check, Check]:
-    """Return trend, literal and vicinity: the score decreases with the width to near the threshold.
+    """Return the checks trend, literal and vicinity: the score decreases with the width to near the threshold.
 
-    `of` stands after the symbol of the score and says what it is of.
+    `of` is put after the symbol of the score, and names what it is the score of.
     """
     return (
         Check(f"slope of ι_c{of} per doubling of N", at_most(0)),
@@ -32,7 +32,7 @@ def weak_dependence(of: str = "") -> tuple[Check, Check, Check]:
 
 
 def of_one_width(grid: Grid, by_width: np.ndarray) -> np.ndarray:
-    """(1, S) -> (S,)."""
+    """Return the values of the only width, (1, S) -> (S,). ValueError for several widths."""
     if len(by_width) != 1:
         widths = ", ".join(map(str, grid.widths))
         raise ValueError(f"widths {widths}: expected a grid of one, such as grid.widest or grid.at(width)")

@@ -1,4 +1,4 @@
-"""Intervals over trained nets, regions fixed beforehand, slopes over widths. One value a net; pure numpy and scipy."""
+"""Intervals over trained nets, regions fixed beforehand, slopes over widths; one value per net."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Interval:
     def __post_init__(self) -> None:
         if self.n < 0 or not 0 < self.confidence < 1:
             raise ValueError(f"n {self.n}, confidence {self.confidence}: expected n >= 0, 0 < confidence < 1")
+        if self.low > self.high:
+            raise ValueError(f"interval from {self.low} to {self.high}: expected low <= high")
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,19 @@ class Region:
             )
 
     def contains(self, interval: Interval) -> bool:
-        """Does the whole interval lie inside? (For a bounded region: two one-sided tests, equivalence.)"""
+        """Whether the whole interval lies inside. (For a bounded region: two one-sided tests, equivalence.)"""
         return self.low <= interval.low and interval.high <= self.high
 
     def excludes(self, interval: Interval) -> bool:
-        """Does the whole interval lie outside, on one side? Touching the border is not outside."""
+        """Whether the whole interval lies outside, on one side. Touching the border is not outside."""
         return interval.high < self.low or interval.low > self.high
 
     def distance_inside(self, interval: Interval) -> float:
-        """From the end of the interval that is nearest to a border to that border; negative outside."""
+        """The distance from the end of the interval that is nearest to a border to that border; negative outside."""
         return min(interval.low - self.low, self.high - interval.high)
 
     def distance_outside(self, interval: Interval) -> float:
-        """From the region to the nearest end of the interval; negative where they overlap."""
+        """The distance from the region to the nearest end of the interval; negative where they overlap."""
         return max(self.low - interval.high, interval.low - self.high)
 
     def __str__(self) -> str:
@@ -84,7 +86,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float) -> In
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not x.size or not np.isfinite(x).all():
         raise ValueError(
-            f"expected a row of finite values, one a net; got shape {x.shape} with {np.isnan(x).sum()} NaN"
+            f"expected a row of finite values, one per net; got shape {x.shape} with {np.isnan(x).sum()} NaN"
         )
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence}: expected a number between 0 and 1")
@@ -131,7 +133,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation over the widths, seed by seed: (widths, S) twice -> (S,).
 
-    NaN for a seed without a finite value at one of the widths, or with one value alone; all NaN with fewer than three.
+    NaN for a seed without a finite value at one of the widths, or with only one value; all NaN with fewer than three.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.ndim != 2 or x.shape != y.shape:

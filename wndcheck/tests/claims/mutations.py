@@ -28,7 +28,7 @@ from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.nets_fixture import Nets
 from wndcheck.report.format import describe_finding
 from wndcheck.seeds import derived_seed
-from wndcheck.tests.claims.worlds import SMALL_FULL, as_the_paper_says, made, run_claims
+from wndcheck.tests.claims.worlds import SMALL_FULL, claims_all_true, made, run_claims
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind
@@ -89,7 +89,7 @@ def problems_of(claim: ClaimResult, profile: Profile, wanted: str = "supported")
 
 
 def as_paper(cell: Cell) -> Measurement:
-    return made(cell, as_the_paper_says)
+    return made(cell, claims_all_true)
 
 
 def holds(file: str, select: str, marked: str = "", source: Source = as_paper, wanted: str = "supported") -> Detector:
@@ -138,7 +138,7 @@ def has_verdict(file: str, select: str, source: Source, verdict: ClaimVerdict, c
 
 
 def initial_entropies_by_hand(cell: Cell) -> np.ndarray:
-    """H̄ of every layer of untrained tanh nets, (S, layers), from images and seeds alone."""
+    """H̄ of every layer of untrained tanh nets, (S, layers), only from images and seeds."""
     raw = datasets.load(cell.dataset)
     chosen = datasets.probe_indices(raw.train_labels, per_class=cell.probe.images_per_class, seed=cell.probe.seed)
     images = datasets.standardised(raw.train_images[chosen], raw.train_images).astype(float)

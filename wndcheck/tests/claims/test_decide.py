@@ -14,15 +14,15 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.claims.worlds import (
     FOLDER,
     Findings,
-    as_nothing_is_learnt,
-    as_nothing_it_says,
-    as_the_paper_says,
+    claims_all_false,
+    claims_all_true,
     fill,
     findings_in,
+    nets_untrained,
 )
 from wndcheck.verdicts.checks import CauseKind
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package")
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package")
 
 
 def decided_in(world: Callable, root: Path) -> Findings:
@@ -32,18 +32,18 @@ def decided_in(world: Callable, root: Path) -> Findings:
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory) -> Findings:
-    return decided_in(as_the_paper_says, tmp_path_factory.mktemp("held"))
+def true_world(tmp_path_factory) -> Findings:
+    return decided_in(claims_all_true, tmp_path_factory.mktemp("true_world"))
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory) -> Findings:
-    return decided_in(as_nothing_it_says, tmp_path_factory.mktemp("broken"))
+def false_world(tmp_path_factory) -> Findings:
+    return decided_in(claims_all_false, tmp_path_factory.mktemp("false_world"))
 
 
 @pytest.fixture(scope="module")
-def unlearnt(tmp_path_factory) -> Findings:
-    return decided_in(as_nothing_is_learnt, tmp_path_factory.mktemp("unlearnt"))
+def untrained_world(tmp_path_factory) -> Findings:
+    return decided_in(nets_untrained, tmp_path_factory.mktemp("untrained_world"))
 
 
 def others(findings: Findings, verdict: str) -> list[str]:
@@ -55,9 +55,9 @@ def others(findings: Findings, verdict: str) -> list[str]:
     ]
 
 
-def test_all_is_supported_where_the_paper_holds(held: Findings) -> None:
-    assert len({claim for claim, _ in held}) == 20
-    assert not others(held, "supported")
+def test_all_is_supported_where_the_paper_holds(true_world: Findings) -> None:
+    assert len({claim for claim, _ in true_world}) == 20
+    assert not others(true_world, "supported")
 
 
 # What cannot be false together with the rest, and is false elsewhere.
@@ -70,8 +70,8 @@ HOLDS_IN_SPITE = (
 )
 
 
-def test_all_is_refuted_where_nothing_holds(broken: Findings) -> None:
-    assert not [line for line in others(broken, "refuted") if not any(re.match(x, line) for x in HOLDS_IN_SPITE)]
+def test_all_is_refuted_where_nothing_holds(false_world: Findings) -> None:
+    assert not [line for line in others(false_world, "refuted") if not any(re.match(x, line) for x in HOLDS_IN_SPITE)]
 
 
 NEEDS_NO_TRAINING = (
@@ -86,8 +86,8 @@ NEEDS_NO_TRAINING = (
 )
 
 
-def test_untrained_nets_decide_nothing(unlearnt: Findings) -> None:
-    for (claim, check), found in unlearnt.items():
+def test_untrained_nets_decide_nothing(untrained_world: Findings) -> None:
+    for (claim, check), found in untrained_world.items():
         if claim == "accuracy" and not found.must_be:
             assert found.verdict == ("inconclusive" if "narrow" in check else "refuted"), check
         elif not found.must_be and not check.startswith(NEEDS_NO_TRAINING):
@@ -95,7 +95,7 @@ def test_untrained_nets_decide_nothing(unlearnt: Findings) -> None:
             assert found.is_cause(CauseKind.NOT_TRAINED), (claim, check)
 
 
-@pytest.mark.parametrize("world", ["held", "broken"])
+@pytest.mark.parametrize("world", ["true_world", "false_world"])
 def test_controls_hold_in_either_world(world: str, request: pytest.FixtureRequest) -> None:
     findings = request.getfixturevalue(world)
     assert sum(found.must_be is not None for found in findings.values()) > 50

@@ -10,7 +10,7 @@ from wndcheck.verdicts.coverage.claim_files import imported
 
 FOLDER = Path(__file__).parents[3] / "claims"
 FILES = sorted(FOLDER.glob("*.py"))
-pytestmark = pytest.mark.skipif(not FILES, reason="the claims lie in the repository, not in the installed package")
+pytestmark = pytest.mark.skipif(not FILES, reason="the claims are in the repository, not in the installed package")
 
 # The words that name the claims' own draws: another word would draw other samples.
 SEED_WORDS = {

@@ -41,16 +41,16 @@ from wndcheck.tests.claims.mutations import (
     scales,
     trained_nets,
 )
-from wndcheck.tests.claims.worlds import FOLDER, as_nothing_is_learnt, made
+from wndcheck.tests.claims.worlds import FOLDER, made, nets_untrained
 from wndcheck.verdicts import checks as verdicts
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind, Check, Verdict, decide, verdict_on
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, claim_verdict, judged
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, claim_result, claim_verdict
 from wndcheck.verdicts.statistics import Region
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package"),
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package"),
 ]
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -68,7 +68,7 @@ LAST_LAYER = holds("last_layer", "relu and contrast")
 UNLEARNT = holds(
     "weak_dependence",
     "relu and trend",
-    source=lambda cell: made(cell, as_nothing_is_learnt),
+    source=lambda cell: made(cell, nets_untrained),
     wanted="inconclusive",
 )
 NOT_FOUND = has_verdict(
@@ -139,7 +139,7 @@ def add_logits_to_all_layers(grid: Grid, name: str, layer: int | None = None, of
     return np.concatenate([values, values[..., -1:]], axis=-1)
 
 
-def turn_margins(check: Check, interval: statistics.Interval) -> Verdict:
+def negate_margins(check: Check, interval: statistics.Interval) -> Verdict:
     return verdict_on(replace(check, region=Region(-check.region.high, -check.region.low)), interval)
 
 
@@ -155,7 +155,7 @@ def ignore_failed_controls(primary, controls, *others) -> tuple[ClaimVerdict, ob
 
 def count_secondary_checks(*, findings, **fields) -> ClaimResult:
     primary = [structs.replace(each, check=replace(each.check, primary=True)) for each in findings]
-    return judged(findings=primary, **fields)
+    return claim_result(findings=primary, **fields)
 
 
 ONE_SEED = at(mlp, "derived_seed", lambda seed, *purpose: derived_seed(0, *purpose))
@@ -247,7 +247,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
         instead_of(is_trained, lambda measurement, profile: np.ones(measurement.cell.replicates, dtype=bool)),
     ),
     # verdicts
-    "margins have the wrong sign": (DEPENDENCE_CONTROLS, at(verdicts, "verdict_on", turn_margins)),
+    "margins have the wrong sign": (DEPENDENCE_CONTROLS, at(verdicts, "verdict_on", negate_margins)),
     "inside and outside are exchanged": (DEPENDENCE_CONTROLS, exchange_inside_and_outside),
     "NaN decides as 0": (
         DEPENDENCE_CONTROLS,
@@ -256,7 +256,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     "the deviation for the standard error": (coverage, at(statistics, "sqrt", lambda n: 1.0)),
     "one side for two": (coverage, at(statistics, "stdtrit", lambda freedom, p: stats.t.ppf(2 * p - 1, freedom))),
     "controls that fail are ignored": (NOT_FOUND, instead_of(claim_verdict, ignore_failed_controls)),
-    "secondary checks count": (SECONDARY, instead_of(judged, count_secondary_checks)),
+    "secondary checks count": (SECONDARY, instead_of(claim_result, count_secondary_checks)),
 }
 
 

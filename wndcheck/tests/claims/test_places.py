@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 
 from wndcheck.store.measurements import Store
-from wndcheck.tests.claims.worlds import FOLDER, SMALL_FULL, Place, as_the_paper_says, fill, findings_in, made_apart
+from wndcheck.tests.claims.worlds import FOLDER, SMALL_FULL, Place, claims_all_true, fill, findings_in, made_apart
 from wndcheck.verdicts.statistics import largest_contrast
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims lie in the repository, not in the package")
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package")
 TRAINED = [width for width in SMALL_FULL.widths if width > 20]
 HIDDEN = (1, 2, 3, 4)
 
 
-def rising(width: int) -> float:
+def large_growth(width: int) -> float:
     """Beyond every margin at every width, and growing."""
     return 0.1 + 0.05 * np.log2(width)
 
 
-def creeping(width: int) -> float:
+def slow_growth(width: int) -> float:
     """Growing, and below .1 at the widest."""
     return 0.0099 * np.log2(width)
 
@@ -38,10 +38,10 @@ TANH = {"activation": "tanh"}
 WIDEST = {"widths": (1000,)}
 
 # Place -> checks that are refuted. The places of a world are in different layers, activations or quantities that
-# no check reads together, so that each moves its own checks alone.
+# no check reads together, so that each moves only its own checks.
 SCORES = {
-    mlp("corrected_score", rising, 1, stage=1): ["any_stage trend[1-1-relu]", "any_stage literal[1-1-relu]"],
-    mlp("corrected_score", rising, 2): [
+    mlp("corrected_score", large_growth, 1, stage=1): ["any_stage trend[1-1-relu]", "any_stage literal[1-1-relu]"],
+    mlp("corrected_score", large_growth, 2): [
         "weak_dependence trend[2-relu]",
         "weak_dependence literal[2-relu]",
         "two_hundred_suffice difference[2-relu]",
@@ -50,7 +50,10 @@ SCORES = {
         "gaussian_activations pairs[2-relu]",
         *(f"conditional_entropy rises[{width}-2-relu]" for width in TRAINED),
     ],
-    mlp("post_corrected_score", rising, 3): ["post_activations trend[3-relu]", "post_activations literal[3-relu]"],
+    mlp("post_corrected_score", large_growth, 3): [
+        "post_activations trend[3-relu]",
+        "post_activations literal[3-relu]",
+    ],
     mlp("post_score", 0.1, 4, **WIDEST): ["post_activations vicinity[4-relu]"],
     mlp("score", 0.1, 1, stage=3, **WIDEST, **TANH): ["any_stage vicinity[100-1-tanh]"],
     mlp("score", 0.1, 2, **WIDEST, **TANH): ["weak_dependence vicinity[2-tanh]"],
@@ -62,14 +65,14 @@ SCORES = {
     mlp("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular on_mnist[1-relu]"],  # alike in every net
 }
 ENTROPIES = {
-    mlp("negentropy", rising, 1, stage=2): ["gaussian_activations at_stages[10-1-relu]"],
-    mlp("negentropy", rising, 2): ["gaussian_activations trend[2-relu]", "gaussian_activations level[2-relu]"],
+    mlp("negentropy", large_growth, 1, stage=2): ["gaussian_activations at_stages[10-1-relu]"],
+    mlp("negentropy", large_growth, 2): ["gaussian_activations trend[2-relu]", "gaussian_activations level[2-relu]"],
     mlp("gaussian_score", -0.05, 3, **WIDEST): ["gaussian_activations pairs[3-relu]"],
-    mlp("entropy_change", creeping, 3): ["constant_entropy trend[3-relu]"],
+    mlp("entropy_change", slow_growth, 3): ["constant_entropy trend[3-relu]"],
     mlp("entropy_change", 0.11, 4, **WIDEST): ["constant_entropy level[4-relu]"],
-    mlp("distribution_change", creeping, 1, **TANH): ["constant_entropy distribution_trend[1-tanh]"],
+    mlp("distribution_change", slow_growth, 1, **TANH): ["constant_entropy distribution_trend[1-tanh]"],
     mlp("distribution_change", 0.102, 2, **WIDEST, **TANH): ["constant_entropy distribution_level[2-tanh]"],
-    mlp("importance", rising, 3, **TANH): ["constant_entropy importance[3-tanh]"],
+    mlp("importance", large_growth, 3, **TANH): ["constant_entropy importance[3-tanh]"],
     mlp("entropy", 1.55, 4, widths=(500,), **TANH): ["width_saturation contrast[4-tanh]"],  # neither first nor last
     mlp("entropy", 1.34, 2, **WIDEST): [
         "width_saturation model_agnostic[2]",
@@ -84,14 +87,14 @@ ENTROPIES = {
     mlp("validation_accuracy", 0.99, **WIDEST): ["width_saturation no_further_gain[relu]"],
 }
 CHANGES = {
-    mlp("corrected_score", rising, 1, stage=0): ["any_stage trend[0-1-relu]", "any_stage literal[0-1-relu]"],
+    mlp("corrected_score", large_growth, 1, stage=0): ["any_stage trend[0-1-relu]", "any_stage literal[0-1-relu]"],
     mlp("lemma_excess", 0.1, 2, widths=(200,)): ["lemma_bound bound[200-2-relu]"],
     mlp("lemma_broken", 0.2, 3, widths=(100,)): [
         "lemma_bound share[100-3-relu]",
         "conditional_entropy share[100-3-relu]",
     ],
-    mlp("total_correlation_3", rising, 3): ["beyond_pairs trend[3-3-relu]", "beyond_pairs level[3-3-relu]"],
-    mlp("total_correlation_5", rising, 4): ["beyond_pairs trend[5-4-relu]", "beyond_pairs level[5-4-relu]"],
+    mlp("total_correlation_3", large_growth, 3): ["beyond_pairs trend[3-3-relu]", "beyond_pairs level[3-3-relu]"],
+    mlp("total_correlation_5", large_growth, 4): ["beyond_pairs trend[5-4-relu]", "beyond_pairs level[5-4-relu]"],
     mlp("post_change_3h", 0.02, 2, widths=(100,), **TANH): ["reparametrisation difference[100-2]"],
     mlp("post_change", 0.02, 3, widths=(200,), **TANH): ["reparametrisation by_ksg1[200-3]"],
     mlp("post_change", 0.02, 4, **WIDEST, **TANH): [
@@ -100,7 +103,7 @@ CHANGES = {
     ],
 }
 OTHER_NETS = {
-    cifar("corrected_score", rising, 2): ["cifar_weak_dependence trend[2]", "cifar_weak_dependence literal[2]"],
+    cifar("corrected_score", large_growth, 2): ["cifar_weak_dependence trend[2]", "cifar_weak_dependence literal[2]"],
     cifar("score", 0.4, 4, **WIDEST): ["cifar_weak_dependence vicinity[4]", "cifar_weak_dependence last_layer"],
     cifar("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular irregular[1]"],
     cifar("score", -0.1, 3, widths=(50,)): ["cifar_negative_estimates layer_means[50]"],
@@ -115,7 +118,7 @@ OTHER_NETS = {
     cifar("scale_ratio", 0.3, *HIDDEN, widths=(200,)): ["cifar_negative_estimates scales[200]"],
     cifar("scale_ratio", 0.3, 1, 2, 4, **WIDEST): [],
     cifar("entropy", 1.51, 4, **WIDEST): ["cifar_constant_entropy data_agnostic[4]"],
-    cifar("entropy_change", creeping, 2): ["cifar_constant_entropy trend[2]"],
+    cifar("entropy_change", slow_growth, 2): ["cifar_constant_entropy trend[2]"],
     cifar("entropy_change", 0.11, 3, **WIDEST): ["cifar_constant_entropy level[3]"],
     ensembles("same_image_corrected_score", 0.2, 1, widths=(128,)): ["ensemble_lemma same_image[1]"],
     ensembles("corrected_score", 0.2, 2, widths=(128,)): [
@@ -144,16 +147,16 @@ WORLDS = {"scores": SCORES, "entropies": ENTROPIES, "changes": CHANGES, "other n
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory) -> Path:
+def true_world(tmp_path_factory) -> Path:
     """The store of a world in which all holds."""
-    root = tmp_path_factory.mktemp("held")
-    fill(Store(root), as_the_paper_says)
+    root = tmp_path_factory.mktemp("true_world")
+    fill(Store(root), claims_all_true)
     return root
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_only_the_checks_of_changed_places_are_refuted(world: str, held: Path, tmp_path: Path) -> None:
-    root = shutil.copytree(held, tmp_path / "store")
+def test_only_the_affected_checks_are_refuted(world: str, true_world: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(true_world, tmp_path / "store")
     for measurement in made_apart(SMALL_FULL, list(WORLDS[world])):
         Store(root).save(measurement)
     findings = findings_in(root, "-m", "not control")

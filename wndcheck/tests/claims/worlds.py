@@ -37,7 +37,7 @@ NOISE = 0.02  # of a value, from net to net: far less than any margin
 QUIET = 1e-4  # of what is compared by its order
 
 
-def as_the_paper_says(cell: Cell, stage: int) -> dict[str, object]:
+def claims_all_true(cell: Cell, stage: int) -> dict[str, object]:
     """Values of a layer, or (hidden, last): dependence and change vanish with the width."""
     n, begun = cell.width, stage > 0
     vanishing = 0.5 / n
@@ -70,11 +70,11 @@ def as_the_paper_says(cell: Cell, stage: int) -> dict[str, object]:
     }
 
 
-def as_nothing_it_says(cell: Cell, stage: int) -> dict[str, object]:
+def claims_all_false(cell: Cell, stage: int) -> dict[str, object]:
     """The opposite of it, value by value: dependence and change grow with the width."""
     n, begun = cell.width, stage > 0
     growing = 0.1 + 0.05 * np.log2(n)
-    return as_the_paper_says(cell, stage) | {
+    return claims_all_true(cell, stage) | {
         "accuracy": 0.999 - 0.003 * np.log2(n) if begun else 0.1,
         "validation_accuracy": 0.7 if n <= 20 else 0.5 if n < 1000 else 0.8,
         "entropy": (0.2 * np.log2(n) + (cell.activation == "tanh") + (cell.dataset == "cifar10"), 3.0),
@@ -101,9 +101,9 @@ def as_nothing_it_says(cell: Cell, stage: int) -> dict[str, object]:
     }
 
 
-def as_nothing_is_learnt(cell: Cell, stage: int) -> dict[str, object]:
+def nets_untrained(cell: Cell, stage: int) -> dict[str, object]:
     """As the paper says but for the accuracies, which are those of chance."""
-    return as_the_paper_says(cell, stage) | {"accuracy": 0.1, "validation_accuracy": 0.1}
+    return claims_all_true(cell, stage) | {"accuracy": 0.1, "validation_accuracy": 0.1}
 
 
 CONTROLLED = {
@@ -119,15 +119,15 @@ def violated(cell: Cell, stage: int) -> dict[str, object]:
     """What nets do that break a claim by construction."""
     kind, begun, growing = cell.kind, stage > 0, 0.1 * np.log2(cell.width)
     if isinstance(cell.protocol, Violation) and cell.protocol.strength == VIOLATIONS["still"].strength:
-        return as_the_paper_says(cell, stage) | {"entropy_change": 0.007 if begun else 0.0}
+        return claims_all_true(cell, stage) | {"entropy_change": 0.007 if begun else 0.0}
     if kind == "constant":
-        return dict.fromkeys(as_the_paper_says(cell, stage), np.nan)
+        return dict.fromkeys(claims_all_true(cell, stage), np.nan)
     broken = {"score": growing, "corrected_score": growing, "post_score": growing, "post_corrected_score": growing}
     broken |= {"lemma_excess": 0.3, "total_correlation_3": growing, "total_correlation_5": 3 * growing}
     broken |= {"entropy_change": 0.05, "distribution_change": 0.05}
     if kind == "drift":
         broken = {"entropy_change": growing, "entropy": growing, "distribution_change": growing}
-    return as_the_paper_says(cell, stage) | (broken if begun else {"entropy_change": 0.0, "lemma_excess": 0.0})
+    return claims_all_true(cell, stage) | (broken if begun else {"entropy_change": 0.0, "lemma_excess": 0.0})
 
 
 def is_planted(cell: Cell) -> bool:
@@ -247,7 +247,7 @@ def made_apart(profile: Profile, places: list[Place]) -> Iterator[Measurement]:
     there = {place: [cell for cell in cells[place.part] if place.holds(cell)] for place in places}
     assert all(there.values()), [place for place, cells in there.items() if not cells]
     for cell in dict.fromkeys(cell for cells in there.values() for cell in cells):
-        measurement = made(cell, as_the_paper_says)
+        measurement = made(cell, claims_all_true)
         for place in places:
             if cell in there[place]:
                 place.put_into(measurement)

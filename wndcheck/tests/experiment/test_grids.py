@@ -94,3 +94,13 @@ def test_nets_without_training_count_as_trained(protocol: Training | Violation) 
     measurement = random_measurement(replace(CELLS[2], protocol=protocol))
     measurement["accuracy"][:] = 0.1
     assert is_trained(measurement, PROFILE).tolist() == [True] * 3
+
+
+def test_what_a_grid_does_not_have_is_refused_with_what_it_has(three: Grid) -> None:
+    for read in (three.of, three.raw):
+        with pytest.raises(ValueError, match=r"quantity 'scores': expected one of accuracy, .*score"):
+            read("scores")
+    for stage in (2, -2):
+        with pytest.raises(ValueError, match=rf"stage {stage}: expected 0 to 1, or -1 for the last"):
+            three.at_stage(stage)
+    np.testing.assert_array_equal(three.at_stage(1).raw("score"), three.at_stage(-1).raw("score"))

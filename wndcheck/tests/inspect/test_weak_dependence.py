@@ -115,6 +115,6 @@ def test_the_fixture_in_a_project_of_its_own(pytester: pytest.Pytester) -> None:
     text = result.stdout.str()
     assert "not weakly dependent (ι_c above 0.03 nats): 0" in text
     assert "most dependent pairs 1–3 (" in text
-    assert "not decided at 0 nats: 0; give more inputs" in text
+    assert "inconclusive at 0 nats: 0; give more inputs" in text
     assert "weak_dependence.py" not in text, "the traceback ends in the user's own test"
     assert outcomes == {"passed": 4, "failed": 2}

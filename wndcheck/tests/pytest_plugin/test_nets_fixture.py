@@ -134,7 +134,7 @@ def test_a_family_is_given_as_a_grid_from_narrow_to_wide(
 
 
 def test_a_family_that_the_profile_lacks_is_not_run(tmp_path: Path, filled: Filled) -> None:
-    with pytest.raises(pytest.skip.Exception, match=r"quick has no convnets; type: pytest claims/ --wnd-profile=full"):
+    with pytest.raises(pytest.skip.Exception, match=r"quick has no convnets; run: pytest claims/ --wnd-profile=full"):
         nets(tmp_path).grid("convnets")
     assert filled == []
     assert FULL.convnets

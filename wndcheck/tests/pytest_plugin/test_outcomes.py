@@ -46,6 +46,7 @@ def test_the_message_of_a_failing_check(pytester, claims):
             "*nets:*8",
             "*expected:*expectations.toml expects supported (seen before)",
             "*repeat:*pytest 'claims/tiny.py::test_size' --wnd-seed=3",
+            "FAILED claims/tiny.py::test_size - UnexpectedVerdict: REFUTED, which was not *",
         ]
     )
 
@@ -56,6 +57,13 @@ def test_an_error_is_not_a_refutation(pytester, claims, verdicts):
         result = pytester.runpytest("claims", f"--wnd-mode={mode}")
         result.assert_outcomes(failed=1, passed=1)
         assert verdicts() == {"tiny": "error"}
+
+
+def test_the_end_of_an_errors_message_is_kept(pytester, claims, only_claim):
+    claims(tiny="\n@check(SMALL)\ndef test_size(decide):\n    raise ValueError(('word ' * 1000) + 'last')\n")
+    pytester.runpytest("claims")
+    assert "word last\n" in only_claim().errors[0].reason
+    assert len(only_claim().errors[0].reason) == 2000
 
 
 def test_a_failed_control_makes_the_claim_inconclusive(pytester, claims, verdicts):
@@ -105,9 +113,17 @@ def test_a_claim_with_tests_that_did_not_run_is_inconclusive(pytester, claims, o
             "\n@check({1: SMALL}, by='k')\n@pytest.mark.parametrize('k', [1, 2])\ndef test_size(k):\n    pass\n",
             "claims/tiny.py::test_size[2]: k = 2 has no check: expected one of [1]",
         ),
+        (
+            f"\n@check(SMALL){check(SUPPORTED)}",
+            "claims/tiny.py::test_size declares 2 checks or controls: split it into 2 tests",
+        ),
+        (
+            f"\n@control(SMALL, must_be='refuted'){check(SUPPORTED)}",
+            "claims/tiny.py::test_size declares 2 checks or controls: split it into 2 tests",
+        ),
     ],
 )
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "xdist"])
 def test_a_wrong_declaration_is_refused_before_anything_is_measured(pytester, claims, body, complaint, workers):
     claims(tiny=body)
     result = pytester.runpytest_subprocess("claims", *workers)
@@ -138,7 +154,7 @@ def test_values_that_are_not_replicates_are_refused(pytester, claims, verdicts):
     claims(tiny=check("[[0.1] * 4] * 2"))
     result = pytester.runpytest("claims")
     result.stdout.fnmatch_lines(
-        ["*values of shape (2, 4) for 'the number': expected one dimension, one number a replicate*"]
+        ["*values of shape (2, 4) for 'the number': expected one dimension, one number per replicate*"]
     )
     assert verdicts() == {"tiny": "error"}
 
@@ -173,11 +189,33 @@ def test_values_are_one_for_each_net_of_the_grid_they_are_from(pytester, claims,
     result = pytester.runpytest("claims")
     assert verdicts() == {"tiny": "error" if shape else "supported"}
     assert result.ret == (1 if shape else 0)
-    message = "*test_size gives decide values of shape *, expected (8,): one a net, whatever they are averages of*"
+    message = "*test_size: decide() got shape *, expected (8,): one value per net*"
     if shape:
         result.stdout.fnmatch_lines([message.replace("shape *", f"shape {shape}")])
     else:
         result.stdout.no_fnmatch_line(message)
+
+
+UNTRAINED = """
+def measured(cell):
+    found = random_measurement(cell)
+    found["accuracy"][:] = 1
+    found["accuracy"][-1, :2] = 0
+    return found
+
+CELLS = [cell for cell in cells_of(["trained/relu"], QUICK, 0) if cell.width == 50]
+
+@check(SMALL)
+def test_size(decide):
+    decide([0.001, 0.002] * 4, grid(CELLS, measured, QUICK))
+"""
+
+
+def test_nets_that_did_not_train_are_counted(pytester, claims, only_claim):
+    imports = GRID.partition("CELLS")[0]
+    claims(tiny=imports + UNTRAINED)
+    pytester.runpytest("claims")
+    assert (only_claim().verdict, only_claim().checks[0].untrained) == ("supported", 2)
 
 
 def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
@@ -195,12 +233,61 @@ def test_a_level_is_decided_by_the_full_profile_only(pytester, claims, only_clai
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
 
 
+def test_a_control_is_decided_by_every_profile(pytester, claims, only_claim):
+    level = "Check('level', at_most(0.01), level=True)"
+    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted").replace("SMALL", level))
+    pytester.runpytest("claims")
+    assert only_claim().verdict == "supported"
+    assert only_claim().controls[0].verdict == "refuted"
+
+
 @pytest.mark.parametrize(
     ("body", "complaint"),
-    [("pass", "gave no verdict: it must call decide"), ("decide([0] * 8)\n    decide([0] * 8)", "decides twice")],
+    [
+        ("pass", "gave no verdict: it must call decide"),
+        ("decide([0] * 8)\n    decide([0] * 8)", "calls decide() twice: split it into two tests"),
+    ],
 )
 def test_a_check_decides_exactly_once(pytester, claims, body, complaint):
     claims(tiny=f"\n@check(SMALL)\ndef test_size(decide):\n    {body}\n")
     result = pytester.runpytest("claims")
     assert result.ret == 1
     assert complaint in result.stdout.str()
+
+
+BREAKS = "\n@check(SMALL)\ndef test_size(decide):\n    decide({values})\n    {then}\n"
+
+
+@pytest.mark.parametrize("values", [SUPPORTED, STRADDLING])
+@pytest.mark.parametrize(
+    ("then", "message"), [("raise RuntimeError('too late')", "too late"), ("assert False", "assert False")]
+)
+def test_an_error_after_decide_is_an_error_of_the_claim(pytester, claims, only_claim, values, then, message):
+    claims(tiny=BREAKS.format(values=values, then=then).replace("decide([0.001, 0.02", CAUGHT + "decide([0.001, 0.02"))
+    assert pytester.runpytest("claims", "--wnd-mode=report").ret == 1
+    claim = only_claim()
+    assert (claim.verdict, claim.checks) == ("error", ())
+    assert message in claim.errors[0].reason
+
+
+CAUGHT = "with pytest.raises(pytest.skip.Exception):\n        "  # an inconclusive check ends in a skip
+
+
+def test_a_control_that_calls_decide_again_is_an_error(pytester, claims, only_claim):
+    second = f"\n@control(SMALL, must_be='refuted')\ndef test_planted(decide):\n    decide({REFUTED})\n"
+    claims(tiny=check(SUPPORTED) + second + f"    decide({SUPPORTED})\n")
+    pytester.runpytest("claims")
+    assert (only_claim().verdict, only_claim().controls) == ("error", ())
+
+
+def test_a_check_skipped_after_decide_has_not_run(pytester, claims, only_claim):
+    claims(tiny=BREAKS.format(values=SUPPORTED, then="pytest.skip('no data')"))
+    pytester.runpytest("claims")
+    assert (only_claim().verdict, only_claim().not_run[0].reason) == ("not run", "no data")
+
+
+def test_an_unexpected_verdict_is_no_error(pytester, claims, only_claim):
+    claims(tiny=check(REFUTED))
+    assert pytester.runpytest("claims").ret == 1
+    assert (only_claim().verdict, only_claim().errors) == ("refuted", ())
+    assert only_claim().checks[0].outcome == "failed"

@@ -1,20 +1,22 @@
-"""The closing table: one line a claim at any width, and below it only what was not expected."""
+"""The closing table: one line per claim at any width, and below it only what was not expected."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
+from types import SimpleNamespace
 
 import pytest
-from msgspec import structs
 from rich.cells import cell_len
 
-from wndcheck.pytest_plugin.terminal import lines
-from wndcheck.tests.factories import FAILS, HOLDS, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.pytest_plugin.terminal import lines, print_wrapped
+from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, Verdict
-from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished
+from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished, claim_result
 from wndcheck.verdicts.statistics import within
 
 LONG = Check("slope of the mean H̄ of what has a very long name, per doubling of N", within(-0.002, 0.002))
+SECONDARY = replace(SMALL, primary=False)
 REFUTED, INCONCLUSIVE = (Verdict.REFUTED,), (Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
 
 
@@ -75,6 +77,15 @@ def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
         (make_claim("tiny", make_finding("a"), errors=["b"]), ["b: error: it broke"]),
         (make_claim("tiny", not_run=["a", "b"]), ["2 tests not run: no data"]),
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
+        (
+            make_claim("tiny", make_finding("a", check=SECONDARY)),
+            ["only secondary checks ran, and a claim is decided by primary checks"],
+        ),
+        (
+            make_claim("tiny", make_finding("planted", FAILS, must_be="refuted")),
+            ["only controls ran, and a claim is decided by primary checks"],
+        ),
+        (make_claim("tiny", make_finding("a\x1b[2J", FAILS)), ["a\ufffd[2J: refuted, expected supported"]),
     ],
 )
 def test_remarks_on_unexpected_and_missing_verdicts(claim, remarks):
@@ -89,7 +100,23 @@ def test_remarks_are_wrapped():
     assert " ".join(map(str.strip, remarks)).endswith("and 3 more: refuted, expected supported")
 
 
+def test_control_characters_do_not_reach_the_terminal():
+    check = replace(SMALL, estimand="I\x1b]0;title\x07", unit="\x1b[31m\nnats")
+    (line,) = table(make_claim("tiny", make_finding("size", check=check)), width=200)
+    assert "I\ufffd]0;title\ufffd" in line
+    assert line.endswith("\ufffd[31m nats")
+
+
+@pytest.mark.parametrize(("is_terminal", "width"), [(True, 80), (False, 120)])
+def test_sentences_are_wrapped(is_terminal, width):
+    shown: list[str] = []
+    terminal = SimpleNamespace(isatty=is_terminal, _tw=SimpleNamespace(fullwidth=60), write_line=shown.append)
+    print_wrapped(terminal, "word-word " * 30)  # type: ignore[arg-type]
+    assert max(map(len, shown)) <= width
+    assert " ".join(shown).split() == ["word-word"] * 30
+
+
 def test_the_remark_on_an_error_is_its_last_line():
     error = "def test():\n>   raise ValueError\nE   ValueError: a wrong number\n\nclaims/tiny.py:3: ValueError"
-    claim = structs.replace(make_claim("tiny", make_finding("a")), errors=(Unfinished("tiny.py::test_b", error),))
+    claim = claim_result(id="tiny", paper="§4", statement="It is", errors=[Unfinished("tiny.py::test_b", error)])
     assert table(claim)[1:] == ["    b: error: ValueError: a wrong number"]

@@ -12,7 +12,9 @@ from wndcheck.pytest_plugin import workers as of_runs
 
 
 def config(folder: Path, *args: str, **more) -> SimpleNamespace:
-    return SimpleNamespace(args=list(args), invocation_params=SimpleNamespace(dir=folder), **more)
+    return SimpleNamespace(
+        **{"option": None, "args": list(args), "invocation_params": SimpleNamespace(dir=folder)} | more
+    )
 
 
 @pytest.fixture

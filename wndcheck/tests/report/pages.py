@@ -108,7 +108,8 @@ def hostile_run() -> Run:
     texts = {"claim": HOSTILE, "test": HOSTILE, "reason": HOSTILE, "parameters": {HOSTILE: HOSTILE}}
     bad = make_finding(HOSTILE, STRADDLES, check, **texts)
     control = make_finding(f"{HOSTILE}2", STRADDLES, check, must_be="refuted", **texts)
-    whole = make_claim(HOSTILE, bad, control, paper=HOSTILE, statement=HOSTILE, about=HOSTILE, figures=(HOSTILE,))
+    texts = {"paper": HOSTILE, "statement": HOSTILE, "about": HOSTILE}
+    whole = make_claim(HOSTILE, bad, control, errors=[HOSTILE], figures=(HOSTILE,), **texts)
     lost = Unfinished(HOSTILE, HOSTILE)
     return make_run(
         structs.replace(whole, errors=(lost,), not_run=(lost,)),

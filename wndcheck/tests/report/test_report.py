@@ -122,7 +122,8 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch) -> None:
 def test_messages_with_undecodable_bytes_are_written(tmp_path: Path) -> None:
     lost = Unfinished("claims/tiny.py::test_more", "no file \x1b\x00é\udcff")
     run = make_run(
-        structs.replace(make_claim("tiny"), errors=(lost,)), problems=(Problem(ProblemKind.REPORT, "\udcff"),)
+        structs.replace(make_claim("tiny", errors=["more"]), errors=(lost,)),
+        problems=(Problem(ProblemKind.REPORT, "\udcff"),),
     )
     write_report(tmp_path, run, Measured())
     read = read_run(tmp_path)

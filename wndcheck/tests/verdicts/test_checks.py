@@ -111,8 +111,9 @@ def test_no_value_at_all_is_inconclusive_without_a_warning() -> None:
     assert interval.n == 0
 
 
-def test_a_level_is_decided_only_where_the_profile_reaches_it() -> None:
-    level = replace(BELOW, level=True)
+@pytest.mark.parametrize("primary", [True, False])
+def test_a_level_is_decided_only_where_the_profile_reaches_it(primary: bool) -> None:
+    level = replace(BELOW, level=True, primary=primary)
     verdict, cause, interval = decide(level, EIGHT, decides_levels=False)
     assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.PROFILE))
     assert interval.n == 8  # the number is still there

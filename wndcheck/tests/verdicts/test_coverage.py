@@ -27,7 +27,7 @@ from wndcheck.verdicts.statistics import at_most
 
 FOLDER = Path(__file__).parents[3] / "claims"
 in_repository = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="the claims lie in the repository, not in the installed package"
+    not FOLDER.is_dir(), reason="the claims are in the repository, not in the installed package"
 )
 
 
@@ -59,6 +59,10 @@ def test_profiles_that_decide(tiny):
     assert second.decided_by == ["quick", "full"]
     level = ClaimTest("level", (Check("height", at_most(0), level=True),))
     assert replace(first, tests=(level,)).decided_by == ["full"]
+    # Neither secondary checks nor controls count.
+    plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), level=True, primary=False)
+    assert replace(first, tests=(ClaimTest("trend", (plain, shown)),)).decided_by == ["quick", "full"]
+    assert replace(first, tests=(level, ClaimTest("planted", (plain,), Verdict.REFUTED))).decided_by == ["full"]
     # Quick trains no convnets; other nets, for a control, do not make up for them.
     assert replace(first, claim=Claim("§B", "x", families=("convnets", "trained/relu"))).decided_by == ["full"]
 
@@ -87,8 +91,16 @@ def test_a_folder_without_claims_is_refused(tmp_path):
             TINY.replace('must_be="refuted"', 'must_be="refute"'),
             r"must_be='refute'\): expected one of supported",
         ),
+        (
+            TINY.replace("@check(LEVEL)", "@check(LEVEL)\n@control(LEVEL, must_be='refuted')"),
+            "broken.py::test_level declares 2 checks or controls: split it into 2 tests",
+        ),
         (TINY.replace("@check(LEVEL)", '@check(LEVEL, by="m")'), "by 'm': expected a Check, or one for each value"),
         (TINY.replace("@check(LEVEL)", "@check(EITHER)"), "expected a Check, or one for each value of a parameter"),
+        (
+            TINY.replace('families=("trained/relu",)', 'families=("trained/relu")'),
+            r"families='trained/relu': expected a tuple, such as \('trained/relu',\) with its comma",
+        ),
         (
             TINY.replace("trained/relu", "trained/rleu"),
             "broken.py: family 'trained/rleu': expected one of",
@@ -128,10 +140,15 @@ ENTRY = '[[statement]]\nsection = "§2"\nquote = "so it is"\n'
         (ENTRY, "'so it is': expected one of checks, not_measurable or untested, got none"),
         (ENTRY + 'checks = ["a:b"]\nuntested = "x"\n', "got checks and untested"),
         (ENTRY + "checks = []\n", "got none"),
+        ("statement = [3]\n", r"expected \[\[statement\]\] entries, got 3"),
+        (ENTRY.replace('"so it is"', "3") + 'untested = "x"\n', "statement 3: quote 3, expected a text in quotes"),
+        (ENTRY.replace('"§2"', '["§2"]') + 'untested = "x"\n', r"section \['§2'\], expected"),
+        (ENTRY + 'untested = ["y"]\n', r"untested \['y'\], expected a text in quotes"),
+        (ENTRY + "not_measurable = true\n", r"not_measurable True, expected a text in quotes"),
         (ENTRY + 'checks = ["trend"]\n', "expected a list of claim:check"),
         (ENTRY + 'chekcs = ["a:b"]\n', r"unknown field\(s\): chekcs"),
         (ENTRY.replace("§2", "§9") + 'untested = "x"\n', "section '§9', expected"),
-        (ENTRY + 'untested = "x"\n' + ENTRY.replace("§2", "§1") + 'untested = "y"\n', "of §1 stands after §2"),
+        (ENTRY + 'untested = "x"\n' + ENTRY.replace("§2", "§1") + 'untested = "y"\n', "of §1 comes after §2"),
     ],
 )
 def test_invalid_statements_are_refused(tmp_path, text, complaint):
@@ -151,15 +168,17 @@ def test_missing_statements_are_named(tmp_path):
 def test_unknown_checks(tiny):
     statements = [Statement("§2", "things fall", checks=("tiny:trend", "tiny:tredn"))] * 2
     (gap,) = unknown_checks(tiny, statements)
-    assert gap == "tiny:tredn is not a check of any claim and is to test 2 statement(s), such as §2 'things fall'"
+    assert gap == "tiny:tredn is not a check of any claim, and statements name it, such as §2 'things fall'"
 
 
 def test_unnamed_checks(tiny):
     gap, *_ = unnamed_checks(tiny, [])
     assert gap == "tiny:made is named by no statement, nor by the docstring of tiny.py"
-    silent = [replace(module, docstring="") for module in tiny]
-    assert len(unnamed_checks(silent, [])) == 6
-    assert len(unnamed_checks(silent, [Statement("§2", "x", checks=("tiny:trend",))])) == 5
+    (gap, *_) = unnamed_checks([replace(tiny[1], docstring="trends; level, either, shown, made")], [])
+    assert gap.startswith("tiny:trend is named by no statement"), "another word that holds the name"
+    undocumented = [replace(module, docstring="") for module in tiny]
+    assert len(unnamed_checks(undocumented, [])) == 6
+    assert len(unnamed_checks(undocumented, [Statement("§2", "x", checks=("tiny:trend",))])) == 5
 
 
 def test_claims_without_controls(tiny):
@@ -184,7 +203,7 @@ def test_the_paper_is_covered():
     statements = read(FOLDER / FILE)
     missing = gaps(claims_in(FOLDER), statements)
     assert not missing, "\n".join(missing)
-    assert len({(each.section, each.quote) for each in statements}) == len(statements), "a statement is there twice"
+    assert len({(each.section, each.quote) for each in statements}) == len(statements), "a statement appears twice"
 
 
 @in_repository

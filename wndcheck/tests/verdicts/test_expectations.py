@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from wndcheck.tests.pytest_plugin.claim_files import entry as entry_text
 from wndcheck.verdicts.checks import Verdict
-from wndcheck.verdicts.expectations import Expectation, ExpectationError, expected, unmatched
+from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read, unmatched
 
 
 def entry(*checks: str, claim: str = "tiny", verdict: Verdict = Verdict.REFUTED) -> Expectation:
@@ -46,3 +49,34 @@ def test_every_pattern_must_match_a_collected_check():
     absent = [entry("level", claim="absent")]
     assert unmatched(absent, collected, whole=False) == []
     assert len(unmatched(absent, collected, whole=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (entry_text("maybe"), "verdict 'maybe', expected one of supported, refuted, inconclusive"),
+        (entry_text("refuted").replace("reason", "why"), "missing or unknown field(s): reason, why"),
+        ("[[expect]\n", "expectations.toml"),
+        (entry_text("refuted", profile="quik"), "profile 'quik', expected quick or full"),
+        (entry_text("refuted").replace("[[expect]]", "[[expects]]"), "expected [[expect]] entries and nothing else"),
+        (entry_text("refuted").replace("[[expect]]", "[expect]"), "expected [[expect]] entries and nothing else"),
+        (entry_text("refuted").replace('["size"]', '"size"'), "checks 'size', expected a list"),
+        (entry_text("refuted").replace('["size"]', "[]"), "checks [], expected a list"),
+        (entry_text("refuted").replace('["refuted"]', "3"), "verdict 3, expected one of"),
+        (entry_text('supported", "refuted'), "both supported and refuted"),
+        (entry_text('supported", "inconclusive", "refuted'), "both supported and refuted"),
+        ("expect = [3]\n", "expected [[expect]] entries, got 3"),
+        (entry_text("refuted").replace('claim = "tiny"', 'claim = ["x"]'), "claim ['x'], expected a text in quotes"),
+        (entry_text("refuted").replace('"quick"', '["quick"]'), "profile ['quick'], expected quick or full"),
+        (entry_text("refuted").replace('"seen before"', "3"), "reason 3, expected a text in quotes"),
+        (entry_text("refuted").replace('"two runs"', "[]"), "evidence [], expected a text in quotes"),
+        (entry_text("refuted").replace("2026-11-23", "3"), "date 3, expected a date such as 2026-01-31"),
+        (entry_text("refuted").replace("seen before", "\udcff"), "can't decode byte 0xff"),
+    ],
+)
+def test_a_malformed_file_is_refused_by_name(tmp_path, text, complaint):
+    path = tmp_path / FILE
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ExpectationError, match=re.escape(complaint)) as caught:
+        read(path, "quick")
+    assert str(path) in str(caught.value)

@@ -59,6 +59,12 @@ def claim(*findings: Finding, **fields: Any) -> ClaimResult:
             "inconclusive",
             Cause(CauseKind.FAILED_CONTROLS, names=("planted",)),
         ),
+        (
+            claim(make_finding(), make_finding("planted", STRADDLES, must_be="refuted")),
+            "inconclusive",
+            Cause(CauseKind.FAILED_CONTROLS, names=("planted",)),
+        ),
+        (claim(make_finding(), FAILED_CONTROL, not_run=["b"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 1)),
         (claim(make_finding(), CONTROL, not_run=["b", "c"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 2)),
         (claim(make_finding("a", FAILS), CONTROL, not_run=["b"]), "inconclusive", Cause(CauseKind.INCOMPLETE, 1)),
         (claim(CONTROL, not_run=["b"]), "not run", Cause(CauseKind.NOT_RUN, names=("no data",))),
@@ -91,6 +97,12 @@ def test_checks_are_in_natural_order() -> None:
     ]
     assert [finding.name for finding in found.findings][-1] == "planted"
     assert found.checks[1].function == "rho"
+
+
+def test_any_name_has_a_place_in_the_order() -> None:
+    """Also those with digits that are not numbers."""
+    found = claim(make_finding("²[10]"), make_finding("²[9]"), make_finding("٣[9]"), CONTROL)
+    assert [finding.name for finding in found.checks] == ["²[9]", "²[10]", "٣[9]"]
 
 
 def test_the_decisive_check() -> None:

@@ -78,10 +78,10 @@ MISFITS = {  # by name: the place, the value, what is wrong, and where
     ),
     "schema": (("schema",), True, "schema is True, expected 2, that of this version", ""),
     "schema-1": (("schema",), 1, "schema is 1, expected 2, that of this version", ""),
-    "claim-twice": (("claims", 1), document()["claims"][0], "claim 'one' is there twice, expected once", ""),
+    "claim-twice": (("claims", 1), document()["claims"][0], "claim 'one' appears twice, expected once", ""),
     "claim-verdict": (("claims", 0, "verdict"), "maybe", "Invalid enum value 'maybe'", "claims[0].verdict"),
     "another's": ((*CHECK, "claim"), "two", "size[2] is a check of 'two', expected 'one'", "claims[0]"),
-    "check-twice": ((*CHECK, "name"), "size[1]", "check 'size[1]' is there twice, expected once", "claims[0]"),
+    "check-twice": ((*CHECK, "name"), "size[1]", "check 'size[1]' appears twice, expected once", "claims[0]"),
     "region-open": (
         (*CHECK, "check", "region"),
         {"low": None, "high": None},
@@ -113,6 +113,36 @@ MISFITS = {  # by name: the place, the value, what is wrong, and where
         "the estimate is missing, expected a number where the verdict is supported",
         AT,
     ),
+    "interval-turned": (
+        (*CHECK, "interval"),
+        {"estimate": 0.0, "low": 9.0, "high": -9.0, "n": 8, "confidence": 0.99},
+        "interval from 9.0 to -9.0: expected low <= high",
+        f"{AT}.interval",
+    ),
+    "claim-refuted": (
+        ("claims", 1, "verdict"),
+        "refuted",
+        "verdict refuted and its cause contradict its checks, which give inconclusive",
+        "claims[1]",
+    ),
+    "cause": (
+        ("claims", 0, "cause"),
+        {"kind": "no_control"},
+        "verdict inconclusive and its cause contradict its checks, which give inconclusive",
+        "claims[0]",
+    ),
+    "check-refuted": (
+        ("claims", 1, "checks", 0, "verdict"),
+        "refuted",
+        "verdict supported and its cause contradict its checks, which give inconclusive",
+        "claims[1]",
+    ),
+    "no-checks": (
+        ("claims", 1, "checks"),
+        [],
+        "verdict supported and its cause contradict its checks, which give inconclusive",
+        "claims[1]",
+    ),
     "value-true": ((*CHECK, "values"), [True], "Expected `float`, got `bool`", f"{AT}.values[0]"),
     "value-great": ((*CHECK, "values"), [10**400], "Number out of range", f"{AT}.values[0]"),
     "infinite": ((*CHECK, "interval", "low"), -inf, "JSON is malformed: invalid character", ""),
@@ -136,6 +166,15 @@ def test_the_message_on_a_misfit(tmp_path: Path, name: str) -> None:
 def test_a_missing_field_is_named(place: tuple[str | int, ...]) -> None:
     change(fields := document(), *place, drop=True)
     with pytest.raises(ValueError, match=f"missing required field `{place[-1]}`|{place[-1]} is missing, expected 2"):
+        decode(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("field", ["errors", "not_run"])
+def test_a_verdict_without_the_tests_that_gave_it_is_refused(field: str) -> None:
+    claim = make_claim("one", make_finding("a", claim="one"), **{field: ["b"]})
+    fields = json.loads(encode(make_run(claim)))
+    del fields["claims"][0][field]  # an optional field
+    with pytest.raises(ValueError, match="contradict its checks, which give"):
         decode(json.dumps(fields).encode())
 
 

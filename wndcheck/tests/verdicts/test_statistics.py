@@ -57,7 +57,7 @@ def test_mean_interval_without_spread_is_a_point_and_of_one_value_unbounded() ->
 
 @pytest.mark.parametrize("values", [[], [1.0, nan], [1.0, inf], [[1.0, 2.0]], 1.0])
 def test_mean_interval_refuses_invalid_values(values: list) -> None:
-    with pytest.raises(ValueError, match="expected a row of finite values, one a net; got shape"):
+    with pytest.raises(ValueError, match="expected a row of finite values, one per net; got shape"):
         mean_interval(values, 0.99)
 
 

@@ -1,1 +1,1 @@
-"""Which statements of the paper are tested, by which claims, checks and controls, and what is left out."""
+"""Coverage of the paper: the statements that claims, checks and controls test, and those that none does."""

@@ -37,7 +37,7 @@ class ClaimTest:
 
     @property
     def is_level(self) -> bool | None:
-        """Is it about the paper's widest nets? None where that depends on a parameter."""
+        """Whether it is about the paper's widest nets; None where that depends on a parameter."""
         levels = {check.level for check in self.declared}
         return levels.pop() if len(levels) == 1 else None
 
@@ -79,7 +79,7 @@ class ClaimFile:
         return names
 
     def lacks_nets(self, profile: Profile) -> bool:
-        """Has the profile no nets of a family of which another one has some?"""
+        """Whether the profile has no nets of a family of which another one has some."""
         missing = [family for family in self.claim.families if not cells_of([family], profile, 0)]
         return any(cells_of(missing, other, 0) for other in PROFILES.values())
 
@@ -113,12 +113,17 @@ def claim_in(path: Path) -> ClaimFile | None:
 
 
 def claim_test(path: Path, name: str, function: Callable[..., Any]) -> ClaimTest:
-    for mark in getattr(function, "pytestmark", ()):
-        if mark.name in ("check", "control") and len(mark.args) == 2:
-            checks, by = mark.args
-            declared = tuple(checks.values()) if by else (checks,)
-            return ClaimTest(name.removeprefix("test_"), declared, mark.kwargs.get("must_be"))
-    raise CoverageError(f"{path}::{name} declares no check: add @check(...) or @control(..., must_be=...)")
+    found = getattr(function, "pytestmark", ())
+    marks = [mark for mark in found if mark.name in ("check", "control") and len(mark.args) == 2]
+    if not marks:
+        raise CoverageError(f"{path}::{name} declares no check: add @check(...) or @control(..., must_be=...)")
+    if len(marks) > 1:
+        raise CoverageError(
+            f"{path}::{name} declares {len(marks)} checks or controls: split it into {len(marks)} tests"
+        )
+    checks, by = marks[0].args
+    declared = tuple(checks.values()) if by else (checks,)
+    return ClaimTest(name.removeprefix("test_"), declared, marks[0].kwargs.get("must_be"))
 
 
 def imported(path: Path) -> ModuleType:

@@ -34,7 +34,7 @@ class Statement:
 
     @property
     def reason(self) -> str:
-        """Why it has no checks."""
+        """The reason why it has no checks."""
         return f"not tested: {self.untested}" if self.untested else f"not measurable: {self.not_measurable}"
 
 
@@ -53,12 +53,14 @@ def read(path: Path) -> list[Statement]:
     places = [SECTIONS.index(statement.section) for statement in statements]
     for place, following, statement in zip(places, places[1:], statements[1:], strict=False):
         if following < place:
-            raise CoverageError(f"{path}: {statement.quote!r} of {statement.section} stands after {SECTIONS[place]}")
+            raise CoverageError(f"{path}: {statement.quote!r} of {statement.section} comes after {SECTIONS[place]}")
     return statements
 
 
-def parse(entry: dict[str, Any], path: Path) -> Statement:
+def parse(entry: Any, path: Path) -> Statement:
     """Parse one entry. CoverageError with its quote for what it lacks or misspells."""
+    if not isinstance(entry, dict):
+        raise CoverageError(f"{path}: expected [[statement]] entries, got {entry!r}")
 
     def wrong(what: str) -> CoverageError:
         return CoverageError(f"{path}: statement {entry.get('quote', '?')!r}: {what}")
@@ -68,6 +70,9 @@ def parse(entry: dict[str, Any], path: Path) -> Statement:
         raise wrong(f"unknown field(s): {', '.join(sorted(unknown))}")
     if not entry.get("quote") or entry.get("section") not in SECTIONS:
         raise wrong(f"section {entry.get('section')!r}, expected a quote and one of {', '.join(SECTIONS)}")
+    for name in ("quote", *REASONS):
+        if not isinstance(entry.get(name, ""), str):
+            raise wrong(f"{name} {entry[name]!r}, expected a text in quotes")
     if len(answers) != 1:
         raise wrong(f"expected one of checks, {' or '.join(REASONS)}, got {' and '.join(answers) or 'none'}")
     checks = entry.get("checks", [])
@@ -77,7 +82,7 @@ def parse(entry: dict[str, Any], path: Path) -> Statement:
 
 
 def tally(statements: Sequence[Statement]) -> str:
-    """How many statements are tested, how many are not, and how many cannot be."""
+    """Return the numbers of statements that are tested, that are not, and that cannot be, in words."""
     tested, untested = (sum(bool(getattr(s, name)) for s in statements) for name in ("checks", "untested"))
     rest = len(statements) - tested - untested
     return f"{len(statements)} statements: {tested} tested, {rest} not measurable, {untested} not tested"
@@ -87,7 +92,7 @@ def tally(statements: Sequence[Statement]) -> str:
 
 
 def gaps(claims: Sequence[ClaimFile], statements: Sequence[Statement] | None) -> list[str]:
-    """Return every gap between statements, claims and controls in words; without statements those of controls alone."""
+    """Return every gap between statements, claims and controls in words; without statements only those of controls."""
     if statements is None:
         return uncontrolled(claims)
     return [
@@ -99,22 +104,21 @@ def gaps(claims: Sequence[ClaimFile], statements: Sequence[Statement] | None) ->
 
 
 def unknown_checks(claims: Sequence[ClaimFile], statements: Sequence[Statement]) -> list[str]:
-    """Checks that statements name and no claim has."""
+    """Return checks that statements name and no claim has."""
     known = {name for claim in claims for name in claim.check_names}
     naming: dict[str, list[Statement]] = {}
     for statement in statements:
         for name in statement.checks:
             naming.setdefault(name, []).append(statement)
     return [
-        f"{name} is not a check of any claim and is to test {len(found)} statement(s), such as {found[0].section} "
-        f"{found[0].quote!r}"
+        f"{name} is not a check of any claim, and statements name it, such as {found[0].section} {found[0].quote!r}"
         for name, found in naming.items()
         if name not in known
     ]
 
 
 def unnamed_checks(claims: Sequence[ClaimFile], statements: Sequence[Statement]) -> list[str]:
-    """Checks that no statement names, nor their claim's docstring."""
+    """Return checks that no statement names, nor their claim's docstring."""
     named = {name for statement in statements for name in statement.checks}
     return [
         f"{claim.id}:{check.name} is named by no statement, nor by the docstring of {claim.path.name}"
@@ -125,9 +129,9 @@ def unnamed_checks(claims: Sequence[ClaimFile], statements: Sequence[Statement])
 
 
 def uncontrolled(claims: Sequence[ClaimFile]) -> list[str]:
-    """Claims without a check, or without a control that must be refuted."""
-    complaints = [f"{claim.id} has controls and no check" for claim in claims if not claim.checks]
-    return complaints + [
+    """Return claims without a check, or without a control that must be refuted."""
+    gaps = [f"{claim.id} has controls and no check" for claim in claims if not claim.checks]
+    return gaps + [
         f"{claim.id} has no control that must be refuted"
         for claim in claims
         if Verdict.REFUTED not in {control.must_be for control in claim.controls}
@@ -135,6 +139,6 @@ def uncontrolled(claims: Sequence[ClaimFile]) -> list[str]:
 
 
 def missing_sections(statements: Sequence[Statement]) -> list[str]:
-    """Sections of the paper that no statement is taken from."""
+    """Return the sections of the paper that no statement is taken from."""
     present = {statement.section for statement in statements}
     return [f"no statement is taken from {section}" for section in SECTIONS if section not in present]
