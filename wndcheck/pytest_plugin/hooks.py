@@ -25,7 +25,7 @@ from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run, decode_finding
+from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run, RunError, decode_finding
 from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"
@@ -222,6 +222,8 @@ class ClaimsRun:
         except OSError as error:
             text = f"the report could not be written to {folder} ({error}): name another --wnd-report"
             self.problems.append(Problem(ProblemKind.REPORT, text))
+        except RunError as error:  # a number that no figure or page can show
+            self.problems.append(Problem(ProblemKind.REPORT, f"the report is not whole: {error}"))
 
     def append_step_summary(self) -> None:
         from wndcheck.report.step_summary import append_run

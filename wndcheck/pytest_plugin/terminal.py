@@ -18,6 +18,7 @@ from wndcheck.report.format import (
     format_margin,
     group_by,
     join_few,
+    one_line,
 )
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
@@ -57,11 +58,6 @@ def print_wrapped(terminal: pytest.TerminalReporter, text: str) -> None:
 
 def width_of(terminal: pytest.TerminalReporter) -> int:
     return max(terminal._tw.fullwidth, NARROWEST) if terminal.isatty else LOG_WIDTH
-
-
-def one_line(text: str) -> str:
-    """Return the text without line breaks and without the control characters that a terminal obeys."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in " ".join(text.split()))
 
 
 def lines(run: Run, width: int) -> Iterator[Line]:
