@@ -42,6 +42,12 @@ def test_discard_removes_all_files_of_one_cell(checkpoints: Checkpoints) -> None
     assert sorted(path.name for path in checkpoints.folder.iterdir()) == expected
 
 
+def test_the_size_is_that_of_the_largest_part(checkpoints: Checkpoints) -> None:
+    for seeds in ((0, 1, 2), (3, 4)):
+        checkpoints.of(TINY_CELL, seeds).save(STATE)
+    assert checkpoints.size(TINY_CELL) == 3
+
+
 def saved_epochs(cell: Cell, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The epochs at which a measurement saves its nets."""
     epochs, save = [], StateFile.save

@@ -218,11 +218,12 @@ def test_device_and_memory_bound_the_cells_at_once(
 
 
 def test_a_failed_cell_does_not_stop_the_others(silent_store: Store, tmp_path: Path) -> None:
-    lacking, log = replace(UNTRAINED, dataset="mnist", width=7), Log()
+    lacking, also = (replace(UNTRAINED, dataset="mnist", width=width) for width in (7, 6))
+    log = Log()
     with pytest.raises(FileNotFoundError, match="mnist") as caught:
-        fill([NARROW, lacking, WIDE], silent_store, log, device="cpu", data_root=str(tmp_path / "nowhere"))
-    assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]
+        fill([NARROW, also, lacking, WIDE], silent_store, log, device="cpu", data_root=str(tmp_path / "nowhere"))
+    assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]  # the first error
     assert log.done == [WIDE, NARROW]
-    assert log.plans[0][0] == lacking
+    assert log.plans[0][:2] == [lacking, also]
     with silent_store.held(lacking) as free:
         assert free

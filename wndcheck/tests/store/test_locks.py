@@ -11,6 +11,7 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
 
 OTHER_CELL = replace(TINY_CELL, width=7)
+OTHER_PROBE = replace(TINY_CELL, probe=replace(TINY_CELL.probe, k=4))
 
 
 HOLD = """
@@ -35,6 +36,7 @@ def test_one_process_holds_a_cell(silent_store: Store) -> None:
         assert mine
         assert finish(start_python(TRY, silent_store.root.parent)) == "False\n"
         assert not is_free(silent_store)
+        assert not is_free(silent_store, OTHER_PROBE)  # the same nets
         assert is_free(silent_store, OTHER_CELL)
     assert finish(start_python(TRY, silent_store.root.parent)) == "True\n"
 

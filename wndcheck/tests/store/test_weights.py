@@ -20,6 +20,7 @@ from wndcheck.experiment.measurement.provenance import State
 from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.store.files import read_safetensors, write_safetensors
 from wndcheck.store.filling import fill
+from wndcheck.store.kept import StateFile
 from wndcheck.store.measurements import Store
 from wndcheck.tests.experiment.test_memory import assert_same_nets
 from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, Log, assert_same_numbers
@@ -233,6 +234,14 @@ def test_parts_for_which_memory_ran_out_are_removed(store: Store, monkeypatch: p
     filled(store, MLP, keep_weights=True)
     assert store.weights.parts(MLP) == [(3,), (1, 2)]
     assert len(list(store.weights.folder.iterdir())) == 2 * 3
+
+
+def test_the_largest_of_overlapping_parts_tiles_the_stack_and_the_smallest_serves_a_part(store: Store) -> None:
+    for part in (MLP.seeds, (3,)):
+        for epoch in MLP.protocol.stages:
+            StateFile(store.weights.path(MLP, part, epoch), pytest.fail).save(State({"w": np.zeros(len(part))}, {}))
+    assert store.weights.parts(MLP) == [MLP.seeds]
+    assert store.weights.of(MLP, (3,), 1).path == store.weights.path(MLP, (3,), 1)
 
 
 def interrupt(store: Store, monkeypatch: pytest.MonkeyPatch, **options: bool) -> None:
