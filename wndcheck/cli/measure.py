@@ -81,11 +81,14 @@ def measure(
 def begun_log(plan: MeasurePlan, log: Path | None) -> Path:
     """Begin the log and return its path. OSError if it cannot be written."""
     from wndcheck.store import measure_log
+    from wndcheck.store.files import UnwritableStore
 
     path = log.expanduser() if log else plan.store.root / measure_log.FILE
     try:
         measure_log.begin(path)
     except OSError as error:
+        if not log:
+            raise UnwritableStore(path.parent, error) from error
         raise OSError(f"the log {path} cannot be written ({error.strerror}): name another file with --log") from error
     return path
 
@@ -93,6 +96,7 @@ def begun_log(plan: MeasurePlan, log: Path | None) -> Path:
 def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
     """Measure what is missing; the exit status."""
     from wndcheck.datasets import DamagedData, load
+    from wndcheck.report.format import count_of
     from wndcheck.store.worker_processes import Task, alone, termination_as_interruption, together
 
     data_root = str(data) if data else None
@@ -114,7 +118,7 @@ def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: b
         return 1
     left = sum(not plan.store.has(cell) for cell in plan.cells)
     if failures or left:
-        complain(f"{left} of {len(plan.cells)} cells are not measured; see the errors above")
+        complain(f"{left} of {count_of(len(plan.cells), 'cell')} not measured; see the errors above")
         return 1
-    click.echo(f"{len(plan.cells)} cells measured, in {plan.store.root}")
+    click.echo(f"{count_of(len(plan.cells), 'cell')} measured, in {plan.store.root}")
     return 0

@@ -24,7 +24,11 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
         try:
             yield measured_line(verified(path)), True
         except (*DAMAGE, OSError) as error:
-            yield f"{path.name} is damaged: {error}", False
+            yield f"{path.name} {problem(error)}", False
+    for path in sorted(store.root.glob("*.damaged")):
+        done = path.with_suffix(".npz").exists()
+        advice = "its cell is measured again, so" if done else "measure its cell again with `wndcheck measure`, then"
+        yield f"{path.name} was damaged and put aside: {advice} delete it", True
     if others := len(set(store.root.glob("*.npz")).difference(store.measured())):
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
     if kept := list(store.weights.folder.glob("*.safetensors")):
@@ -33,7 +37,12 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
         try:
             yield half_trained_line(path), True
         except (*DAMAGE, OSError) as error:
-            yield f"checkpoint {path.name} is damaged: {error}", False
+            yield f"checkpoint {path.name} {problem(error)}", False
+
+
+def problem(error: Exception) -> str:
+    """Why a file is not used. An OSError is not damage: the file may be whole."""
+    return f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else f"is damaged: {error}"
 
 
 def measured_line(measurement: Measurement) -> str:
@@ -70,6 +79,7 @@ class Merged:
     there: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)  # another process measures their cells right now
     damaged: dict[str, str] = field(default_factory=dict)  # and why
+    unreadable: dict[str, str] = field(default_factory=dict)  # and why
 
 
 def merge(source: Path, store: Store) -> Merged:
@@ -85,8 +95,11 @@ def merge(source: Path, store: Store) -> Merged:
     for path in measured_in(folder):
         try:
             measurement = verified(path)
-        except (*DAMAGE, OSError) as error:
-            merged.damaged[path.name] = str(error)
+        except DAMAGE as error:
+            merged.damaged[path.name] = problem(error)
+            continue
+        except OSError as error:
+            merged.unreadable[path.name] = problem(error)
             continue
         with store.held(measurement.cell) as mine:
             if store.load(measurement.cell) if mine else store.has(measurement.cell):

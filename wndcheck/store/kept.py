@@ -42,7 +42,6 @@ class StateFile:
         return State({name: array[self.members] for name, array in arrays.items()}, notes)
 
     def save(self, state: State) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         remove_unfinished(self.path)
         write_safetensors(self.path, state.arrays, state.notes | {"part": self.path.stem})
 

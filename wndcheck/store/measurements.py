@@ -18,7 +18,7 @@ from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.record_schema import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
-from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
+from wndcheck.store.files import DAMAGE, UnwritableStore, read_npz, remove_unfinished, write_npz
 from wndcheck.store.kept import Checkpoints, Weights
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Store:
     """Measured cells below one folder, safe for several processes at once.
 
     A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none.
-    Messages about damaged files go to `say`. Without `make` the folder is not created; it is read if it exists.
+    Messages about damaged files go to `say`. Without `make` the store is only read, if it exists, and nothing changes.
     A `complete` store, such as a committed one, is only read: nothing is trained to fill it, and nothing in it changes.
     """
 
@@ -56,14 +56,13 @@ class Store:
         self.root = folder_of(store_root(root)) if complete else store_root(root) / FOLDER
         self.say = say
         self.is_complete = complete
-        if complete or not make:
+        self.is_writable = make and not complete
+        if not self.is_writable:
             return
         try:
             (self.root / "locks").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OSError(
-                f"the store {self.root} cannot be made ({error.strerror}): name another folder with --wnd-store"
-            ) from error
+            raise UnwritableStore(self.root, error) from error
 
     def path(self, cell: Cell) -> Path:
         """The file of the cell's measurement: a readable stem and the keys of its nets and of its record."""
@@ -90,14 +89,14 @@ class Store:
         return sorted(set(self.root.glob(f"*-{cell.nets_key}-r*.npz")) - {self.path(cell)})
 
     def load(self, cell: Cell) -> Measurement | None:
-        """The cell's measurement; None if there is none, or if its file cannot be trusted: that one is put aside."""
+        """The cell's measurement; None if there is none, or if its file is damaged: that one is put aside."""
         path = self.path(cell)
         try:
             return unpacked(cell, read_npz(path))
         except FileNotFoundError:
             return None
         except DAMAGE as error:
-            if self.is_complete:
+            if not self.is_writable:
                 self.say(f"{path.name} is damaged ({error})")
                 return None
             aside = path.with_suffix(".damaged")
@@ -140,6 +139,8 @@ class Store:
         except Timeout:
             yield False
             return
+        except OSError as error:
+            raise UnwritableStore(self.root, error) from error
         try:
             remove_unfinished(self.path(cell))
             yield True
@@ -196,7 +197,9 @@ def verified(path: Path) -> Measurement:
 def folder_of(source: Path) -> Path:
     """The folder of measurements of a store: `source` itself, or the one below it. ValueError where there is none."""
     if not source.is_dir():
-        raise ValueError(f"{source} is not a folder: name the root of a store, or {FOLDER} in it")
+        raise ValueError(
+            f"{source} is not a folder: name the root of a store, or {FOLDER} in it; `wndcheck measure` makes one"
+        )
     if (source / FOLDER).is_dir():
         return source / FOLDER
     if source.resolve().name == FOLDER:

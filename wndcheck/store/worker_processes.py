@@ -21,6 +21,7 @@ from typing import Any, cast
 from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
+from wndcheck.store.files import UnwritableStore
 from wndcheck.store.filling import fill
 from wndcheck.store.measure_log import Journal
 from wndcheck.store.measurements import Store
@@ -145,7 +146,7 @@ def work(task: Task, number: int, events: Path) -> None:
     reporter = EventReporter(append(events))
     try:
         task.carry_out(own_device(task.device, number), reporter.send)
-    except (MissingData, DamagedData) as error:
+    except (MissingData, DamagedData, UnwritableStore) as error:
         reporter.failed(str(error))
     except Exception:
         reporter.failed(f"a cell could not be measured\n{traceback.format_exc().rstrip()}")

@@ -95,7 +95,7 @@ def test_kept_nets_are_distinguished_from_those_to_train_again(another_record, m
     assert (plan.kept, plan.trained_again) == ({relu}, (tanh,))
     teraflop = f"{training_flops(tanh) / 1e12:.3g}"
     assert plan.remarks == [
-        "1 of them are measured without training: their nets are kept",
+        "1 cell to be measured without training: the nets are kept",
         f"1 of them must be trained again ({teraflop} TFLOP): their nets were measured under another record and not "
         "kept; --keep-weights keeps nets",
     ]

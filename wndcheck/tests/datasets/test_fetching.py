@@ -138,6 +138,16 @@ def test_when_all_sources_fail_each_reason_is_given_and_nothing_stays(root: Path
     assert [path for path in root.iterdir() if not path.name.endswith(".lock")] == []
 
 
+@pytest.mark.parametrize("folder", ["file/data", "."])
+def test_a_root_that_cannot_be_written_is_named(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / ".fetch-mnist.lock").mkdir()
+    root = tmp_path / folder
+    message = rf"the folder {root} cannot be written \(.+\): name another folder with --wnd-data"
+    with pytest.raises(OSError, match=message):
+        fetch("mnist", root, sources=[Local().source])
+
+
 def test_a_failed_fetch_leaves_good_data_alone(root: Path) -> None:
     write_tiny(root)
     with pytest.raises(FetchFailed, match="could not be fetched"):

@@ -72,17 +72,13 @@ def with_cell(**fields: object) -> dict[str, np.ndarray]:
         (with_cell(dataset="imagenet"), "unknown data set 'imagenet'"),
         (with_cell(protocol=None), "it does not hold a cell"),
         (with_cell(seeds=[5, 6]), "it holds cell "),
-        (None, "Is a directory"),
     ],
-    ids=["nothing", "another cell", "unknown data", "no protocol", "other seeds", "a folder"],
+    ids=["nothing", "another cell", "unknown data", "no protocol", "other seeds"],
 )
 def test_damaged_files_are_named_and_left_alone(here, there, arrays, reason):
     path = there.path(CELLS[0])
     path.unlink()
-    if arrays is None:
-        path.mkdir()
-    else:
-        np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, **arrays)
     before = bytes_of(there)
     merged = merge(there.root, here)
     assert merged.copied == names(here, CELLS[1], CELLS[2])
@@ -90,6 +86,15 @@ def test_damaged_files_are_named_and_left_alone(here, there, arrays, reason):
     assert reason in merged.damaged[path.name]
     assert not here.has(CELLS[0])
     assert bytes_of(there) == before
+
+
+def test_an_unreadable_file_is_not_called_damaged(here, there):
+    path = there.path(CELLS[0])
+    path.unlink()
+    path.mkdir()
+    merged = merge(there.root, here)
+    assert (merged.copied, merged.damaged) == (names(here, CELLS[1], CELLS[2]), {})
+    assert merged.unreadable == {path.name: "cannot be read: Is a directory"}
 
 
 def test_a_cell_held_by_another_process_is_left_out(here, there):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from wndcheck.experiment.cells import Cell
+from wndcheck.store.files import UnwritableStore
 from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL, finish, start_python
+from wndcheck.tests.tiny import TINY_CELL, finish, random_measurement, start_python
 
 OTHER_CELL = replace(TINY_CELL, width=7)
 OTHER_PROBE = replace(TINY_CELL, probe=replace(TINY_CELL.probe, k=4))
@@ -49,6 +51,18 @@ def test_a_killed_holder_releases_the_cell(silent_store: Store) -> None:
     holder.kill()
     holder.communicate()
     assert is_free(silent_store)
+
+
+def test_a_store_that_cannot_be_written_is_named(silent_store: Store) -> None:
+    blocked = silent_store.root / "locks" / f"{TINY_CELL.nets_key}.lock"
+    blocked.mkdir()  # stands for a read-only store, which root could write
+    with pytest.raises(UnwritableStore) as caught, silent_store.held(TINY_CELL):
+        pytest.fail("held without a lock")
+    message = rf"the store {silent_store.root} cannot be written \(.+\): name another folder with --wnd-store"
+    assert re.fullmatch(message, str(caught.value))
+    silent_store.path(OTHER_CELL).mkdir()
+    with pytest.raises(UnwritableStore, match=message):
+        silent_store.save(random_measurement(OTHER_CELL))
 
 
 def test_an_error_releases_the_cell(silent_store: Store) -> None:
