@@ -102,14 +102,18 @@ def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: b
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)
     failures: list[str] = []
+
+    def write(line: str) -> None:
+        say(here(line))
+
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
             load(name, data_root)  # fails now, not after hours of training, if data is missing or damaged
         with termination_as_interruption():
             if plan.workers == 1:
-                alone(task, say)
+                alone(task, write)
             else:
-                failures = together(task, plan.workers, say)
+                failures = together(task, plan.workers, write)
     except KeyboardInterrupt:
         say("wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there")
         return 130

@@ -54,8 +54,9 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
 
     SOURCE stays as it is, and so does what this store has. Runs that fill either store may continue.
 
-    Exit status: 0 if every file could be read and is whole; 1 if one is not, which is named on standard error and left alone,
-    or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this version.
+    Exit status: 0 if every file could be read and is whole; 1 if one is not, which is named on standard error and left
+    alone, or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this
+    version.
     """
     from wndcheck.store.inventory import merge
     from wndcheck.store.measurements import Store

@@ -96,8 +96,8 @@ def test_kept_nets_are_distinguished_from_those_to_train_again(another_record, m
     teraflop = f"{training_flops(tanh) / 1e12:.3g}"
     assert plan.remarks == [
         "1 cell to be measured without training: the nets are kept",
-        f"1 of them must be trained again ({teraflop} TFLOP): their nets were measured under another record and not "
-        "kept; --keep-weights keeps nets",
+        f"1 cell to be trained again ({teraflop} TFLOP): the nets were measured under another record and not kept; "
+        "--keep-weights keeps nets",
     ]
     shown = measure("--dry-run")
     assert all(f"wndcheck: {remark}\n" in shown.stderr for remark in plan.remarks)
