@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     help="A part of the profile (mlp, cifar10, initial, violations, ensembles, convnets, sensitivity) or a shell "
     "pattern for labels, such as '*relu N=50 *'. May be given several times.  [default: all cells]",
 )
-@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="What trains.")
+@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
 @WORKERS
 @STORE
 @DATA
 @click.option(
-    "--log", type=FILE, help="File that gets a line a measured cell.  [default: measure.log beside the cells]"
+    "--log", type=FILE, help="File to add one line per measured cell to.  [default: measure.log next to the cells]"
 )
 @click.option(
     "--keep-weights",
     is_flag=True,
-    help="Keep the nets that are trained now, at all stages, beside the cells (of ensembles, what was probed of them): "
-    "when other quantities are to be measured, they need not be trained again.",
+    help="Keep the nets that are trained now, at all stages, next to the cells (of ensembles, what was probed of "
+    "them): when other quantities are to be measured, they need not be trained again.",
 )
-@click.option("--dry-run", is_flag=True, help="Measure nothing: show what there is to do, and about how long it takes.")
+@click.option("--dry-run", is_flag=True, help="Measure nothing: show the work to do, and about how long it takes.")
 @click.pass_context
 def measure(
     context: click.Context,
@@ -68,17 +68,17 @@ def measure(
         for line in (plan.summary, *plan.remarks):
             say(f"wndcheck: {line}")
         if not dry_run:
-            log = begun_log(plan, log)
+            log = start_log(plan, log)
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
     if log and not dry_run:
-        context.exit(carried_out(plan, log, data, keep_weights))
+        context.exit(measure_missing(plan, log, data, keep_weights))
     from wndcheck.cli.dry_run import show
 
     show(plan)
 
 
-def begun_log(plan: MeasurePlan, log: Path | None) -> Path:
+def start_log(plan: MeasurePlan, log: Path | None) -> Path:
     """Begin the log and return its path. OSError if it cannot be written."""
     from wndcheck.store import measure_log
     from wndcheck.store.files import UnwritableStore
@@ -93,8 +93,8 @@ def begun_log(plan: MeasurePlan, log: Path | None) -> Path:
     return path
 
 
-def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
-    """Measure what is missing; the exit status."""
+def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
+    """Measure what is missing; return the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.report.format import count_of
     from wndcheck.store.worker_processes import Task, alone, termination_as_interruption, together

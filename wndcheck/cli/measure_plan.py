@@ -1,4 +1,4 @@
-"""Which cells `wndcheck measure` is to measure, and how: trained, or from kept nets."""
+"""The cells that `wndcheck measure` is to measure, after training or from kept nets."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class MeasurePlan:
 
     @property
     def remarks(self) -> list[str]:
-        """Which cells have nets that another record was measured of, and what training these again costs."""
+        """Numbers of cells whose nets are kept or must be trained again, and the cost of training these."""
         remarks = []
         if self.kept:
             remarks.append(f"{count_of(len(self.kept), 'cell')} to be measured without training: the nets are kept")
@@ -88,7 +88,7 @@ def planned(
     make: bool,
     say: Callable[[str], None],
 ) -> MeasurePlan:
-    """What a command line asks for. ValueError or OSError, with what to type instead, if it cannot be done."""
+    """Return the plan of a command line. ValueError or OSError, with what to run instead, if it cannot be done."""
     parts = selected(named(profile), seed, patterns)
     resolve(device)
     store = Store(root, say, make=make)

@@ -75,9 +75,9 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     untrusted = merged.damaged | merged.unreadable
     for name, reason in untrusted.items():
         say(f"{name} {reason}")
-    for name in merged.held:
+    for name in merged.locked:
         say(f"{name} is left out: another process measures its cell at this moment")
     counts = f"{len(merged.copied)} copied, {len(merged.there)} there already, {len(merged.damaged)} damaged"
     counts += f", {len(merged.unreadable)} unreadable" if merged.unreadable else ""
-    click.echo(counts + (f", {len(merged.held)} left out" if merged.held else ""))
+    click.echo(counts + (f", {len(merged.locked)} left out" if merged.locked else ""))
     context.exit(1 if untrusted else 0)

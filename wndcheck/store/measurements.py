@@ -1,4 +1,4 @@
-"""Measurements on disk: one file a cell, named by the cell's keys; atomic, locked, verified; no pickle, no torch."""
+"""Measurements on disk: one file per cell, named by the cell's keys; atomic, locked, verified; no pickle, no torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wndcheck.store.kept import Checkpoints, Weights
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
 CELL = "cell"
-FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are left alone
+FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are not touched
 
 
 class IncompleteStore(Exception):
@@ -112,7 +112,7 @@ class Store:
             raise IncompleteStore(
                 f"the store {self.root} was named as complete, and lacks {len(lacking)} of the cells: "
                 + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
-                + ". To measure them, type `wndcheck measure --store` with its folder, or leave out --wnd-complete"
+                + ". To measure them, run `wndcheck measure --store` with its folder, or leave out --wnd-complete"
             )
 
     def _why_lacking(self, cell: Cell) -> str:
@@ -129,9 +129,9 @@ class Store:
         return path
 
     @contextmanager
-    def held(self, cell: Cell) -> Iterator[bool]:
-        """Hold the cell's nets against other processes; yields False when another holds them, for this or another
-        record. A killed holder lets go.
+    def locked(self, cell: Cell) -> Iterator[bool]:
+        """Lock the cell's nets against other processes; yields False when another one has locked them, for this or
+        another record. The lock of a killed process is released.
         """
         lock = FileLock(self.root / "locks" / f"{cell.nets_key}.lock")
         try:
@@ -190,7 +190,7 @@ def verified(path: Path) -> Measurement:
     except AttributeError as error:  # fields of a cell that are of another kind than the cell's
         raise ValueError(f"it does not hold a cell ({error})") from None
     if not path.stem.endswith(f"-{measurement.cell.key}"):
-        raise ValueError(f"it holds cell {measurement.cell.key}, which its name does not say")
+        raise ValueError(f"it holds cell {measurement.cell.key}, which does not match its name")
     return measurement
 
 

@@ -1,4 +1,4 @@
-"""Progress of a run in lines of text: what is trained and measured, how far it is and how long it will take.
+"""Progress of a run in lines of text: the cell at work, the share that is done and the time left.
 
 Workers append events to a file that their parent process reads, because nothing that a worker of pytest-xdist prints
 reaches the terminal. The same lines appear on a terminal, in a log, under xdist and of `wndcheck measure`.
@@ -79,11 +79,11 @@ class Lines:
         done = total - left
         if not total or done < 0.02 * total or len(self.done) == len(self.costs):
             return ""
-        return f", about {spelled((self.clock() - self.started) * left / done)} left"
+        return f", about {format_duration((self.clock() - self.started) * left / done)} left"
 
 
-def spelled(seconds: float) -> str:
-    """A duration in words: 45 s, 2 min 30 s, 3 h 5 min."""
+def format_duration(seconds: float) -> str:
+    """A duration as text: 45 s, 2 min 30 s, 3 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""Fill the store with several processes of this machine; their events, and how they end, become lines of text."""
+"""Fill the store with several processes of this machine; their events and exit statuses become lines of text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GRACE = 10.0  # seconds that workers get to release their cells
 
 @dataclass(frozen=True)
 class Task:
-    """Which cells to measure, where, and how."""
+    """The cells to measure, their store, and the options."""
 
     cells: tuple[Cell, ...]
     store: Path  # the store's root
@@ -42,7 +42,7 @@ class Task:
     keep_weights: bool = False
 
     def carry_out(self, device: str, send: Callable[[dict], None]) -> None:
-        """Measure, in this process, what the store lacks and nobody else holds, until it has all of it."""
+        """Measure, in this process, what the store lacks and no other process has locked, until it has all of it."""
         reporter = EventReporter(send)
         store = Store(self.store, say=reporter.note)
         journal = Journal(self.journal, store, reporter)
@@ -119,7 +119,7 @@ def how_it_ended(number: int, code: int | None) -> str:
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         ended = f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"worker {number} {ended}; its cells are left to the other workers, or to the same command typed again"
+    return f"worker {number} {ended}; its cells are left to the other workers, or to the same command run again"
 
 
 def end(processes: list[BaseProcess]) -> None:

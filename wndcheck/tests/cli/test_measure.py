@@ -137,8 +137,8 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(cli, run, tmp_path):
         "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there\n"
     )
     (cell,) = filter(store.is_half_trained, cells)
-    with store.held(cell) as mine:
-        assert mine
+    with store.locked(cell) as has_lock:
+        assert has_lock
     listed = cli("store", "list")
     assert (listed.exit_code, listed.stdout) == (
         0,
@@ -150,7 +150,7 @@ def test_missing_data_is_reported_before_anything_is_trained(run, tmp_path):
     outcome = run("--cells=mlp", profile=NEEDS_DATA)
     assert outcome.exit_code == 1
     assert f"Error: mnist is not in {tmp_path / 'data'}. Not found:" in outcome.stderr
-    assert outcome.stderr.endswith("To fetch it, type: wndcheck fetch mnist\n")
+    assert outcome.stderr.endswith("To fetch it, run: wndcheck fetch mnist\n")
     assert "to train and measure" not in outcome.stderr
     assert run("--cells=mlp", "--data", tmp_path, profile=NEEDS_DATA).stderr.endswith(
         f"wndcheck fetch mnist --data {tmp_path}\n"

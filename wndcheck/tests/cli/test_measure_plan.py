@@ -1,4 +1,4 @@
-"""Which cells a pattern names, and which of them are trained."""
+"""The cells that a pattern names, and those of them that are trained."""
 
 from __future__ import annotations
 

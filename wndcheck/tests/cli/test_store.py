@@ -124,7 +124,7 @@ def test_merge_names_what_is_damaged_and_ends_with_status_1(run, tmp_path):
 def test_merge_leaves_out_cells_that_are_being_measured(run, kept, tmp_path):
     there = Store(tmp_path / "there")
     there.save(random_measurement(OTHER_CELL))
-    with kept.held(OTHER_CELL):
+    with kept.locked(OTHER_CELL):
         outcome = run("merge", tmp_path / "there")
     assert (outcome.exit_code, outcome.stdout) == (0, "0 copied, 0 there already, 0 damaged, 1 left out\n")
     name = there.path(OTHER_CELL).name

@@ -1,4 +1,4 @@
-"""When checkpoints are saved, which cell they belong to, and when they are removed."""
+"""Times at which checkpoints are saved and removed, and the cell they belong to."""
 
 from __future__ import annotations
 

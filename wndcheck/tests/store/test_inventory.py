@@ -68,7 +68,7 @@ def with_cell(**fields: object) -> dict[str, np.ndarray]:
     ("arrays", "reason"),
     [
         ({}, ""),
-        (packed(random_measurement(CELLS[1])), f"it holds cell {CELLS[1].key}, which its name does not say"),
+        (packed(random_measurement(CELLS[1])), f"it holds cell {CELLS[1].key}, which does not match its name"),
         (with_cell(dataset="imagenet"), "unknown data set 'imagenet'"),
         (with_cell(protocol=None), "it does not hold a cell"),
         (with_cell(seeds=[5, 6]), "it holds cell "),
@@ -98,10 +98,10 @@ def test_an_unreadable_file_is_not_called_damaged(here, there):
 
 
 def test_a_cell_held_by_another_process_is_left_out(here, there):
-    with Store(here.root.parent).held(CELLS[1]) as mine:
-        assert mine
+    with Store(here.root.parent).locked(CELLS[1]) as has_lock:
+        assert has_lock
         merged = merge(there.root, here)
-    assert merged == Merged(copied=names(here, CELLS[0], CELLS[2]), held=names(here, CELLS[1]))
+    assert merged == Merged(copied=names(here, CELLS[0], CELLS[2]), locked=names(here, CELLS[1]))
     assert merge(there.root, here).copied == names(here, CELLS[1])
 
 
@@ -116,11 +116,11 @@ def test_checkpoints_of_copied_cells_are_removed(here, there):
     assert [path.name for path in folder.iterdir()] == [f"{other.key}-0-2.safetensors"]
 
 
-@pytest.mark.parametrize("spelled", ["here", "here/" + FOLDER, "here/../here", "link"])
-def test_a_store_is_not_merged_into_itself(here, tmp_path, spelled):
+@pytest.mark.parametrize("folder", ["here", "here/" + FOLDER, "here/../here", "link"])
+def test_a_store_is_not_merged_into_itself(here, tmp_path, folder):
     (tmp_path / "link").symlink_to(tmp_path / "here")
     with pytest.raises(ValueError, match=r"is the store itself: name another one, or another --wnd-store"):
-        merge(tmp_path / spelled, here)
+        merge(tmp_path / folder, here)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.store.progress import EventReporter, Lines, Watcher, append, spelled
+from wndcheck.store.progress import EventReporter, Lines, Watcher, append, format_duration
 
 CELLS = [perceptron(QUICK, "relu", 50, 0), perceptron(QUICK, "relu", 100, 0)]
 
@@ -82,7 +82,7 @@ def test_cells_that_two_workers_plan_are_counted_once():
 
 @pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (150, "2 min 30 s"), (11100, "3 h 5 min")])
 def test_spelled(seconds, text):
-    assert spelled(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_events_of_two_workers_reach_their_parent_whole(tmp_path):

@@ -286,8 +286,8 @@ def test_a_resumed_run_keeps_all_stages(store: Store, messages: list[str], monke
 def test_cells_of_the_same_nets_wait_for_each_other(store: Store) -> None:
     """So that the second is measured from the nets that the first has kept."""
     other = replace(MLP, probe=replace(MLP.probe, k=4))
-    with store.held(MLP) as mine, store.held(other) as its, store.held(replace(MLP, width=9)) as free:
-        assert (mine, its, free) == (True, False, True)
+    with store.locked(MLP) as has_lock, store.locked(other) as its, store.locked(replace(MLP, width=9)) as free:
+        assert (has_lock, its, free) == (True, False, True)
     log = Log()
     fill([MLP, other], store, log, device="cpu", data_root=None, keep_weights=True)
     stacks = [found.provenance["stacks_from_kept_nets"] for cell in log.done if (found := store.load(cell))]
