@@ -37,9 +37,9 @@ def fill(
     """Measure every cell the store lacks, longest first, but those that other processes have locked.
 
     Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A process
-    that dies releases its cells, and they are measured here. A cell that cannot be measured is left out; when the
-    others are done, the first error is raised. With `keep_weights` the nets that are trained are kept, to be measured again.
-    Nothing is measured for a store that was named as complete: IncompleteStore if it lacks a cell.
+    that dies releases its cells, and they are measured here. A cell that cannot be measured is left out, and the first
+    error is raised when the others are done. With `keep_weights` the nets that are trained are kept, to be measured
+    again. Nothing is measured for a store that was named as complete: IncompleteStore if it lacks a cell.
     """
     wanted = longest_first(cells)
     missing = [cell for cell in wanted if not store.has(cell)]
