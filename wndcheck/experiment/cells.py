@@ -21,7 +21,7 @@ KEPT_ACTIVATIONS = 1
 
 @dataclass(frozen=True)
 class Probe:
-    """The paper's 1000 training images (100 a class), fixed by seed; k of eq. A.1; what is taken of each layer.
+    """The paper's 1000 training images (100 per class), fixed by seed; k of eq. A.1; what is taken of each layer.
 
     Pairs for its score, for controls and for post-activations; groups of neurons for total correlations; neurons whose
     importance is measured.

@@ -42,7 +42,7 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.stages[:1] != (0,) or list(self.stages) != sorted(set(self.stages)):
-            raise ValueError(f"stages {self.stages}: expected epochs that start at 0 and rise, e.g. (0, 10)")
+            raise ValueError(f"stages {self.stages}: expected ascending epochs that start at 0, e.g. (0, 10)")
         if not (self.learning_rate > 0 and self.batch_size >= 1):
             raise ValueError(
                 f"learning rate {self.learning_rate} and batch size {self.batch_size}: expected both positive"

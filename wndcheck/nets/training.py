@@ -125,7 +125,7 @@ class BatchOrder:
 def train(
     steps: Steps, order: BatchOrder, training: Training, *, done: int | None = None
 ) -> Iterator[tuple[float, bool]]:
-    """Train every member by plain SGD; yield (epochs done, is it a stage) after every stretch of steps.
+    """Train every member by plain SGD; yield (epochs done, whether this is a stage) after every stretch of steps.
 
     The initial nets are the first stage. With `done`, a stack and its order as they were after so many epochs, training
     goes on from there, and yields only what comes after. Members see different orders of the same images.

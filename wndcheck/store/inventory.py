@@ -32,7 +32,10 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
     if others := len(set(store.root.glob("*.npz")).difference(store.measured())):
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
     if kept := list(store.weights.folder.glob("*.safetensors")):
-        yield f"{len(kept)} files of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB", True
+        yield (
+            f"{len(kept)} file{'s' * (len(kept) > 1)} of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB",
+            True,
+        )
     for path in sorted(store.checkpoints.folder.glob("*.safetensors")):
         try:
             yield half_trained_line(path), True
@@ -54,7 +57,7 @@ def measured_line(measurement: Measurement) -> str:
 
 
 def half_trained_line(path: Path) -> str:
-    """The cell of a checkpoint, as far as a profile has it, the epochs behind it, and which of its nets."""
+    """The cell of a checkpoint, if a profile has it, the epochs done, and its nets."""
     key, first, count = path.stem.rsplit("-", 2)
     epochs = read_notes(path)["epochs"]
     cell = cell_of(key, int(first) // SEEDS_PER_BASE)

@@ -208,7 +208,7 @@ def resumed(state: State, stack: Stack, order: BatchOrder, reading: Reading, his
 def run(
     cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int | None
 ) -> Iterator[tuple[float, bool]]:
-    """The cell's protocol as a run of (epochs done, is it a stage)."""
+    """The cell's protocol as a run of (epochs done, whether this is a stage)."""
     protocol = cell.protocol
     if isinstance(protocol, Violation):
         return violate(stack, cell.width, protocol, seeds)
