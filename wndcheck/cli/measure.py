@@ -97,7 +97,7 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
     """Measure what is missing; return the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.report.format import count_of
-    from wndcheck.store.worker_processes import Task, alone, termination_as_interruption, together
+    from wndcheck.store.worker_processes import Task, in_this_process, in_worker_processes, termination_as_interruption
 
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)
@@ -111,9 +111,9 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
             load(name, data_root)  # fails now, not after hours of training, if data is missing or damaged
         with termination_as_interruption():
             if plan.workers == 1:
-                alone(task, write)
+                in_this_process(task, write)
             else:
-                failures = together(task, plan.workers, write)
+                failures = in_worker_processes(task, plan.workers, write)
     except KeyboardInterrupt:
         say("wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there")
         return 130

@@ -16,7 +16,7 @@ from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
-    """A line for each measured cell, for files of other versions, for kept nets, and for each half-trained stack.
+    """One line per measured cell, file put aside and half-trained stack; one for other versions, and one for kept nets.
 
     Each comes with whether its file can be trusted.
     """
@@ -26,16 +26,15 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
         except (*DAMAGE, OSError) as error:
             yield f"{path.name} {problem(error)}", False
     for path in sorted(store.root.glob("*.damaged")):
-        done = path.with_suffix(".npz").exists()
-        advice = "its cell is measured again, so" if done else "measure its cell again with `wndcheck measure`, then"
-        yield f"{path.name} was damaged and put aside: {advice} delete it", True
+        advice = "its cell has been measured again: delete it"
+        if not path.with_suffix(".npz").exists():
+            advice = "measure its cell again with `wndcheck measure`, then delete it"
+        yield f"{path.name} was damaged and put aside; {advice}", True
     if others := len(set(store.root.glob("*.npz")).difference(store.measured())):
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
     if kept := list(store.weights.folder.glob("*.safetensors")):
-        yield (
-            f"{len(kept)} file{'s' * (len(kept) > 1)} of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB",
-            True,
-        )
+        size = sum(path.stat().st_size for path in kept) / 1e9
+        yield f"{len(kept)} file{'s' * (len(kept) > 1)} of kept nets, {size:.3g} GB", True
     for path in sorted(store.checkpoints.folder.glob("*.safetensors")):
         try:
             yield half_trained_line(path), True

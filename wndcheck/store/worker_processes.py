@@ -49,12 +49,12 @@ class Task:
         fill(self.cells, store, journal, device=device, data_root=self.data_root, keep_weights=self.keep_weights)
 
 
-def alone(task: Task, write: Callable[[str], None]) -> None:
+def in_this_process(task: Task, write: Callable[[str], None]) -> None:
     """Carry the task out in this process, on all its cores."""
     task.carry_out(own_device(task.device), Lines(write).handle)
 
 
-def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
+def in_worker_processes(task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
     """Carry the task out in that many processes, of one thread each; returns the errors, each once.
 
     A worker that fails or dies leaves its cells to the others. When this function returns or raises, all have ended.

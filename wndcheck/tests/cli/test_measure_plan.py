@@ -50,7 +50,7 @@ def test_several_patterns_name_what_any_of_them_does():
 
 
 @pytest.mark.parametrize("pattern", ["relu", "MLP", "", "mnist relu N=51 *", "convnets"])
-def test_a_pattern_without_a_cell_is_an_error_even_beside_one_that_has_some(pattern):
+def test_a_pattern_without_a_cell_is_an_error_even_next_to_one_that_has_some(pattern):
     what = f"{pattern!r} names no cell of profile quick"
     if pattern == "convnets":
         what = "profile quick has no cells in its part 'convnets'"

@@ -83,13 +83,11 @@ def test_list_says_what_to_do_with_files_put_aside(run, kept):
     kept.save(random_measurement(TINY_CELL))
     outcome = run("list")
     assert outcome.exit_code == 0
-    first, second = outcome.stdout.splitlines()[1:]
-    aside = f"{kept.path(TINY_CELL).stem}.damaged was damaged and put aside: its cell is measured again, so delete it"
-    assert first == aside
-    assert second == (
-        f"{kept.path(OTHER_CELL).stem}.damaged was damaged and put aside: measure its cell again with "
-        "`wndcheck measure`, then delete it"
-    )
+    prefixes = [f"{kept.path(cell).stem}.damaged was damaged and put aside; " for cell in (TINY_CELL, OTHER_CELL)]
+    assert outcome.stdout.splitlines()[1:] == [
+        f"{prefixes[0]}its cell has been measured again: delete it",
+        f"{prefixes[1]}measure its cell again with `wndcheck measure`, then delete it",
+    ]
 
 
 @pytest.mark.parametrize(

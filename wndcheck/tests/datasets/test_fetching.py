@@ -91,7 +91,7 @@ def test_a_relative_root_holds_for_a_command_that_runs_elsewhere(
     assert digest(load("mnist", root)) == TINY_MNIST.sha256
 
 
-def test_data_that_exists_is_fetched_again_by_force_alone(root: Path, log: Console) -> None:
+def test_data_that_exists_is_fetched_again_only_by_force(root: Path, log: Console) -> None:
     write_tiny(root)
     local = Local()
     assert fetch("mnist", root, sources=[local.source], console=log) == root / MNIST.folder

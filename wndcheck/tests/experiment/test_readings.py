@@ -95,7 +95,7 @@ def test_the_record_has_both_forms(measured: Measurement) -> None:
     assert (measured["score"] != measured[SAME_IMAGE + "score"]).all()
 
 
-def alone(seed: int) -> list[StackedMLP]:
+def stack_of_one(seed: int) -> list[StackedMLP]:
     """A net trained by itself, at each stage."""
     data, stages = load(CELL, torch.device("cpu"), None), []
     stack = StackedMLP(784, 6, seeds=(seed,), activation="tanh")
@@ -107,10 +107,10 @@ def alone(seed: int) -> list[StackedMLP]:
     return stages
 
 
-def test_an_ensembles_numbers_are_those_of_nets_trained_alone(measured: Measurement) -> None:
+def test_an_ensembles_numbers_are_those_of_nets_trained_one_by_one(measured: Measurement) -> None:
     ensemble, data = 1, load(CELL, torch.device("cpu"), None)
     seeds, nets = CELL.seeds[10:20], slice(10, 20)
-    members = [alone(seed) for seed in seeds]
+    members = [stack_of_one(seed) for seed in seeds]
     for row, epoch in enumerate((0, 1)):
         rightly = [accuracy(stages[row], data.probe, data.probe_labels) for stages in members]
         assert measured["accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))

@@ -161,7 +161,7 @@ def test_capturing_a_graph_leaves_the_weights_unchanged(cuda: torch.device, kind
 
 
 @needs_cuda
-def test_several_cells_on_one_device_train_as_each_alone(cuda: torch.device) -> None:
+def test_several_cells_on_one_device_train_as_one_by_one(cuda: torch.device) -> None:
     kinds = ("relu", "tanh", "convnet", "relu")
     alone = [trained(kind, cuda, GraphedSteps) for kind in kinds]
     made = [nets(kind, cuda) for kind in kinds]

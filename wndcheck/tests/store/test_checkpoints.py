@@ -136,14 +136,14 @@ def without_epochs(state: State) -> State:
 def test_nets_with_a_checkpoint_that_does_not_fit_are_trained_from_the_start(
     unfit, reason: str, checkpoints: Checkpoints, messages: list[str]
 ) -> None:
-    undisturbed = measure(SHORT)
-    assert_same_numbers(measure(SHORT, keeping=Keeping(checkpoints)), undisturbed)
+    uninterrupted = measure(SHORT)
+    assert_same_numbers(measure(SHORT, keeping=Keeping(checkpoints)), uninterrupted)
     file = checkpoints.of(SHORT, SHORT.seeds)
     state = file.load()
     assert state
     file.save(unfit(state))
     again = measure(SHORT, keeping=Keeping(checkpoints))
-    assert_same_numbers(again, undisturbed)
+    assert_same_numbers(again, uninterrupted)
     assert again.provenance["resumed_at_epochs"] == []
     (message,) = messages
     assert message.startswith(f"{file.path.name} is damaged (")

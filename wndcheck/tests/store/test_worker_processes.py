@@ -18,7 +18,7 @@ from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.experiment.cells import Cell
 from wndcheck.nets.specification import Training
 from wndcheck.store.measurements import Store
-from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, together, work
+from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, in_worker_processes, work
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
 
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
@@ -27,11 +27,11 @@ TOGETHER = """
 import os, sys
 from functools import partial
 from pathlib import Path
-from wndcheck.store.worker_processes import together
+from wndcheck.store.worker_processes import in_worker_processes
 from wndcheck.tests.store.test_worker_processes import ENDLESS, task
 os.setsid()  # a terminal's group of processes
 try:
-    together(task(Path(sys.argv[1]), ENDLESS), 2, partial(print, flush=True))
+    in_worker_processes(task(Path(sys.argv[1]), ENDLESS), 2, partial(print, flush=True))
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -104,7 +104,7 @@ def test_a_killed_worker_is_reported_and_the_others_finish(tmp_path):
     killing = threading.Thread(target=kill_one, daemon=True)
     with store.locked(ENDLESS[0]), store.locked(ENDLESS[1]):
         killing.start()
-        (killed,) = together(task(tmp_path, ENDLESS), 2, lines.append)
+        (killed,) = in_worker_processes(task(tmp_path, ENDLESS), 2, lines.append)
     killing.join(60)
     assert killed.endswith(
         "was killed by SIGKILL (out of memory?); its cells are left to the other workers, or to the same command "
