@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CUDA_SETTINGS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "CUDA_DEVICE_MAX_CONNECTIONS": "32"}
 CELLS_AT_ONCE = {"cpu": 1, "cuda": 12}  # narrow nets leave a GPU idle; several cells share it, one stream each
 SHARE = {"cpu": 0.5, "cuda": 0.8}  # share of the free memory that a stack may take
-# One thread a worker: several workers with a thread a core each are slower than one alone.
+# One thread per worker: several workers with one thread per core each are slower than a single one.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -119,7 +119,7 @@ def one_thread_each() -> None:
 
 
 def automatic_workers(device: str) -> int:
-    """How many workers fill a store together: one a visible GPU, or one a core."""
+    """Number of workers that fill a store together: one per visible GPU, or one per core."""
     if not resolve(device).startswith("cuda"):
         return usable_cores()
     return visible_gpus() if device in ("auto", "cuda") else 1

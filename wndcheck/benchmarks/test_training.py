@@ -43,7 +43,7 @@ def stacked(steps: Steps, seeds: tuple[int, ...]) -> Stack:
     """Train all nets at once for one epoch."""
     for _ in train(steps, BatchOrder(seeds, len(steps.images)), EPOCH):
         pass
-    steps.settle()
+    steps.synchronize()
     return steps.stack
 
 

@@ -1,4 +1,4 @@
-"""`wndcheck measure --dry-run`: what there is to do, by part, and about how long it takes."""
+"""`wndcheck measure --dry-run`: the work to do, by part, and the time it takes, roughly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wndcheck.cli.measure_plan import MeasurePlan
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, training_flops
-from wndcheck.store.progress import spelled
+from wndcheck.store.progress import format_duration
 
 if TYPE_CHECKING:
     from wndcheck.store.time_prediction import TimingModel
@@ -32,7 +32,7 @@ def show(plan: MeasurePlan) -> None:
 
 
 def row(cells: Sequence[Cell], plan: MeasurePlan, calibration: TimingModel | None) -> list[str]:
-    """How many cells there are, and are measured; of the others the nets, the operations, the memory and the time."""
+    """Numbers of cells and of measured ones; nets, operations, memory and time of the others."""
     missing = [cell for cell in cells if cell in plan.missing]
     counts = [str(len(cells)), str(len(cells) - len(missing))]
     if not missing or not calibration:
@@ -42,12 +42,12 @@ def row(cells: Sequence[Cell], plan: MeasurePlan, calibration: TimingModel | Non
         str(sum(len(cell.seeds) for cell in missing)),
         f"{sum(training_flops(cell) for cell in missing if cell not in plan.kept) / 1e12:,.2f}",
         f"{max(stack_bytes(cell, len(cell.seeds)) for cell in missing) / 1e9:.2f} GB",
-        spelled(calibration.together(missing, plan.workers, plan.kept)),
+        format_duration(calibration.together(missing, plan.workers, plan.kept)),
     ]
 
 
 def timed(plan: MeasurePlan) -> TimingModel:
-    """What this machine takes, with the threads that a worker will have."""
+    """Return timings on this machine, with the threads that a worker will have."""
     if plan.workers > 1:
         one_thread_each()
     from wndcheck.store.time_prediction import calibrated
@@ -58,15 +58,15 @@ def timed(plan: MeasurePlan) -> TimingModel:
 
 
 def basis(plan: MeasurePlan, calibration: TimingModel) -> str:
-    """What the times rest on."""
+    """Return the basis of the times, as text."""
     again = ""
     if plan.trained_again:
         seconds = calibration.together(plan.trained_again, plan.workers)
-        again = f"Of the time, about {spelled(seconds)} are for cells that are trained again. "
+        again = f"Of the time, about {format_duration(seconds)} are for cells that are trained again. "
     workers = f"{plan.workers} workers" if plan.workers > 1 else "one worker"
     stacks = f"on {calibration.stacks} stacks of nets trained for some steps, and " if calibration.stacks else ""
     return again + (
-        f"Times are for {workers} on {calibration.device}; a part's is what it takes alone. They rest {stacks}on a few "
+        f"Times are for {workers} on {calibration.device}; a part's is for that part only. They rest {stacks}on a few "
         "hundred estimates of pairs, timed just now with random images. Starting up and other work on this machine "
         "come on top; what is half trained takes less."
     )

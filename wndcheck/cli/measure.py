@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     help="A part of the profile (mlp, cifar10, initial, violations, ensembles, convnets, sensitivity) or a shell "
     "pattern for labels, such as '*relu N=50 *'. May be given several times.  [default: all cells]",
 )
-@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="What trains.")
+@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
 @WORKERS
 @STORE
 @DATA
 @click.option(
-    "--log", type=FILE, help="File that gets a line a measured cell.  [default: measure.log beside the cells]"
+    "--log", type=FILE, help="File to add one line per measured cell to.  [default: measure.log next to the cells]"
 )
 @click.option(
     "--keep-weights",
     is_flag=True,
-    help="Keep the nets that are trained now, at all stages, beside the cells (of ensembles, what was probed of them): "
-    "when other quantities are to be measured, they need not be trained again.",
+    help="Keep the nets that are trained now, at all stages, next to the cells (of ensembles, what was probed of "
+    "them): when other quantities are to be measured, they need not be trained again.",
 )
-@click.option("--dry-run", is_flag=True, help="Measure nothing: show what there is to do, and about how long it takes.")
+@click.option("--dry-run", is_flag=True, help="Measure nothing: show the work to do, and about how long it takes.")
 @click.pass_context
 def measure(
     context: click.Context,
@@ -68,44 +68,52 @@ def measure(
         for line in (plan.summary, *plan.remarks):
             say(f"wndcheck: {line}")
         if not dry_run:
-            log = begun_log(plan, log)
+            log = start_log(plan, log)
     except (ValueError, OSError) as error:
         raise click.UsageError(here(error)) from None
     if log and not dry_run:
-        context.exit(carried_out(plan, log, data, keep_weights))
+        context.exit(measure_missing(plan, log, data, keep_weights))
     from wndcheck.cli.dry_run import show
 
     show(plan)
 
 
-def begun_log(plan: MeasurePlan, log: Path | None) -> Path:
+def start_log(plan: MeasurePlan, log: Path | None) -> Path:
     """Begin the log and return its path. OSError if it cannot be written."""
     from wndcheck.store import measure_log
+    from wndcheck.store.files import UnwritableStore
 
     path = log.expanduser() if log else plan.store.root / measure_log.FILE
     try:
         measure_log.begin(path)
     except OSError as error:
+        if not log:
+            raise UnwritableStore(path.parent, error) from error
         raise OSError(f"the log {path} cannot be written ({error.strerror}): name another file with --log") from error
     return path
 
 
-def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
-    """Measure what is missing; the exit status."""
+def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
+    """Measure what is missing; return the exit status."""
     from wndcheck.datasets import DamagedData, load
-    from wndcheck.store.worker_processes import Task, alone, termination_as_interruption, together
+    from wndcheck.report.format import count_of
+    from wndcheck.store.worker_processes import Task, in_this_process, in_worker_processes, termination_as_interruption
 
     data_root = str(data) if data else None
     task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)
     failures: list[str] = []
+
+    def write(line: str) -> None:
+        say(here(line))
+
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
             load(name, data_root)  # fails now, not after hours of training, if data is missing or damaged
         with termination_as_interruption():
             if plan.workers == 1:
-                alone(task, say)
+                in_this_process(task, write)
             else:
-                failures = together(task, plan.workers, say)
+                failures = in_worker_processes(task, plan.workers, write)
     except KeyboardInterrupt:
         say("wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there")
         return 130
@@ -114,7 +122,7 @@ def carried_out(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: b
         return 1
     left = sum(not plan.store.has(cell) for cell in plan.cells)
     if failures or left:
-        complain(f"{left} of {len(plan.cells)} cells are not measured; see the errors above")
+        complain(f"{left} of {count_of(len(plan.cells), 'cell')} not measured; see the errors above")
         return 1
-    click.echo(f"{len(plan.cells)} cells measured, in {plan.store.root}")
+    click.echo(f"{count_of(len(plan.cells), 'cell')} measured, in {plan.store.root}")
     return 0

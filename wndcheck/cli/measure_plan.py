@@ -1,4 +1,4 @@
-"""Which cells `wndcheck measure` is to measure, and how: trained, or from kept nets."""
+"""The cells that `wndcheck measure` is to measure, after training or from kept nets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import steps, training_flops
 from wndcheck.experiment.profiles import Profile, named
+from wndcheck.report.format import count_of
 from wndcheck.store.measurements import Store
 
 
@@ -28,7 +29,8 @@ class MeasurePlan:
 
     @cached_property
     def missing(self) -> tuple[Cell, ...]:
-        return tuple(cell for cell in self.cells if not self.store.has(cell))
+        """Those that the store lacks or whose files are damaged: a store that can be filled puts such files aside."""
+        return tuple(cell for cell in self.cells if not self.store.load(cell))
 
     @cached_property
     def kept(self) -> frozenset[Cell]:
@@ -57,20 +59,20 @@ class MeasurePlan:
         half = sum(map(self.store.is_half_trained, self.missing))
         todo = f"{len(self.missing)} to do"
         if self.missing:
-            todo += f" on {resolve(self.device)} by {self.workers} worker{'s' * (self.workers > 1)}"
-        return f"{self.name}: {len(self.cells)} cells, {measured} measured, {half} half trained, {todo}"
+            todo += f" on {resolve(self.device)} by {count_of(self.workers, 'worker')}"
+        return f"{self.name}: {count_of(len(self.cells), 'cell')}, {measured} measured, {half} half trained, {todo}"
 
     @property
     def remarks(self) -> list[str]:
-        """Which cells have nets that another record was measured of, and what training these again costs."""
+        """Numbers of cells whose nets are kept or must be trained again, and the cost of training these."""
         remarks = []
         if self.kept:
-            remarks.append(f"{len(self.kept)} of them are measured without training: their nets are kept")
+            remarks.append(f"{count_of(len(self.kept), 'cell')} to be measured without training: the nets are kept")
         if self.trained_again:
             tera = sum(map(training_flops, self.trained_again)) / 1e12
             remarks.append(
-                f"{len(self.trained_again)} of them must be trained again ({tera:.3g} TFLOP): their nets were measured "
-                "under another record and not kept; --keep-weights keeps nets"
+                f"{count_of(len(self.trained_again), 'cell')} to be trained again ({tera:.3g} TFLOP): the nets were "
+                "measured under another record and not kept; --keep-weights keeps nets"
             )
         return remarks
 
@@ -86,12 +88,10 @@ def planned(
     make: bool,
     say: Callable[[str], None],
 ) -> MeasurePlan:
-    """What a command line asks for. ValueError or OSError, with what to type instead, if it cannot be done."""
+    """Return the plan of a command line. ValueError or OSError, with what to run instead, if it cannot be done."""
     parts = selected(named(profile), seed, patterns)
     resolve(device)
     store = Store(root, say, make=make)
-    for cell in {cell for cells in parts.values() for cell in cells} if make else ():
-        store.load(cell)  # puts aside what is damaged, which is then measured again
     name = f"profile {profile}, seed {seed}"
     return MeasurePlan(name, parts, store, device, workers or automatic_workers(device))
 

@@ -22,14 +22,20 @@ def store() -> None:
 @click.pass_context
 def list_(context: click.Context, root: Path | None) -> None:
     """List the measured cells, with when they were made, in how many seconds and on what, and the half-trained stacks.
+    Files that were damaged and put aside are listed with what to do.
 
-    Exit status: 0; 1 if a file is damaged, which is named on standard error; 2 if the command line is wrong.
+    Exit status: 0; 1 if a file is damaged or cannot be read, which is named on standard error; 2 if the command line
+    is wrong or the folder is not a store of nets of this version.
     """
     from wndcheck.store.inventory import listed
     from wndcheck.store.measurements import Store
 
+    try:
+        store = Store(root, complete=True)  # only read
+    except ValueError as error:
+        raise click.UsageError(here(error)) from None
     status = 0
-    for line, trusted in listed(Store(root, make=False)):
+    for line, trusted in listed(store):
         if trusted:
             click.echo(line)
         else:
@@ -48,8 +54,9 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
 
     SOURCE stays as it is, and so does what this store has. Runs that fill either store may continue.
 
-    Exit status: 0 if every file could be trusted; 1 if one could not, which is named on standard error and left alone,
-    or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this version.
+    Exit status: 0 if every file could be read and is whole; 1 if one is not, which is named on standard error and left
+    alone, or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this
+    version.
     """
     from wndcheck.store.inventory import merge
     from wndcheck.store.measurements import Store
@@ -65,10 +72,12 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     except OSError as error:
         complain(error)
         context.exit(1)
-    for name, reason in merged.damaged.items():
-        say(f"{name} is damaged: {reason}")
-    for name in merged.held:
+    untrusted = merged.damaged | merged.unreadable
+    for name, reason in untrusted.items():
+        say(f"{name} {reason}")
+    for name in merged.locked:
         say(f"{name} is left out: another process measures its cell at this moment")
     counts = f"{len(merged.copied)} copied, {len(merged.there)} there already, {len(merged.damaged)} damaged"
-    click.echo(counts + (f", {len(merged.held)} left out" if merged.held else ""))
-    context.exit(1 if merged.damaged else 0)
+    counts += f", {len(merged.unreadable)} unreadable" if merged.unreadable else ""
+    click.echo(counts + (f", {len(merged.locked)} left out" if merged.locked else ""))
+    context.exit(1 if untrusted else 0)

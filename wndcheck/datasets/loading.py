@@ -108,9 +108,9 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Dataset:
     try:
         return load_from(specification, data_root(root))[0]
     except MissingData as error:
-        raise MissingData(f"{error}\nTo fetch it, type: {command}") from None
+        raise MissingData(f"{error}\nTo fetch it, run: {command}") from None
     except DamagedData as error:
-        raise DamagedData(f"{error}\nTo fetch it anew, type: {command} --force") from error
+        raise DamagedData(f"{error}\nTo fetch it again, run: {command} --force") from error
 
 
 def load_from(specification: Specification, root: Path) -> tuple[Dataset, Layout]:

@@ -43,7 +43,7 @@ def unpack_cifar10(archive: Path, root: Path) -> None:
 
 
 def extract(archive: Path, members: Sequence[str], folder: Path) -> Path:
-    """Extract these members alone from a gzipped tar, none of them outside the folder, and return the folder.
+    """Extract only these members from a gzipped tar, none of them outside the folder, and return the folder.
 
     Raises KeyError if one is absent, tarfile.FilterError if one is a device or a link that leaves the folder.
     """

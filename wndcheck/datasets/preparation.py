@@ -1,4 +1,4 @@
-"""What the nets see: the sample of images on which they are measured, and scaled pixels."""
+"""Inputs of the nets: the sample of images on which they are measured, and scaled pixels."""
 
 from __future__ import annotations
 

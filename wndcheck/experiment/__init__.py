@@ -1,1 +1,1 @@
-"""What is trained and measured: cells, profiles, simulations, and the measurement of a cell."""
+"""The experiments: cells, profiles, simulations, and the measurement of a cell."""

@@ -21,7 +21,7 @@ KEPT_ACTIVATIONS = 1
 
 @dataclass(frozen=True)
 class Probe:
-    """The paper's 1000 training images (100 a class), fixed by seed; k of eq. A.1; what is taken of each layer.
+    """The paper's 1000 training images (100 per class), fixed by seed; k of eq. A.1; what is taken of each layer.
 
     Pairs for its score, for controls and for post-activations; groups of neurons for total correlations; neurons whose
     importance is measured.
@@ -38,7 +38,7 @@ class Probe:
 
     @property
     def images(self) -> int:
-        """How many images there are, of all ten classes."""
+        """Number of images, of all ten classes."""
         return 10 * self.images_per_class
 
 
@@ -65,7 +65,7 @@ class Cell(NetSpec):
 
     @property
     def replicates(self) -> int:
-        """How many independent numbers each quantity has: nets, or ensembles of nets."""
+        """Number of independent values of each quantity: nets, or ensembles of nets."""
         return self.ensembles or len(self.seeds)
 
     @property
@@ -97,7 +97,7 @@ class Cell(NetSpec):
 
     @property
     def kind(self) -> str:
-        """What sort of net: mlp, convnet, ensemble, or how it breaks a claim."""
+        """The kind of net: mlp, convnet, ensemble, or the violation of a claim."""
         if isinstance(self.protocol, Violation):
             return self.protocol.kind
         return "ensemble" if self.ensembles else self.architecture

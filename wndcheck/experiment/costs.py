@@ -15,7 +15,7 @@ STEP_FLOPS = 2e7  # the overhead of a step, in the same operations
 
 
 def inputs(cell: Cell) -> int:
-    """How many values an image has."""
+    """Number of values of an image."""
     return prod(specification_of(cell.dataset).image_shape)
 
 
@@ -63,7 +63,7 @@ def training_flops(cell: Cell) -> float:
 
 
 def estimates(cell: Cell) -> int:
-    """How many estimates of a pair the cell takes, nulls and controls included."""
+    """Number of pair estimates that the cell takes, nulls and controls included."""
     hidden, stages = neurons(cell)[:-1], len(cell.protocol.stages)
     layers = stages * sum(layer_estimates(n, cell.probe) for n in neurons(cell))
     layers += sum(transformed_estimates(n, cell.probe, cell.activation) for n in hidden)  # at the last stage

@@ -51,7 +51,7 @@ def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarr
     """½ log 2πes² - Ĥ of `trials` samples of size m, (trials,) nats; `words` name the draw.
 
     A value is the sum of `summands` independent uniform numbers, or Gaussian if there are none. A single uniform number
-    has ½ log(2πe/12) = .176 nats.
+    has ½ log(2πe/12) = 0.176 nats.
     """
     rng = np.random.default_rng(derived_seed(*words))
     samples = rng.random((summands, trials, m)).sum(axis=0) if summands else rng.standard_normal((trials, m))

@@ -9,17 +9,17 @@ import numpy as np
 from wndcheck.experiment.cells import Cell
 
 PAIR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Of Gaussians: -½ log(1 - .3²) = .0472 nats, about five of the paper's thresholds; and .223 nats.
+# Of Gaussians: -½ log(1 - 0.3²) = 0.0472 nats, about five of the paper's thresholds; and 0.223 nats.
 PLANTED_CORRELATION, STRONG_CORRELATION = 0.3, 0.6
 TRANSFORMED_NEURONS = 40  # of a layer at most, whose pairs are measured as post-activations
 GROUP_SIZES = (3, 5)  # of neurons, of which the total correlation is taken (§6)
 
 CONTROLS = {
     "shuffled_score": "ι_c of the same activations, independently permuted: 0 (nats)",
-    "planted_score": "ι_c of permuted pairs mixed to a correlation of .3: near .047 (nats)",
-    "planted_strong_score": "the same to a correlation of .6: near .223 (nats)",
+    "planted_score": "ι_c of permuted pairs mixed to a correlation of 0.3: near 0.047 (nats)",
+    "planted_strong_score": "the same to a correlation of 0.6: near 0.223 (nats)",
     "duplicated_score": "ι_c of permuted neurons and their own copies: ψ(M) - ψ(k), some 6 nats",
-    "latent_score": "ι_c of permuted neurons that share a latent variable, correlation .3: near .047 (nats)",
+    "latent_score": "ι_c of permuted neurons that share a latent variable, correlation 0.3: near 0.047 (nats)",
 }
 
 LAYER_QUANTITIES = {
@@ -62,7 +62,7 @@ class Measurement:
     `arrays` holds every name of LAYER_QUANTITIES as (stages, R, layers) float64, "pair_quantiles" as (stages, R,
     layers, 5), "accuracy" and "validation_accuracy" as (stages, R), for R replicates: the nets, or in the ensemble
     reading the ensembles. Layers run from the first dense one to the logits. In the ensemble reading every quantity
-    of a layer is there twice: by its name for one image each, and with the prefix `SAME_IMAGE`; and "diverged" holds
+    of a layer appears twice: by its name for one image each, and with the prefix `SAME_IMAGE`; and "diverged" holds
     the share of an ensemble's nets that diverged, (stages, R). DATA_QUANTITIES are only in the data reading.
     """
 

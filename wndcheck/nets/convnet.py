@@ -17,7 +17,7 @@ from wndcheck.nets.specification import IMAGE, LAYERS, Activation, convolutions,
 class StackedConvNet(nn.Module):
     """Five convolutions, two dense layers of `width` neurons and the logits, S members at once, ReLU throughout.
 
-    Members are the groups of grouped convolutions. The dense part is a `StackedMLP`, and it alone is measured.
+    Members are the groups of grouped convolutions. The dense part is a `StackedMLP`, and only it is measured.
     """
 
     def __init__(self, width: int, *, seeds: Sequence[int], activation: Activation, gain: float = 1.0) -> None:
@@ -66,11 +66,11 @@ class StackedConvNet(nn.Module):
             maps = ACTIVATION[self.activation](z)
         return maps.reshape(n, members, -1).transpose(0, 1)
 
-    def descend(self, x: Tensor, labels: Tensor, learning_rate: float) -> None:
+    def sgd_step(self, x: Tensor, labels: Tensor, learning_rate: float) -> None:
         """One step of plain SGD on the mean cross-entropy of every member's batch; x (S, n, 3072), labels (S, n)."""
         with torch.enable_grad():
             features = self.features(x)
-        error = self.dense.descend(features.detach(), labels, learning_rate, back=True)
+        error = self.dense.sgd_step(features.detach(), labels, learning_rate, back=True)
         parameters = cast(list[Tensor], [*self.filters, *self.shifts])
         gradients = torch.autograd.grad(features, parameters, error)
         with torch.no_grad():

@@ -55,7 +55,7 @@ class StackedMLP(nn.Module):
         return self
 
     def features(self, x: Tensor) -> Tensor:
-        """What enters the dense layers: x itself."""
+        """The inputs of the dense layers: x itself."""
         return x
 
     @property
@@ -91,7 +91,7 @@ class StackedMLP(nn.Module):
         return self.propagated(silenced, layer + 1)[1][-1]
 
     @torch.no_grad()
-    def descend(self, x: Tensor, labels: Tensor, learning_rate: float, *, back: bool = False) -> Tensor | None:
+    def sgd_step(self, x: Tensor, labels: Tensor, learning_rate: float, *, back: bool = False) -> Tensor | None:
         """One step of plain SGD on the mean cross-entropy of every member's own batch; x (S, n, inputs), labels (S, n).
 
         Nothing couples the members, so each takes the step it would take alone. With `back` it returns the gradient

@@ -42,7 +42,7 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.stages[:1] != (0,) or list(self.stages) != sorted(set(self.stages)):
-            raise ValueError(f"stages {self.stages}: expected epochs that start at 0 and rise, e.g. (0, 10)")
+            raise ValueError(f"stages {self.stages}: expected ascending epochs that start at 0, e.g. (0, 10)")
         if not (self.learning_rate > 0 and self.batch_size >= 1):
             raise ValueError(
                 f"learning rate {self.learning_rate} and batch size {self.batch_size}: expected both positive"
@@ -73,7 +73,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Unspecified:
-    """What the paper does not specify, besides the batch size of `Training`; `profiles.py` gives the reasons.
+    """The choices that the paper leaves open, in addition to the batch size of `Training`; reasons: `profiles.py`.
 
     initial_gain: factor on the initial weights of He et al. (ReLU) or LeCun et al. (tanh). scaling: "standardised"
     pixels, or "unit" for pixels in [0, 1]. held_out: how many of the training images are kept for validation; 0
@@ -90,7 +90,7 @@ class Unspecified:
 
     @property
     def label(self) -> str:
-        """What differs from the defaults: `` gain 2``, `` unit pixels``, `` 10000 held out``."""
+        """The differences from the defaults: `` gain 2``, `` unit pixels``, `` 10000 held out``."""
         gain = f" gain {self.initial_gain:g}" if self.initial_gain != 1 else ""
         scaling = " unit pixels" if self.scaling == "unit" else ""
         return gain + scaling + (f" {self.held_out} held out" if self.held_out else "")
@@ -121,7 +121,7 @@ class NetSpec:
 
     @property
     def layers(self) -> int:
-        """How many layers are measured: all five of the perceptron, the three dense ones of the convnet."""
+        """Number of measured layers: all five of the perceptron, the three dense ones of the convnet."""
         return LAYERS[self.architecture]
 
     @cached_property
@@ -161,7 +161,7 @@ def convolutions() -> Iterator[Convolution]:
 
 
 def features() -> int:
-    """How many numbers the convolutions make of an image."""
+    """Number of outputs of the convolutions for an image."""
     *_, last = convolutions()
     return last.out * last.pixels
 

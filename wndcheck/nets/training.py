@@ -18,14 +18,14 @@ STRETCH = 25  # steps between two times that the host takes over; on CUDA one gr
 class Steps:
     """Steps taken one after the other.
 
-    Images (n, inputs) float32 and labels (n,) int64 lie on the stack's device, and so do batches, the indices
+    Images (n, inputs) float32 and labels (n,) int64 are on the stack's device, and so are batches, the indices
     (S, steps · batch size) of the images that each member sees.
     """
 
     def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:
         self.stack, self.images, self.labels, self.training = stack, images, labels, training
         # One buffer for every batch: on a CPU, fresh memory costs more than filling it.
-        self.seen = images.new_empty(stack.members * training.batch_size, images.shape[1])
+        self.batch_images = images.new_empty(stack.members * training.batch_size, images.shape[1])
 
     def uploaded(self, order: Tensor) -> Tensor:
         """An epoch's order, drawn on the host, copied to the device."""
@@ -37,10 +37,10 @@ class Steps:
             self.step(batch)
 
     def step(self, batch: Tensor) -> None:
-        seen = torch.index_select(self.images, 0, batch.flatten(), out=self.seen[: batch.numel()])
-        self.stack.descend(seen.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
+        images = torch.index_select(self.images, 0, batch.flatten(), out=self.batch_images[: batch.numel()])
+        self.stack.sgd_step(images.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Wait until the steps so far are done."""
 
 
@@ -62,7 +62,7 @@ class GraphedSteps(Steps):
                 for name, value in stack.state_dict().items():
                     value.copy_(initial[name])
         finally:
-            self.settle()  # before `initial` is freed and stage 0 is read, both on another stream
+            self.synchronize()  # before `initial` is freed and stage 0 is read, both on another stream
 
     def capture(self) -> None:
         """Capture the graph of a stretch; this changes the nets."""
@@ -90,7 +90,7 @@ class GraphedSteps(Steps):
             else:
                 super().run(batches)
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         self.stream.synchronize()
 
 
@@ -125,7 +125,7 @@ class BatchOrder:
 def train(
     steps: Steps, order: BatchOrder, training: Training, *, done: int | None = None
 ) -> Iterator[tuple[float, bool]]:
-    """Train every member by plain SGD; yield (epochs done, is it a stage) after every stretch of steps.
+    """Train every member by plain SGD; yield (epochs done, whether this is a stage) after every stretch of steps.
 
     The initial nets are the first stage. With `done`, a stack and its order as they were after so many epochs, training
     goes on from there, and yields only what comes after. Members see different orders of the same images.
@@ -142,7 +142,7 @@ def train(
                     yield epoch + start / order.images, False
                 steps.run(batches[:, start : start + stretch])
             if epoch + 1 in training.stages:
-                steps.settle()
+                steps.synchronize()
             yield float(epoch + 1), epoch + 1 in training.stages
     finally:
-        steps.settle()  # steps under way write to the nets' memory, also when the caller stops here
+        steps.synchronize()  # steps under way write to the nets' memory, also when the caller stops here

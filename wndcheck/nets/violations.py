@@ -39,7 +39,7 @@ def drift(stack: Stack, factor: float) -> None:
 
 
 def shared_variance(width: int, strength: float) -> float:
-    """Share of a neuron's variance common to its layer: 0 at two neurons, `strength` more each doubling, at most .9."""
+    """Share of a neuron's variance common to its layer: 0 at two neurons, `strength` per doubling, at most 0.9."""
     return min(0.9, strength * log2(width / 2))
 
 

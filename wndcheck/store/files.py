@@ -9,7 +9,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,29 @@ import numpy as np
 DAMAGE = (ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
+class UnwritableStore(OSError):
+    """A folder of the store cannot be written; the message names it, the reason and the option for another one."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        reason = error.strerror or error
+        super().__init__(f"the store {folder} cannot be written ({reason}): name another folder with --wnd-store")
+
+
 @contextmanager
 def replacement(path: Path) -> Iterator[Path]:
     """A path to write the file under, which is then moved into place; a killed writer leaves it as a .part file."""
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
+    except OSError as error:
+        raise UnwritableStore(path.parent, error) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def remove_unfinished(path: Path) -> None:
@@ -57,7 +69,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(archive)
     except OSError as error:
-        if error.errno in (None, errno.EINVAL):  # the format's complaint, not the disk's: a seek to nowhere, say
+        if error.errno in (None, errno.EINVAL):  # an error of the format, not of the disk: e.g. an invalid seek
             raise ValueError(str(error)) from error
         raise
 

@@ -1,4 +1,4 @@
-"""Fill the store with the cells a run needs, alone or together with other processes."""
+"""Fill the store with the cells a run needs, by itself or together with other processes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import cost, stack_bytes
 from wndcheck.store.measurements import Store
 
-Work = Generator[tuple[str, float], None, None]  # yields what it does, and the share of it that is done
-PATIENCE = 0.2  # seconds between looks at the cells that other processes hold
+Work = Generator[tuple[str, float], None, None]  # yields the activity, and the share of it that is done
+POLL_SECONDS = 0.2  # seconds between polls of the cells that other processes have locked
 
 
 class Reporter(Protocol):
@@ -34,12 +34,12 @@ def fill(
     data_root: str | None,
     keep_weights: bool = False,
 ) -> None:
-    """Measure every cell the store lacks, longest first, leaving to other processes what they hold.
+    """Measure every cell the store lacks, longest first, but those that other processes have locked.
 
-    Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A holder
-    that dies releases its cell, and it is measured here. A cell that cannot be measured is left; when the others are
-    done, the first error is raised. With `keep_weights` the nets that are trained are kept, to be measured again.
-    Nothing is measured for a store that was named as complete: IncompleteStore if it lacks a cell.
+    Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A process
+    that dies releases its cells, and they are measured here. A cell that cannot be measured is left out, and the first
+    error is raised when the others are done. With `keep_weights` the nets that are trained are kept, to be measured
+    again. Nothing is measured for a store that was named as complete: IncompleteStore if it lacks a cell.
     """
     wanted = longest_first(cells)
     missing = [cell for cell in wanted if not store.has(cell)]
@@ -53,16 +53,16 @@ def fill(
     start = partial(measured, store=store, device=device, data_root=data_root, keep_weights=keep_weights)
     jobs: list[Job] = []
     failures: list[Exception] = []
-    last_look = -PATIENCE
+    last_poll = -POLL_SECONDS
     try:
         while missing or jobs:
-            if len(jobs) < cells_at_once(device) and time.monotonic() - last_look >= PATIENCE:
+            if len(jobs) < cells_at_once(device) and time.monotonic() - last_poll >= POLL_SECONDS:
                 missing = [cell for cell in missing if not store.has(cell)]
                 jobs += new_jobs(missing, jobs, device, lambda cell: Job(cell, store, reporter, start))
                 missing = [cell for cell in missing if cell not in {job.cell for job in jobs}]
-                last_look = time.monotonic()
+                last_poll = time.monotonic()
             if not jobs:
-                time.sleep(PATIENCE)
+                time.sleep(POLL_SECONDS)
             for job in list(jobs):
                 try:
                     if job.advance():
@@ -71,7 +71,7 @@ def fill(
                     failures.append(error)
                 job.close()
                 jobs.remove(job)
-                last_look = -PATIENCE
+                last_poll = -POLL_SECONDS
     finally:
         for job in jobs:
             job.close()
@@ -80,7 +80,7 @@ def fill(
 
 
 def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[[Cell], Job]) -> list[Job]:
-    """Jobs for missing cells that nobody else holds, as many as the device has room for besides those at work."""
+    """Jobs for missing cells that are not locked, as many as the device has room for next to the running ones."""
     new: list[Job] = []
     for cell in missing:
         running = len(jobs) + len(new)
@@ -90,7 +90,7 @@ def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[
         if running and begun + stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
             continue
         job = start(cell)
-        if job.is_mine:
+        if job.has_lock:
             new.append(job)
         else:
             job.close()
@@ -98,19 +98,19 @@ def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[
 
 
 class Job:
-    """One cell at work in this process, which holds it until the job is closed."""
+    """One cell that this process measures, and keeps locked until the job is closed."""
 
     def __init__(self, cell: Cell, store: Store, reporter: Reporter, start: Callable[[Cell], Work]) -> None:
         self.cell, self.store, self.reporter, self.start = cell, store, reporter, start
-        self.held = ExitStack()
-        self.is_mine = self.held.enter_context(store.held(cell))
+        self.lock = ExitStack()
+        self.has_lock = self.lock.enter_context(store.locked(cell))
         self.work: Work | None = None
         self.began = time.perf_counter()
 
     def advance(self) -> bool:
-        """Do a piece of the work; False when the store has the cell."""
+        """Do a piece of the work; return False when the store has the cell."""
         if self.work is None:
-            if self.store.has(self.cell):  # measured by the one who held it before
+            if self.store.has(self.cell):  # measured by the process that had locked it before
                 return False
             self.work = self.start(self.cell)
         try:
@@ -127,11 +127,11 @@ class Job:
         """Release the cell, measured or not."""
         if self.work:
             self.work.close()
-        self.held.close()
+        self.lock.close()
 
 
 def measured(cell: Cell, *, store: Store, device: str, data_root: str | None, keep_weights: bool) -> Work:
-    """Measure a cell piece by piece, and save what becomes of it."""
+    """Measure a cell piece by piece, and save its measurement."""
     from wndcheck.experiment.measurement.measuring import Keeping, measuring  # torch; a warm store needs none
 
     keeping = Keeping(store.checkpoints, store.weights, keep_weights)

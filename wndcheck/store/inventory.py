@@ -16,7 +16,7 @@ from wndcheck.store.measurements import Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
-    """A line for each measured cell, for files of other versions, for kept nets, and for each half-trained stack.
+    """One line per measured cell, file put aside and half-trained stack; one for other versions, and one for kept nets.
 
     Each comes with whether its file can be trusted.
     """
@@ -24,20 +24,31 @@ def listed(store: Store) -> Iterator[tuple[str, bool]]:
         try:
             yield measured_line(verified(path)), True
         except (*DAMAGE, OSError) as error:
-            yield f"{path.name} is damaged: {error}", False
+            yield f"{path.name} {problem(error)}", False
+    for path in sorted(store.root.glob("*.damaged")):
+        advice = "its cell has been measured again: delete it"
+        if not path.with_suffix(".npz").exists():
+            advice = "measure its cell again with `wndcheck measure`, then delete it"
+        yield f"{path.name} was damaged and put aside; {advice}", True
     if others := len(set(store.root.glob("*.npz")).difference(store.measured())):
         yield f"{others} measured under another version of the record, which this wndcheck does not read", True
     if kept := list(store.weights.folder.glob("*.safetensors")):
-        yield f"{len(kept)} files of kept nets, {sum(path.stat().st_size for path in kept) / 1e9:.3g} GB", True
+        size = sum(path.stat().st_size for path in kept) / 1e9
+        yield f"{len(kept)} file{'s' * (len(kept) > 1)} of kept nets, {size:.3g} GB", True
     for path in sorted(store.checkpoints.folder.glob("*.safetensors")):
         try:
             yield half_trained_line(path), True
         except (*DAMAGE, OSError) as error:
-            yield f"checkpoint {path.name} is damaged: {error}", False
+            yield f"checkpoint {path.name} {problem(error)}", False
+
+
+def problem(error: Exception) -> str:
+    """Why a file is not used. An OSError is not damage: the file may be whole."""
+    return f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else f"is damaged: {error}"
 
 
 def measured_line(measurement: Measurement) -> str:
-    """When it was measured, in how many seconds with training, the cell's label, and the device."""
+    """Time of the measurement, seconds with training, label of the cell, and device."""
     provenance = measurement.provenance
     spent = provenance.get("seconds")
     seconds = f"{sum(spent.values()):.0f} s" if isinstance(spent, dict) else "?"
@@ -45,7 +56,7 @@ def measured_line(measurement: Measurement) -> str:
 
 
 def half_trained_line(path: Path) -> str:
-    """The cell of a checkpoint, as far as a profile has it, the epochs behind it, and which of its nets."""
+    """The cell of a checkpoint, if a profile has it, the epochs done, and its nets."""
     key, first, count = path.stem.rsplit("-", 2)
     epochs = read_notes(path)["epochs"]
     cell = cell_of(key, int(first) // SEEDS_PER_BASE)
@@ -64,19 +75,21 @@ def cell_of(key: str, base_seed: int) -> Cell | None:
 
 @dataclass
 class Merged:
-    """What became of the files of the other store, by name."""
+    """The files of the other store, by name and by what was done with them."""
 
     copied: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)  # another process measures their cells right now
+    locked: list[str] = field(default_factory=list)  # another process measures their cells right now
     damaged: dict[str, str] = field(default_factory=dict)  # and why
+    unreadable: dict[str, str] = field(default_factory=dict)  # and why
 
 
 def merge(source: Path, store: Store) -> Merged:
     """Copy the measurements below `source` that `store` lacks; what it has stays, and so does the source.
 
-    Files that cannot be trusted are left alone, and so are cells that another process holds. ValueError when `source`
-    is not a store of nets of this version, or is the store itself. Records of other versions are not copied.
+    Files that are damaged or unreadable are left as they are, and so are cells that another process has locked. Records
+    of other versions are not copied. ValueError when `source` is not a store of nets of this version, or is the store
+    itself.
     """
     folder = folder_of(source)
     if folder.samefile(store.root):
@@ -85,14 +98,17 @@ def merge(source: Path, store: Store) -> Merged:
     for path in measured_in(folder):
         try:
             measurement = verified(path)
-        except (*DAMAGE, OSError) as error:
-            merged.damaged[path.name] = str(error)
+        except DAMAGE as error:
+            merged.damaged[path.name] = problem(error)
             continue
-        with store.held(measurement.cell) as mine:
-            if store.load(measurement.cell) if mine else store.has(measurement.cell):
+        except OSError as error:
+            merged.unreadable[path.name] = problem(error)
+            continue
+        with store.locked(measurement.cell) as has_lock:
+            if store.load(measurement.cell) if has_lock else store.has(measurement.cell):
                 merged.there.append(path.name)
-            elif not mine:
-                merged.held.append(path.name)
+            elif not has_lock:
+                merged.locked.append(path.name)
             else:
                 store.save(measurement)
                 store.checkpoints.discard(measurement.cell)

@@ -21,7 +21,7 @@ Part = tuple[int, ...]  # seeds
 class StateFile:
     """A file with the state of some nets; it is removed when it is damaged, and the nets are trained again.
 
-    It is read as the state of some of its `members` alone, where these are given.
+    Only the state of `members` is read, where these are given.
     """
 
     def __init__(self, path: Path, say: Callable[[str], None], members: slice = slice(None)) -> None:
@@ -42,7 +42,6 @@ class StateFile:
         return State({name: array[self.members] for name, array in arrays.items()}, notes)
 
     def save(self, state: State) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         remove_unfinished(self.path)
         write_safetensors(self.path, state.arrays, state.notes | {"part": self.path.stem})
 
@@ -53,7 +52,7 @@ class StateFile:
 
 
 class Checkpoints:
-    """The checkpoints below one folder; a cell's belong to the process that holds the cell."""
+    """The checkpoints below one folder; a cell's belong to the process that has locked the cell."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.folder = folder
@@ -68,7 +67,7 @@ class Checkpoints:
         return list(self.folder.glob(f"{cell.key}-*.safetensors"))
 
     def size(self, cell: Cell) -> int | None:
-        """How many nets the parts hold that the cell's stack was split into; None without a checkpoint.
+        """Number of nets in the largest part of the cell's stack; None without a checkpoint.
 
         Resuming needs the same parts, however much memory is free now.
         """
@@ -81,7 +80,7 @@ class Checkpoints:
 
 
 class Weights:
-    """The kept nets below one folder; a cell's are written by the process that holds the cell's nets."""
+    """The kept nets below one folder; a cell's are written by the process that has locked the cell."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""The log of measured cells: a line each, appended to a file by the process that measured it."""
+"""The log of measured cells: one line per cell, appended to a file by the process that measured it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def append_fields(path: Path, fields: tuple[str, ...]) -> None:
 
 
 def fields_of(measurement: Measurement, seconds: float) -> tuple[str, ...]:
-    """The values of COLUMNS. Stacks: how many nets were trained together, one number a stack. Accuracies: means over
+    """The values of COLUMNS. Stacks: how many nets were trained together, one number per stack. Accuracies: means over
     the replicates at the last stage; empty for nets that were never trained.
     """
     provenance: dict[str, Any] = measurement.provenance

@@ -1,4 +1,4 @@
-"""Measurements on disk: one file a cell, named by the cell's keys; atomic, locked, verified; no pickle, no torch."""
+"""Measurements on disk: one file per cell, named by the cell's keys; atomic, locked, verified; no pickle, no torch."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.record_schema import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
-from wndcheck.store.files import DAMAGE, read_npz, remove_unfinished, write_npz
+from wndcheck.store.files import DAMAGE, UnwritableStore, read_npz, remove_unfinished, write_npz
 from wndcheck.store.kept import Checkpoints, Weights
 
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
 CELL = "cell"
-FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are left alone
+FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are not touched
 
 
 class IncompleteStore(Exception):
@@ -41,7 +41,7 @@ class Store:
     """Measured cells below one folder, safe for several processes at once.
 
     A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none.
-    Messages about damaged files go to `say`. Without `make` the folder is not created; it is read if it exists.
+    Messages about damaged files go to `say`. Without `make` the store is only read, if it exists, and nothing changes.
     A `complete` store, such as a committed one, is only read: nothing is trained to fill it, and nothing in it changes.
     """
 
@@ -56,14 +56,13 @@ class Store:
         self.root = folder_of(store_root(root)) if complete else store_root(root) / FOLDER
         self.say = say
         self.is_complete = complete
-        if complete or not make:
+        self.is_writable = make and not complete
+        if not self.is_writable:
             return
         try:
             (self.root / "locks").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OSError(
-                f"the store {self.root} cannot be made ({error.strerror}): name another folder with --wnd-store"
-            ) from error
+            raise UnwritableStore(self.root, error) from error
 
     def path(self, cell: Cell) -> Path:
         """The file of the cell's measurement: a readable stem and the keys of its nets and of its record."""
@@ -90,14 +89,14 @@ class Store:
         return sorted(set(self.root.glob(f"*-{cell.nets_key}-r*.npz")) - {self.path(cell)})
 
     def load(self, cell: Cell) -> Measurement | None:
-        """The cell's measurement; None if there is none, or if its file cannot be trusted: that one is put aside."""
+        """The cell's measurement; None if there is none, or if its file is damaged: that one is put aside."""
         path = self.path(cell)
         try:
             return unpacked(cell, read_npz(path))
         except FileNotFoundError:
             return None
         except DAMAGE as error:
-            if self.is_complete:
+            if not self.is_writable:
                 self.say(f"{path.name} is damaged ({error})")
                 return None
             aside = path.with_suffix(".damaged")
@@ -113,7 +112,7 @@ class Store:
             raise IncompleteStore(
                 f"the store {self.root} was named as complete, and lacks {len(lacking)} of the cells: "
                 + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
-                + ". To measure them, type `wndcheck measure --store` with its folder, or leave out --wnd-complete"
+                + ". To measure them, run `wndcheck measure --store` with its folder, or leave out --wnd-complete"
             )
 
     def _why_lacking(self, cell: Cell) -> str:
@@ -130,9 +129,9 @@ class Store:
         return path
 
     @contextmanager
-    def held(self, cell: Cell) -> Iterator[bool]:
-        """Hold the cell's nets against other processes; yields False when another holds them, for this or another
-        record. A killed holder lets go.
+    def locked(self, cell: Cell) -> Iterator[bool]:
+        """Lock the cell's nets against other processes; yields False when another one has locked them, for this or
+        another record. The lock of a killed process is released.
         """
         lock = FileLock(self.root / "locks" / f"{cell.nets_key}.lock")
         try:
@@ -140,6 +139,8 @@ class Store:
         except Timeout:
             yield False
             return
+        except OSError as error:
+            raise UnwritableStore(self.root, error) from error
         try:
             remove_unfinished(self.path(cell))
             yield True
@@ -189,14 +190,16 @@ def verified(path: Path) -> Measurement:
     except AttributeError as error:  # fields of a cell that are of another kind than the cell's
         raise ValueError(f"it does not hold a cell ({error})") from None
     if not path.stem.endswith(f"-{measurement.cell.key}"):
-        raise ValueError(f"it holds cell {measurement.cell.key}, which its name does not say")
+        raise ValueError(f"it holds cell {measurement.cell.key}, which does not match its name")
     return measurement
 
 
 def folder_of(source: Path) -> Path:
     """The folder of measurements of a store: `source` itself, or the one below it. ValueError where there is none."""
     if not source.is_dir():
-        raise ValueError(f"{source} is not a folder: name the root of a store, or {FOLDER} in it")
+        raise ValueError(
+            f"{source} is not a folder: name the root of a store, or {FOLDER} in it; `wndcheck measure` makes one"
+        )
     if (source / FOLDER).is_dir():
         return source / FOLDER
     if source.resolve().name == FOLDER:

@@ -1,4 +1,4 @@
-"""Progress of a run in lines of text: what is trained and measured, how far it is and how long it will take.
+"""Progress of a run in lines of text: the cell at work, the share that is done and the time left.
 
 Workers append events to a file that their parent process reads, because nothing that a worker of pytest-xdist prints
 reaches the terminal. The same lines appear on a terminal, in a log, under xdist and of `wndcheck measure`.
@@ -25,7 +25,7 @@ LINE_INTERVAL = 10.0  # seconds without a line after which a cell's progress is 
 class Lines:
     """Turns events into lines; predicts the time left from the share of the planned work that is done.
 
-    Work that is in an earlier run's checkpoint is left out.
+    Work that is in an earlier run's checkpoint is left out. Cells go by their keys: two may have the same label.
     """
 
     write: Callable[[str], None]
@@ -50,16 +50,16 @@ class Lines:
         if new:
             self.note(f"{len(new)} cell{'s' * (len(new) > 1)} to train and measure (a cell: one width, all its seeds)")
 
-    def working(self, label: str, doing: str, share: float) -> None:
+    def working(self, key: str, label: str, doing: str, share: float) -> None:
         if doing == "training":
-            self.resumed.setdefault(label, share)
-            self.shares[label] = share
+            self.resumed.setdefault(key, share)
+            self.shares[key] = share
         if self.clock() - self.last_line >= LINE_INTERVAL:
             self.note(f"{label}: {doing}, {share:.0%}{self.time_left()}")
 
-    def finished(self, label: str, seconds: float) -> None:
-        self.shares[label] = 1.0
-        self.done.add(label)
+    def finished(self, key: str, label: str, seconds: float) -> None:
+        self.shares[key] = 1.0
+        self.done.add(key)
         self.note(f"[{len(self.done)}/{len(self.costs)}] {label}: {seconds:.0f} s{self.time_left()}")
 
     def failed(self, text: str) -> None:
@@ -74,16 +74,16 @@ class Lines:
 
     def time_left(self) -> str:
         """The text ``, about 2 min 30 s left``, once enough is done to predict it."""
-        total = sum(cost * (1 - self.resumed.get(label, 0.0)) for label, cost in self.costs.items())
-        left = sum(cost * (1 - self.shares.get(label, 0.0)) for label, cost in self.costs.items())
+        total = sum(cost * (1 - self.resumed.get(key, 0.0)) for key, cost in self.costs.items())
+        left = sum(cost * (1 - self.shares.get(key, 0.0)) for key, cost in self.costs.items())
         done = total - left
         if not total or done < 0.02 * total or len(self.done) == len(self.costs):
             return ""
-        return f", about {spelled((self.clock() - self.started) * left / done)} left"
+        return f", about {format_duration((self.clock() - self.started) * left / done)} left"
 
 
-def spelled(seconds: float) -> str:
-    """A duration in words: 45 s, 2 min 30 s, 3 h 5 min."""
+def format_duration(seconds: float) -> str:
+    """A duration as text: 45 s, 2 min 30 s, 3 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -98,15 +98,16 @@ class EventReporter:
         self.last_event: dict[str, float] = {}
 
     def planned(self, cells: list[Cell]) -> None:
-        self.send({"event": "planned", "costs": {cell.label: cost(cell) for cell in cells}})
+        self.send({"event": "planned", "costs": {cell.key: cost(cell) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
         if (now := time.monotonic()) - self.last_event.get(cell.key, -EVENT_INTERVAL) >= EVENT_INTERVAL:
             self.last_event[cell.key] = now
-            self.send({"event": "working", "label": cell.label, "doing": doing, "share": share})
+            fields = {"key": cell.key, "label": cell.label, "doing": doing, "share": share}
+            self.send({"event": "working"} | fields)
 
     def finished(self, cell: Cell, seconds: float) -> None:
-        self.send({"event": "finished", "label": cell.label, "seconds": seconds})
+        self.send({"event": "finished", "key": cell.key, "label": cell.label, "seconds": seconds})
 
     def note(self, text: str) -> None:
         self.send({"event": "note", "text": text})

@@ -1,4 +1,4 @@
-"""How long cells will take on a device, predicted from a few steps and estimates that are timed on it."""
+"""The time that cells will take on a device, predicted from a few steps and estimates that are timed on it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from wndcheck.experiment.costs import (
     transformed_estimates,
 )
 from wndcheck.experiment.measurement.layers import Layer, summarised
-from wndcheck.experiment.measurement.readings import spread
-from wndcheck.experiment.measurement.sampling import Place, layer_pairs
+from wndcheck.experiment.measurement.readings import run_in_threads
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
 from wndcheck.nets.specification import CLASSES, Training
 from wndcheck.nets.stacks import build
 from wndcheck.nets.training import STRETCH, steps_on
@@ -51,7 +51,7 @@ class TimingModel:
 
     @property
     def stacks(self) -> int:
-        """How many stacks were timed."""
+        """Number of stacks that were timed."""
         return sum(len(seconds) for _, seconds in self.steps.values())
 
     def training(self, cell: Cell) -> float:
@@ -66,11 +66,11 @@ class TimingModel:
         return seconds
 
     def seconds(self, cell: Cell) -> float:
-        """How long the cell takes alone."""
+        """Seconds that the cell takes by itself."""
         return self.training(cell) + self.measuring(cell)
 
     def together(self, cells: Iterable[Cell], workers: int, kept: Collection[Cell] = ()) -> float:
-        """How long the cells take in all, but no less than the longest; those with kept nets are not trained.
+        """Seconds that all the cells take, at least those of the longest; cells with kept nets are not trained.
 
         Narrow nets leave a GPU idle: cells that are trained side by side share the time of the smallest step.
         """
@@ -151,11 +151,11 @@ def timed_estimate(cell: Cell, device: str) -> float:
     neurons = isqrt(2 * most) + 1
     z = np.random.default_rng(0).standard_normal((samples(cell), neurons), dtype=np.float32)
     pairs = layer_pairs(neurons, most, 0)
-    layer = Layer(z, pairs, Place(0, 0, 0), cell.probe, cell.activation, True, device)
+    layer = Layer(z, pairs, DrawKey(0, 0, 0), cell.probe, cell.activation, True, device)
     pieces = [partial(summarised, layer, None)] * threads
     count = layer_estimates(neurons, replace(cell.probe, most_pairs=len(pairs)))
     count += transformed_estimates(neurons, cell.probe, cell.activation)
-    return timed(lambda: list(spread(pieces, threads))) / threads / count
+    return timed(lambda: list(run_in_threads(pieces, threads))) / threads / count
 
 
 def timed(run: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""Fill the store with several processes of this machine; their events, and how they end, become lines of text."""
+"""Fill the store with several processes of this machine; their events and exit statuses become lines of text."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from typing import Any, cast
 from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
+from wndcheck.store.files import UnwritableStore
 from wndcheck.store.filling import fill
 from wndcheck.store.measure_log import Journal
 from wndcheck.store.measurements import Store
@@ -31,7 +32,7 @@ GRACE = 10.0  # seconds that workers get to release their cells
 
 @dataclass(frozen=True)
 class Task:
-    """Which cells to measure, where, and how."""
+    """The cells to measure, their store, and the options."""
 
     cells: tuple[Cell, ...]
     store: Path  # the store's root
@@ -41,19 +42,19 @@ class Task:
     keep_weights: bool = False
 
     def carry_out(self, device: str, send: Callable[[dict], None]) -> None:
-        """Measure, in this process, what the store lacks and nobody else holds, until it has all of it."""
+        """Measure, in this process, what the store lacks and no other process has locked, until it has all of it."""
         reporter = EventReporter(send)
         store = Store(self.store, say=reporter.note)
         journal = Journal(self.journal, store, reporter)
         fill(self.cells, store, journal, device=device, data_root=self.data_root, keep_weights=self.keep_weights)
 
 
-def alone(task: Task, write: Callable[[str], None]) -> None:
+def in_this_process(task: Task, write: Callable[[str], None]) -> None:
     """Carry the task out in this process, on all its cores."""
     task.carry_out(own_device(task.device), Lines(write).handle)
 
 
-def together(task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
+def in_worker_processes(task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
     """Carry the task out in that many processes, of one thread each; returns the errors, each once.
 
     A worker that fails or dies leaves its cells to the others. When this function returns or raises, all have ended.
@@ -118,7 +119,7 @@ def how_it_ended(number: int, code: int | None) -> str:
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         ended = f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"worker {number} {ended}; its cells are left to the other workers, or to the same command typed again"
+    return f"worker {number} {ended}; its cells are left to the other workers, or to the same command run again"
 
 
 def end(processes: list[BaseProcess]) -> None:
@@ -145,7 +146,7 @@ def work(task: Task, number: int, events: Path) -> None:
     reporter = EventReporter(append(events))
     try:
         task.carry_out(own_device(task.device, number), reporter.send)
-    except (MissingData, DamagedData) as error:
+    except (MissingData, DamagedData, UnwritableStore) as error:
         reporter.failed(str(error))
     except Exception:
         reporter.failed(f"a cell could not be measured\n{traceback.format_exc().rstrip()}")

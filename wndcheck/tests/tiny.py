@@ -36,7 +36,7 @@ def idx(array: NDArray[np.uint8]) -> bytes:
 
 
 def write_tiny(root: Path, arrays: Dataset = TINY) -> Path:
-    """Write arrays in MNIST's layout under `root`; the folder they lie in."""
+    """Write arrays in MNIST's layout under `root`; return the folder they are in."""
     folder = root / MNIST.folder
     folder.mkdir(parents=True, exist_ok=True)
     for file, array in zip(MNIST.files, arrays, strict=True):
@@ -61,7 +61,7 @@ def random_measurement(cell: Cell, seed: int = 0) -> Measurement:
 
 
 def unmeasured(cell: Cell) -> dict[str, NDArray[np.bool_]]:
-    """Where the record of a cell that trained well holds no number because none is meant to be there."""
+    """Masks of the record of a cell that trained well where no number is meant to be."""
     masks = {name: np.zeros(shape, dtype=bool) for name, shape in record_shapes(cell).items()}
     for form in ("", SAME_IMAGE) if cell.ensembles else ("",):
         for name in masks:

@@ -11,7 +11,7 @@ from scipy.special import digamma
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy
-from wndcheck.experiment.measurement.sampling import Place, layer_groups, mean, quantiles
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, mean, quantiles
 from wndcheck.experiment.measurement.transformed import controls, transformed
 from wndcheck.experiment.record_schema import GROUP_SIZES, PAIR_QUANTILES
 from wndcheck.nets.specification import Activation
@@ -40,7 +40,7 @@ class Layer(NamedTuple):
 
     z: np.ndarray  # (samples, neurons), pre-activations
     pairs: np.ndarray  # (P, 2)
-    place: Place
+    draw_key: DrawKey
     probe: Probe
     activation: Activation | None  # None for logits
     is_last_stage: bool
@@ -52,7 +52,7 @@ def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object]
 
     No quantities where z is not finite; NaN where flags leave nothing to average over.
     """
-    z, place, probe = layer.z, layer.place, layer.probe
+    z, draw_key, probe = layer.z, layer.draw_key, layer.probe
     if not np.isfinite(z).all():
         return {}, initial or unknown(z.shape[1], len(layer.pairs))
     now = information(layer)
@@ -61,10 +61,10 @@ def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object]
     initial = initial or Initial(now.entropy, moment.spread, moment.quantiles, now.pair_mi)
     numbers = compared(now, initial) | distribution(moment, now.entropy, len(z)) | correlation(z, moment, now.pairs)
     numbers["distribution_change"] = distribution_change(moment, initial.spread, initial.quantiles)
-    numbers |= controls(z, place, probe, layer.device)
+    numbers |= controls(z, draw_key, probe, layer.device)
     if layer.is_last_stage:  # they cost the most
-        numbers |= transformed(z, layer.activation, place, probe, layer.device)
-        numbers |= total_correlations(z, flagged, place, probe)
+        numbers |= transformed(z, layer.activation, draw_key, probe, layer.device)
+        numbers |= total_correlations(z, flagged, draw_key, probe)
     return numbers, initial
 
 
@@ -76,7 +76,7 @@ def information(layer: Layer) -> PairwiseInformation:
         pairs=layer.pairs,
         null="shuffle",
         n_shuffles=1,
-        random_state=layer.place.seed("null"),
+        random_state=layer.draw_key.seed("null"),
         device=layer.device,
     )
 
@@ -121,7 +121,7 @@ def moments(z: np.ndarray, flagged: Collection[int]) -> Moments:
 
 
 def distribution(now: Moments, entropy: np.ndarray, samples: int) -> dict[str, object]:
-    """How far single neurons are from Gaussian, from mean zero, and from one scale.
+    """Distance of single neurons from Gaussian, from mean zero, and from one scale.
 
     negentropy: ½ log 2πeσ² - H (nats), zero for a Gaussian. offset: (mean / sd)² minus 1/M, its expectation for mean 0.
     scale_ratio: log10 of the largest standard deviation over the smallest.
@@ -160,19 +160,19 @@ def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, obj
 # --- more than pairs --------------------------------------------------------------------------------------------------
 
 
-def total_correlations(z: np.ndarray, unusable: Collection[int], place: Place, probe: Probe) -> dict[str, object]:
+def total_correlations(z: np.ndarray, unusable: Collection[int], draw_key: DrawKey, probe: Probe) -> dict[str, object]:
     """Mean total correlation of groups of a layer's neurons z (samples, neurons), by their size (nats).
 
     H(π₁X₁, …, π_d X_d) - H(X₁, …, X_d): as in the corrected score, the marginals and the estimator's bias cancel. NaN
     for a group that holds a neuron without a density, and where a layer has too few neurons.
     """
-    rng = np.random.default_rng(place.seed("groups"))
+    rng = np.random.default_rng(draw_key.seed("groups"))
     return {
         f"total_correlation_{size}": mean(
             np.array(
                 [
                     np.nan if set(group).intersection(unusable) else total_correlation(z[:, group], probe.k, rng)
-                    for group in layer_groups(z.shape[1], size, probe.groups, place.layer).tolist()
+                    for group in layer_groups(z.shape[1], size, probe.groups, draw_key.layer).tolist()
                 ]
             )
         )

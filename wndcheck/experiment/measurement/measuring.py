@@ -1,7 +1,8 @@
 """Cell → Measurement: train the stack, stop at every stage, measure every layer of every net.
 
-The unit of replication is the net, or in the ensemble reading the ensemble: each quantity is one number a replicate,
-layer and stage, never one a neuron or pair. Nets whose weights were kept are measured again without training.
+The unit of replication is the net, or in the ensemble reading the ensemble: each quantity is one number per
+replicate, layer and stage, never one per neuron or pair. Nets whose weights were kept are measured again without
+training.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes, steps
 from wndcheck.experiment.measurement.probing import Data, load
 from wndcheck.experiment.measurement.provenance import Arrays, CheckpointStore, History, State, WeightStore
-from wndcheck.experiment.measurement.readings import Doing, EnsembleReading, Reading, reading_of
+from wndcheck.experiment.measurement.readings import EnsembleReading, ProgressEvent, Reading, reading_of
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
@@ -29,14 +30,14 @@ from wndcheck.nets.violations import violate
 
 PAUSE = 600.0  # seconds of training after which a checkpoint is saved between stages
 NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # a CPU, CUDA, and cuBLAS
-UNFIT = (RuntimeError, KeyError, ValueError, TypeError)  # what nets raise that are given the state of others
+INCOMPATIBLE_STATE = (RuntimeError, KeyError, ValueError, TypeError)  # raised when nets are given others' state
 Progress = Callable[[str, float], None]
-Work = Generator[Doing, None, Measurement]
+Work = Generator[ProgressEvent, None, Measurement]
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """What may be kept on disk on the way: checkpoints, and with `keep_weights` the nets of all stages.
+    """What is kept on disk on the way: checkpoints, and with `keep_weights` the nets of all stages.
 
     Nets that are in `weights` already are measured again without training.
     """
@@ -64,7 +65,7 @@ def measure(
     keeping: Keeping = NOTHING_KEPT,
     progress: Progress = lambda doing, share: None,
 ) -> Measurement:
-    """Train and measure one cell. Raises MissingData or DamagedData (with the command to type) without its data."""
+    """Train and measure one cell. Raises MissingData or DamagedData (with the command to run) without its data."""
     work = measuring(cell, device=device, data_root=data_root, keeping=keeping)
     while True:
         try:
@@ -99,26 +100,26 @@ def measuring(
             torch.cuda.empty_cache()
         size = -(-len(waiting[0]) // 2)
         waiting = deque(split([seed for part in waiting for seed in part], size))
-    record = yield from reading_of(cell).joined(cell, parts, device)
+    record = yield from reading_of(cell).combine_parts(cell, parts, device)
     history.lap("measuring")
     return Measurement(cell, record, history.provenance())
 
 
 def measuring_part(
     cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, keeping: Keeping, history: History
-) -> Generator[Doing, None, Arrays]:
-    """Measure the nets of some of the cell's seeds, kept or newly trained; what their reading has seen."""
+) -> Generator[ProgressEvent, None, Arrays]:
+    """Measure the nets of some of the cell's seeds, kept or newly trained; return their reading's arrays."""
     if keeping.weights:
-        seen = yield from recalled(cell, seeds, data, where, keeping.weights, history)
-        if seen is not None:
-            return seen
+        arrays = yield from recalled(cell, seeds, data, where, keeping.weights, history)
+        if arrays is not None:
+            return arrays
     return (yield from trained(cell, seeds, data, where, keeping, history))
 
 
 def recalled(
     cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, weights: WeightStore, history: History
-) -> Generator[Doing, None, Arrays | None]:
-    """What the reading sees of nets that were kept; None if they were not at all stages, or do not fit the cell."""
+) -> Generator[ProgressEvent, None, Arrays | None]:
+    """Return the reading's arrays of nets that were kept; None if some stage is missing or does not fit the cell."""
     reading = reading_of(cell)(cell, seeds, str(where))
     stack = None
     for epoch in cell.protocol.stages:
@@ -132,22 +133,22 @@ def recalled(
                 stack = stack or build(cell, seeds, data.images.shape[1], where)
                 load_weights(stack, stage.arrays)
             history.recall(stage.notes)
-        except UNFIT as error:
+        except INCOMPATIBLE_STATE as error:
             if is_out_of_memory(error):
                 raise
             file.reject(error)
             return None
         if stack:
-            yield from reading.watch(stack, data, epoch)
+            yield from reading.record_stage(stack, data, epoch)
     history.lap("measuring")
     history.recalled += 1
-    return reading.seen
+    return reading.arrays
 
 
 def trained(
     cell: Cell, seeds: Sequence[int], data: Data, where: torch.device, keeping: Keeping, history: History
-) -> Generator[Doing, None, Arrays]:
-    """What the reading sees of nets that are trained, from their checkpoint on if there is one."""
+) -> Generator[ProgressEvent, None, Arrays]:
+    """Return the reading's arrays of nets that are trained, from their checkpoint on if there is one."""
     reading = reading_of(cell)(cell, seeds, str(where))
     order = BatchOrder(seeds, len(data.images), devices.host_threads(str(where)))
     stack, done = build(cell, seeds, data.images.shape[1], where), None
@@ -155,13 +156,13 @@ def trained(
     if checkpoint and (state := checkpoint.load()):
         try:
             done = resumed(state, stack, order, reading, history)
-        except UNFIT as error:
+        except INCOMPATIBLE_STATE as error:
             if is_out_of_memory(error):
                 raise
             checkpoint.reject(error)
             return (yield from trained(cell, seeds, data, where, keeping, history))
         if done == cell.protocol.stages[-1]:
-            return reading.seen
+            return reading.arrays
     saved = time.monotonic()
     for epochs, is_stage in run(cell, stack, data, seeds, order, done):
         yield "training", epochs / max(1, cell.protocol.stages[-1])
@@ -170,7 +171,7 @@ def trained(
             devices.synchronize(where)
         if is_stage:
             history.lap("training")
-            yield from reading.watch(stack, data, int(epochs))
+            yield from reading.record_stage(stack, data, int(epochs))
             history.lap("measuring")
             if keeping.weights and keeping.keep_weights:
                 stage = State(reading.kept(stack, int(epochs)), history.notes(int(epochs)))
@@ -178,18 +179,18 @@ def trained(
         if checkpoint and is_due:
             checkpoint.save(state_of(stack, order, reading, history.notes(int(epochs))))
             saved = time.monotonic()
-    return reading.seen
+    return reading.arrays
 
 
 def state_of(stack: Stack, order: BatchOrder, reading: Reading, notes: dict[str, Any]) -> State:
-    """All that training and measuring need to go on from here."""
+    """The state from which training and measuring can continue. In files, "seen/" names the reading's arrays."""
     arrays = {f"nets/{name}": array for name, array in weights_of(stack).items()}
-    arrays |= {f"seen/{name}": array for name, array in reading.seen.items()}
+    arrays |= {f"seen/{name}": array for name, array in reading.arrays.items()}
     return State(arrays | {"order": order.state.numpy()}, notes)
 
 
 def resumed(state: State, stack: Stack, order: BatchOrder, reading: Reading, history: History) -> int:
-    """Put everything where `state_of` found it; the epochs behind it.
+    """Restore everything from what `state_of` returned; return the number of epochs done.
 
     RuntimeError, KeyError, ValueError or TypeError if it does not fit.
     """
@@ -200,14 +201,14 @@ def resumed(state: State, stack: Stack, order: BatchOrder, reading: Reading, his
         groups[group][rest] = array
     load_weights(stack, groups["nets"])
     history.resume(state.notes)
-    reading.seen |= groups["seen"]
+    reading.arrays |= groups["seen"]
     return int(state.notes["epochs"])
 
 
 def run(
     cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int | None
 ) -> Iterator[tuple[float, bool]]:
-    """The cell's protocol as a run of (epochs done, is it a stage)."""
+    """The cell's protocol as a run of (epochs done, whether this is a stage)."""
     protocol = cell.protocol
     if isinstance(protocol, Violation):
         return violate(stack, cell.width, protocol, seeds)
@@ -217,7 +218,7 @@ def run(
 
 
 def most_members(cell: Cell, memory: float) -> int:
-    """How many nets of the cell fit the memory (bytes) at once, at least one."""
+    """Number of the cell's nets that fit the memory (bytes) at once, at least one."""
     return int(max(1, min(len(cell.seeds), memory // stack_bytes(cell, 1))))
 
 

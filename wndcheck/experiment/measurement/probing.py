@@ -34,7 +34,7 @@ class Data:
 def load(cell: Cell, device: torch.device, root: str | None) -> Data:
     """The cell's data; cells with the same data share one copy on a device.
 
-    Raises MissingData or DamagedData, with the command to type.
+    Raises MissingData or DamagedData, with the command to run.
     """
     probe = (cell.probe.images_per_class, cell.probe.seed)
     return _load(cell.dataset, cell.unspecified.scaling, cell.unspecified.held_out, *probe, device, root)
@@ -74,7 +74,7 @@ def pre_activations(stack: Stack, images: Tensor) -> list[np.ndarray]:
 
 @torch.no_grad()
 def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> np.ndarray:
-    """How much single neurons matter: (S, hidden layers).
+    """Importance of single neurons: (S, hidden layers).
 
     The mean, over some neurons of every hidden layer, of the share of images (n, inputs) that a net classifies
     differently when the neuron's output is 0. NaN for a member whose logits are not finite.

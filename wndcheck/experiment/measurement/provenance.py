@@ -1,4 +1,4 @@
-"""How a measurement came about, and what is kept of its nets on the way: interfaces that the store implements.
+"""The history of a measurement, and interfaces, which the store implements, to what is kept of its nets on the way.
 
 No torch here: a warm store is read without it.
 """
@@ -23,10 +23,10 @@ Arrays = dict[str, np.ndarray]
 
 
 class State(NamedTuple):
-    """What is kept of some nets: arrays, with the nets on an axis, and notes in plain Python.
+    """The state of some nets: arrays, with the nets on an axis, and notes in plain Python.
 
-    A stage has their weights, or in the ensemble reading what was seen of them. A checkpoint has their weights, what
-    the reading has seen, and the state of the batch order.
+    A stage has their weights, or in the ensemble reading what was recorded of them. A checkpoint has their weights,
+    the reading's arrays, and the state of the batch order.
     """
 
     arrays: Arrays
@@ -34,7 +34,7 @@ class State(NamedTuple):
 
 
 class StateFile(Protocol):
-    """Where a state is kept; `load` gives None where there is none, or it is damaged."""
+    """A file with a state; `load` returns None if there is none, or it is damaged."""
 
     def load(self) -> State | None: ...
     def save(self, state: State) -> None: ...
@@ -56,7 +56,7 @@ class WeightStore(Protocol):
 
 
 class History:
-    """How a measurement came about; it is recorded as provenance, and is not a part of the key."""
+    """The history of a measurement: recorded as provenance, and not a part of the key."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -87,7 +87,7 @@ class History:
         self.seconds["training"] = max(float(notes["seconds"]["training"]), self.seconds["training"])
 
     def provenance(self) -> dict[str, object]:
-        """Where and with what a measurement was made; seconds of wall-clock time, which cells share on a GPU."""
+        """The device, software and history of a measurement; seconds of wall-clock time, which cells share on a GPU."""
         import torch
 
         cuda = self.device.type == "cuda"

@@ -1,7 +1,7 @@
 """The two readings of the paper's claims: the images are random, or the parameters too (theorem 1).
 
 A reading measures a stack at every stage and makes the cell's record of it. A stack may hold only some of the cell's
-nets; what was seen of the parts is joined at the end.
+nets; the arrays of the parts are combined at the end.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from wndcheck.experiment.costs import neurons, steps
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
 from wndcheck.experiment.measurement.probing import Data, accuracy, importance, pre_activations
 from wndcheck.experiment.measurement.provenance import Arrays
-from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, sampled_neurons
 from wndcheck.experiment.record_schema import SAME_IMAGE, blank_record
 from wndcheck.nets.stacks import Stack, weights_of
 from wndcheck.seeds import derived_seed
 
 T = TypeVar("T")
-Doing = tuple[str, float]  # the activity, and the share of it that is done
+ProgressEvent = tuple[str, float]  # the activity, and the share of it that is done
 MOST_DIVERGED = 0.05  # share of an ensemble's nets; an ensemble that lost more is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
 ACCURACIES = ("accuracy", "validation_accuracy")
-GLANCE = 0.002  # seconds between two looks at the threads
+POLL_SECONDS = 0.002  # seconds between two polls of the threads
 
 
 class DataReading:
@@ -44,44 +44,44 @@ class DataReading:
         self.ablated = [
             sampled_neurons("ablated", n, cell.probe.ablated, layer) for layer, n in enumerate(neurons(cell)[:-1])
         ]
-        self.seen = blank_record(self.cell)
+        self.arrays = blank_record(self.cell)
         for layer, (n, pairs) in enumerate(zip(neurons(cell), self.pairs, strict=True)):
             for name, blank in unknown(n, len(pairs))._asdict().items():
-                self.seen[f"initial_{name}_{layer}"] = np.tile(blank, (len(seeds), *[1] * blank.ndim))
+                self.arrays[f"initial_{name}_{layer}"] = np.tile(blank, (len(seeds), *[1] * blank.ndim))
 
-    def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
+    def record_stage(self, stack: Stack, data: Data, epoch: int) -> Iterator[ProgressEvent]:
         """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
         cell, row = self.cell, self.cell.protocol.stages.index(epoch)
-        if steps(cell):  # the accuracy of untrained nets means nothing, and costs the most
-            self.seen["accuracy"][row] = accuracy(stack, data.images, data.labels)
-            self.seen["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
-            self.seen["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
+        if steps(cell):  # the accuracy of untrained nets is chance, and costs the most
+            self.arrays["accuracy"][row] = accuracy(stack, data.images, data.labels)
+            self.arrays["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
+            self.arrays["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
         pieces = [
             partial(self.measure, z[member], member, layer, epoch)
             for layer, z in enumerate(pre_activations(stack, data.probe))
             for member in range(len(cell.seeds))
         ]
-        for share in spread(pieces, host_threads(self.device)):
+        for share in run_in_threads(pieces, host_threads(self.device)):
             yield f"measuring stage {epoch}", share
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
         """Measure one net's layer z (images, neurons) at a stage."""
         row = self.cell.protocol.stages.index(epoch)
-        initial = Initial(*(self.seen[f"initial_{name}_{layer}"][member] for name in Initial._fields))
-        watched = watched_layer(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
-        numbers, first = summarised(watched, initial if row else None)
+        initial = Initial(*(self.arrays[f"initial_{name}_{layer}"][member] for name in Initial._fields))
+        layer_now = layer_at_stage(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
+        numbers, first = summarised(layer_now, initial if row else None)
         for name, value in numbers.items():
-            self.seen[name][row, member, layer] = value
+            self.arrays[name][row, member, layer] = value
         for kept, value in zip(initial, first, strict=True):
             kept[:] = value
 
     def kept(self, stack: Stack, epoch: int) -> Arrays:
-        """What is kept of the nets at a stage, to measure them again: their weights."""
+        """Return what is kept of the nets at a stage, to measure them again: their weights."""
         return weights_of(stack)
 
     @staticmethod
-    def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
-        """The cell's record, from what was seen of all parts of its stack."""
+    def combine_parts(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[ProgressEvent, None, Arrays]:
+        """Return the cell's record, from the arrays of all parts of its stack."""
         yield "measuring", 1.0
         return {name: np.concatenate([part[name] for part in parts], axis=1) for name in blank_record(cell)}
 
@@ -94,14 +94,14 @@ class EnsembleReading:
         first = cell.seeds.index(seeds[0])
         self.part = slice(first, first + len(seeds))
         stages = len(cell.protocol.stages)
-        self.seen: Arrays = {
+        self.arrays: Arrays = {
             f"{form}z_{layer}": np.full((stages, len(seeds), n), np.nan, dtype=np.float32)
             for form in FORMS
             for layer, n in enumerate(neurons(cell))
         }
-        self.seen |= {name: np.full((stages, len(seeds)), np.nan) for name in ACCURACIES}
+        self.arrays |= {name: np.full((stages, len(seeds)), np.nan) for name in ACCURACIES}
 
-    def watch(self, stack: Stack, data: Data, epoch: int) -> Iterator[Doing]:
+    def record_stage(self, stack: Stack, data: Data, epoch: int) -> Iterator[ProgressEvent]:
         """Keep the pre-activations of every net on the net's images, and how well the net classifies.
 
         Accuracies are taken on the probe, which is part of the training images, and on as many validation images.
@@ -109,50 +109,50 @@ class EnsembleReading:
         row, some = self.cell.protocol.stages.index(epoch), len(data.probe)
         yield f"measuring stage {epoch}", 0.0
         if steps(self.cell):  # as in the data reading
-            self.seen["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
-            self.seen["validation_accuracy"][row] = accuracy(
+            self.arrays["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
+            self.arrays["validation_accuracy"][row] = accuracy(
                 stack, data.validation_images[:some], data.validation_labels[:some]
             )
         for form, shown in zip(FORMS, images_shown(self.cell), strict=True):
             images = data.probe[shown[self.part]][:, None]
             for layer, z in enumerate(pre_activations(stack, images)):
-                self.seen[f"{form}z_{layer}"][row] = z[:, 0]
+                self.arrays[f"{form}z_{layer}"][row] = z[:, 0]
 
     def kept(self, stack: Stack, epoch: int) -> Arrays:
-        """What is kept of the nets at a stage: what `watch` has seen of them, which is smaller than their weights."""
+        """Return what `record_stage` has recorded of the nets at a stage, which is smaller than their weights."""
         row = self.cell.protocol.stages.index(epoch)
-        return {name: array[row] for name, array in self.seen.items()}
+        return {name: array[row] for name, array in self.arrays.items()}
 
     def restore(self, kept: Arrays, epoch: int) -> None:
-        """Take over what was seen of the nets at a stage. ValueError if it is of other nets."""
+        """Take over what was kept of the nets at a stage. ValueError if it is of other nets."""
         row = self.cell.protocol.stages.index(epoch)
         found = {name: array.shape for name, array in kept.items()}
-        if found != (expected := {name: array[row].shape for name, array in self.seen.items()}):
+        if found != (expected := {name: array[row].shape for name, array in self.arrays.items()}):
             raise ValueError(f"it holds arrays of shapes {found}, expected {expected}")
         for name, array in kept.items():
-            self.seen[name][row] = array
+            self.arrays[name][row] = array
 
     @staticmethod
-    def joined(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[Doing, None, Arrays]:
+    def combine_parts(cell: Cell, parts: Sequence[Arrays], device: str) -> Generator[ProgressEvent, None, Arrays]:
         """The cell's record: every ensemble's layers, measured with its nets as the samples."""
         record, size = blank_record(cell), cell.nets_per_ensemble
-        seen = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+        arrays = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
         pieces: list[Callable[[], None]] = []
         for ensemble in range(cell.ensembles):
             nets = slice(ensemble * size, (ensemble + 1) * size)
-            diverged = ~np.isfinite(seen[f"z_{cell.layers - 1}"][:, nets]).all(axis=2)
+            diverged = ~np.isfinite(arrays[f"z_{cell.layers - 1}"][:, nets]).all(axis=2)
             if steps(cell):
-                diverged |= np.isnan(seen["accuracy"][:, nets])
+                diverged |= np.isnan(arrays["accuracy"][:, nets])
             record["diverged"][:, ensemble] = diverged.mean(axis=1)
             kept = ~diverged.any(axis=0)  # a diverged net is not a sample at any stage
             if kept.mean() < 1 - MOST_DIVERGED:
                 continue
             for name in ACCURACIES:
-                record[name][:, ensemble] = seen[name][:, nets][:, kept].mean(axis=1)
+                record[name][:, ensemble] = arrays[name][:, nets][:, kept].mean(axis=1)
             for layer, form in product(range(cell.layers), FORMS):
-                z = seen[f"{form}z_{layer}"][:, nets][:, kept]
+                z = arrays[f"{form}z_{layer}"][:, nets][:, kept]
                 pieces.append(partial(measure_ensemble, cell, record, z, ensemble, layer, form, device))
-        for share in spread(pieces, host_threads(device)):
+        for share in run_in_threads(pieces, host_threads(device)):
             yield "measuring ensembles", share
         return record
 
@@ -163,23 +163,23 @@ def measure_ensemble(
     """Measure one layer of an ensemble at all stages; z (stages, nets, neurons)."""
     pairs, initial = layer_pairs(z.shape[2], cell.probe.most_pairs, layer), None
     for row, epoch in enumerate(cell.protocol.stages):
-        watched = watched_layer(cell, z[row], pairs, ensemble_name(cell, ensemble) + form, layer, epoch, device)
-        numbers, initial = summarised(watched, initial)
+        layer_now = layer_at_stage(cell, z[row], pairs, ensemble_name(cell, ensemble) + form, layer, epoch, device)
+        numbers, initial = summarised(layer_now, initial)
         for name, value in numbers.items():
             record[form + name][row, ensemble, layer] = value
 
 
-def watched_layer(
+def layer_at_stage(
     cell: Cell, z: np.ndarray, pairs: np.ndarray, replicate: object, layer: int, epoch: int, device: str
 ) -> Layer:
     """A layer of one replicate, with all that measuring it takes; z (samples, neurons)."""
     activation = cell.activation if layer < cell.layers - 1 else None
     is_last_stage = epoch == cell.protocol.stages[-1]
-    return Layer(z, pairs, Place(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
+    return Layer(z, pairs, DrawKey(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
 
 
 def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the probe's images each net sees, (S,) each: another one for every net of an ensemble; one for all."""
+    """Indices of the probe's images that each net sees, (S,) each: one per net of an ensemble; the same for all."""
     images, size = cell.probe.images, cell.nets_per_ensemble
     seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
     draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
@@ -197,7 +197,7 @@ def reading_of(cell: Cell) -> type[Reading]:
     return EnsembleReading if cell.ensembles else DataReading
 
 
-def spread(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:
+def run_in_threads(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:
     """The results of the pieces of work, in order; in between it yields the share that is done.
 
     With one thread, that is the caller's. What a piece raises is raised here, and pieces that have not begun are
@@ -211,7 +211,7 @@ def spread(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, 
         return results
     futures = [_pool(threads).submit(piece) for piece in pieces]
     try:
-        while (pending := wait(futures, GLANCE).not_done) and not any(f.exception() for f in futures if f.done()):
+        while (pending := wait(futures, POLL_SECONDS).not_done) and not any(f.exception() for f in futures if f.done()):
             yield 1 - len(pending) / len(futures)
         return [future.result() for future in futures]
     finally:

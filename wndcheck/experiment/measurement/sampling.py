@@ -1,4 +1,4 @@
-"""Which neurons, pairs and groups of a layer are measured, the seeds of their draws, and averages over them."""
+"""The neurons, pairs and groups of a layer that are measured, the seeds of their draws, and averages over them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from wndcheck.seeds import derived_seed
 
 
-class Place(NamedTuple):
+class DrawKey(NamedTuple):
     """A layer of a net or ensemble at a stage; its fields name the draws of the null and of the controls."""
 
     replicate: object  # a net's seed, or an ensemble's name

@@ -12,7 +12,7 @@ import numpy as np
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.experiment.cells import Probe
-from wndcheck.experiment.measurement.sampling import Place, layer_pairs, mean, sampled_neurons
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, mean, sampled_neurons
 from wndcheck.experiment.record_schema import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation
 
@@ -20,13 +20,13 @@ JITTER = 1e-3  # standard deviations; it breaks the ties of ReLU's point mass
 NAMES = ("post_score", "post_corrected_score", "post_change", "post_change_3h", "folded_change_3h")
 
 
-def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str, object]:
+def controls(z: np.ndarray, draw_key: DrawKey, probe: Probe, device: str) -> dict[str, object]:
     """Corrected scores (nats) of the same activations made independent, and of dependence planted into them.
 
     Every neuron's samples are first permuted independently. Each is then paired with a mix of itself and its neighbour,
     of a smaller and a larger correlation, and with its own copy; and neurons are made that share a latent variable.
     """
-    rng = np.random.default_rng(place.seed("control"))
+    rng = np.random.default_rng(draw_key.seed("control"))
     count, few = probe.control_pairs, max(1, probe.control_pairs // 4)
     spread = z.std(axis=0, ddof=1, dtype=np.float64)
     usable = np.flatnonzero(spread > 0)[: count + 1]
@@ -36,7 +36,7 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
     latent = with_latent(permuted[:, : few + 1], rng.permuted(permuted[:, 0]))
     planted = [mixed(permuted, PLANTED_CORRELATION), mixed(permuted, STRONG_CORRELATION)[:, :few], permuted[:, :few]]
     *starts, first = np.cumsum([len(usable), *(made.shape[1] for made in planted)])  # columns where the blocks begin
-    pairs = [layer_pairs(len(usable), count, place.layer)]
+    pairs = [layer_pairs(len(usable), count, draw_key.layer)]
     pairs += [each_with(start, made.shape[1], count) for start, made in zip(starts, planted, strict=True)]
     pairs += [first + each_with(1, latent.shape[1] - 1, count)]
     found = pairwise_mi(
@@ -45,7 +45,7 @@ def controls(z: np.ndarray, place: Place, probe: Probe, device: str) -> dict[str
         pairs=np.concatenate(pairs),
         null="shuffle",
         n_shuffles=1,
-        random_state=place.seed("control null"),
+        random_state=draw_key.seed("control null"),
         device=device,
     )
     scores = np.split(cast(np.ndarray, found.pair_corrected), np.cumsum([len(some) for some in pairs])[:-1])
@@ -69,7 +69,7 @@ def with_latent(permuted: np.ndarray, latent: np.ndarray) -> np.ndarray:
 
 
 def transformed(
-    z: np.ndarray, activation: Activation | None, place: Place, probe: Probe, device: str
+    z: np.ndarray, activation: Activation | None, draw_key: DrawKey, probe: Probe, device: str
 ) -> dict[str, object]:
     """Information of some of a layer's pairs as post-activations, and its change by the activation function (nats).
 
@@ -80,12 +80,12 @@ def transformed(
     """
     if activation is None or not probe.transformed_pairs:
         return dict.fromkeys(NAMES, np.nan)
-    z = z[:, sampled_neurons("transformed", z.shape[1], TRANSFORMED_NEURONS, place.layer)]
+    z = z[:, sampled_neurons("transformed", z.shape[1], TRANSFORMED_NEURONS, draw_key.layer)]
     estimated = partial(
         pairwise_mi,
         k=probe.k,
-        pairs=layer_pairs(z.shape[1], probe.transformed_pairs, place.layer),
-        random_state=place.seed("transformed null"),
+        pairs=layer_pairs(z.shape[1], probe.transformed_pairs, draw_key.layer),
+        random_state=draw_key.seed("transformed null"),
         device=device,
     )
     with_null = partial(estimated, null="shuffle", n_shuffles=1)

@@ -22,7 +22,7 @@ from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.grids import is_trained
 from wndcheck.experiment.measurement import layers
 from wndcheck.experiment.measurement.measuring import measure
-from wndcheck.experiment.measurement.sampling import Place
+from wndcheck.experiment.measurement.sampling import DrawKey
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.nets_fixture import Nets
@@ -187,7 +187,7 @@ def scales(root: Path) -> list[str]:
     pairs = np.array([[0, 1], [2, 3]])
 
     def information(z: np.ndarray) -> np.ndarray:
-        return layers.information(layers.Layer(z, pairs, Place(0, 0, 0), FEW, "tanh", True, "cpu")).pair_mi
+        return layers.information(layers.Layer(z, pairs, DrawKey(0, 0, 0), FEW, "tanh", True, "cpu")).pair_mi
 
     differences = np.abs(information(z * [1, 1e-3, 1e3, 1]) - information(z)).max()
     return [f"other units, other information: {differences:.4f} nats"] if not differences <= 1e-4 else []

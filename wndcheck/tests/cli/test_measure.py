@@ -23,7 +23,7 @@ from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.store.measure_log import COLUMNS
 from wndcheck.store.measurements import FOLDER, Store
 from wndcheck.store.worker_processes import termination_as_interruption
-from wndcheck.tests.tiny import TINY_PROBE, finish, start_python, wait_for
+from wndcheck.tests.tiny import TINY_PROBE, finish, random_measurement, start_python, wait_for
 
 TINY = replace(
     QUICK,
@@ -137,8 +137,8 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(cli, run, tmp_path):
         "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there\n"
     )
     (cell,) = filter(store.is_half_trained, cells)
-    with store.held(cell) as mine:
-        assert mine
+    with store.locked(cell) as has_lock:
+        assert has_lock
     listed = cli("store", "list")
     assert (listed.exit_code, listed.stdout) == (
         0,
@@ -150,7 +150,7 @@ def test_missing_data_is_reported_before_anything_is_trained(run, tmp_path):
     outcome = run("--cells=mlp", profile=NEEDS_DATA)
     assert outcome.exit_code == 1
     assert f"Error: mnist is not in {tmp_path / 'data'}. Not found:" in outcome.stderr
-    assert outcome.stderr.endswith("To fetch it, type: wndcheck fetch mnist\n")
+    assert outcome.stderr.endswith("To fetch it, run: wndcheck fetch mnist\n")
     assert "to train and measure" not in outcome.stderr
     assert run("--cells=mlp", "--data", tmp_path, profile=NEEDS_DATA).stderr.endswith(
         f"wndcheck fetch mnist --data {tmp_path}\n"
@@ -166,7 +166,7 @@ def test_missing_data_is_reported_before_anything_is_trained(run, tmp_path):
         (["--workers=0"], "0 is not in the range"),
         (["--cells=mpl"], "'mpl' names no cell of profile tiny: expected one of mlp, .* such as 'mnist-subset relu"),
         (["--cells=convnets"], "profile tiny has no cells in its part 'convnets'"),
-        (["--store={file}/store"], "the store .* cannot be made .*: name another folder with --store"),
+        (["--store={file}/store"], "the store .* cannot be written .*: name another folder with --store"),
         (["--log={file}/log"], "the log .* cannot be written .*: name another file with --log"),
         (["--fast"], "No such option"),
     ],
@@ -178,6 +178,22 @@ def test_a_wrong_command_line_ends_with_status_2(run, tmp_path, arguments, messa
     assert outcome.exit_code == 2
     assert re.search(message, outcome.stderr), outcome.stderr
     assert "--wnd" not in outcome.stderr
+
+
+def test_a_store_that_cannot_be_written_ends_with_status_1(run, tmp_path):
+    for cell in CELLS:
+        (tmp_path / "store" / FOLDER / "locks" / f"{cell.nets_key}.lock").mkdir(parents=True)
+    outcome = run("--cells=mlp")
+    assert outcome.exit_code == 1
+    assert f"Error: the store {tmp_path / 'store' / FOLDER} cannot be written (" in outcome.stderr
+    assert outcome.stderr.endswith("): name another folder with --store\n")
+
+
+def test_without_log_option_a_log_that_cannot_be_written_blames_the_store(run, tmp_path):
+    (tmp_path / "store" / FOLDER / "measure.log").mkdir(parents=True)
+    outcome = run("--cells=mlp")
+    assert outcome.exit_code == 2
+    assert re.search(r"the store .* cannot be written \(.*\): name another folder with --store", outcome.stderr)
 
 
 def test_a_dry_run_predicts_and_writes_nothing(run, tmp_path):
@@ -210,6 +226,27 @@ def test_there_are_no_more_workers_than_cells(tmp_path):
     plan = planned("tiny", 0, ["mlp"], "cpu", 8, tmp_path, make=False, say=pytest.fail)
     assert plan.workers == 2
     assert plan.summary.endswith("2 cells, 0 measured, 0 half trained, 2 to do on cpu by 2 workers")
+
+
+def test_a_dry_run_counts_damaged_cells_as_not_measured_and_leaves_them(run, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    for cell in CELLS:
+        store.save(random_measurement(cell))
+    damaged = store.path(CELLS[0])
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    before = files(tmp_path)
+    outcome = run("--cells=mlp", "--dry-run")
+    assert outcome.exit_code == 0
+    assert f"{damaged.name} is damaged (" in outcome.stderr
+    assert "2 cells, 1 measured, 0 half trained, 1 to do" in outcome.stderr
+    assert [line.split()[:4] for line in outcome.stdout.splitlines()[1:2]] == [["mlp", "2", "1", "2"]]
+    assert files(tmp_path) == before
+
+
+def test_one_cell_is_counted_in_the_singular(run) -> None:
+    outcome = run(f"--cells={CELLS[0].label}")
+    assert outcome.stdout.startswith("1 cell measured, in ")
+    assert "profile tiny, seed 0: 1 cell, 0 measured" in outcome.stderr
 
 
 MAIN = """

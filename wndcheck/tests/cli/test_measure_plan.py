@@ -1,4 +1,4 @@
-"""Which cells a pattern names, and which of them are trained."""
+"""The cells that a pattern names, and those of them that are trained."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_several_patterns_name_what_any_of_them_does():
 
 
 @pytest.mark.parametrize("pattern", ["relu", "MLP", "", "mnist relu N=51 *", "convnets"])
-def test_a_pattern_without_a_cell_is_an_error_even_beside_one_that_has_some(pattern):
+def test_a_pattern_without_a_cell_is_an_error_even_next_to_one_that_has_some(pattern):
     what = f"{pattern!r} names no cell of profile quick"
     if pattern == "convnets":
         what = "profile quick has no cells in its part 'convnets'"
@@ -95,9 +95,9 @@ def test_kept_nets_are_distinguished_from_those_to_train_again(another_record, m
     assert (plan.kept, plan.trained_again) == ({relu}, (tanh,))
     teraflop = f"{training_flops(tanh) / 1e12:.3g}"
     assert plan.remarks == [
-        "1 of them are measured without training: their nets are kept",
-        f"1 of them must be trained again ({teraflop} TFLOP): their nets were measured under another record and not "
-        "kept; --keep-weights keeps nets",
+        "1 cell to be measured without training: the nets are kept",
+        f"1 cell to be trained again ({teraflop} TFLOP): the nets were measured under another record and not kept; "
+        "--keep-weights keeps nets",
     ]
     shown = measure("--dry-run")
     assert all(f"wndcheck: {remark}\n" in shown.stderr for remark in plan.remarks)

@@ -65,9 +65,39 @@ def test_list_names_damaged_files_and_ends_with_status_1(run, kept):
     assert kept.path(OTHER_CELL).exists()
 
 
-def test_list_of_a_store_that_is_not_there_makes_none(run, tmp_path):
-    outcome = run("list", "--store", tmp_path / "none")
-    assert (outcome.exit_code, outcome.output) == (0, "")
+def test_list_and_merge_name_unreadable_files_and_end_with_status_1(run, kept, tmp_path):
+    for store in (kept, Store(tmp_path / "there")):
+        store.path(OTHER_CELL).mkdir()
+    name = kept.path(OTHER_CELL).name
+    for arguments in (("list",), ("merge", tmp_path / "there")):
+        outcome = run(*arguments)
+        assert (outcome.exit_code, outcome.stderr) == (1, f"{name} cannot be read: Is a directory\n")
+    assert outcome.stdout == "0 copied, 0 there already, 0 damaged, 1 unreadable\n"
+
+
+def test_list_says_what_to_do_with_files_put_aside(run, kept):
+    reading = Store(say=lambda message: None)
+    for cell in (OTHER_CELL, TINY_CELL):
+        kept.path(cell).write_bytes(b"PK half")
+        assert reading.load(cell) is None
+    kept.save(random_measurement(TINY_CELL))
+    outcome = run("list")
+    assert outcome.exit_code == 0
+    prefixes = [f"{kept.path(cell).stem}.damaged was damaged and put aside; " for cell in (TINY_CELL, OTHER_CELL)]
+    assert outcome.stdout.splitlines()[1:] == [
+        f"{prefixes[0]}its cell has been measured again: delete it",
+        f"{prefixes[1]}measure its cell again with `wndcheck measure`, then delete it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [("none", "is not a folder: name the root of a store"), (".", f"is not a store: expected a folder {FOLDER} in it")],
+)
+def test_list_of_what_is_not_a_store_ends_with_status_2(run, tmp_path, folder, message):
+    outcome = run("list", "--store", tmp_path / folder)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert f"Error: {tmp_path / folder} {message}" in outcome.stderr
     assert not (tmp_path / "none").exists()
 
 
@@ -92,7 +122,7 @@ def test_merge_names_what_is_damaged_and_ends_with_status_1(run, tmp_path):
 def test_merge_leaves_out_cells_that_are_being_measured(run, kept, tmp_path):
     there = Store(tmp_path / "there")
     there.save(random_measurement(OTHER_CELL))
-    with kept.held(OTHER_CELL):
+    with kept.locked(OTHER_CELL):
         outcome = run("merge", tmp_path / "there")
     assert (outcome.exit_code, outcome.stdout) == (0, "0 copied, 0 there already, 0 damaged, 1 left out\n")
     name = there.path(OTHER_CELL).name

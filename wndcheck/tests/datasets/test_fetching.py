@@ -91,7 +91,7 @@ def test_a_relative_root_holds_for_a_command_that_runs_elsewhere(
     assert digest(load("mnist", root)) == TINY_MNIST.sha256
 
 
-def test_data_that_exists_is_fetched_again_by_force_alone(root: Path, log: Console) -> None:
+def test_data_that_exists_is_fetched_again_only_by_force(root: Path, log: Console) -> None:
     write_tiny(root)
     local = Local()
     assert fetch("mnist", root, sources=[local.source], console=log) == root / MNIST.folder
@@ -136,6 +136,16 @@ def test_when_all_sources_fail_each_reason_is_given_and_nothing_stays(root: Path
     assert "\n  a local copy failed: mnist in" in message
     assert f"into MNIST/raw under {root} yourself" in message
     assert [path for path in root.iterdir() if not path.name.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize("folder", ["file/data", "."])
+def test_a_root_that_cannot_be_written_is_named(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / ".fetch-mnist.lock").mkdir()
+    root = tmp_path / folder
+    message = rf"the folder {root} cannot be written \(.+\): name another folder with --wnd-data"
+    with pytest.raises(OSError, match=message):
+        fetch("mnist", root, sources=[Local().source])
 
 
 def test_a_failed_fetch_leaves_good_data_alone(root: Path) -> None:

@@ -62,7 +62,7 @@ def test_importing_the_package_and_loading_the_embedded_subset_is_light() -> Non
 def test_missing_files_are_listed_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WNDCHECK_DATA", str(tmp_path))
     assert not is_available("mnist")
-    with pytest.raises(MissingData, match=r"type: wndcheck fetch mnist$") as error:
+    with pytest.raises(MissingData, match=r"run: wndcheck fetch mnist$") as error:
         load("mnist")
     assert all(str(tmp_path / MNIST.folder / file) in str(error.value) for file in MNIST.files)
 
@@ -70,7 +70,7 @@ def test_missing_files_are_listed_with_the_command(monkeypatch: pytest.MonkeyPat
 def test_of_an_incomplete_set_only_the_missing_files_are_listed(tiny: Path, tmp_path: Path) -> None:
     (tiny / TEST_LABELS).unlink()
     assert not is_available("mnist", tmp_path)
-    with pytest.raises(MissingData, match=f"type: wndcheck fetch mnist --data {tmp_path}$") as error:
+    with pytest.raises(MissingData, match=f"run: wndcheck fetch mnist --data {tmp_path}$") as error:
         load("mnist", tmp_path)
     assert TEST_LABELS in str(error.value)
     assert TRAIN_IMAGES not in str(error.value)
@@ -103,7 +103,7 @@ def test_damage_is_described_with_the_command(
     (tiny / TRAIN_IMAGES).write_bytes(damage((tiny / TRAIN_IMAGES).read_bytes()))
     with pytest.raises(DamagedData, match=message) as error:
         load("mnist", tmp_path)
-    assert str(error.value).endswith(f"type: wndcheck fetch mnist --data {tmp_path} --force")
+    assert str(error.value).endswith(f"run: wndcheck fetch mnist --data {tmp_path} --force")
 
 
 def test_a_file_that_cannot_be_opened_is_not_called_damaged(

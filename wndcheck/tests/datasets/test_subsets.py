@@ -134,5 +134,5 @@ def test_another_subset_than_the_specified_one_is_damaged(
 
 def test_a_missing_cifar10_subset_asks_for_the_whole(tmp_path: Path) -> None:
     assert not is_available("cifar10-subset", tmp_path)
-    with pytest.raises(MissingData, match=rf"To fetch it, type: wndcheck fetch cifar10 --data {tmp_path}$"):
+    with pytest.raises(MissingData, match=rf"To fetch it, run: wndcheck fetch cifar10 --data {tmp_path}$"):
         load("cifar10-subset", tmp_path)

@@ -122,7 +122,7 @@ def test_label() -> None:
     assert len({cell.label for cell in CELLS}) == len(CELLS)
 
 
-STAGES = r"expected epochs that start at 0 and rise, e.g. \(0, 10\)"
+STAGES = r"expected ascending epochs that start at 0, e.g. \(0, 10\)"
 POSITIVE = "learning rate .* and batch size .*: expected both positive"
 UNSPECIFIED = "expected a positive gain, scaling 'standardised' or 'unit', held_out >= 0"
 WIDTH = "width .*, seeds .*: expected a width >= 2 and distinct seeds"

@@ -102,18 +102,18 @@ def test_estimates_count_the_calls_of_the_estimator(cell: Cell, monkeypatch: pyt
 
 
 def held_bytes(cell: Cell) -> int:
-    """What the tensors of a stack weigh that is trained and probed: parameters, a step, the order, the probe."""
+    """Bytes of the tensors of a stack that is trained and probed: parameters, a step, the order, the probe."""
     stack = build(cell, cell.seeds, costs.inputs(cell), CPU)
     images, labels = torch.zeros(100, costs.inputs(cell)), torch.zeros(100, dtype=torch.int64)
-    held = [*stack.parameters()]
+    tensors = [*stack.parameters()]
     if isinstance(cell.protocol, Training):
-        held += [Steps(stack, images, labels, cell.protocol).seen]
-        held += [BatchOrder(cell.seeds, training_images(cell)).epoch()]
+        tensors += [Steps(stack, images, labels, cell.protocol).batch_images]
+        tensors += [BatchOrder(cell.seeds, training_images(cell)).epoch()]
     if cell.ensembles:
         probed = pre_activations(stack, torch.zeros(len(cell.seeds), 1, costs.inputs(cell)))
     else:
         probed = pre_activations(stack, torch.zeros(10 * cell.probe.images_per_class, costs.inputs(cell)))
-    return sum(tensor.nbytes for tensor in held) + 2 * sum(z.nbytes for z in probed)  # of a layer z, and φ(z)
+    return sum(tensor.nbytes for tensor in tensors) + 2 * sum(z.nbytes for z in probed)  # of a layer z, and φ(z)
 
 
 @EACH

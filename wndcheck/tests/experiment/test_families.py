@@ -42,7 +42,7 @@ FROZEN = {
 
 
 def facts(cell: Cell) -> tuple[object, ...]:
-    """What a cell is, whatever its fields are called."""
+    """The identity of a cell, whatever its fields are called."""
     protocol = (type(cell.protocol).__name__, astuple(cell.protocol))
     shape = (cell.dataset, cell.activation, cell.width, cell.seeds, cell.architecture, cell.ensembles)
     return (*shape, *protocol, astuple(cell.probe), astuple(cell.unspecified))

@@ -22,7 +22,7 @@ from wndcheck.experiment.measurement.layers import (
     total_correlation,
     total_correlations,
 )
-from wndcheck.experiment.measurement.sampling import Place, layer_groups, layer_pairs
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, layer_pairs
 from wndcheck.experiment.record_schema import LAYER_QUANTITIES
 from wndcheck.tests.tiny import LAST_STAGE
 
@@ -44,7 +44,7 @@ def change(now: np.ndarray, before: np.ndarray) -> float:
 
 
 def layer(z: np.ndarray, epoch: int = 0) -> Layer:
-    return Layer(z, layer_pairs(z.shape[1], 500, 0), Place(0, 0, epoch), Probe(), "tanh", True, "cpu")
+    return Layer(z, layer_pairs(z.shape[1], 500, 0), DrawKey(0, 0, epoch), Probe(), "tanh", True, "cpu")
 
 
 def flagged_layer() -> np.ndarray:
@@ -204,7 +204,7 @@ def test_a_layer_has_all_quantities() -> None:
     assert set(earlier) == {name for name in numbers if not name.startswith(LAST_STAGE)}
 
 
-PLACE = Place(0, 1, 2)
+DRAW_KEY = DrawKey(0, 1, 2)
 # Of 1000 samples of five neurons an estimate errs by some .06 nats (sd) at ρ = .6, less at smaller ρ and of three.
 SD = 0.06
 
@@ -248,31 +248,31 @@ def test_offset_and_scale_do_not_matter() -> None:
 
 def test_a_layers_mean_is_over_its_groups() -> None:
     z = correlated(np.random.default_rng(0), 0.4, 8)
-    found = total_correlations(z, (), PLACE, Probe(groups=6))
-    rng = np.random.default_rng(PLACE.seed("groups"))
+    found = total_correlations(z, (), DRAW_KEY, Probe(groups=6))
+    rng = np.random.default_rng(DRAW_KEY.seed("groups"))
     for size in (3, 5):
-        each = [total_correlation(z[:, group], 3, rng) for group in layer_groups(8, size, 6, PLACE.layer).tolist()]
+        each = [total_correlation(z[:, group], 3, rng) for group in layer_groups(8, size, 6, DRAW_KEY.layer).tolist()]
         assert found[f"total_correlation_{size}"] == pytest.approx(np.mean(each), abs=1e-12)
     assert list(found) == ["total_correlation_3", "total_correlation_5"]
-    assert total_correlations(z, (), PLACE, Probe(groups=6, k=5)) != found
+    assert total_correlations(z, (), DRAW_KEY, Probe(groups=6, k=5)) != found
 
 
 def test_groups_with_a_flagged_neuron_are_left_out() -> None:
     z = correlated(np.random.default_rng(0), 0.6, 8)
     z[:, 2] = 7.0  # would be refused if it were asked about
-    groups = layer_groups(8, 3, 30, PLACE.layer)
+    groups = layer_groups(8, 3, 30, DRAW_KEY.layer)
     without = [2 not in group for group in groups.tolist()]
     assert 0 < sum(without) < 30
-    found = total_correlations(z, {2}, PLACE, Probe(groups=30))
+    found = total_correlations(z, {2}, DRAW_KEY, Probe(groups=30))
     expected = gaussian_total_correlation(0.6, 3)
     assert abs(found["total_correlation_3"] - expected) < 4 * SD + 0.015  # type: ignore[operator]
     with pytest.raises(ValueError, match="constant"):
-        total_correlations(z, (), PLACE, Probe(groups=30))
+        total_correlations(z, (), DRAW_KEY, Probe(groups=30))
 
 
 def test_total_correlation_of_too_few_neurons_is_nan() -> None:
     z = correlated(np.random.default_rng(0), 0.6, 4)
-    found = total_correlations(z, (), PLACE, Probe())
+    found = total_correlations(z, (), DRAW_KEY, Probe())
     assert np.isfinite(found["total_correlation_3"])  # type: ignore[arg-type]
     assert np.isnan(found["total_correlation_5"])  # type: ignore[arg-type]
-    assert np.isnan(list(total_correlations(z, range(4), PLACE, Probe()).values())).all()  # type: ignore[arg-type]
+    assert np.isnan(list(total_correlations(z, range(4), DRAW_KEY, Probe()).values())).all()  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ def test_measuring_again_gives_the_same_bits(measured: Measurement) -> None:
 
 
 @pytest.mark.parametrize("member", [0, 1])
-def test_a_net_measures_the_same_alone(measured: Measurement, member: int) -> None:
+def test_a_net_measures_the_same_in_a_stack_of_one(measured: Measurement, member: int) -> None:
     alone = measure(replace(TINY_CELL, seeds=(TINY_CELL.seeds[member],)))
     # A stack of one may take its sums in another order: single precision, made larger by the steps of an epoch.
     for name in ("entropy", "entropy_change", "score", "corrected_score", "lemma_excess", "accuracy"):

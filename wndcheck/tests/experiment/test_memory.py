@@ -158,7 +158,7 @@ def cramped(folder: str) -> None:
             taken = taken or json.loads(str(archive["result"]))["taken"]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are bounded on Linux alone")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are bounded only on Linux")
 def test_a_stack_for_which_memory_runs_out_is_measured_in_halves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,7 @@ def greys(images: torch.Tensor) -> np.ndarray:
 
 
 def tally(images: np.ndarray, labels: np.ndarray | torch.Tensor) -> Counter[bytes]:
-    """How often each image is there, its label in the last byte."""
+    """Counts of each image, with its label in the last byte."""
     return Counter(image.tobytes() + bytes([int(label)]) for image, label in zip(images, labels, strict=True))
 
 

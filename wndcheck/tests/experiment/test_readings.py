@@ -25,9 +25,9 @@ from wndcheck.experiment.measurement.readings import (
     ensemble_name,
     images_shown,
     reading_of,
-    spread,
+    run_in_threads,
 )
-from wndcheck.experiment.measurement.sampling import Place, layer_pairs
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
 from wndcheck.experiment.record_schema import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import Unspecified, Violation
@@ -53,7 +53,7 @@ def measured() -> Measurement:
 
 
 def drained(work: Generator[Any, None, T]) -> tuple[list[Any], T]:
-    """What a generator yields, and what it returns."""
+    """Return the values that a generator yields, and the one that it returns."""
     yielded = []
     while True:
         try:
@@ -75,8 +75,8 @@ def test_nets_of_an_ensemble_see_an_image_each_or_the_same() -> None:
     assert (same[:, 0] == each[:, 0]).all()
     whole, _ = images_shown(replace(CELL, ensembles=1))
     assert sorted(whole) == list(range(30)) != list(whole)
-    alone = images_shown(replace(CELL, seeds=CELL.seeds[10:20], ensembles=1))
-    np.testing.assert_array_equal(alone, [each[1], same[1]])
+    by_itself = images_shown(replace(CELL, seeds=CELL.seeds[10:20], ensembles=1))
+    np.testing.assert_array_equal(by_itself, [each[1], same[1]])
     other = replace(CELL, probe=replace(CELL.probe, seed=1))
     assert (images_shown(other)[0] != images_shown(CELL)[0]).any()
 
@@ -95,7 +95,7 @@ def test_the_record_has_both_forms(measured: Measurement) -> None:
     assert (measured["score"] != measured[SAME_IMAGE + "score"]).all()
 
 
-def alone(seed: int) -> list[StackedMLP]:
+def stack_of_one(seed: int) -> list[StackedMLP]:
     """A net trained by itself, at each stage."""
     data, stages = load(CELL, torch.device("cpu"), None), []
     stack = StackedMLP(784, 6, seeds=(seed,), activation="tanh")
@@ -107,10 +107,10 @@ def alone(seed: int) -> list[StackedMLP]:
     return stages
 
 
-def test_an_ensembles_numbers_are_those_of_nets_trained_alone(measured: Measurement) -> None:
+def test_an_ensembles_numbers_are_those_of_nets_trained_one_by_one(measured: Measurement) -> None:
     ensemble, data = 1, load(CELL, torch.device("cpu"), None)
     seeds, nets = CELL.seeds[10:20], slice(10, 20)
-    members = [alone(seed) for seed in seeds]
+    members = [stack_of_one(seed) for seed in seeds]
     for row, epoch in enumerate((0, 1)):
         rightly = [accuracy(stages[row], data.probe, data.probe_labels) for stages in members]
         assert measured["accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))
@@ -118,16 +118,16 @@ def test_an_ensembles_numbers_are_those_of_nets_trained_alone(measured: Measurem
         rightly = [accuracy(stages[row], images, labels) for stages in members]
         assert measured["validation_accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))
         for form, shown in zip(FORMS, images_shown(CELL), strict=True):
-            seen = [
+            arrays = [
                 stages[row].pre_activations(data.probe[image][None])
                 for stages, image in zip(members, shown[nets], strict=True)
             ]
-            for layer, z in enumerate(zip(*seen, strict=True)):
-                place = Place("ensemble from 110" + form, layer, epoch)
+            for layer, z in enumerate(zip(*arrays, strict=True)):
+                draw_key = DrawKey("ensemble from 110" + form, layer, epoch)
                 samples = torch.cat(z)[:, 0].detach().numpy()
                 pairs = layer_pairs(samples.shape[1], 10, layer)
                 expected = pairwise_mi(
-                    samples, pairs=pairs, null="shuffle", n_shuffles=1, random_state=place.seed("null"), device="cpu"
+                    samples, pairs=pairs, null="shuffle", n_shuffles=1, random_state=draw_key.seed("null"), device="cpu"
                 )
                 # Single precision, made larger by 16 steps and by the logarithm of distances within ten samples.
                 where = (row, ensemble, layer)
@@ -188,22 +188,22 @@ def test_planted_dependence_across_nets_is_measured() -> None:
     assert abs(found["corrected_score"].mean(axis=1)[0, 0]) < 0.05
 
 
-def seen(cell: Cell) -> dict[str, np.ndarray]:
+def random_arrays(cell: Cell) -> dict[str, np.ndarray]:
     """Random pre-activations in the shapes of what a reading keeps."""
     rng = np.random.default_rng(0)
-    shapes = {name: array.shape for name, array in EnsembleReading(cell, cell.seeds, "cpu").seen.items()}
+    shapes = {name: array.shape for name, array in EnsembleReading(cell, cell.seeds, "cpu").arrays.items()}
     return {name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()}
 
 
 def test_an_ensembles_record_has_the_numbers_of_its_layers(two_ensembles) -> None:
-    cell, watched, found = two_ensembles
+    cell, arrays, found = two_ensembles
     for form in FORMS:
         for number in (0, 4):  # tanh comes after the one, nothing after the other
             initial, pairs = None, layer_pairs(6 if number == 0 else 10, 10, number)
             for row in (0, 1):
-                z = watched[f"{form}z_{number}"][row, 30:]
-                place = Place("ensemble from 30" + form, number, row)
-                layer = Layer(z, pairs, place, cell.probe, None if number else "tanh", row == 1, "cpu")
+                z = arrays[f"{form}z_{number}"][row, 30:]
+                draw_key = DrawKey("ensemble from 30" + form, number, row)
+                layer = Layer(z, pairs, draw_key, cell.probe, None if number else "tanh", row == 1, "cpu")
                 numbers, initial = summarised(layer, initial)
                 assert {"negentropy", "gaussian_score", "planted_strong_score"} < set(numbers)
                 for name, value in numbers.items():
@@ -212,36 +212,36 @@ def test_an_ensembles_record_has_the_numbers_of_its_layers(two_ensembles) -> Non
 
 @pytest.fixture
 def two_ensembles() -> tuple[Cell, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """A cell, what its reading has seen, and its record."""
+    """A cell, its reading's arrays, and its record."""
     cell = replace(CELL, seeds=tuple(range(60)), ensembles=2)
-    watched = seen(cell)
-    return cell, watched, drained(EnsembleReading.joined(cell, [watched], "cpu"))[1]
+    arrays = random_arrays(cell)
+    return cell, arrays, drained(EnsembleReading.combine_parts(cell, [arrays], "cpu"))[1]
 
 
 def test_a_diverged_net_is_not_a_sample(two_ensembles) -> None:
-    cell, watched, sane = two_ensembles
-    watched["accuracy"][1, 47] = np.nan
-    for name in watched:
+    cell, arrays, sane = two_ensembles
+    arrays["accuracy"][1, 47] = np.nan
+    for name in arrays:
         if "z_" in name:
-            watched[name][1, 47] = np.inf
-    found = drained(EnsembleReading.joined(cell, [watched], "cpu"))[1]
+            arrays[name][1, 47] = np.inf
+    found = drained(EnsembleReading.combine_parts(cell, [arrays], "cpu"))[1]
     assert found["diverged"].tolist() == [[0, 0], [0, 1 / 30]]
     for name, array in sane.items():
         np.testing.assert_array_equal(found[name][:, 0], array[:, 0], err_msg=name)
     others = np.delete(np.arange(60), 47)[30:]
     for row in (0, 1):  # at no stage
-        assert found["accuracy"][row, 1] == pytest.approx(watched["accuracy"][row, others].mean())
+        assert found["accuracy"][row, 1] == pytest.approx(arrays["accuracy"][row, others].mean())
         for form in FORMS:
-            place = Place(ensemble_name(cell, 1) + form, 2, row)
-            z, pairs = watched[f"{form}z_2"][row, others], layer_pairs(6, 10, 2)
-            expected = pairwise_mi(z, pairs=pairs, null="shuffle", n_shuffles=1, random_state=place.seed("null"))
+            draw_key = DrawKey(ensemble_name(cell, 1) + form, 2, row)
+            z, pairs = arrays[f"{form}z_2"][row, others], layer_pairs(6, 10, 2)
+            expected = pairwise_mi(z, pairs=pairs, null="shuffle", n_shuffles=1, random_state=draw_key.seed("null"))
             assert found[form + "score"][row, 1, 2] == pytest.approx(expected.score, abs=1e-12)
 
 
 def test_an_ensemble_with_many_diverged_nets_is_not_measured(two_ensembles) -> None:
-    cell, watched, sane = two_ensembles
-    watched["accuracy"][1, [31, 47]] = np.nan
-    found = drained(EnsembleReading.joined(cell, [watched], "cpu"))[1]
+    cell, arrays, sane = two_ensembles
+    arrays["accuracy"][1, [31, 47]] = np.nan
+    found = drained(EnsembleReading.combine_parts(cell, [arrays], "cpu"))[1]
     assert found["diverged"].tolist() == [[0, 0], [0, 2 / 30]]
     for name, array in sane.items():
         np.testing.assert_array_equal(found[name][:, 0], array[:, 0], err_msg=name)
@@ -254,7 +254,7 @@ def test_results_keep_their_order_and_shares_rise(threads: int) -> None:
         time.sleep(0.03 * (5 - number))
         return number
 
-    shares, results = drained(spread([partial(slow, number) for number in range(5)], threads))
+    shares, results = drained(run_in_threads([partial(slow, number) for number in range(5)], threads))
     assert results == [0, 1, 2, 3, 4]
     assert shares == sorted(shares)
     assert all(0 <= share < 1 for share in shares)
@@ -262,17 +262,17 @@ def test_results_keep_their_order_and_shares_rise(threads: int) -> None:
 
 def test_one_thread_is_the_callers() -> None:
     ran: list[threading.Thread] = []
-    work = spread([lambda: ran.append(threading.current_thread())] * 3, 1)
+    work = run_in_threads([lambda: ran.append(threading.current_thread())] * 3, 1)
     assert [next(work), len(ran), next(work), len(ran)] == [0, 0, 1 / 3, 1]
-    assert drained(spread([threading.current_thread], 1))[1] == [threading.current_thread()]
+    assert drained(run_in_threads([threading.current_thread], 1))[1] == [threading.current_thread()]
 
 
 def test_threads_work_at_the_same_time() -> None:
     meeting = threading.Barrier(3)
-    _, results = drained(spread([partial(meeting.wait, 10)] * 3, 3))
+    _, results = drained(run_in_threads([partial(meeting.wait, 10)] * 3, 3))
     assert sorted(results) == [0, 1, 2]
     event = threading.Event()
-    work = spread([partial(event.wait, 10)], 2)
+    work = run_in_threads([partial(event.wait, 10)], 2)
     assert [next(work), next(work)] == [0, 0]
     event.set()
     assert list(work) == []
@@ -297,14 +297,14 @@ def failing() -> None:
 def test_an_error_is_raised_and_cancels_the_rest(threads: int) -> None:
     begun, pieces = begun_pieces()
     with pytest.raises(ValueError, match="the first"):
-        drained(spread([failing, *pieces], threads))
+        drained(run_in_threads([failing, *pieces], threads))
     time.sleep(0.2)
     assert len(begun) < 25
 
 
 def test_closing_cancels_the_rest() -> None:
     begun, pieces = begun_pieces()
-    work = spread(pieces, 2)
+    work = run_in_threads(pieces, 2)
     next(work)
     work.close()
     time.sleep(0.2)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.experiment.measurement.sampling import Place, layer_groups, layer_pairs, sampled_neurons
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, layer_pairs, sampled_neurons
 
 
 @settings(deadline=None)
@@ -65,8 +65,8 @@ def test_layer_groups_differ_between_layers_and_extend_smaller_draws() -> None:
 
 
 def test_a_place_names_its_draws() -> None:
-    place = Place(7, 2, 12)
-    others = [Place(8, 2, 12), Place(7, 3, 12), Place(7, 2, 0), Place("ensemble from 7", 2, 12)]
-    seeds = [place.seed("null"), place.seed("control"), *(other.seed("null") for other in others)]
+    draw_key = DrawKey(7, 2, 12)
+    others = [DrawKey(8, 2, 12), DrawKey(7, 3, 12), DrawKey(7, 2, 0), DrawKey("ensemble from 7", 2, 12)]
+    seeds = [draw_key.seed("null"), draw_key.seed("control"), *(other.seed("null") for other in others)]
     assert len(set(seeds)) == len(seeds)
-    assert Place(7, 2, 12).seed("null") == place.seed("null")
+    assert DrawKey(7, 2, 12).seed("null") == draw_key.seed("null")

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from wndcheck.estimators import pairwise_mi
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_information
-from wndcheck.experiment.measurement.sampling import Place, layer_pairs, sampled_neurons
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, sampled_neurons
 from wndcheck.experiment.measurement.transformed import JITTER, NAMES, controls, mixed, transformed, with_latent
 from wndcheck.experiment.record_schema import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation
@@ -21,7 +21,7 @@ CONTROL_ERROR = 0.035
 
 
 def scores(z: np.ndarray, seed: int = 0, probe: Probe = Probe()) -> dict[str, float]:  # noqa: B008
-    return controls(z, Place(seed, 0, 0), probe, "cpu")  # type: ignore[return-value]
+    return controls(z, DrawKey(seed, 0, 0), probe, "cpu")  # type: ignore[return-value]
 
 
 def test_controls_measure_the_planted_dependence() -> None:
@@ -59,7 +59,9 @@ def test_controls_of_few_samples() -> None:
 def test_draws_depend_on_the_place() -> None:
     z = np.random.default_rng(5).standard_normal((200, 10))
     assert scores(z) == scores(z)
-    others = [controls(z, place, Probe(), "cpu") for place in (Place(1, 0, 0), Place(0, 1, 0), Place(0, 0, 1))]
+    others = [
+        controls(z, draw_key, Probe(), "cpu") for draw_key in (DrawKey(1, 0, 0), DrawKey(0, 1, 0), DrawKey(0, 0, 1))
+    ]
     assert all(other["shuffled_score"] != scores(z)["shuffled_score"] for other in others)
 
 
@@ -123,7 +125,7 @@ def correlated(rho: float, neurons: int = 12, samples: int = 1000) -> np.ndarray
 
 
 def measured(z: np.ndarray, activation: Activation | None, probe: Probe = PROBE) -> dict[str, float]:
-    return transformed(z.astype(np.float32), activation, Place(0, 1, 2), probe, "cpu")  # type: ignore[return-value]
+    return transformed(z.astype(np.float32), activation, DrawKey(0, 1, 2), probe, "cpu")  # type: ignore[return-value]
 
 
 def midpoints(low: float, high: float, count: int) -> tuple[np.ndarray, float]:
@@ -214,8 +216,8 @@ def test_positive_neurons_are_their_own_absolute_values() -> None:
 def test_numbers_are_those_of_the_estimator() -> None:
     z = correlated(0.5, neurons=60, samples=300).astype(np.float32)
     some = sampled_neurons("transformed", 60, TRANSFORMED_NEURONS, 1)
-    pairs, place = layer_pairs(TRANSFORMED_NEURONS, 60, 1), Place(0, 1, 2)
-    seed = place.seed("transformed null")
+    pairs, draw_key = layer_pairs(TRANSFORMED_NEURONS, 60, 1), DrawKey(0, 1, 2)
+    seed = draw_key.seed("transformed null")
     options = {"pairs": pairs, "random_state": seed, "device": "cpu"}
     post = pairwise_mi(np.tanh(z[:, some].astype(float)), null="shuffle", n_shuffles=1, **options)  # type: ignore[arg-type]
     found = measured(z, "tanh")

@@ -107,7 +107,7 @@ def test_training_is_plain_sgd_of_each_member(kind: str, count: int) -> None:
     for step in range(count):
         images = x.roll(step, 0)
         with torch.no_grad():
-            stack.descend(images, labels, rate)
+            stack.sgd_step(images, labels, rate)
         for net, optimiser, own, truth in zip(nets, optimisers, images, labels, strict=True):
             optimiser.zero_grad()
             cross_entropy(net(own), truth).backward()
@@ -126,9 +126,9 @@ def test_gradient_in_the_inputs_is_autograds(kind: str) -> None:
     x.requires_grad_()
     loss = sum(cross_entropy(logits, truth) for logits, truth in zip(stack(x), labels, strict=True))
     (expected,) = torch.autograd.grad(loss, x)  # type: ignore[arg-type]
-    found = stack.dense.descend(x.detach(), labels, 0.3, back=True)
+    found = stack.dense.sgd_step(x.detach(), labels, 0.3, back=True)
     torch.testing.assert_close(found, expected, **close)
-    assert other.dense.descend(x.detach(), labels, 0.3) is None
+    assert other.dense.sgd_step(x.detach(), labels, 0.3) is None
     assert all(torch.equal(a, b) for a, b in zip(stack.parameters(), other.parameters(), strict=True))
 
 

@@ -33,7 +33,7 @@ class Recorder:
         self.given: list[tuple[Tensor, Tensor, float]] = []
         self.places: set[int] = set()
 
-    def descend(self, x: Tensor, labels: Tensor, learning_rate: float) -> None:
+    def sgd_step(self, x: Tensor, labels: Tensor, learning_rate: float) -> None:
         self.given.append((x.clone(), labels.clone(), learning_rate))
         self.places.add(x.data_ptr())
 
@@ -46,7 +46,7 @@ def test_every_step_sees_the_images_and_labels_of_its_batch() -> None:
     recorder, order = Recorder(), drawn(len(IMAGES))
     steps = Steps(recorder, IMAGES, LABELS, TRAINING)  # type: ignore[arg-type]
     steps.run(steps.uploaded(order))
-    steps.settle()
+    steps.synchronize()
     assert [x.shape for x, _, _ in recorder.given] == [(3, 32, 20)] * 34 + [(3, 22, 20)]
     for start, (x, labels, rate) in zip(range(0, len(IMAGES), 32), recorder.given, strict=True):
         for member in range(3):
@@ -61,7 +61,7 @@ def test_batches_share_one_buffer() -> None:
     steps = Steps(recorder, IMAGES, LABELS, TRAINING)  # type: ignore[arg-type]
     for _ in range(2):
         steps.run(drawn(len(IMAGES)))
-    assert recorder.places == {steps.seen.data_ptr()}
+    assert recorder.places == {steps.batch_images.data_ptr()}
 
 
 def test_a_batch_larger_than_the_data_is_all_of_it() -> None:
@@ -121,7 +121,7 @@ def trained(kind: str, device: torch.device, method: type[Steps]) -> list[Tensor
     steps = method(stack, images, labels, training_of(kind))
     for _ in run(kind, steps, images):
         pass
-    steps.settle()
+    steps.synchronize()
     return [value.cpu() for value in stack.state_dict().values()]
 
 
@@ -161,7 +161,7 @@ def test_capturing_a_graph_leaves_the_weights_unchanged(cuda: torch.device, kind
 
 
 @needs_cuda
-def test_several_cells_on_one_device_train_as_each_alone(cuda: torch.device) -> None:
+def test_several_cells_on_one_device_train_as_one_by_one(cuda: torch.device) -> None:
     kinds = ("relu", "tanh", "convnet", "relu")
     alone = [trained(kind, cuda, GraphedSteps) for kind in kinds]
     made = [nets(kind, cuda) for kind in kinds]
@@ -174,7 +174,7 @@ def test_several_cells_on_one_device_train_as_each_alone(cuda: torch.device) -> 
     while waiting:  # a stretch each in turn, as the sweep does
         waiting = [(work, steps) for work, steps in waiting if next(work, None) is not None]
     for (_, steps), (stack, _, _), expected in zip(works, made, alone, strict=True):
-        steps.settle()
+        steps.synchronize()
         for value, one in zip(stack.state_dict().values(), expected, strict=True):
             assert torch.equal(value.cpu(), one)
 

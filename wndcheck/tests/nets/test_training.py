@@ -31,7 +31,7 @@ def trained(seeds: tuple[int, ...], activation: Activation, training: Training =
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_each_member_trains_by_plain_sgd_as_it_would_alone(activation: Activation) -> None:
+def test_each_member_trains_by_plain_sgd_as_in_a_stack_of_one(activation: Activation) -> None:
     stack = trained(SEEDS, activation)
     for member, seed in enumerate(SEEDS):
         net = sequential(StackedMLP(20, 8, seeds=(seed,), activation=activation), 0)
@@ -50,7 +50,7 @@ def test_each_member_trains_by_plain_sgd_as_it_would_alone(activation: Activatio
             assert (mine[member].T.squeeze() - plain).abs().max() < 1e-5
 
 
-def test_a_member_that_diverges_leaves_the_others_alone() -> None:
+def test_a_member_that_diverges_does_not_affect_the_others() -> None:
     stack = StackedMLP(20, 8, seeds=SEEDS, activation="relu")
     with torch.no_grad():
         for weight in stack.weights:

@@ -41,7 +41,7 @@ def test_drift_moves_entropy_by_the_log_of_its_factor(activation: Activation) ->
     before = pre_activations(stack, WHITE)
     drift(stack, 1.7)
     after = pre_activations(stack, WHITE)
-    layers = range(1, 6) if activation == "relu" else (1,)  # tanh saturates: exact in the first layer alone
+    layers = range(1, 6) if activation == "relu" else (1,)  # tanh saturates: exact only in the first layer
     for layer in layers:
         for z, moved in zip(before[layer - 1], after[layer - 1], strict=True):
             change = entropies(moved.astype(float)) - entropies(z.astype(float))

@@ -94,7 +94,7 @@ def test_missing_data_skips_only_the_tests_that_need_it(tmp_path: Path, filled: 
 def test_missing_data_is_an_error_where_it_is_required(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, [NEEDS_DATA], require_data=True)
     assert found.measured(UNTRAINED).cell == UNTRAINED
-    with pytest.raises(MissingData, match="type: wndcheck fetch cifar10 --data"):
+    with pytest.raises(MissingData, match="run: wndcheck fetch cifar10 --data"):
         found.measured(NEEDS_DATA)
     assert filled == [[UNTRAINED]]
 

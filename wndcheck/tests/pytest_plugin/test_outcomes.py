@@ -74,7 +74,7 @@ def test_a_failed_control_makes_the_claim_inconclusive(pytester, claims, verdict
     assert verdicts() == {"tiny": "inconclusive"}
 
 
-SKIPPED = '\n{}\ndef test_{}(decide):\n    pytest.skip("not run: no data\\nTo fetch it, type: wndcheck fetch mnist")\n'
+SKIPPED = '\n{}\ndef test_{}(decide):\n    pytest.skip("not run: no data\\nTo fetch it, run: wndcheck fetch mnist")\n'
 
 
 @pytest.mark.parametrize(

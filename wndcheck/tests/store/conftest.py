@@ -11,7 +11,7 @@ from wndcheck.store.measurements import Store
 
 @pytest.fixture
 def messages() -> list[str]:
-    """What `store` has said."""
+    """The messages of `store`."""
     return []
 
 
@@ -22,5 +22,5 @@ def store(tmp_path: Path, messages: list[str]) -> Store:
 
 @pytest.fixture
 def silent_store(tmp_path: Path) -> Store:
-    """A store that must have nothing to say."""
+    """A store that must print no message."""
     return Store(tmp_path, pytest.fail)

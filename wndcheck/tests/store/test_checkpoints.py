@@ -1,4 +1,4 @@
-"""When checkpoints are saved, which cell they belong to, and when they are removed."""
+"""Times at which checkpoints are saved and removed, and the cell they belong to."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def test_discard_removes_all_files_of_one_cell(checkpoints: Checkpoints) -> None
     checkpoints.discard(TINY_CELL)
     expected = [f".{other.key}-0-1.7.part", f".{other.key}-0-2.8.part", f"{other.key}-0-2.safetensors"]
     assert sorted(path.name for path in checkpoints.folder.iterdir()) == expected
+
+
+def test_the_size_is_that_of_the_largest_part(checkpoints: Checkpoints) -> None:
+    for seeds in ((0, 1, 2), (3, 4)):
+        checkpoints.of(TINY_CELL, seeds).save(STATE)
+    assert checkpoints.size(TINY_CELL) == 3
 
 
 def saved_epochs(cell: Cell, checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -130,14 +136,14 @@ def without_epochs(state: State) -> State:
 def test_nets_with_a_checkpoint_that_does_not_fit_are_trained_from_the_start(
     unfit, reason: str, checkpoints: Checkpoints, messages: list[str]
 ) -> None:
-    undisturbed = measure(SHORT)
-    assert_same_numbers(measure(SHORT, keeping=Keeping(checkpoints)), undisturbed)
+    uninterrupted = measure(SHORT)
+    assert_same_numbers(measure(SHORT, keeping=Keeping(checkpoints)), uninterrupted)
     file = checkpoints.of(SHORT, SHORT.seeds)
     state = file.load()
     assert state
     file.save(unfit(state))
     again = measure(SHORT, keeping=Keeping(checkpoints))
-    assert_same_numbers(again, undisturbed)
+    assert_same_numbers(again, uninterrupted)
     assert again.provenance["resumed_at_epochs"] == []
     (message,) = messages
     assert message.startswith(f"{file.path.name} is damaged (")

@@ -56,7 +56,7 @@ def test_a_missing_cell_is_an_error_that_names_it(store: Store) -> None:
             ask(store, TINY_CELL, OTHER_CELL)
         assert str(caught.value) == (
             f"the store {store.root} was named as complete, and lacks 1 of the cells: {OTHER_CELL.label}, of which it "
-            f"has nothing ({store.path(OTHER_CELL).name}). To measure them, type `wndcheck measure --store` with its "
+            f"has nothing ({store.path(OTHER_CELL).name}). To measure them, run `wndcheck measure --store` with its "
             "folder, or leave out --wnd-complete"
         )
     assert contents(store) == before

@@ -115,8 +115,8 @@ def test_a_cell_whose_holder_dies_is_measured_here(silent_store: Store) -> None:
 
 def test_a_cell_held_by_another_process_is_waited_for(silent_store: Store) -> None:
     log = Log()
-    with silent_store.held(NARROW) as mine:
-        assert mine
+    with silent_store.locked(NARROW) as has_lock:
+        assert has_lock
         filling = threading.Thread(daemon=True, target=fill_here, args=([NARROW], silent_store, log))
         filling.start()
         wait_for(lambda: log.plans)
@@ -130,11 +130,11 @@ class Overtaken(Store):
     """Another process measures a cell after it was found missing and before it is held."""
 
     @contextmanager
-    def held(self, cell: Cell) -> Iterator[bool]:
+    def locked(self, cell: Cell) -> Iterator[bool]:
         if not self.has(cell):
             self.save(random_measurement(cell))
-        with super().held(cell) as mine:
-            yield mine
+        with super().locked(cell) as has_lock:
+            yield has_lock
 
 
 def test_a_cell_measured_before_it_is_locked_is_not_measured_again(tmp_path: Path) -> None:
@@ -149,13 +149,13 @@ def test_a_cell_measured_before_it_is_locked_is_not_measured_again(tmp_path: Pat
 def test_a_job_whose_cell_is_measured_does_nothing(silent_store: Store) -> None:
     log = Log()
     job = Job(NARROW, silent_store, log, lambda cell: pytest.fail("measured again"))
-    assert job.is_mine
+    assert job.has_lock
     written = silent_store.save(random_measurement(NARROW)).read_bytes()
     assert not job.advance()
     assert (log.done, log.shares) == ([], [])
     assert silent_store.path(NARROW).read_bytes() == written
     job.close()
-    with silent_store.held(NARROW) as free:
+    with silent_store.locked(NARROW) as free:
         assert free
 
 
@@ -218,11 +218,12 @@ def test_device_and_memory_bound_the_cells_at_once(
 
 
 def test_a_failed_cell_does_not_stop_the_others(silent_store: Store, tmp_path: Path) -> None:
-    lacking, log = replace(UNTRAINED, dataset="mnist", width=7), Log()
+    lacking, also = (replace(UNTRAINED, dataset="mnist", width=width) for width in (7, 6))
+    log = Log()
     with pytest.raises(FileNotFoundError, match="mnist") as caught:
-        fill([NARROW, lacking, WIDE], silent_store, log, device="cpu", data_root=str(tmp_path / "nowhere"))
-    assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]
+        fill([NARROW, also, lacking, WIDE], silent_store, log, device="cpu", data_root=str(tmp_path / "nowhere"))
+    assert caught.value.__notes__ == [f"while training or measuring {lacking.label}"]  # the first error
     assert log.done == [WIDE, NARROW]
-    assert log.plans[0][0] == lacking
-    with silent_store.held(lacking) as free:
+    assert log.plans[0][:2] == [lacking, also]
+    with silent_store.locked(lacking) as free:
         assert free

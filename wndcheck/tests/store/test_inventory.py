@@ -68,21 +68,17 @@ def with_cell(**fields: object) -> dict[str, np.ndarray]:
     ("arrays", "reason"),
     [
         ({}, ""),
-        (packed(random_measurement(CELLS[1])), f"it holds cell {CELLS[1].key}, which its name does not say"),
+        (packed(random_measurement(CELLS[1])), f"it holds cell {CELLS[1].key}, which does not match its name"),
         (with_cell(dataset="imagenet"), "unknown data set 'imagenet'"),
         (with_cell(protocol=None), "it does not hold a cell"),
         (with_cell(seeds=[5, 6]), "it holds cell "),
-        (None, "Is a directory"),
     ],
-    ids=["nothing", "another cell", "unknown data", "no protocol", "other seeds", "a folder"],
+    ids=["nothing", "another cell", "unknown data", "no protocol", "other seeds"],
 )
 def test_damaged_files_are_named_and_left_alone(here, there, arrays, reason):
     path = there.path(CELLS[0])
     path.unlink()
-    if arrays is None:
-        path.mkdir()
-    else:
-        np.savez_compressed(path, **arrays)
+    np.savez_compressed(path, **arrays)
     before = bytes_of(there)
     merged = merge(there.root, here)
     assert merged.copied == names(here, CELLS[1], CELLS[2])
@@ -92,11 +88,20 @@ def test_damaged_files_are_named_and_left_alone(here, there, arrays, reason):
     assert bytes_of(there) == before
 
 
+def test_an_unreadable_file_is_not_called_damaged(here, there):
+    path = there.path(CELLS[0])
+    path.unlink()
+    path.mkdir()
+    merged = merge(there.root, here)
+    assert (merged.copied, merged.damaged) == (names(here, CELLS[1], CELLS[2]), {})
+    assert merged.unreadable == {path.name: "cannot be read: Is a directory"}
+
+
 def test_a_cell_held_by_another_process_is_left_out(here, there):
-    with Store(here.root.parent).held(CELLS[1]) as mine:
-        assert mine
+    with Store(here.root.parent).locked(CELLS[1]) as has_lock:
+        assert has_lock
         merged = merge(there.root, here)
-    assert merged == Merged(copied=names(here, CELLS[0], CELLS[2]), held=names(here, CELLS[1]))
+    assert merged == Merged(copied=names(here, CELLS[0], CELLS[2]), locked=names(here, CELLS[1]))
     assert merge(there.root, here).copied == names(here, CELLS[1])
 
 
@@ -111,11 +116,11 @@ def test_checkpoints_of_copied_cells_are_removed(here, there):
     assert [path.name for path in folder.iterdir()] == [f"{other.key}-0-2.safetensors"]
 
 
-@pytest.mark.parametrize("spelled", ["here", "here/" + FOLDER, "here/../here", "link"])
-def test_a_store_is_not_merged_into_itself(here, tmp_path, spelled):
+@pytest.mark.parametrize("folder", ["here", "here/" + FOLDER, "here/../here", "link"])
+def test_a_store_is_not_merged_into_itself(here, tmp_path, folder):
     (tmp_path / "link").symlink_to(tmp_path / "here")
     with pytest.raises(ValueError, match=r"is the store itself: name another one, or another --wnd-store"):
-        merge(tmp_path / spelled, here)
+        merge(tmp_path / folder, here)
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_a_root_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
     roots = ["file"] if os.access(tmp_path / "closed", os.W_OK) else ["file", "closed"]
     for root in roots:
-        message = rf"the store .*{root}.* cannot be made \(.+\): name another folder with --wnd-store"
+        message = rf"the store .*{root}.* cannot be written \(.+\): name another folder with --wnd-store"
         with pytest.raises(OSError, match=message):
             Store(tmp_path / root)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from wndcheck.experiment.families import perceptron
 from wndcheck.experiment.profiles import QUICK
-from wndcheck.store.progress import EventReporter, Lines, Watcher, append, spelled
+from wndcheck.store.progress import EventReporter, Lines, Watcher, append, format_duration
 
 CELLS = [perceptron(QUICK, "relu", 50, 0), perceptron(QUICK, "relu", 100, 0)]
 
@@ -30,12 +31,12 @@ def test_time_left_follows_the_share_of_the_work_done():
     progress, written = lines(clock)
     progress.handle({"event": "planned", "costs": {"a": 1.0, "b": 3.0}})
     clock.now += 20
-    progress.handle({"event": "finished", "label": "a", "seconds": 20.0})
-    progress.handle({"event": "working", "label": "b", "doing": "training", "share": 0.0})
+    progress.handle({"event": "finished", "key": "a", "label": "a", "seconds": 20.0})
+    progress.handle({"event": "working", "key": "b", "label": "b", "doing": "training", "share": 0.0})
     clock.now += 20
-    progress.handle({"event": "working", "label": "b", "doing": "training", "share": 0.5})
+    progress.handle({"event": "working", "key": "b", "label": "b", "doing": "training", "share": 0.5})
     clock.now += 20
-    progress.handle({"event": "finished", "label": "b", "seconds": 40.0})
+    progress.handle({"event": "finished", "key": "b", "label": "b", "seconds": 40.0})
     assert written == [
         "wndcheck: 2 cells to train and measure (a cell: one width, all its seeds)",
         "wndcheck: [1/2] a: 20 s, about 1 min 0 s left",
@@ -48,9 +49,9 @@ def test_time_left_ignores_work_of_an_earlier_run():
     clock = Clock()
     progress, written = lines(clock)
     progress.planned({"a": 1.0})
-    progress.working("a", "training", 0.8)  # from a checkpoint
+    progress.working("a", "a", "training", 0.8)  # from a checkpoint
     clock.now += 20
-    progress.working("a", "training", 0.85)  # a twentieth of the work in 20 s
+    progress.working("a", "a", "training", 0.85)  # a twentieth of the work in 20 s
     assert written[-1] == "wndcheck: a: training, 85%, about 1 min 0 s left"
 
 
@@ -69,7 +70,7 @@ def test_progress_of_a_cell_is_printed_at_intervals():
     progress.planned({"a": 1.0})
     for _ in range(30):
         clock.now += 1
-        progress.working("a", "training", 0.01)
+        progress.working("a", "a", "training", 0.01)
     assert len(written) == 1 + 3
 
 
@@ -80,9 +81,21 @@ def test_cells_that_two_workers_plan_are_counted_once():
     assert len(written) == 1
 
 
+def test_cells_of_one_label_are_counted_separately():
+    """Their probes differ, which the label does not show."""
+    cells = [replace(CELLS[0], probe=replace(CELLS[0].probe, images_per_class=n)) for n in (100, 200)]
+    assert cells[0].label == cells[1].label
+    progress, written = lines(Clock())
+    reporter = EventReporter(progress.handle)
+    reporter.planned(cells)
+    reporter.finished(cells[0], 3.0)
+    assert written[0].startswith("wndcheck: 2 cells to train")
+    assert written[1].startswith(f"wndcheck: [1/2] {cells[0].label}: 3 s, about ")
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (150, "2 min 30 s"), (11100, "3 h 5 min")])
-def test_spelled(seconds, text):
-    assert spelled(seconds) == text
+def test_durations_as_text(seconds, text):
+    assert format_duration(seconds) == text
 
 
 def test_events_of_two_workers_reach_their_parent_whole(tmp_path):

@@ -1,4 +1,4 @@
-"""A measurement that is killed again and again ends with the bits of one that nobody disturbed."""
+"""A measurement that is killed again and again ends with the bits of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def filled(root: Path, pipe: int) -> None:
-    measuring.PAUSE = -1.0  # nets are kept after every epoch, not at stages alone
+    measuring.PAUSE = -1.0  # nets are kept after every epoch, not only at stages
     fill([CELL], Store(root), Piped(pipe), device="cpu", data_root=None)
 
 
@@ -79,11 +79,11 @@ def attempt(root: Path, most: float = inf, seconds: float = 0, *, at_a_write: bo
     With `at_a_write` it is killed at its first write after that. Returns what it was doing, training, measuring,
     writing or starting, or None if it was done before; and how many letters it wrote.
     """
-    mine, its = os.pipe()
-    child = forked(lambda: filled(root, its))
-    os.close(its)
+    reader, writer = os.pipe()
+    child = forked(lambda: filled(root, writer))
+    os.close(writer)
     written = b""
-    with os.fdopen(mine, "rb", buffering=0) as pipe:
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
         while len(written) < most:
             written += (piece := pipe.read(1))
             if not piece:
@@ -108,17 +108,17 @@ def fail(message: str) -> None:
     raise AssertionError(message)
 
 
-def check(run: Path, undisturbed: Measurement) -> list[int]:
-    """The epochs at which a measurement resumed; AssertionError unless it equals the undisturbed one."""
+def check(run: Path, uninterrupted: Measurement) -> list[int]:
+    """The epochs at which a measurement resumed; AssertionError unless it equals the uninterrupted one."""
     found = Store(run, say=fail).load(CELL)
     assert found is not None
-    assert_same_numbers(found, undisturbed)
+    assert_same_numbers(found, uninterrupted)
     assert unfinished(run) == []
     return found.provenance["resumed_at_epochs"]  # type: ignore[return-value]
 
 
-def kill_repeatedly(folder: str, seed: str) -> None:
-    """Fill one store undisturbed, then others with processes killed at random moments, until all kills are spent.
+def kill_at_random_times(folder: str, seed: str) -> None:
+    """Fill one store without interruption, then others with processes killed at random times, KILLS in all.
 
     Prints what the processes were doing when they were killed, and at which epochs each measurement resumed.
     """
@@ -127,11 +127,11 @@ def kill_repeatedly(folder: str, seed: str) -> None:
     torch.set_num_threads(1)
     rng, root = random.Random(seed), Path(folder)
     fill([replace(CELL, seeds=(1,))], Store(root / "first"), Log(), device="cpu", data_root=None)  # loads and compiles
-    _, whole = attempt(root / "undisturbed")
-    undisturbed = Store(root / "undisturbed").load(CELL)
-    assert undisturbed is not None
+    _, whole = attempt(root / "uninterrupted")
+    uninterrupted = Store(root / "uninterrupted").load(CELL)
+    assert uninterrupted is not None
     doing: list[str] = []
-    resumed = [check(root / "undisturbed", undisturbed)]
+    resumed = [check(root / "uninterrupted", uninterrupted)]
     is_last = False
     while not is_last:
         run, is_last = root / f"run {len(resumed)}", len(doing) == KILLS
@@ -140,12 +140,12 @@ def kill_repeatedly(folder: str, seed: str) -> None:
         if killed:
             doing.append(killed)
         else:
-            resumed.append(check(run, undisturbed))
+            resumed.append(check(run, uninterrupted))
     print(json.dumps({"doing": doing, "resumed": resumed}))
 
 
 def test_a_killed_measurement_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    code = "import sys; from wndcheck.tests.store.test_resume import kill_repeatedly; kill_repeatedly(*sys.argv[1:])"
+    code = "import sys; from wndcheck.tests.store import test_resume; test_resume.kill_at_random_times(*sys.argv[1:])"
     result = json.loads(finish(start_python(code, tmp_path, 2)))
     assert len(result["doing"]) == KILLS
     assert {"training", "writing"} <= set(result["doing"]), result

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.measurement.provenance import State
-from wndcheck.store.files import read_notes, write_safetensors
+from wndcheck.store.files import read_notes, write_npz, write_safetensors
 from wndcheck.store.kept import StateFile
 
 STATE = State(
@@ -27,7 +27,17 @@ STATE = State(
 
 @pytest.fixture
 def file(tmp_path: Path, messages: list[str]) -> StateFile:
-    return StateFile(tmp_path / "folder" / "some-0-2.safetensors", messages.append)
+    return StateFile(tmp_path / "folder" / "a-record-of-some-nets-0-2.safetensors", messages.append)
+
+
+def test_files_of_all_kinds_have_the_mode_that_the_umask_gives(file: StateFile, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        file.save(STATE)
+        write_npz(tmp_path / "some.npz", STATE.arrays)
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (file.path, tmp_path / "some.npz")] == [0o640, 0o640]
 
 
 def names(file: StateFile) -> list[str]:
@@ -91,11 +101,16 @@ def of_other_nets(path: Path) -> None:
     write_safetensors(path, STATE.arrays, STATE.notes | {"part": "other-0-2"})
 
 
+def of_another_part(path: Path) -> None:
+    """Of the same nets as far as the last seed: no prefix of the name is enough."""
+    write_safetensors(path, STATE.arrays, STATE.notes | {"part": f"{path.stem[:-1]}3"})
+
+
 def without_notes(path: Path) -> None:
     write_safetensors(path, STATE.arrays, {})
 
 
-DAMAGE = (truncated, emptied, noise, one_byte_flipped, of_other_nets, without_notes)
+DAMAGE = (truncated, emptied, noise, one_byte_flipped, of_other_nets, of_another_part, without_notes)
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
@@ -107,7 +122,7 @@ def test_a_damaged_file_is_removed_with_a_message(
     assert file.load() is None
     assert names(file) == []
     (message,) = messages
-    assert message.startswith("some-0-2.safetensors is damaged (")
+    assert message.startswith("a-record-of-some-nets-0-2.safetensors is damaged (")
     assert message.endswith("): removed, and its nets are trained again")
     file.save(STATE)
     assert_same(file.load(), STATE)
@@ -124,9 +139,9 @@ def test_no_flipped_byte_changes_loaded_arrays(file: StateFile) -> None:
 
 def test_unfinished_files_of_killed_writers_are_removed(file: StateFile) -> None:
     file.save(STATE)
-    others = {".other-0-2.7.part", ".some-0-20.7.part", "some-0-2.part"}
+    others = {".other-0-2.7.part", ".a-record-of-some-nets-0-20.7.part", "a-record-of-some-nets-0-2.part"}
     for call in (file.load, lambda: file.save(STATE)):
-        for name in (*others, ".some-0-2.7.part", f".some-0-2.{os.getpid()}.part"):
+        for name in (*others, ".a-record-of-some-nets-0-2.7.part", f".a-record-of-some-nets-0-2.{os.getpid()}.part"):
             (file.path.parent / name).write_bytes(b"half")
         call()
         assert set(names(file)) == {file.path.name, *others}

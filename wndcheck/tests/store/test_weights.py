@@ -20,6 +20,7 @@ from wndcheck.experiment.measurement.provenance import State
 from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.store.files import read_safetensors, write_safetensors
 from wndcheck.store.filling import fill
+from wndcheck.store.kept import StateFile
 from wndcheck.store.measurements import Store
 from wndcheck.tests.experiment.test_memory import assert_same_nets
 from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, Log, assert_same_numbers
@@ -235,6 +236,14 @@ def test_parts_for_which_memory_ran_out_are_removed(store: Store, monkeypatch: p
     assert len(list(store.weights.folder.iterdir())) == 2 * 3
 
 
+def test_the_largest_of_overlapping_parts_tiles_the_stack_and_the_smallest_serves_a_part(store: Store) -> None:
+    for part in (MLP.seeds, (3,)):
+        for epoch in MLP.protocol.stages:
+            StateFile(store.weights.path(MLP, part, epoch), pytest.fail).save(State({"w": np.zeros(len(part))}, {}))
+    assert store.weights.parts(MLP) == [MLP.seeds]
+    assert store.weights.of(MLP, (3,), 1).path == store.weights.path(MLP, (3,), 1)
+
+
 def interrupt(store: Store, monkeypatch: pytest.MonkeyPatch, **options: bool) -> None:
     """End the training of MLP before its last stage."""
 
@@ -277,8 +286,8 @@ def test_a_resumed_run_keeps_all_stages(store: Store, messages: list[str], monke
 def test_cells_of_the_same_nets_wait_for_each_other(store: Store) -> None:
     """So that the second is measured from the nets that the first has kept."""
     other = replace(MLP, probe=replace(MLP.probe, k=4))
-    with store.held(MLP) as mine, store.held(other) as its, store.held(replace(MLP, width=9)) as free:
-        assert (mine, its, free) == (True, False, True)
+    with store.locked(MLP) as has_lock, store.locked(other) as its, store.locked(replace(MLP, width=9)) as free:
+        assert (has_lock, its, free) == (True, False, True)
     log = Log()
     fill([MLP, other], store, log, device="cpu", data_root=None, keep_weights=True)
     stacks = [found.provenance["stacks_from_kept_nets"] for cell in log.done if (found := store.load(cell))]

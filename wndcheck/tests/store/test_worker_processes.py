@@ -18,7 +18,7 @@ from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.experiment.cells import Cell
 from wndcheck.nets.specification import Training
 from wndcheck.store.measurements import Store
-from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, together, work
+from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, in_worker_processes, work
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
 
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
@@ -27,11 +27,11 @@ TOGETHER = """
 import os, sys
 from functools import partial
 from pathlib import Path
-from wndcheck.store.worker_processes import together
+from wndcheck.store.worker_processes import in_worker_processes
 from wndcheck.tests.store.test_worker_processes import ENDLESS, task
 os.setsid()  # a terminal's group of processes
 try:
-    together(task(Path(sys.argv[1]), ENDLESS), 2, partial(print, flush=True))
+    in_worker_processes(task(Path(sys.argv[1]), ENDLESS), 2, partial(print, flush=True))
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -52,13 +52,13 @@ def checkpoints(root: Path) -> list[Path]:
 
 
 def is_free(root: Path, cell: Cell) -> bool:
-    with Store(root).held(cell) as mine:
-        return mine
+    with Store(root).locked(cell) as has_lock:
+        return has_lock
 
 
 def test_an_interrupted_run_ends_in_order(tmp_path):
     """One worker trains, and another waits for what is held here."""
-    with Store(tmp_path).held(ENDLESS[1]):
+    with Store(tmp_path).locked(ENDLESS[1]):
         parent = start_python(TOGETHER, tmp_path)
         wait_for(lambda: parent.poll() is not None or checkpoints(tmp_path))
         assert not is_free(tmp_path, ENDLESS[0])
@@ -73,7 +73,7 @@ def test_an_interrupted_run_ends_in_order(tmp_path):
 def test_workers_end_with_the_process_above_them(tmp_path):
     """They wait for cells that are held here, which takes no time to set up."""
     store = Store(tmp_path)
-    with store.held(ENDLESS[0]), store.held(ENDLESS[1]):
+    with store.locked(ENDLESS[0]), store.locked(ENDLESS[1]):
         parent = start_python(TOGETHER, tmp_path)
         assert parent.stdout is not None
         assert parent.stdout.readline().startswith("wndcheck: 2 cells to train and measure")
@@ -102,13 +102,13 @@ def test_a_killed_worker_is_reported_and_the_others_finish(tmp_path):
                 store.save(random_measurement(cell))
 
     killing = threading.Thread(target=kill_one, daemon=True)
-    with store.held(ENDLESS[0]), store.held(ENDLESS[1]):
+    with store.locked(ENDLESS[0]), store.locked(ENDLESS[1]):
         killing.start()
-        (killed,) = together(task(tmp_path, ENDLESS), 2, lines.append)
+        (killed,) = in_worker_processes(task(tmp_path, ENDLESS), 2, lines.append)
     killing.join(60)
     assert killed.endswith(
         "was killed by SIGKILL (out of memory?); its cells are left to the other workers, or to the same command "
-        "typed again"
+        "run again"
     )
     assert lines[1:] == [f"wndcheck: error: {killed}"]
     assert not multiprocessing.active_children()
@@ -118,7 +118,7 @@ def test_a_killed_worker_is_reported_and_the_others_finish(tmp_path):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        (replace(UNTRAINED, dataset="mnist"), r"^mnist is not in .*no-data\. [\s\S]*To fetch it, type: wndcheck fetch"),
+        (replace(UNTRAINED, dataset="mnist"), r"^mnist is not in .*no-data\. [\s\S]*To fetch it, run: wndcheck fetch"),
         (
             replace(UNTRAINED, probe=replace(UNTRAINED.probe, images_per_class=5000)),
             r"^a cell could not be measured\nTraceback [\s\S]*ValueError: .*5000",
