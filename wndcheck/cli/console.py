@@ -56,9 +56,6 @@ def with_cli_options(error: object) -> str:
     return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")
 
 
-say, complain, here = print_status, print_error, with_cli_options  # former names, for commands that import them
-
-
 def expectations(claims: Path) -> Path:
     """Return the path of expectations.toml in a folder of claims. UsageError if it is not there."""
     from wndcheck.verdicts.expectations import FILE

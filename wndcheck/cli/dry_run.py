@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import print_table, say
+from wndcheck.cli.console import print_status, print_table
 from wndcheck.cli.measure_plan import MeasurePlan
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
@@ -53,7 +53,7 @@ def timed(plan: MeasurePlan) -> TimingModel:
     from wndcheck.store.time_prediction import calibrated
 
     device = own_device(plan.device)
-    say(f"wndcheck: timing a few steps and estimates on {device}")
+    print_status(f"wndcheck: timing a few steps and estimates on {device}")
     return calibrated(plan.missing, device)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.console import DATA, complain
+from wndcheck.cli.console import DATA, print_error
 
 _FETCHABLE = ("mnist", "cifar10")
 
@@ -37,7 +37,7 @@ def _fetch(name: str, data: Path | None, force: bool) -> bool:
     try:
         folder = fetching.fetch(name, data, force=force, console=Console(stderr=True))
     except (fetching.FetchFailed, OSError) as error:
-        complain(error)
+        print_error(error)
         return False
     click.echo(f"{name} {folder} sha256:{dataset_digest(name)}")
     return True

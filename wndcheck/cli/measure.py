@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, complain, here, say
+from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, print_error, print_status, with_cli_options
 
 if TYPE_CHECKING:
     from wndcheck.cli.measure_plan import MeasurePlan
@@ -64,13 +64,13 @@ def measure(
     from wndcheck.cli.measure_plan import planned
 
     try:
-        plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=say)
+        plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=print_status)
         for line in (plan.summary, *plan.remarks):
-            say(f"wndcheck: {line}")
+            print_status(f"wndcheck: {line}")
         if not dry_run:
             log = start_log(plan, log)
     except (ValueError, OSError) as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     if log and not dry_run:
         context.exit(measure_missing(plan, log, data, keep_weights))
     from wndcheck.cli.dry_run import show
@@ -104,7 +104,7 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
     failures: list[str] = []
 
     def write(line: str) -> None:
-        say(here(line))
+        print_status(with_cli_options(line))
 
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
@@ -115,14 +115,16 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
             else:
                 failures = in_worker_processes(task, plan.workers, write)
     except KeyboardInterrupt:
-        say("wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there")
+        print_status(
+            "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there"
+        )
         return 130
     except (DamagedData, OSError) as error:
-        complain(error)
+        print_error(error)
         return 1
     left = sum(not plan.store.has(cell) for cell in plan.cells)
     if failures or left:
-        complain(f"{left} of {count_of(len(plan.cells), 'cell')} not measured; see the errors above")
+        print_error(f"{left} of {count_of(len(plan.cells), 'cell')} not measured; see the errors above")
         return 1
     click.echo(f"{count_of(len(plan.cells), 'cell')} measured, in {plan.store.root}")
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import STORE, here, say
+from wndcheck.cli.console import STORE, print_status, with_cli_options
 
 if TYPE_CHECKING:
     from wndcheck.report.stored_nets import Measured
@@ -34,14 +34,14 @@ def report(folder: Path, root: Path | None) -> None:
         measured = stored(run, root)
         paths = write_page(folder, run, measured)
     except ValueError as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     except OSError as error:
         file = Path(error.filename or folder).name
         raise click.ClickException(
             f"{file} cannot be written to {folder} ({error.strerror}): copy the report to a folder of your own"
         ) from None
     for path in paths[:-1]:
-        say(f"wndcheck: made {path}")
+        print_status(f"wndcheck: made {path}")
     click.echo(f"{paths[-1]} ({paths[-1].stat().st_size / 1e6:.1f} MB)")
 
 
@@ -54,7 +54,7 @@ def stored(run: Run, root: Path | None) -> Measured:
     from wndcheck.report.stored_nets import Measured, gathered
     from wndcheck.store.measurements import Store
 
-    store = Store(root, say, make=False)
+    store = Store(root, print_status, make=False)
     if not store.root.is_dir() or run.profile not in PROFILES:
         return Measured()
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.console import STORE, complain, here, say
+from wndcheck.cli.console import STORE, print_error, print_status, with_cli_options
 
 
 @click.group(short_help="List measured cells, and merge stores.")
@@ -33,13 +33,13 @@ def list_(context: click.Context, root: Path | None) -> None:
     try:
         store = Store(root, complete=True)  # only read
     except ValueError as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     status = 0
     for line, trusted in listed(store):
         if trusted:
             click.echo(line)
         else:
-            say(line)
+            print_status(line)
             status = 1
     context.exit(status)
 
@@ -62,21 +62,21 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     from wndcheck.store.measurements import Store
 
     try:
-        here_ = Store(root, say)
+        here_ = Store(root, print_status)
     except OSError as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     try:
         merged = merge(source, here_)
     except ValueError as error:
-        raise click.UsageError(here(error)) from None
+        raise click.UsageError(with_cli_options(error)) from None
     except OSError as error:
-        complain(error)
+        print_error(error)
         context.exit(1)
     untrusted = merged.damaged | merged.unreadable
     for name, reason in untrusted.items():
-        say(f"{name} {reason}")
+        print_status(f"{name} {reason}")
     for name in merged.locked:
-        say(f"{name} is left out: another process measures its cell at this moment")
+        print_status(f"{name} is left out: another process measures its cell at this moment")
     counts = f"{len(merged.copied)} copied, {len(merged.there)} there already, {len(merged.damaged)} damaged"
     counts += f", {len(merged.unreadable)} unreadable" if merged.unreadable else ""
     click.echo(counts + (f", {len(merged.locked)} left out" if merged.locked else ""))

@@ -135,7 +135,7 @@ def test_a_narrow_terminal_shows_fewer_columns_and_whole_names(cli, here, monkey
     long = make_finding(name, sample(-0.8), SMALL, claim="cifar_negative_estimates")
     write_run(here / "run", make_run(make_claim("cifar_negative_estimates", long)))
     lines = cli("plan", "run").stdout.splitlines()
-    assert max(map(len, lines)) <= 80
+    assert max(len(line) for line in lines if str(here) not in line) <= 80  # a path is not broken
     first = next(i for i, line in enumerate(lines) if "cifar_negative_estimates" in line)
     assert lines[first].split() == ["cifar_negative_estimates", f"{NEEDED:.0f}", "–"]
     assert lines[first + 1].strip() == name
