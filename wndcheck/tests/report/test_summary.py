@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from msgspec import structs
+
 from wndcheck.report.figures import all_figures
 from wndcheck.report.format import describe_finding
 from wndcheck.report.pages import page, summary, verdict_table
@@ -13,7 +15,7 @@ from wndcheck.tests.factories import FAILS, HOLDS, SMALL, make_claim, make_findi
 from wndcheck.tests.report.example_results import finding, measured
 from wndcheck.tests.report.pages import hostile_run
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.run import Problem, ProblemKind
+from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished
 from wndcheck.verdicts.statistics import at_most
 
 WEAK = "weak_dependence"
@@ -63,8 +65,8 @@ def test_control_characters_reach_no_reader() -> None:
     text = "a\x1b[31mb\x9b\x00\rc\x07"
     check = replace(SMALL, estimand=text, unit=text, replicate=text)
     findings = [make_finding(text, values, check, claim=text, test=text) for values in (HOLDS, FAILS)]
-    texts = {"statement": text, "about": text, "paper": text}
-    claim = make_claim(text, findings[0], errors=[text], not_run=[text], **texts)
+    claim = make_claim(text, findings[0], errors=["a"], not_run=["b"], statement=text, about=text, paper=text)
+    claim = structs.replace(claim, errors=(Unfinished(text, text),), not_run=(Unfinished(text, text),))
     run = make_run(claim, profile=text, problems=(Problem(ProblemKind.REPORT, text),))
     for shown in (summary(run), verdict_table(run), page(run).replace("\r", ""), describe_finding(findings[1])):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
