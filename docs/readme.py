@@ -14,7 +14,8 @@ from typing import Any
 from wndcheck import pytest_plugin
 from wndcheck.cli import main as cli
 from wndcheck.report.format import SYMBOLS, format_estimate, format_margin
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run, read_run
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run
+from wndcheck.verdicts.run_files import read_run
 
 ROOT = Path(__file__).parents[1]
 README = "README.md"

@@ -8,7 +8,8 @@ from math import isfinite
 from pathlib import Path
 
 from wndcheck.report.format import join_few
-from wndcheck.verdicts.run import ProblemKind, Run, RunError
+from wndcheck.verdicts.run import ProblemKind, Run
+from wndcheck.verdicts.run_files import RunError
 
 NamedRun = tuple[Path, Run]  # a run and the folder it is read from
 LARGEST_VALUE = 1e150  # in absolute value; the square of a larger one overflows

@@ -21,7 +21,7 @@ from wndcheck.authoring.pooling import PooledCheck, pool_checks
 from wndcheck.report.format import group_by
 from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.expectations import Expectation, ExpectationError, expected, parse, read, with_pattern
-from wndcheck.verdicts.run import RunError
+from wndcheck.verdicts.run_files import RunError
 
 
 @dataclass(frozen=True)

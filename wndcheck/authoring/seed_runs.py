@@ -18,7 +18,8 @@ from wndcheck.datasets import is_available
 from wndcheck.datasets.catalogue import CATALOGUE
 from wndcheck.experiment import profiles
 from wndcheck.report.files import write_atomically
-from wndcheck.verdicts.run import FILE, Run, RunError, read_run
+from wndcheck.verdicts.run import Run
+from wndcheck.verdicts.run_files import FILE, RunError, read_run
 
 LOG = "pytest.log"
 STAMP = "complete"  # holds the series' digest; written last: only a run that succeeded has it

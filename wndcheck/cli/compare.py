@@ -38,7 +38,7 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
     from wndcheck.report.format import escape_markdown, markdown_table
     from wndcheck.report.step_summary import append
     from wndcheck.verdicts.comparison import Comparison
-    from wndcheck.verdicts.run import RunError, read_run
+    from wndcheck.verdicts.run_files import RunError, read_run
 
     try:
         found = Comparison(read_run(one), read_run(other))

@@ -28,7 +28,7 @@ def expect(context: click.Context, folders: tuple[Path, ...], claims_folder: Pat
     from wndcheck.authoring.proposals import propose
     from wndcheck.report.files import encoded, write_atomically
     from wndcheck.verdicts.expectations import ExpectationError
-    from wndcheck.verdicts.run import RunError, read_run
+    from wndcheck.verdicts.run_files import RunError, read_run
 
     path = expectations(claims_folder)
     try:

@@ -59,7 +59,7 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
     from wndcheck.devices import automatic_workers
     from wndcheck.report.format import MISSING, count_of, format_number, format_seeds
     from wndcheck.store.measurements import Store
-    from wndcheck.verdicts.run import read_run
+    from wndcheck.verdicts.run_files import read_run
 
     try:
         runs = comparable([(folder, read_run(folder)) for folder in folders or (Path("reports/latest"),)])

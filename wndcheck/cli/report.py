@@ -27,7 +27,7 @@ def report(folder: Path, root: Path | None) -> None:
     be read, or a figure in DIR is not an SVG file.
     """
     from wndcheck.report.writing import write_page
-    from wndcheck.verdicts.run import read_run
+    from wndcheck.verdicts.run_files import read_run
 
     try:
         run = read_run(folder)

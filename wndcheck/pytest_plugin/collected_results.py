@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from wndcheck.pytest_plugin.declarations import claim_id, claim_of
-from wndcheck.verdicts.run import ClaimResult, Finding, Unfinished, claim_result, decode_finding
+from wndcheck.verdicts.run import ClaimResult, Finding, Unfinished, claim_result
+from wndcheck.verdicts.run_files import decode_finding
 
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # properties by which tests hand JSON to the controller
 

@@ -17,7 +17,8 @@ from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, 
 from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
 from wndcheck.verdicts.checks import Verdict, decide
-from wndcheck.verdicts.run import Finding, Outcome, encode_finding
+from wndcheck.verdicts.run import Finding, Outcome
+from wndcheck.verdicts.run_files import encode_finding
 
 
 class Inconclusive(pytest.skip.Exception):

@@ -25,7 +25,8 @@ from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run, RunError, decode_finding
+from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run
+from wndcheck.verdicts.run_files import RunError, decode_finding
 from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"

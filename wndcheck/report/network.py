@@ -14,8 +14,8 @@ from wndcheck.report.files import encoded, write_atomically
 from wndcheck.report.format import format_interval, format_number
 from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.svg_images import Picture, picture, scale_over
-from wndcheck.verdicts.run import FILE as VERDICTS
-from wndcheck.verdicts.run import encode
+from wndcheck.verdicts.run_files import FILE as VERDICTS
+from wndcheck.verdicts.run_files import encode
 from wndcheck.verdicts.statistics import at_most
 
 NUMBERS = "score.json"

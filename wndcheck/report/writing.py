@@ -15,7 +15,8 @@ from wndcheck.report.pages import PAGE, page, summary
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import read_picture
 from wndcheck.report.tables import ACCURACY, FILES, READINGS, Section, all_sections, measure_command
-from wndcheck.verdicts.run import FILE, Run, RunError, encode
+from wndcheck.verdicts.run import Run
+from wndcheck.verdicts.run_files import FILE, RunError, encode
 
 LARGEST_NUMBER = 1e150
 

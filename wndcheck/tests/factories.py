@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from wndcheck.verdicts.checks import Check, Verdict, decide
-from wndcheck.verdicts.run import FILE, ClaimResult, Finding, Run, Unfinished, claim_result, encode
+from wndcheck.verdicts.run import ClaimResult, Finding, Run, Unfinished, claim_result
+from wndcheck.verdicts.run_files import FILE, encode
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0.01))

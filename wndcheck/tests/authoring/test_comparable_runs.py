@@ -12,7 +12,8 @@ import pytest
 from wndcheck.authoring.comparable_runs import comparable, why_unusable
 from wndcheck.tests.authoring.seeded_runs import IOTA, I, R, S, check, run, runs
 from wndcheck.tests.factories import make_claim, make_run
-from wndcheck.verdicts.run import Problem, ProblemKind, Run, RunError
+from wndcheck.verdicts.run import Problem, ProblemKind, Run
+from wndcheck.verdicts.run_files import RunError
 from wndcheck.verdicts.statistics import at_most
 
 SECONDARY = replace(IOTA, primary=False)

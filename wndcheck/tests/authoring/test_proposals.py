@@ -16,7 +16,8 @@ from wndcheck.authoring.proposals import propose
 from wndcheck.tests.authoring.seeded_runs import LETTERS, I, R, S, check, run, runs
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read
-from wndcheck.verdicts.run import Run, RunError
+from wndcheck.verdicts.run import Run
+from wndcheck.verdicts.run_files import RunError
 
 OLD = "2020-01-01"
 

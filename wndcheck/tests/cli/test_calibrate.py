@@ -17,7 +17,7 @@ from wndcheck.authoring import seed_runs as series_module
 from wndcheck.authoring.seed_runs import STAMP, Series
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import start_python, wait_for
-from wndcheck.verdicts.run import RunError
+from wndcheck.verdicts.run_files import RunError
 
 HEAD = """
 import os

@@ -17,7 +17,7 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.example_results import ensemble, estimator_claims, make_measurement, trained
 from wndcheck.tests.report.pages import Page, section
-from wndcheck.verdicts.run import encode
+from wndcheck.verdicts.run_files import encode
 
 RUN = make_run(estimator_claims()[0], make_claim("two", make_finding(claim="two", values=[1.0])))
 

@@ -10,7 +10,8 @@ import pytest
 import wndcheck.pytest_plugin.hooks
 import wndcheck.pytest_plugin.terminal  # noqa: F401
 from wndcheck.tests.pytest_plugin.claim_files import CLAIM, REFUTED, check
-from wndcheck.verdicts.run import ClaimResult, Run, read_run
+from wndcheck.verdicts.run import ClaimResult, Run
+from wndcheck.verdicts.run_files import read_run
 
 
 @pytest.fixture

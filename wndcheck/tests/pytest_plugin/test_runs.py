@@ -10,7 +10,7 @@ from wndcheck.pytest_plugin.collected_results import FINDING
 from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, start_python
-from wndcheck.verdicts.run import decode_finding
+from wndcheck.verdicts.run_files import decode_finding
 
 pytest_plugins = ["pytester"]
 

@@ -14,7 +14,8 @@ from wndcheck.authoring.seed_runs import STAMP, Series
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.expectations import FILE as EXPECTATIONS
-from wndcheck.verdicts.run import FILE, Run, RunError, decode, encode, read_run
+from wndcheck.verdicts.run import Run
+from wndcheck.verdicts.run_files import FILE, RunError, decode, encode, read_run
 from wndcheck.verdicts.statistics import at_least
 
 MINUS_ONE = [-1.0, -1.1, -0.9, -1.05, -0.95]
