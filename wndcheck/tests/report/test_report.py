@@ -52,7 +52,7 @@ def test_figures_leave_matplotlibs_settings_alone_and_never_load_pyplot(tmp_path
     write_run(tmp_path, make_run(*estimator_claims()[:1]))
     program = (
         "import sys\nfrom pathlib import Path\nfrom wndcheck.report.stored_nets import Measured\n"
-        "from wndcheck.report.writing import write_report\nfrom wndcheck.verdicts.run import read_run\n"
+        "from wndcheck.report.writing import write_report\nfrom wndcheck.verdicts.run_files import read_run\n"
         "assert not {'matplotlib', 'pytest', 'torch'} & sys.modules.keys()\n"
         # Reading the setting "backend" as usual would import pyplot.
         "import matplotlib\n"
