@@ -79,11 +79,11 @@ def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
         (
             make_claim("tiny", make_finding("a", check=SECONDARY)),
-            ["only secondary checks ran, and a claim is decided by primary checks"],
+            ["only secondary checks ran, and a claim is deciding check primary checks"],
         ),
         (
             make_claim("tiny", make_finding("planted", FAILS, must_be="refuted")),
-            ["only controls ran, and a claim is decided by primary checks"],
+            ["only controls ran, and a claim is deciding check primary checks"],
         ),
         (make_claim("tiny", make_finding("a\x1b[2J", FAILS)), ["a\ufffd[2J: refuted, expected supported"]),
     ],
