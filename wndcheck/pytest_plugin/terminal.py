@@ -63,7 +63,7 @@ def width_of(terminal: pytest.TerminalReporter) -> int:
 def lines(run: Run, width: int) -> Iterator[Line]:
     """Return the table in `width` columns, 80 at least: a heading, the claims with remarks, and a tally."""
     width = max(width, NARROWEST)
-    rows = [("", "claim", "deciding check", "estimate [interval]", "margin")]
+    rows = [("", "claim", "estimand", "estimate [interval]", "margin")]
     rows += [tuple(map(one_line, row(claim, width))) for claim in run.claims]
     gap = 2 if width >= WORDS else 1
     columns = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]

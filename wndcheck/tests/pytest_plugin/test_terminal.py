@@ -51,7 +51,7 @@ def test_a_claim_is_one_line_at_any_width(width):
 def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
     run = make_run(expected(), make_claim("other", not_run=["size"]))
     wide, narrow = ([line.start + line.rest for line in lines(run, width)] for width in (120, 80))
-    assert wide[0].split() == ["claim", "decided", "by", "estimate", "[interval]", "margin"]
+    assert wide[0].split() == ["claim", "estimand", "estimate", "[interval]", "margin"]
     assert wide[1] == "✗ refuted  tiny   the number  0.1015 [0.1008, 0.1022]  ≤ 0.01 nats"
     assert narrow[1] == "✗ tiny  the number 0.1015 [0.1008, 0.1022] ≤ 0.01"
     assert wide[-1] == narrow[-1] == "2 claims: ✗ 1 refuted, – 1 not run"
@@ -79,11 +79,11 @@ def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
         (
             make_claim("tiny", make_finding("a", check=SECONDARY)),
-            ["only secondary checks ran, and a claim is deciding check primary checks"],
+            ["only secondary checks ran, and a claim is decided by primary checks"],
         ),
         (
             make_claim("tiny", make_finding("planted", FAILS, must_be="refuted")),
-            ["only controls ran, and a claim is deciding check primary checks"],
+            ["only controls ran, and a claim is decided by primary checks"],
         ),
         (make_claim("tiny", make_finding("a\x1b[2J", FAILS)), ["a\ufffd[2J: refuted, expected supported"]),
     ],
