@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from wndcheck.cli import main
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
@@ -39,17 +39,26 @@ def here(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "reports" / "latest"
 
 
-def report(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, ["report", *arguments])
-    assert result.exit_code == code, result.output
-    return result
+Report = Callable[..., Result]
+
+
+@pytest.fixture
+def report(cli: Callable[..., Result]) -> Report:
+    """report("DIR", code=0): run `wndcheck report`, which must end with that exit status."""
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = cli("report", *arguments)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
 
 
 def page_in(folder: Path) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def test_only_the_page_is_written(here: Path) -> None:
+def test_only_the_page_is_written(here: Path, report: Report) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
     result = report()
     assert result.stdout.startswith("reports/latest/index.html (0.")
@@ -62,14 +71,14 @@ def test_only_the_page_is_written(here: Path) -> None:
     assert not (here.parent.parent / "store").exists(), "reading has made a store"
 
 
-def test_a_figure_that_is_missing_is_drawn_from_the_run(here: Path) -> None:
+def test_a_figure_that_is_missing_is_drawn_from_the_run(here: Path, report: Report) -> None:
     drawn = (here / "figure-a1a-entropy-k.svg").read_bytes()
     (here / "figure-a1a-entropy-k.svg").unlink()
     assert "made reports/latest/figure-a1a-entropy-k.svg" in report().stderr
     assert (here / "figure-a1a-entropy-k.svg").read_bytes() == drawn
 
 
-def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
+def test_a_command_measures_the_nets_that_the_store_lacks(here: Path, report: Report) -> None:
     report()
     page = page_in(here)
     for id in ("part-accuracy-next-to-the-papers", "part-both-readings-side-by-side"):
@@ -81,7 +90,7 @@ def test_a_command_measures_the_nets_that_the_store_lacks(here: Path) -> None:
     assert "wndcheck measure" not in page_in(here).text
 
 
-def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path: Path) -> None:
+def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path: Path, report: Report) -> None:
     store = Store(tmp_path / "store")
     for cell in (trained("relu", 5, QUICK), trained("relu", 20, QUICK), ensemble(QUICK.ensembles.widths[0], QUICK)):
         store.save(make_measurement(cell))
@@ -95,7 +104,7 @@ def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path
     assert "wndcheck measure --profile=quick --cells=mlp --cells=sensitivity" in missing
 
 
-def test_unusable_folders_and_files_are_errors(here: Path) -> None:
+def test_unusable_folders_and_files_are_errors(here: Path, report: Report) -> None:
     assert "has no verdicts.json" in report("nowhere", code=2).stderr
     figure = here / "figure-a1a-entropy-k.svg"
     figure.write_text("<html>")
@@ -108,13 +117,13 @@ def test_unusable_folders_and_files_are_errors(here: Path) -> None:
     assert "is not a run's verdicts.json" in report(code=2).stderr
 
 
-def test_a_store_that_cannot_be_read_is_named(here: Path, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_read_is_named(here: Path, tmp_path: Path, report: Report) -> None:
     store = Store(tmp_path / "store")
     store.path(trained("relu", 5, QUICK)).mkdir(parents=True)
     assert f"the store {store.root} cannot be read" in " ".join(report(code=2).stderr.split())
 
 
-def test_a_page_that_cannot_be_written_is_named(here: Path) -> None:
+def test_a_page_that_cannot_be_written_is_named(here: Path, report: Report) -> None:
     (here / "index.html").mkdir()
     words = "index.html cannot be written to reports/latest (Is a directory): copy the report"
     assert words in report(code=1).stderr
@@ -133,7 +142,7 @@ def test_a_page_that_cannot_be_written_is_named(here: Path) -> None:
     ],
 )
 def test_a_number_that_cannot_be_shown_is_named(
-    here: Path, claim: int, field: str, value: object, expected: str
+    here: Path, claim: int, field: str, value: object, expected: str, report: Report
 ) -> None:
     """The first check of the claim has one field edited; the claims are those of `estimator_claims`."""
     document = json.loads(encode(make_run(*estimator_claims())))
