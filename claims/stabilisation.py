@@ -44,7 +44,7 @@ def errors(experiments):
 @check(VANILLA)
 @every_rho
 def test_vanilla(decide, errors, rho):
-    decide(errors(rho, rho=rho, sd_x=1e-4, standardize=False))
+    decide(errors(rho, rho=rho, sd_x=1e-4, margins="none"))
 
 
 @check(STABILISED)
@@ -56,13 +56,13 @@ def test_stabilised(decide, errors, rho):
 @check(FAITHFUL)
 @some_rho
 def test_equal_scales(decide, errors, rho):
-    decide(errors("equal", rho, rho=rho, standardize=False))
+    decide(errors("equal", rho, rho=rho, margins="none"))
 
 
 @check(NEGATIVE)
 @some_rho
 def test_negative(decide, errors, rho):
-    vanilla = errors(rho, rho=rho, sd_x=1e-4, standardize=False)
+    vanilla = errors(rho, rho=rho, sd_x=1e-4, margins="none")
     decide(vanilla + gaussian_information(rho))
 
 
@@ -74,4 +74,4 @@ def test_scale_invariance(decide, errors, rho):
 
 @control(VANILLA, must_be="refuted")
 def test_vanilla_on_equal_scales(decide, errors):
-    decide(errors("control", rho=0.5, standardize=False))
+    decide(errors("control", rho=0.5, margins="none"))

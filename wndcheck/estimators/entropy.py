@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .formulas import entropy_from_log_distance, nats_per_unit
 from .preprocessing import z_scores
-from .validation import Samples, check_base, check_k, real_samples
+from .validation import Samples, check_base, check_choice, check_k, real_samples
 
 
-def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: float | None = None) -> float:
+def knn_entropy(x: ArrayLike, *, k: int = 3, units: str = "data", base: float | None = None) -> float:
     """Differential entropy of a sample, in nats (eq. A.1).
 
     Parameters
@@ -19,8 +19,8 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
         Integers or floating-point numbers; for d > 1 the joint entropy is estimated.
     k : int
         Number of the nearest neighbour whose distance is used.
-    standardize : bool
-        Estimate the entropy of the z-scores (sample standard deviation, ddof = 1) instead of x.
+    units : {"data", "sd"}
+        Entropy of x, or with "sd" of its z-scores (sample standard deviation, ddof = 1).
     base : float, optional
         Base of the logarithm; nats by default, 2 for bits.
 
@@ -52,7 +52,8 @@ def knn_entropy(x: ArrayLike, *, k: int = 3, standardize: bool = False, base: fl
     check_k(k, m)
     k = int(k)
     check_base(base)
-    if standardize:
+    check_choice(units, "units", ("data", "sd"))
+    if units == "sd":
         columns = _standardized(samples, "x")
     logs = np.log(check_positive(_kth_distances(columns, k), k))
     return entropy_from_log_distance(float(logs.mean()), m, k, d) / nats_per_unit(base)

@@ -2,39 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .entropy import sorted_entropies
-from .formulas import digamma, entropy_from_log_distance, information_from_digammas
+from .formulas import NORMAL_ENTROPY, digamma, entropy_from_log_distance, information_from_digammas
 from .kernels import select_kernel
-from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, find_flags, sort_rows, z_scores
+from .preprocessing import (
+    LARGEST_JITTER,
+    LEAST_JITTER,
+    add_jitter,
+    find_atoms,
+    find_flags,
+    normal_scores,
+    sort_rows,
+    z_scores,
+)
+from .rank_null import rank_null
 from .validation import check_choice, check_integer, check_k, check_number
 
 ESTIMATORS = ("3h", "ksg1", "ksg2")
+MARGINS = ("sd", "normal", "none")
+# The paper's estimator (eq. A.1); with normal margins KSG1, the sharpest of the three there, with more neighbours.
+DEFAULTS = {"sd": ("3h", 3), "none": ("3h", 3), "normal": ("ksg1", 20)}
 
 
 @dataclass(frozen=True)
 class Method:
-    """Options of `pairwise_mi`: how a pair is estimated."""
+    """How a pair is estimated: options of `pairwise_mi`, checked."""
 
     k: int
     estimator: str
-    standardize: bool
+    margins: str
     jitter: float | None
     random_state: int
 
-    def checked(self, n_samples: int) -> Method:
-        """The method, with k as a Python integer. TypeError or ValueError for an invalid option."""
-        check_k(self.k, n_samples)
-        check_choice(self.estimator, "estimator", ESTIMATORS)
-        check_integer(self.random_state, "random_state", least=0)
-        if self.jitter is not None:
-            check_number(self.jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
-        return replace(self, k=int(self.k))  # −k of an unsigned one would be positive
+    @classmethod
+    def checked(
+        cls,
+        k: int | None,
+        estimator: str | None,
+        margins: str,
+        jitter: float | None,
+        random_state: int,
+        *,
+        n_samples: int,
+    ) -> Method:
+        """The method, with defaults in place of None. TypeError or ValueError for an invalid option."""
+        check_choice(margins, "margins", MARGINS)
+        default_estimator, default_k = DEFAULTS[margins]
+        k = default_k if k is None else k
+        check_k(k, n_samples)
+        estimator = default_estimator if estimator is None else estimator
+        check_choice(estimator, "estimator", ESTIMATORS)
+        check_integer(random_state, "random_state", least=0)
+        if jitter is not None:
+            if margins == "normal":
+                raise ValueError(
+                    "jitter has no effect on margins='normal', which rank tied values at random: leave it out"
+                )
+            check_number(jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
+        return cls(int(k), estimator, margins, jitter, random_state)  # −k of an unsigned one would be positive
 
     def to_dict(self) -> dict[str, Any]:
         """The options as plain Python values."""
@@ -44,9 +75,9 @@ class Method:
 class Layer(NamedTuple):
     """A layer of N neurons with M samples each, prepared for the kernels."""
 
-    z: NDArray[np.float64]  # (N, M), z-scores, or values in one common unit if they are not standardized
+    z: NDArray[np.float64]  # (N, M), z-scores, normal scores, or values in one common unit, by the margins
     rows: NDArray[np.float32]  # (N, M), z as the kernels take it
-    entropies: NDArray[np.float64]  # (N,), of z
+    entropies: NDArray[np.float64]  # (N,), of the z-scores, or of the values in one common unit
     log_unit: NDArray[np.float64]  # (N,), log of the unit of z
     flags: dict[int, str]  # neuron -> why it has no density
     tied: int  # number of repeated values, before any jitter
@@ -57,11 +88,16 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
     scores = z_scores(columns, resolution)
     rows = sort_rows(scores.z)
     tied, flags = int(rows.repeats.sum()), find_flags(columns, rows, method.k)
+    if method.margins == "normal":
+        flags = find_atoms(columns, scores.z)
+        ranked = normal_scores(columns, method.random_state)
+        entropies = sorted_entropies(rows.ascending, method.k)
+        return Layer(ranked, ranked.astype(np.float32), entropies, scores.log_sd, flags, tied)
     if method.jitter is not None:
         rows = sort_rows(add_jitter(rows.z, method.jitter, method.random_state))
         flags = _flags_after_jitter(flags, find_flags(columns, rows, method.k), method.estimator)
     log_unit = scores.log_sd
-    if not method.standardize:
+    if method.margins == "none":
         # A unit common to all neurons keeps their relative scale (the vanilla estimate of appendix A) and the relative
         # precision of float32.
         log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))
@@ -90,8 +126,11 @@ def estimate(
     chosen, m, k = pairs[usable], rows.shape[1], method.k
     kernel, where = select_kernel(device, n_jobs)
     if method.estimator == "3h":
-        logs = kernel.mean_log_distances(rows, chosen, k=k, **where)
-        information[usable] = layer.entropies[chosen].sum(axis=1) - entropy_from_log_distance(logs, m, k, 2)
+        joint = entropy_from_log_distance(kernel.mean_log_distances(rows, chosen, k=k, **where), m, k, 2)
+        if method.margins == "normal":  # whose entropy is known, and the bias of the joint one tabulated
+            information[usable] = 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).mean
+        else:
+            information[usable] = layer.entropies[chosen].sum(axis=1) - joint
     else:
         means = kernel.mean_digammas(rows, chosen, k=k, estimator=method.estimator, **where)
         information[usable] = information_from_digammas(means, m, k, method.estimator)

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .validation import check_base
 
+NORMAL_ENTROPY = (1 + math.log(2 * math.pi)) / 2  # of a standard normal variable, ½ log 2πe nats
+
 T = TypeVar("T", float, NDArray[np.float64])
 
 

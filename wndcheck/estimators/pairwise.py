@@ -16,9 +16,9 @@ from .validation import all_pairs, check_base, check_integer, chosen_pairs, real
 def pairwise_mi(
     X: ArrayLike,
     *,
-    k: int = 3,
-    estimator: str = "3h",
-    standardize: bool = True,
+    k: int | None = None,
+    estimator: str | None = None,
+    margins: str = "sd",
     base: float | None = None,
     jitter: float | None = None,
     null: str | None = None,
@@ -35,14 +35,16 @@ def pairwise_mi(
     ----------
     X : array-like, pandas DataFrame or torch tensor, (n_samples, n_neurons)
         Integers or floating-point numbers. The column names of a DataFrame are kept.
-    k : int
-        Number of the nearest neighbour whose distance is used. The CPU kernel is compiled once for each k, which takes
-        a few seconds for k below 20 and longer above.
-    estimator : {"3h", "ksg1", "ksg2"}
-        "3h" is the paper's sum of three entropies (eq. A.1); "ksg1" and "ksg2" are equations 8 and 9 of Kraskov et al.
-        (2004).
-    standardize : bool
-        Divide each neuron by its standard deviation first; False is the vanilla estimate of appendix A.
+    k : int, optional
+        Number of the nearest neighbour whose distance is used: 3 by default, 20 with normal margins.
+    estimator : {"3h", "ksg1", "ksg2"}, optional
+        "3h" is the paper's sum of three entropies (eq. A.1) and the default; "ksg1" and "ksg2" are equations 8 and 9 of
+        Kraskov et al. (2004). With normal margins "ksg1" is the default.
+    margins : {"sd", "normal", "none"}
+        What is done to each neuron first. "sd" divides it by its standard deviation, as the paper does; "none" leaves
+        it as it is, the vanilla estimate of appendix A. "normal" replaces its values by the normal scores of their
+        ranks, Φ⁻¹((rank − ½) / M): the estimate is then the same for every strictly increasing map of the neuron,
+        whatever its tails and outliers, and needs no shuffles for its p-values.
     base : float, optional
         Base of the logarithm; nats by default, 2 for bits.
     jitter : float, optional
@@ -102,8 +104,8 @@ def pairwise_mi(
     samples = real_samples(X, "X", ndim=(2,))
     m, n = samples.values.shape
     requested = all_pairs(n) if pairs is None else chosen_pairs(pairs, n)
-    method = Method(k, estimator, standardize, jitter, random_state).checked(m)
-    check_resampling(null, n_shuffles, n_subsamples, m, k)
+    method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
+    check_resampling(null, n_shuffles, n_subsamples, m, method.k)
     check_base(base)
     if n_jobs is not None:
         check_integer(n_jobs, "n_jobs", least=1)

@@ -44,6 +44,29 @@ def add_jitter(z: NDArray[np.float64], jitter: float, random_state: int) -> NDAr
     return z + jitter * rng.standard_normal(z.shape)
 
 
+def normal_scores(columns: NDArray[np.float64], random_state: int) -> NDArray[np.float64]:
+    """Normal scores Φ⁻¹((rank − ½) / M) of each column of (n_samples, n_columns), as rows (van der Waerden).
+
+    Tied values are ranked in a random order, drawn for each column from random_state and its index: in the order of the
+    samples, ties of two columns would look like dependence.
+    """
+    from scipy.special import ndtri
+
+    m, n = columns.shape
+    grid = ndtri((np.arange(m) + 0.5) / m)
+    grid = (grid - grid[::-1]) / 2  # symmetric to the last bit, so that −x has the scores of x
+    rows = np.ascontiguousarray(columns.T)
+    order = np.argsort(rows, axis=1)
+    ascending = np.take_along_axis(rows, order, axis=1)
+    for column in np.flatnonzero((ascending[:, 1:] == ascending[:, :-1]).any(axis=1)):
+        rng = np.random.default_rng(np.random.SeedSequence(int(random_state), spawn_key=(3, int(column))))
+        shuffled = rng.permutation(m)
+        order[column] = shuffled[np.argsort(rows[column, shuffled], kind="stable")]
+    scores = np.empty((n, m))
+    np.put_along_axis(scores, order, grid[None], axis=1)
+    return scores
+
+
 class SortedRows(NamedTuple):
     """Rows in the order of their samples and in ascending order, (n_columns, n_samples) each."""
 
@@ -83,6 +106,19 @@ def find_flags(columns: NDArray[np.float64], rows: SortedRows, k: int) -> dict[i
         else:
             half = ", half precision" if _fits_half_precision(columns[:, column]) else ""
             flags[int(column)] = f"tied: {100 * repeats[column]:.1f} % of values repeat{half}"
+    return dict(sorted(flags.items()))
+
+
+def find_atoms(columns: NDArray[np.float64], z: NDArray[np.float64]) -> dict[int, str]:
+    """Columns that normal margins cannot be given to -> why: constant, or more than 1 % of the samples at one value."""
+    flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
+    most = max(2, int(LARGEST_MASS * len(columns)))  # equal values that are tolerated
+    ascending = np.sort(columns, axis=0)
+    for column in np.flatnonzero((ascending[most:] == ascending[: len(columns) - most]).any(axis=0)):
+        values, counts = np.unique(columns[:, column], return_counts=True)
+        mass, value = counts.max() / len(columns), values[counts.argmax()]
+        if int(column) not in flags:
+            flags[int(column)] = f"point mass: {100 * mass:.1f} % of samples at {value:.6g}"
     return dict(sorted(flags.items()))
 
 

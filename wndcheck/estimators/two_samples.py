@@ -14,9 +14,9 @@ def mutual_information(
     x: ArrayLike,
     y: ArrayLike,
     *,
-    k: int = 3,
-    estimator: str = "3h",
-    standardize: bool = True,
+    k: int | None = None,
+    estimator: str | None = None,
+    margins: str = "sd",
     base: float | None = None,
     jitter: float | None = None,
     random_state: int = 0,
@@ -27,7 +27,7 @@ def mutual_information(
     ----------
     x, y : array-like, pandas objects or torch tensors, (n_samples,) or (n_samples, d)
         Integers or floating-point numbers. Blocks with d > 1 are estimated with k-d trees.
-    k, estimator, standardize, base, jitter, random_state
+    k, estimator, margins, base, jitter, random_state
         As for `pairwise_mi`.
 
     Raises
@@ -60,7 +60,7 @@ def mutual_information(
     for samples, name in named:
         if samples.columns.shape[1] == 0:
             raise ValueError(f"{name} has shape {samples.values.shape}: expected at least one column")
-    method = Method(k, estimator, standardize, jitter, random_state).checked(m)
+    method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
     check_base(base)
     columns = np.hstack([first.columns, second.columns])
     resolutions = [np.full((samples.columns.shape[1], 1), samples.resolution) for samples, _ in named]
@@ -70,16 +70,18 @@ def mutual_information(
         f"column {label} of {name}" if is_block else name for samples, name in named for label in samples.labels or (0,)
     ]
     for column, reason in layer.flags.items():
-        raise ValueError(_refusal(names[column], reason, estimator))
+        raise ValueError(_refusal(names[column], reason, method.estimator))
     if is_block:
         from .multivariate import block_information  # imports scipy
 
         x_scores, y_scores = np.split(layer.z.T, [first.columns.shape[1]], axis=1)
-        information = block_information(x_scores, y_scores, method.k, estimator)
+        information = block_information(x_scores, y_scores, method.k, method.estimator)
     else:
         information = float(estimate(layer, layer.rows, all_pairs(2), method, n_jobs=1)[0])
         if np.isnan(information):
-            raise ValueError(f"in single precision the distance to neighbour k={k} of (x, y) is 0: give a larger k")
+            raise ValueError(
+                f"in single precision the distance to neighbour k={method.k} of (x, y) is 0: give a larger k"
+            )
     return information / nats_per_unit(base)
 
 

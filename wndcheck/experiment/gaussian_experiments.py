@@ -37,14 +37,14 @@ def entropy_errors(*words: object, trials: int, m: int, k: int, sd: float = 1.0)
 
 
 def information_estimates(
-    *words: object, trials: int, m: int = 1000, rho: float = 0.0, sd_x: float = 1.0, standardize: bool = True
+    *words: object, trials: int, m: int = 1000, rho: float = 0.0, sd_x: float = 1.0, margins: str = "sd"
 ) -> np.ndarray:
     """Î (3H, k = 3) of `trials` bivariate Gaussian samples with σ_y = 1, (trials,) nats; `words` name the draw."""
     rng = np.random.default_rng(derived_seed(*words))
     x, other = rng.standard_normal((2, m, trials))
     y = rho * x + sqrt(1 - rho**2) * other
     pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
-    return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, standardize=standardize).pair_mi
+    return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, margins=margins).pair_mi
 
 
 def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarray:

@@ -182,4 +182,4 @@ def total_correlations(z: np.ndarray, unusable: Collection[int], draw_key: DrawK
 
 def total_correlation(x: np.ndarray, k: int, rng: np.random.Generator) -> float:
     """Total correlation of the columns of x (samples, d) in nats, minus that of the same columns permuted."""
-    return knn_entropy(rng.permuted(x, axis=0), k=k, standardize=True) - knn_entropy(x, k=k, standardize=True)
+    return knn_entropy(rng.permuted(x, axis=0), k=k, units="sd") - knn_entropy(x, k=k, units="sd")

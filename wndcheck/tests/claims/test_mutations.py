@@ -17,7 +17,7 @@ import torch
 from msgspec import structs
 from scipy import stats
 
-from wndcheck.estimators import PairwiseInformation, pairwise, pairwise_mi
+from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.estimation import Method, estimate
 from wndcheck.estimators.formulas import entropy_from_log_distance
 from wndcheck.estimators.resampling import shuffles
@@ -80,6 +80,8 @@ NOT_FOUND = has_verdict(
 )
 SECONDARY = has_verdict("last_layer", "relu", altered(correlation=0.1), ClaimVerdict.SUPPORTED, None)
 
+
+METHOD = Method.checked
 
 # --- faults that take more than a line --------------------------------------------------------------------------------
 
@@ -171,9 +173,9 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     "information is clipped at 0, its null is not": (ensembles, at(layers, "pairwise_mi", clip_estimates)),
     "samples are not standardised": (
         STABILISED,
-        at(pairwise, "Method", lambda k, name, standardize, *more: Method(k, name, False, *more)),
+        at(Method, "checked", lambda k, name, margins, *more, **how: METHOD(k, name, "none", *more, **how)),
     ),
-    "layers are not standardised": (scales, at(layers, "pairwise_mi", partial(pairwise_mi, standardize=False))),
+    "layers are not standardised": (scales, at(layers, "pairwise_mi", partial(pairwise_mi, margins="none"))),
     "eq. A.1 without the number of dimensions": (
         STABILISED,
         instead_of(entropy_from_log_distance, lambda logs, m, k, d: entropy_from_log_distance(logs, m, k, 1)),

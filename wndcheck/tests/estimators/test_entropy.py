@@ -81,14 +81,14 @@ def test_affine_law(a, negative, shift, d, seed):
 @pytest.mark.parametrize("power", [-900, -3, 5, 900])
 def test_entropy_of_z_scores_is_exact_under_powers_of_two(power):
     x = np.random.default_rng(0).standard_normal(100)
-    assert knn_entropy(np.ldexp(x, power), standardize=True) == knn_entropy(x, standardize=True)
+    assert knn_entropy(np.ldexp(x, power), units="sd") == knn_entropy(x, units="sd")
 
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_standardized_entropy_is_that_of_the_z_scores(d):
     x = np.random.default_rng(0).standard_normal((300, d)) * [1e-4, 30][:d] + 5
     expected = knn_entropy((x - x.mean(axis=0)) / x.std(axis=0, ddof=1))
-    assert knn_entropy(x, standardize=True) == pytest.approx(expected, abs=1e-9)
+    assert knn_entropy(x, units="sd") == pytest.approx(expected, abs=1e-9)
 
 
 @settings(deadline=None, max_examples=20)
@@ -140,4 +140,4 @@ def test_k_must_be_an_integer(k):
 def test_a_constant_column_cannot_be_standardized():
     x = np.stack([np.arange(10.0), np.full(10, 0.1)], axis=1)
     with pytest.raises(ValueError, match="column 1 of x is constant: it has no standard deviation to divide by"):
-        knn_entropy(x, standardize=True)
+        knn_entropy(x, units="sd")

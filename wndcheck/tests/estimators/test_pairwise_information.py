@@ -54,11 +54,11 @@ def test_chosen_pairs_have_the_estimates_of_all_pairs():
 
 def test_meta_holds_the_options_in_plain_python():
     X = np.random.default_rng(13).standard_normal((50, 3)).astype(np.float32)
-    numbers = {"k": np.int64(5), "jitter": np.float32(0.0625), "base": np.float64(2), "standardize": False}
+    numbers = {"k": np.int64(5), "jitter": np.float32(0.0625), "base": np.float64(2), "margins": "none"}
     options = {"estimator": "ksg2", "null": "shuffle", "n_shuffles": 2, "n_subsamples": 5, "random_state": 5}
     meta = json.loads(json.dumps(pairwise_mi(X, **options, **numbers).meta))
     found = {"M": 50, "N": 3, "P": 3, "ddof": 1, "tied": 0, "device": "cpu", "dtype": "float32"}
-    assert meta == {**options, "k": 5, "jitter": 0.0625, "base": 2.0, "standardize": False, **found}
+    assert meta == {**options, "k": 5, "jitter": 0.0625, "base": 2.0, "margins": "none", **found}
     plain = pairwise_mi(X).meta
     assert (plain["n_shuffles"], plain["n_subsamples"], plain["base"], plain["jitter"]) == (0, 0, None, None)
 
@@ -93,7 +93,7 @@ PAIRS_OF_COPIES = [[i, j] for i in COPIES for j in COPIES if i < j]
 def test_neurons_equal_up_to_shift_scale_and_sign_are_identical(dtype, k, m, estimator):
     X = copies(m).astype(dtype)
     assert pairwise_mi(X, estimator=estimator, k=k).identical.tolist() == PAIRS_OF_COPIES
-    vanilla = pairwise_mi(X[:, :5], estimator=estimator, k=k, standardize=False)
+    vanilla = pairwise_mi(X[:, :5], estimator=estimator, k=k, margins="none")
     assert vanilla.identical.tolist() == [pair for pair in PAIRS_OF_COPIES if max(pair) < 5]
 
 

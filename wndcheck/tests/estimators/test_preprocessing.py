@@ -47,11 +47,11 @@ def test_flagged_neurons_are_nan_and_do_not_affect_the_others(estimator):
 
 
 @pytest.mark.parametrize("jitter", [None, 0.1])
-@pytest.mark.parametrize("standardize", [True, False])
-def test_without_an_unflagged_pair_the_score_is_nan(standardize, jitter):
+@pytest.mark.parametrize("margins", ["sd", "none"])
+def test_without_an_unflagged_pair_the_score_is_nan(margins, jitter):
     X = np.stack([np.random.default_rng(19).standard_normal(50), np.full(50, 3.0)], axis=1)
     for columns, flags in ((X, {1: "constant"}), (X[:, [1, 1]], {0: "constant", 1: "constant"})):
-        information = pairwise_mi(columns, null="shuffle", n_shuffles=1, standardize=standardize, jitter=jitter)
+        information = pairwise_mi(columns, null="shuffle", n_shuffles=1, margins=margins, jitter=jitter)
         assert information.flags == flags
         assert math.isnan(information.score)
         assert math.isnan(information.corrected_score)
@@ -233,7 +233,7 @@ def test_samples_equal_in_both_neurons_give_nan_or_are_refused():
 @each_estimator
 def test_scales_too_different_for_single_precision_are_flagged(estimator):
     X = np.random.default_rng(42).standard_normal((200, 3)) * [1, 1e-50, 1e-50]
-    information = pairwise_mi(X, estimator=estimator, standardize=False)
+    information = pairwise_mi(X, estimator=estimator, margins="none")
     assert list(information.flags) == [1, 2]
     assert np.isnan(information.pair_mi).all()
     assert pairwise_mi(X, estimator=estimator).flags == {}

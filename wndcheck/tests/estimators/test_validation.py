@@ -47,7 +47,7 @@ def test_errors_name_the_column_of_a_frame(value):
         knn_entropy(frame)
     frame["b"] = 1.0
     with pytest.raises(ValueError, match=r"column b of x is constant"):
-        knn_entropy(frame, standardize=True)
+        knn_entropy(frame, units="sd")
     with pytest.raises(ValueError, match=r"column b of y .*constant"):
         mutual_information(frame["a"], frame[["c", "b"]])
     with pytest.raises(ValueError, match=r"^x holds nan at sample 1: expected finite numbers"):
