@@ -22,7 +22,7 @@ from .preprocessing import (
     z_scores,
 )
 from .rank_null import rank_null
-from .validation import check_choice, check_integer, check_k, check_number
+from .validation import RandomState, check_choice, check_estimator, check_k, check_number, drawn_seed
 
 ESTIMATORS = ("3h", "ksg1", "ksg2")
 MARGINS = ("sd", "normal", "none")
@@ -47,7 +47,7 @@ class Method:
         estimator: str | None,
         margins: str,
         jitter: float | None,
-        random_state: int,
+        random_state: RandomState,
         *,
         n_samples: int,
     ) -> Method:
@@ -57,15 +57,15 @@ class Method:
         k = default_k if k is None else k
         check_k(k, n_samples)
         estimator = default_estimator if estimator is None else estimator
-        check_choice(estimator, "estimator", ESTIMATORS)
-        check_integer(random_state, "random_state", least=0)
+        check_estimator(estimator, ESTIMATORS)
         if jitter is not None:
             if margins == "normal":
                 raise ValueError(
                     "jitter has no effect on margins='normal', which rank tied values at random: leave it out"
                 )
             check_number(jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
-        return cls(int(k), estimator, margins, jitter, random_state)  # −k of an unsigned one would be positive
+        seed = drawn_seed(random_state)
+        return cls(int(k), estimator, margins, jitter, seed)  # −k of an unsigned one would be positive
 
     def to_dict(self) -> dict[str, Any]:
         """The options as plain Python values."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .validation import check_base
+
+if TYPE_CHECKING:
+    from .pairwise_information import PairwiseInformation
 
 NORMAL_ENTROPY = (1 + math.log(2 * math.pi)) / 2  # of a standard normal variable, ½ log 2πe nats
 
@@ -40,7 +43,7 @@ def nats_per_unit(base: float | None) -> float:
     return 1.0 if base is None else math.log(base)
 
 
-def normalize_mi(mi: ArrayLike, *, base: float | None = None) -> NDArray[np.float64]:
+def normalize_mi(mi: ArrayLike | PairwiseInformation, *, base: float | None = None) -> NDArray[np.float64]:
     """Map mutual information to the scale of a correlation: √(1 − exp(−2 I)), Linfoot (1957).
 
     For a Gaussian pair this is |ρ|. A negative estimate keeps its sign, −√(1 − exp(−2 |I|)), so that the mean over
@@ -48,26 +51,30 @@ def normalize_mi(mi: ArrayLike, *, base: float | None = None) -> NDArray[np.floa
 
     Parameters
     ----------
-    mi : array-like, any shape
-        In nats, or in units of the base. NaN stays NaN.
+    mi : array-like, any shape, or the result of `pairwise_mi`
+        In nats, or in units of the base. NaN stays NaN. Of a result its pair_mi, in the base that it has.
     base : float, optional
-        Base of the logarithm of mi; nats by default, 2 for bits.
+        Base of the logarithm of an array; nats by default, 2 for bits.
 
     Returns
     -------
     ndarray
-        Values in [−1, 1], of the shape of mi.
+        Values in [−1, 1], of the shape of mi, or of pair_mi.
 
     Raises
     ------
     TypeError, ValueError
-        If base is not a number above 1.
+        If base is not a number above 1, or is given with a result.
 
     Examples
     --------
     >>> normalize_mi(0.5 * np.log(1 / (1 - 0.6**2))).round(6)
     np.float64(0.6)
     """
+    if hasattr(mi, "pair_mi"):
+        if base is not None:
+            raise ValueError(f"base={base}: a result of pairwise_mi knows its base; leave it out")
+        mi, base = mi.pair_mi, mi.meta["base"]
     check_base(base)
     nats = np.asarray(mi, dtype=np.float64) * nats_per_unit(base)
     return np.sign(nats) * np.sqrt(-np.expm1(-2 * np.abs(nats)))

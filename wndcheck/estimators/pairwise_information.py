@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import rank_null
+from .formulas import nats_per_unit
+from .information_summary import summary
 from .resampling import p_values, standard_error
 from .validation import check_number
 
@@ -84,9 +87,12 @@ class PairwiseInformation:
     def pair_corrected(self) -> NDArray[np.float64] | None:
         """pair_mi minus the mean of the pair's null, (P,): without the bias that depends on the marginals.
 
-        For 3H it is the mean over shuffles π of Ĥ(x, πy) − Ĥ(x, y). None without a null.
+        For 3H it is the mean over shuffles π of Ĥ(x, πy) − Ĥ(x, y). With normal margins and no shuffles, the null is
+        tabulated. None without a null.
         """
-        return None if self.null_mi is None else self.pair_mi - self.null_mi.mean(axis=0)
+        if self.null_mi is not None:
+            return self.pair_mi - self.null_mi.mean(axis=0)
+        return self.pair_mi - rank_null.mean(*self._ranks) / self._unit if self._ranks else None
 
     @property
     def corrected_score(self) -> float | None:
@@ -95,12 +101,18 @@ class PairwiseInformation:
 
     @cached_property
     def p_values(self) -> NDArray[np.float64]:
-        """One-sided p-value of each pair against independence, (P,), NaN where flagged; see `resampling.p_values`.
+        """One-sided p-value of each pair against independence, (P,), NaN where flagged.
 
-        ValueError with fewer than two shuffles.
+        From the shuffles (`resampling.p_values`); with normal margins and no shuffles, from the tabulated null.
+        ValueError with other margins and fewer than two shuffles.
         """
+        if self.null_mi is None and self._ranks:
+            return rank_null.p_values(self.pair_mi * self._unit, *self._ranks)
         if self.null_mi is None or len(self.null_mi) < 2:
-            raise ValueError("p-values need two shuffles or more: pairwise_mi(..., null='shuffle', n_shuffles=8)")
+            raise ValueError(
+                "p-values need two shuffles or more: pairwise_mi(..., null='shuffle', n_shuffles=8); "
+                "or margins='normal' without shuffles"
+            )
         return p_values(self.pair_mi, self.null_mi)
 
     @cached_property
@@ -120,9 +132,9 @@ class PairwiseInformation:
     def dependent(self, rate: float = 0.05) -> NDArray[np.bool_]:
         """Mask of the pairs found dependent at a false-discovery rate, (P,): those with a q-value of at most `rate`.
 
-        Flagged pairs are not found dependent. No p-value is below 1 / (1 + P n_shuffles), so fewer than about
-        1 / (rate n_shuffles) dependent pairs are never found: few dependent pairs need more shuffles. ValueError as for
-        p_values, and for a rate outside [0, 1].
+        Flagged pairs are not found dependent. With shuffles no p-value is below 1 / (1 + P n_shuffles), so fewer than
+        about 1 / (rate n_shuffles) dependent pairs are never found: few dependent pairs need more shuffles. ValueError
+        as for p_values, and for a rate outside [0, 1].
         """
         check_number(rate, "rate", least=0, most=1)
         return self.q_values <= rate  # False for NaN
@@ -140,6 +152,19 @@ class PairwiseInformation:
         from pandas import DataFrame
 
         return DataFrame(self.mi, index=list(self.labels), columns=list(self.labels))
+
+    @property
+    def _ranks(self) -> tuple[str, int, int] | None:
+        """Estimator, M and k, on which alone the null of normal margins depends; None with other margins."""
+        options = self.meta
+        return (options["estimator"], options["M"], options["k"]) if options["margins"] == "normal" else None
+
+    @property
+    def _unit(self) -> float:
+        return nats_per_unit(self.meta["base"])
+
+    def __repr__(self) -> str:
+        return summary(self)
 
 
 def finite_mean(values: NDArray[np.float64]) -> float:

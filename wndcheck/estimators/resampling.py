@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from .validation import check_choice, check_integer
 
 
-def check_resampling(null: str | None, n_shuffles: int, n_subsamples: int, n_samples: int, k: int) -> None:
+def check_resampling(
+    null: str | None, n_shuffles: int, groups: object, n_subsamples: int, n_samples: int, k: int
+) -> None:
     """TypeError or ValueError for an invalid option of `pairwise_mi`."""
     check_choice(null, "null", (None, "shuffle"))
+    if groups is not None and null is None:
+        raise ValueError("groups has no effect without shuffles: give null='shuffle', too")
     check_integer(n_shuffles, "n_shuffles", least=1)
     check_integer(n_subsamples, "n_subsamples", least=0)
     if n_subsamples == 1 or (n_subsamples and n_samples // n_subsamples <= k):
@@ -22,15 +26,21 @@ def check_resampling(null: str | None, n_shuffles: int, n_subsamples: int, n_sam
         )
 
 
-def shuffles(z: NDArray[np.float32], n_shuffles: int, random_state: int) -> Iterator[NDArray[np.float32]]:
-    """Rows of z (n_neurons, n_samples), each independently permuted, n_shuffles times.
+def permutations(
+    n_neurons: int, members: list[NDArray[np.int32]], n_shuffles: int, random_state: int
+) -> Iterator[NDArray[np.int32]]:
+    """Permutations of the samples, independent for each neuron, (n_neurons, n_samples), n_shuffles times.
 
-    The permutation depends on random_state, the shuffle and the row's index only. Marginals are preserved, and so is
-    the noise shared by pairs with a common neuron.
+    members: indices of the samples of each group, within which samples are exchanged; a single group of all without
+    groups. A permutation depends on random_state, the shuffle, the groups and the neuron's index only. Marginals are
+    preserved, and so is the noise shared by pairs with a common neuron.
     """
     for shuffle in range(n_shuffles):
-        seed = np.random.SeedSequence(int(random_state), spawn_key=(1, shuffle))
-        yield np.random.default_rng(seed).permuted(z, axis=1)
+        permutation = np.empty((n_neurons, sum(map(len, members))), np.int32)
+        rng = np.random.default_rng(np.random.SeedSequence(random_state, spawn_key=(1, shuffle)))
+        for group in members:
+            permutation[:, group] = rng.permuted(np.tile(group, (n_neurons, 1)), axis=1)
+        yield permutation
 
 
 def disjoint_parts(m: int, count: int, random_state: int) -> list[NDArray[np.int64]]:

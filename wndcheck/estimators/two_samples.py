@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from .estimation import Method, estimate, prepare_layer
 from .formulas import nats_per_unit
-from .validation import all_pairs, check_base, real_samples
+from .validation import RandomState, all_pairs, check_base, real_samples
 
 
 def mutual_information(
@@ -19,7 +19,7 @@ def mutual_information(
     margins: str = "sd",
     base: float | None = None,
     jitter: float | None = None,
-    random_state: int = 0,
+    random_state: RandomState = 0,
 ) -> float:
     """Mutual information of two samples or two blocks of variables, in nats. Symmetric in x and y.
 

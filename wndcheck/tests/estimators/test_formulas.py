@@ -51,3 +51,12 @@ def test_matrix_of_a_layer():
     assert np.isnan(np.diag(scaled)).all()
     assert scaled[0, 2] == pytest.approx(0.6, abs=0.1)  # 4 sd of 0.03 nats, through a slope of 0.53 / nat
     assert scaled[1, 2] == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_result_is_mapped_in_its_own_base():
+    X = np.random.default_rng(1).standard_normal((100, 3))
+    nats, bits = (pairwise_mi(X, base=base) for base in (None, 2))
+    np.testing.assert_array_equal(normalize_mi(nats), normalize_mi(nats.pair_mi))
+    np.testing.assert_allclose(normalize_mi(bits), normalize_mi(nats), rtol=1e-12)
+    with pytest.raises(ValueError, match=r"base=2: a result of pairwise_mi knows its base; leave it out"):
+        normalize_mi(bits, base=2)

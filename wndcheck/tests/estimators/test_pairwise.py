@@ -128,12 +128,12 @@ def test_a_torch_device_uses_the_torch_kernel(monkeypatch, estimator):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"estimator": "ksg"}, ValueError, r"estimator='ksg': expected '3h' or 'ksg1' or 'ksg2'"),
+        ({"estimator": "ksg"}, ValueError, r"'3h' or 'ksg1' or 'ksg2'; of the two of Kraskov .*'ksg1' .* take it"),
         ({"estimator": "KSG"}, ValueError, r"estimator=.KSG.: expected '3h' or 'ksg1' or 'ksg2'"),
         ({"k": 0}, ValueError, r"k=0: expected at least 1"),
         ({"k": 20}, ValueError, r"k=20 with 20 samples: expected more samples than k"),
         ({"random_state": -1}, ValueError, r"random_state=-1: expected at least 0"),
-        ({"n_jobs": 0}, ValueError, r"n_jobs=0: expected at least 1"),
+        ({"n_jobs": 0}, ValueError, r"n_jobs=0: expected at least 1, or -1 for all cores"),
         ({"pairs": [(0, 3)]}, ValueError, r"pairs holds \[0, 3\]: expected two different columns out of 0 to 2"),
         ({"pairs": [(0, 1), (2, 2)]}, ValueError, r"pairs holds \[2, 2\]: expected two different columns"),
         ({"pairs": [(1, -1)]}, ValueError, r"pairs holds \[-1, 1\]: expected two different columns"),

@@ -56,9 +56,10 @@ def test_meta_holds_the_options_in_plain_python():
     X = np.random.default_rng(13).standard_normal((50, 3)).astype(np.float32)
     numbers = {"k": np.int64(5), "jitter": np.float32(0.0625), "base": np.float64(2), "margins": "none"}
     options = {"estimator": "ksg2", "null": "shuffle", "n_shuffles": 2, "n_subsamples": 5, "random_state": 5}
-    meta = json.loads(json.dumps(pairwise_mi(X, **options, **numbers).meta))
+    groups = np.arange(50) % 5
+    meta = json.loads(json.dumps(pairwise_mi(X, **options, **numbers, groups=groups).meta))
     found = {"M": 50, "N": 3, "P": 3, "ddof": 1, "tied": 0, "device": "cpu", "dtype": "float32"}
-    assert meta == {**options, "k": 5, "jitter": 0.0625, "base": 2.0, "margins": "none", **found}
+    assert meta == {**options, "k": 5, "jitter": 0.0625, "base": 2.0, "margins": "none", "groups": 5, **found}
     plain = pairwise_mi(X).meta
     assert (plain["n_shuffles"], plain["n_subsamples"], plain["base"], plain["jitter"]) == (0, 0, None, None)
 
@@ -71,6 +72,48 @@ def test_data_frame_has_the_neurons_names():
     assert frame.loc["a", "c"] == frame.loc["c", "a"] == information.pair_mi[0]
     assert np.isnan(frame.loc["a", "b"])
     assert pairwise_mi(X).to_frame().columns.tolist() == [0, 1, 2]
+
+
+# As text
+
+
+def test_the_text_has_what_was_measured_the_scores_flags_and_the_strongest_pairs():
+    rng = np.random.default_rng(17)
+    x, noise = rng.standard_normal((2, 300))
+    frame = pd.DataFrame({"x": x, "noise": noise, "y": 0.9 * x + 0.19**0.5 * noise, "still": 7.0, "cut": x})
+    frame["cut"] = frame["cut"].clip(lower=0)
+    frame["2x"] = 2 * frame["x"]
+    information = pairwise_mi(frame, null="shuffle", n_subsamples=5, groups=np.arange(300) % 3)
+    lines = repr(information).splitlines()
+    assert str(information) == repr(information)
+    assert lines[0] == "PairwiseInformation: 6 neurons, 300 samples, 15 pairs"
+    assert lines[1] == "by 3H, margins sd, k = 3, in nats"
+    assert lines[2] == f"ι = {information.score:.4f} ± {information.score_se:.4f}, the mean of the pairs"
+    assert lines[3] == f"ι_c = {information.corrected_score:.4f}, ι minus the mean of 8 shuffles within 3 groups"
+    assert lines[4].startswith("2 neurons without an estimate: still (constant), cut (point mass: ")
+    assert lines[5] == "1 pair equal up to shift, scale and sign"
+    above = (information.pair_mi[np.isfinite(information.pair_mi)] > 0.01).mean()
+    assert lines[6] == f"{100 * above:.1f} % of the pairs above 0.01 nats"
+    assert lines[7].startswith(f"strongest pairs: x–2x {information.mi[0, 5]:.3f}, ")
+    assert len(lines[7].split(", ")) == 5
+    assert len(lines) == 8
+
+
+def test_the_text_leaves_out_what_there_is_not():
+    X = np.random.default_rng(18).standard_normal((100, 2))
+    plain = pairwise_mi(X, base=2, estimator="ksg1", jitter=1e-3)
+    assert repr(plain).splitlines() == [
+        "PairwiseInformation: 2 neurons, 100 samples, 1 pair",
+        "by KSG1, margins sd, k = 3, jitter 0.001, in bits",
+        f"ι = {plain.score:.4f}, the mean of the pairs",
+        f"{100.0 * (plain.score * math.log(2) > 0.01):.1f} % of the pairs above 0.01 nats",
+        f"strongest pairs: 0–1 {plain.score:.3f}",
+    ]
+    nothing = repr(pairwise_mi(np.ones((100, 40)))).splitlines()
+    assert nothing[2] == "ι = nan, the mean of the pairs"
+    assert nothing[3:] == ["40 neurons without an estimate: 0 (constant), 1 (constant), 2 (constant), …"]
+    long = pd.DataFrame(X, columns=["a" * 100, "two\nlines"])
+    assert repr(pairwise_mi(long)).splitlines()[-1].startswith(f"strongest pairs: {'a' * 23}…–two lines ")
 
 
 # Identical neurons

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from scipy.signal import lfilter
 from scipy.stats import kstest
 
 from wndcheck.benchmarks.closed_forms import independent, normal_pair
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.resampling import disjoint_parts, p_values, shuffles
+from wndcheck.estimators.resampling import disjoint_parts, p_values, permutations
+from wndcheck.estimators.validation import group_members
 from wndcheck.experiment.gaussian_experiments import gaussian_information
-from wndcheck.tests.estimators.samples import each_estimator, of_pairs
+from wndcheck.tests.estimators.samples import each_estimator, normal_layer, of_pairs
 
 M = 1000
 
@@ -58,14 +62,135 @@ def test_null_depends_on_the_seed_only():
     assert not np.isclose(first[0], first[1]).any()
 
 
-def test_rows_are_independently_permuted():
-    z = np.tile(np.arange(100, dtype=np.float32), (5, 1))
-    orders = list(shuffles(z, 3, 0))
+def test_permutations_are_independent_between_neurons_and_shuffles():
+    members = group_members(None, 100)
+    orders = list(permutations(5, members, 3, 0))
     rows = np.vstack(orders)
     assert len(np.unique(rows, axis=0)) == 15
-    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(z, (3, 1)))
-    for fewer, more in zip(shuffles(z, 2, 0), orders, strict=False):
+    np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(np.arange(100), (15, 1)))
+    for fewer, more in zip(permutations(5, members, 2, 0), orders, strict=False):
         np.testing.assert_array_equal(fewer, more)
+
+
+# Groups
+
+
+def test_groups_exchange_samples_of_one_group_only():
+    labels = np.random.default_rng(31).integers(0, 4, 60)
+    (permutation,) = permutations(5, group_members(labels, 60), 1, 0)
+    np.testing.assert_array_equal(labels[permutation], np.tile(labels, (5, 1)))
+    np.testing.assert_array_equal(np.sort(permutation, axis=1), np.tile(np.arange(60), (5, 1)))
+    assert len(np.unique(permutation, axis=0)) == 5
+    one = pairwise_mi(normal_layer(31, m=60), null="shuffle", groups=["all"] * 60).null_mi
+    np.testing.assert_array_equal(one, pairwise_mi(normal_layer(31, m=60), null="shuffle").null_mi)
+
+
+def grouped(seed: int, trials: int, per_group: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs that depend through the means of five groups only: x and y (M, trials), and the labels (M,)."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(5), per_group)
+    x, y = np.linspace(-2, 2, 5)[labels, None] + rng.standard_normal((2, 5 * per_group, trials))
+    return x, y, labels
+
+
+@each_estimator
+@pytest.mark.parametrize("margins", ["sd", "normal"])
+def test_what_groups_explain_is_not_in_the_corrected_score(margins, estimator):
+    """4 standard errors of the mean of 100 independent pairs."""
+    x, y, labels = grouped(32, 100)
+    options = {"null": "shuffle", "n_shuffles": 4, "estimator": estimator, "margins": margins}
+    within, overall = (of_pairs(x, y, **options, groups=groups) for groups in (labels, None))
+    assert within.score == overall.score
+    assert within.score > 0.2
+    error = within.pair_corrected.std(ddof=1) / math.sqrt(100)
+    assert abs(within.corrected_score) < 4 * error
+    assert overall.corrected_score > 0.2
+    assert within.meta["groups"] == 5
+
+
+@pytest.mark.parametrize("margins", ["sd", "normal"])
+def test_what_a_pair_shares_beyond_its_groups_is_found(margins):
+    x, y, labels = grouped(33, 40)
+    y[:, :20] += 0.8 * (x - np.linspace(-2, 2, 5)[labels, None])[:, :20]
+    found = of_pairs(x, y, margins=margins, null="shuffle", groups=labels)
+    assert found.dependent()[:20].all()
+    assert found.dependent()[20:].sum() <= 4  # a rate of .05 of some 20: 4 or more has probability below .02
+
+
+@pytest.mark.parametrize("margins", ["sd", "normal"])
+def test_p_values_with_groups_are_uniform_where_groups_explain_all(margins):
+    x, y, labels = grouped(34, 500, per_group=60)
+    p = of_pairs(x, y, margins=margins, null="shuffle", n_shuffles=4, groups=labels).p_values
+    assert kstest(p, "uniform").pvalue > 1e-3
+
+
+def test_labels_of_any_kind_make_the_same_groups():
+    X, codes = normal_layer(35, m=60), np.arange(60) % 3
+    expected = pairwise_mi(X, null="shuffle", groups=codes).null_mi
+    names = ["cat", "dog", ("tuple", 1)]
+    for labels in (
+        codes / 7,
+        [names[code] for code in codes],
+        np.array(["a", "b", "c"])[codes],
+        pd.Series(codes, index=np.arange(60)[::-1]).astype("category"),
+        torch.tensor(codes),
+        (bool(code) if code < 2 else "neither" for code in codes),
+        np.array(["2020-01-01", "2021-01-01", "2022-01-01"], "M8[D]")[codes],
+    ):
+        np.testing.assert_array_equal(pairwise_mi(X, null="shuffle", groups=labels).null_mi, expected)
+
+
+def test_the_only_sample_of_a_group_stays_in_its_place():
+    (permutation,) = permutations(4, group_members(["a"] * 9 + ["b"], 10), 1, 0)
+    assert permutation[:, 9].tolist() == [9] * 4
+
+
+@pytest.mark.parametrize(
+    ("groups", "error", "message"),
+    [
+        ([0] * 29, ValueError, r"groups holds 29 labels for 30 samples: expected one for each"),
+        ([0.0] * 29 + [math.nan], ValueError, r"groups holds nan at sample 29: expected a label for every sample"),
+        (["a"] * 29 + [None], ValueError, r"groups holds None at sample 29: expected a label"),
+        (pd.Series([1, None] * 15, dtype="Int64"), ValueError, r"groups holds <NA> at sample 1: expected a label"),
+        (pd.Series(["a", None] * 15, dtype="category"), ValueError, r"groups holds nan at sample 1"),
+        (pd.to_datetime(["2020", None] * 15), ValueError, r"groups holds NaT at sample 1"),
+        (range(30), ValueError, r"groups gives every sample a group of its own: expected labels that samples share"),
+        (np.zeros((30, 1)), TypeError, r"groups holds \[0\.0\] at sample 0: expected a label, such"),
+    ],
+)
+def test_unusable_groups_are_refused(groups, error, message):
+    with pytest.raises(error, match=message):
+        pairwise_mi(normal_layer(36, m=30), null="shuffle", groups=groups)
+
+
+def test_groups_without_a_null_are_refused():
+    with pytest.raises(ValueError, match=r"groups has no effect without shuffles: give null='shuffle', too"):
+        pairwise_mi(normal_layer(36, m=30), groups=[0] * 30)
+
+
+# Samples that depend on each other
+
+
+def series(rho: float, m: int, trials: int, seed: int) -> np.ndarray:
+    """Independent stationary AR(1) series, (m, 2 trials)."""
+    noise = math.sqrt(1 - rho**2) * np.random.default_rng(seed).standard_normal((m, 2 * trials))
+    noise[0] /= math.sqrt(1 - rho**2)
+    return lfilter([1], [1, -rho], noise, axis=0)
+
+
+def test_thinning_by_the_autocorrelation_time_restores_the_level():
+    """400 pairs: 4 binomial standard errors. The docstring's 84 % are those of M = 1000."""
+    rho, trials = 0.95, 400
+    step = round((1 + rho) / (1 - rho))
+    assert step == 39
+    long = series(rho, 300 * step, trials, 37)
+
+    def level(samples: np.ndarray) -> float:
+        x, y = np.split(samples, 2, axis=1)
+        return (of_pairs(x, y, estimator="ksg1", null="shuffle", n_shuffles=4).p_values < 0.05).mean()
+
+    assert level(long[:1000]) > 0.6
+    assert level(long[::step]) == pytest.approx(0.05, abs=4 * math.sqrt(0.05 * 0.95 / trials))
 
 
 # p-values

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 from wndcheck.estimators import knn_entropy, mutual_information, normalize_mi, pairwise_mi
+from wndcheck.estimators.validation import thread_count
 from wndcheck.tests.estimators.samples import each_estimator, normal_layer
 
 # Frames
@@ -52,6 +55,124 @@ def test_errors_name_the_column_of_a_frame(value):
         mutual_information(frame["a"], frame[["c", "b"]])
     with pytest.raises(ValueError, match=r"^x holds nan at sample 1: expected finite numbers"):
         mutual_information(pd.Series([1.0, np.nan, 2.0, 3.0, 4.0]), np.arange(5))
+
+
+PLAIN = {"Int64": "int64", "Int8": "int8", "Float64": "float64", "Float32": "float32", "Sparse[int]": "int64"}
+PLAIN |= {"double[pyarrow]": "float64", "int64[pyarrow]": "int64"}
+
+
+@pytest.mark.parametrize("dtype", PLAIN)
+def test_nullable_arrow_and_sparse_columns_keep_their_values(dtype):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(9)
+    X = np.stack([rng.permutation(100), rng.permutation(100)], axis=1)
+    frame = pd.DataFrame(X, columns=["a", "b"]).astype(dtype)
+    information = pairwise_mi(frame)
+    np.testing.assert_array_equal(information.pair_mi, pairwise_mi(X).pair_mi)
+    assert information.meta["dtype"] == PLAIN[dtype]
+    assert mutual_information(frame["a"], frame["b"]) == information.pair_mi[0]
+    assert pairwise_mi(frame.assign(b=X[:, 1])).pair_mi[0] == information.pair_mi[0]
+
+
+def test_nullable_columns_have_the_resolution_of_their_dtype():
+    X = (1e6 + np.random.default_rng(10).standard_normal((100, 2)) * 1e-3).astype(np.float32)
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    assert pairwise_mi(frame.astype("Float32")).flags == pairwise_mi(frame).flags == {"a": "constant", "b": "constant"}
+    assert pairwise_mi(frame.astype("Float32")).meta["dtype"] == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "int64[pyarrow]"])
+def test_a_missing_value_is_named(dtype):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40)[::-1]}).astype({"b": dtype})
+    frame.loc[17, "b"] = pd.NA
+    with pytest.raises(
+        ValueError, match=r"column b of X holds nan at sample 17: expected finite numbers, none missing"
+    ):
+        pairwise_mi(frame)
+    with pytest.raises(ValueError, match=r"^y holds nan at sample 17"):
+        mutual_information(frame["a"], frame["b"])
+
+
+NOT_REAL = {
+    "bool": ([True, False] * 20, r"astype\(float\) makes it 0 and 1, two point masses"),
+    "boolean": ([True, False] * 20, r"astype\(float\) makes it 0 and 1, two point masses"),
+    "bool[pyarrow]": ([True, False] * 20, r"astype\(float\) makes it 0 and 1, two point masses"),
+    "object": (["1.5"] * 40, r"leave it out, or give astype\(float\) where all its values are numbers"),
+    "str": (["word"] * 40, r"leave it out, or give astype"),
+    "string[pyarrow]": (["word"] * 40, r"leave it out, or give astype"),
+    "category": ([1, 2] * 20, r"leave it out, or give astype"),
+    "datetime64[s]": (["2020-01-01"] * 40, r"give a number, such as the days since the first date"),
+    "timedelta64[s]": (["1h"] * 40, r"give a number, such as the days"),
+    "complex": ([1j] * 40, r"give the real and the imaginary part as two columns"),
+}
+
+
+@pytest.mark.parametrize("dtype", NOT_REAL)
+def test_a_column_that_is_not_real_is_named_with_advice(dtype):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    values, advice = NOT_REAL[dtype]
+    column = pd.Series(values).astype(dtype)
+    frame = pd.DataFrame({"a": np.arange(40.0), "b": column, "c": np.arange(40)})
+    with pytest.raises(TypeError, match=rf"^column b of X has dtype .*: expected integers or floating.*; {advice}"):
+        pairwise_mi(frame)
+    with pytest.raises(TypeError, match=rf"^column b of x has dtype .*; {advice}"):
+        mutual_information(frame, np.arange(40))
+    with pytest.raises(TypeError, match=rf"^x has dtype .*; {advice}"):
+        knn_entropy(column)
+
+
+def test_a_polars_frame_gives_the_estimates_of_its_values():
+    polars = pytest.importorskip("polars")
+    X = normal_layer(11, m=100)
+    information = pairwise_mi(polars.DataFrame(X, schema=["a", "b", "c"]), pairs=[("a", "c")])
+    assert information.labels == ("a", "b", "c")
+    assert information.pair_mi[0] == pairwise_mi(X).mi[0, 2]
+    with pytest.raises(TypeError, match=r"X has dtype object"):
+        pairwise_mi(polars.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}))
+
+
+# Pairs by name
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("a", ("unit", 1)), (9, "a")],
+        (["a", ("unit", 1)], ["a", 9]),
+        np.array([["a", ("unit", 1)], ["a", 9]], dtype=object),
+        iter([("a", ("unit", 1)), ("a", 9)]),
+    ],
+)
+def test_pairs_by_column_names(pairs):
+    frame = pd.DataFrame(normal_layer(12, m=100), columns=["a", ("unit", 1), 9])
+    assert pairwise_mi(frame, pairs=pairs).pairs.tolist() == [[0, 1], [0, 2]]
+    names = pd.DataFrame(normal_layer(12, m=100), columns=["one", "two", "three"])
+    assert pairwise_mi(names, pairs=np.array([["two", "one"]])).pairs.tolist() == [[0, 1]]
+    assert pairwise_mi(names, pairs=combinations(names.columns, 2)).pairs.tolist() == pairwise_mi(names).pairs.tolist()
+    assert pairwise_mi(names, pairs=combinations(range(3), 2)).pairs.tolist() == pairwise_mi(names).pairs.tolist()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([("a", "d")], r"pairs holds 'd', no column name of X: expected names throughout, or indices"),
+        ([("a", 1)], r"pairs holds 1, no column name of X: expected names throughout"),
+        ([("a", "b"), (0, 1)], r"pairs holds 0, no column name of X"),
+        ([("a", "a")], r"pairs holds \[0, 0\]: expected two different columns"),
+        (["ab", "bc"], r"pairs holds 'ab': expected two columns in each pair"),
+        (["a", "b"], r"pairs holds 'a': expected two columns in each pair"),
+        ([("a", "b", "c")], r"pairs holds \('a', 'b', 'c'\): expected two columns in each pair"),
+        ([(0, 1), (1,)], r"pairs holds 0, no column name of X"),
+    ],
+)
+def test_pairs_of_other_names_are_refused(pairs, message):
+    frame = pd.DataFrame(normal_layer(13, m=50), columns=["a", "b", "c"])
+    with pytest.raises(ValueError, match=message):
+        pairwise_mi(frame, pairs=pairs)
 
 
 # Tensors
@@ -123,6 +244,61 @@ def test_tensors_and_frames_that_are_not_real_are_refused(X):
 def test_bad_layers_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
         pairwise_mi(X)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array])
+def test_sparse_matrices_are_refused(kind):
+    X = kind(np.eye(20))
+    message = rf"X is sparse \({kind.__name__}\): its zeros are samples like all others, .*; give X\.toarray\(\)"
+    with pytest.raises(TypeError, match=message):
+        pairwise_mi(X)
+
+
+def test_rows_of_different_lengths_are_refused():
+    for function in (pairwise_mi, knn_entropy):
+        with pytest.raises(ValueError, match=r"^[Xx] holds rows of different lengths: expected as many columns"):
+            function([[1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0]])
+
+
+# Seeds and threads
+
+
+def test_a_seed_from_a_generator_is_drawn_and_recorded():
+    X = normal_layer(46, m=60)
+    for make in (np.random.default_rng, np.random.RandomState):
+        generator, again = make(5), make(5)
+        first, second = (pairwise_mi(X, null="shuffle", random_state=generator) for _ in range(2))
+        assert first.meta["random_state"] != second.meta["random_state"]
+        assert not np.array_equal(first.null_mi, second.null_mi)
+        for state in (again, first.meta["random_state"]):
+            repeated = pairwise_mi(X, null="shuffle", random_state=state)
+            assert repeated.meta == first.meta
+            np.testing.assert_array_equal(repeated.null_mi, first.null_mi)
+
+
+def test_no_seed_draws_one_that_differs_each_time_and_is_recorded():
+    X = normal_layer(47, m=60)
+    first, second = (pairwise_mi(X, jitter=1e-3, n_subsamples=3, random_state=None) for _ in range(2))
+    assert first.meta["random_state"] != second.meta["random_state"]
+    repeated = pairwise_mi(X, jitter=1e-3, n_subsamples=3, random_state=first.meta["random_state"])
+    np.testing.assert_array_equal(repeated.subsample_mi, first.subsample_mi)
+    one, other = (mutual_information(X[:, 0], X[:, 1], jitter=1e-3, random_state=None) for _ in range(2))
+    assert one != other
+
+
+@pytest.mark.parametrize("state", ["0", 1.5, True])
+def test_other_seeds_are_refused(state):
+    with pytest.raises(TypeError, match=r"random_state=.*: expected an integer"):
+        pairwise_mi(normal_layer(48, m=60), random_state=state)
+
+
+def test_negative_numbers_of_threads_count_from_all_cores(monkeypatch):
+    monkeypatch.setattr("wndcheck.estimators.validation.usable_cores", lambda: 4)
+    counts = {-1: 4, -2: 3, -4: 1, -9: 1, 1: 1, 7: 7, np.int64(2): 2}
+    assert {n: thread_count(n) for n in counts} == counts
+    assert thread_count(None) is None
+    X = normal_layer(49, m=60)
+    np.testing.assert_array_equal(pairwise_mi(X, n_jobs=-1).pair_mi, pairwise_mi(X, n_jobs=1).pair_mi)
 
 
 # Base of the logarithm
