@@ -128,7 +128,7 @@ def estimate(
     if method.estimator == "3h":
         joint = entropy_from_log_distance(kernel.mean_log_distances(rows, chosen, k=k, **where), m, k, 2)
         if method.margins == "normal":  # whose entropy is known, and the bias of the joint one tabulated
-            information[usable] = 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).mean
+            information[usable] = 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).correction
         else:
             information[usable] = layer.entropies[chosen].sum(axis=1) - joint
     else:

@@ -19,6 +19,11 @@ from .validation import check_number
 if TYPE_CHECKING:
     import pandas
 
+NO_P_VALUES = (
+    "p-values need two shuffles or more: pairwise_mi(..., null='shuffle', n_shuffles=8); "
+    "or margins='normal' without shuffles"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class PairwiseInformation:
@@ -92,7 +97,10 @@ class PairwiseInformation:
         """
         if self.null_mi is not None:
             return self.pair_mi - self.null_mi.mean(axis=0)
-        return self.pair_mi - rank_null.mean(*self._ranks) / self._unit if self._ranks else None
+        try:
+            return self.pair_mi - self._tabulated_null.mean / nats_per_unit(self.meta["base"])
+        except ValueError:  # there is none
+            return None
 
     @property
     def corrected_score(self) -> float | None:
@@ -104,15 +112,12 @@ class PairwiseInformation:
         """One-sided p-value of each pair against independence, (P,), NaN where flagged.
 
         From the shuffles (`resampling.p_values`); with normal margins and no shuffles, from the tabulated null.
-        ValueError with other margins and fewer than two shuffles.
+        ValueError with other margins and fewer than two shuffles, and where the table ends (`rank_null`).
         """
-        if self.null_mi is None and self._ranks:
-            return rank_null.p_values(self.pair_mi * self._unit, *self._ranks)
-        if self.null_mi is None or len(self.null_mi) < 2:
-            raise ValueError(
-                "p-values need two shuffles or more: pairwise_mi(..., null='shuffle', n_shuffles=8); "
-                "or margins='normal' without shuffles"
-            )
+        if self.null_mi is None:
+            return rank_null.p_values(self.pair_mi * nats_per_unit(self.meta["base"]), self._tabulated_null)
+        if len(self.null_mi) < 2:
+            raise ValueError(NO_P_VALUES)
         return p_values(self.pair_mi, self.null_mi)
 
     @cached_property
@@ -154,14 +159,11 @@ class PairwiseInformation:
         return DataFrame(self.mi, index=list(self.labels), columns=list(self.labels))
 
     @property
-    def _ranks(self) -> tuple[str, int, int] | None:
-        """Estimator, M and k, on which alone the null of normal margins depends; None with other margins."""
-        options = self.meta
-        return (options["estimator"], options["M"], options["k"]) if options["margins"] == "normal" else None
-
-    @property
-    def _unit(self) -> float:
-        return nats_per_unit(self.meta["base"])
+    def _tabulated_null(self) -> rank_null.RankNull:
+        """The null of normal margins, which depends on estimator, M and k alone. ValueError where there is none."""
+        if self.meta["margins"] != "normal":
+            raise ValueError(NO_P_VALUES)
+        return rank_null.rank_null(self.meta["estimator"], self.meta["M"], self.meta["k"])
 
     def __repr__(self) -> str:
         return summary(self)

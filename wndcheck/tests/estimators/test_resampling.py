@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 from scipy.stats import kstest
 
 from wndcheck.benchmarks.closed_forms import independent, normal_pair
-from wndcheck.estimators import pairwise_mi
+from wndcheck.estimators import pairwise_mi, rank_null
 from wndcheck.estimators.resampling import disjoint_parts, p_values, permutations
 from wndcheck.estimators.validation import group_members
 from wndcheck.experiment.gaussian_experiments import gaussian_information
@@ -240,6 +240,61 @@ def test_p_values_by_hand():
     p = p_values(np.array([3.0, 0.0]), np.array([[0.0, 0.0], [2.0, 0.0]]))
     assert p.tolist() == [1 / 5, 4 / 5]
     assert p_values(np.array([2.7, 0.0]), np.array([[0.0, 0.0], [2.0, 0.0]]))[0] == 2 / 5
+
+
+TEN_LAWS = (
+    *MARGINS,
+    np.random.Generator.standard_cauchy,
+    lambda rng, shape: rng.lognormal(0, 3, shape),
+    lambda rng, shape: rng.beta(0.2, 0.2, shape),
+    lambda rng, shape: rng.standard_normal(shape) ** 3,
+    lambda rng, shape: rng.choice([-1.0, 1.0], shape) + 1e-4 * rng.standard_normal(shape),
+    lambda rng, shape: rng.normal(0, 1, shape).round(3),
+    lambda rng, shape: 1e300 * rng.gumbel(size=shape),
+)
+
+
+@pytest.mark.parametrize(("estimator", "k"), [("ksg1", 20), ("3h", 3), ("ksg2", 5)])
+@pytest.mark.parametrize("m", [60, 200])
+def test_p_values_from_the_table_are_uniform_for_any_laws(m, estimator, k):
+    """10 000 independent pairs of ten laws, without a shuffle."""
+    rng = np.random.default_rng([50, m])
+    laws = rng.integers(0, 10, (2, 10_000))
+    x, y = np.empty((2, m, 10_000))
+    for values, law in zip((x, y), laws, strict=True):
+        for number, draw in enumerate(TEN_LAWS):
+            values[:, law == number] = draw(rng, (m, (law == number).sum()))
+    found = of_pairs(x, y, margins="normal", estimator=estimator, k=k)
+    p = found.p_values[np.isfinite(found.p_values)]
+    assert len(p) > 9_500  # a few of the rounded columns have three equal values
+    assert kstest(p, "uniform").pvalue > 1e-3
+    assert abs(found.corrected_score) < 4 * np.nanstd(found.pair_mi) / 100
+
+
+def test_results_with_normal_margins_take_the_tabulated_null_unless_samples_are_shuffled():
+    X = normal_layer(51, 4, m=300)
+    X[:, 1] = 0.5 * X[:, 0] + X[:, 1]
+    nats, bits, shuffled = (
+        pairwise_mi(X, margins="normal", **options) for options in ({}, {"base": 2}, {"null": "shuffle"})
+    )
+    expected = rank_null.p_values(nats.pair_mi, rank_null.rank_null("ksg1", 300, 20))
+    np.testing.assert_array_equal(nats.p_values, expected)
+    np.testing.assert_allclose(bits.p_values, nats.p_values, rtol=1e-9)
+    np.testing.assert_allclose(nats.pair_corrected, nats.pair_mi - rank_null.rank_null("ksg1", 300, 20).mean)
+    np.testing.assert_allclose(bits.pair_corrected * math.log(2), nats.pair_corrected, rtol=0, atol=1e-12)
+    assert bits.corrected_score * math.log(2) == pytest.approx(nats.corrected_score, rel=1e-9)
+    assert nats.dependent().tolist() == [True] + [False] * 5
+    np.testing.assert_array_equal(shuffled.p_values, p_values(shuffled.pair_mi, shuffled.null_mi))
+    np.testing.assert_allclose(shuffled.pair_corrected, shuffled.pair_mi - shuffled.null_mi.mean(axis=0))
+    assert "ι minus the mean of the tabulated null" in repr(nats)
+
+
+def test_where_the_table_ends_there_is_no_p_value():
+    few = pairwise_mi(normal_layer(52, m=30), margins="normal")
+    assert few.corrected_score is None
+    assert "ι_c" not in repr(few)
+    with pytest.raises(ValueError, match=r"k=20 of 30 samples: the null of ranks is tabulated"):
+        few.dependent()
 
 
 @pytest.mark.parametrize("options", [{}, {"null": "shuffle", "n_shuffles": 1}])
