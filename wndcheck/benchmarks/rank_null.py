@@ -1,10 +1,11 @@
-"""The table of wndcheck/estimators/rank_null.npz: moments of the estimates of independent columns of normal scores.
+"""Makes wndcheck/estimators/rank_null.json: moments of the estimates of independent columns of normal scores.
 
 Run with: python -m wndcheck.benchmarks.rank_null
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -12,19 +13,22 @@ from time import perf_counter
 import click
 import numpy as np
 from numba import njit
+from numpy.polynomial.chebyshev import chebvander2d
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline, UnivariateSpline
 from scipy.special import digamma
 
-from wndcheck.estimators.rank_null import ESTIMATORS, LARGEST_K, TABLE, normal_scores
+from wndcheck.estimators.rank_null import ESTIMATORS, LARGEST_K, TABLE, coordinates, normal_scores
 from wndcheck.seeds import derived_seed
 
-NODES = (20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+NODES = (20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 DIMENSIONS = (2, 3, 4, 5, 6)
 LARGEST_M = {2: 50_000, 3: 10_000, 4: 10_000, 5: 5000, 6: 5000}
 SAMPLES = {2: 8_000_000, 3: 2_000_000, 4: 2_000_000, 5: 2_000_000, 6: 2_000_000}  # trials · M at each node
 BATCHES = 8  # kept on disk one by one
-COUNTED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50])  # k of KSG; others are interpolated
+LARGEST_RATIO = 0.5  # k / M of the values that are fitted
+T_DEGREES, LOG_K_DEGREES = (8, 8, 4, 4), (6, 6, 4, 4)  # of the four moments; χ² per value is below 1
+RCOND = 1e-4  # drops combinations of coefficients that the nodes do not determine
+COUNTED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50])  # values of k of KSG
 
 
 @click.command()
@@ -36,10 +40,16 @@ def main(folder: Path, batches: int) -> None:
     table = {}
     for d in DIMENSIONS:
         nodes = np.array([m for m in NODES if m <= LARGEST_M[d]])
-        sums = [node_sums(folder, d, int(m), batches) for m in nodes]
-        table[f"m_{d}"] = nodes
-        table[f"moments_{d}"] = smoothed(nodes, np.array(sums)).astype(np.float32)
-    np.savez_compressed(TABLE, **table)
+        sums = np.array([node_sums(folder, d, int(m), batches) for m in nodes])
+        table[str(d)] = {
+            "least_m": int(nodes[0]),
+            "largest_m": int(nodes[-1]),
+            "coefficients": {
+                estimator: fitted(nodes, sums[:, :, at], d).round(6).tolist()
+                for at, estimator in enumerate(ESTIMATORS[: sums.shape[2]])
+            },
+        }
+    TABLE.write_text(json.dumps(table, separators=(",", ":")) + "\n", encoding="utf-8")
     print(f"{TABLE}: {TABLE.stat().st_size} bytes")
 
 
@@ -80,32 +90,36 @@ def simulate(m: int, d: int, trials: int, seed: int) -> NDArray[np.float64]:
     return values
 
 
-def smoothed(nodes: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean, standard deviation · √M, skewness and excess kurtosis, (4, estimators, nodes, LARGEST_K).
+def fitted(nodes: NDArray[np.int64], sums: NDArray[np.float64], d: int) -> NDArray[np.float64]:
+    """Coefficients of the moments' polynomials, (4, 9, 7), by weighted least squares over all nodes and k.
 
-    Interpolated over log k, then smoothed over log M by a cubic spline that leaves residuals of one standard error.
+    sums: powers 0 to 4 of an estimator's values, (nodes, 5, LARGEST_K).
     """
-    n = sums[:, 0]
-    mean, second, third, fourth = (sums[:, power] / n for power in range(1, 5))
+    n, *powers = np.moveaxis(sums, 1, 0)
+    mean, second, third, fourth = (power / n for power in powers)
     variance = second - mean**2
     sd = np.sqrt(variance)
     skewness = (third - 3 * mean * second + 2 * mean**3) / sd**3
     kurtosis = (fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4) / variance**2 - 3
-    root = np.sqrt(nodes)[:, None, None]
-    moments = np.array([mean, sd * root, skewness, kurtosis])
-    errors = np.array([sd / np.sqrt(n), sd * root / np.sqrt(2 * n), np.sqrt(6 / n), np.sqrt(24 / n)])
-    for moment, node, estimator in np.ndindex(moments.shape[:3]):
-        for values in (moments, errors):
-            row = values[moment, node, estimator]
-            known = np.flatnonzero(np.isfinite(row))
-            between = np.arange(known[-1] + 1)
-            row[between] = CubicSpline(np.log(known + 1), row[known])(np.log(between + 1))
-    for moment, estimator, k in np.ndindex(4, *moments.shape[2:]):
-        curve = moments[moment, :, estimator, k]
-        kept = np.isfinite(curve)
-        x, w = np.log(nodes[kept]), 1 / errors[moment, kept, estimator, k]
-        curve[kept] = UnivariateSpline(x, curve[kept], w, s=len(x))(x)
-    return moments.transpose(0, 2, 1, 3)
+    moments = np.array([mean, sd, skewness, kurtosis])
+    errors = np.array(  # standard errors; of skewness and kurtosis roughly, from those of a normal law
+        [
+            sd,
+            sd * np.sqrt((2 + kurtosis) / 4),
+            np.sqrt(6) * (1 + 2 * abs(skewness)),
+            np.sqrt(24) * (1 + 4 * abs(kurtosis)),
+        ]
+    ) / np.sqrt(n)
+    m, k = (grid.astype(np.float64) for grid in np.meshgrid(nodes, np.arange(1, LARGEST_K + 1), indexing="ij"))
+    kept = np.isfinite(mean) & (k <= LARGEST_RATIO * m)
+    coefficients = np.zeros((4, 1 + max(T_DEGREES), 1 + max(LOG_K_DEGREES)))
+    for moment, (i, j) in enumerate(zip(T_DEGREES, LOG_K_DEGREES, strict=True)):
+        scale, t, log_k = (values[kept] for values in coordinates(m, k, d, moment))
+        weight = 1 / errors[moment][kept]
+        design = chebvander2d(t, log_k, [i, j]) * (scale * weight)[:, None]
+        found = np.linalg.lstsq(design, moments[moment][kept] * weight, rcond=RCOND)[0]
+        coefficients[moment, : i + 1, : j + 1] = found.reshape(i + 1, j + 1)
+    return coefficients
 
 
 @njit
