@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COUNT = Integer(min=1)
 # The columns left out of the table on a terminal narrower than the number.
 LEFT_OUT = {
-    110: ("rows", "pairs", "entropy", "most dependent pairs"),
+    110: ("rows", "pairs", "above 0.01", "entropy", "most dependent pairs"),
     70: ("neurons", "ι", "dependent"),
 }
 
@@ -79,7 +79,9 @@ def score(
 
     ι is the mean information of a layer's pairs of neurons, in nats; ι_c is the same without the estimator's bias, with
     its standard error over inputs. A layer is weakly dependent (supported) if the 99 % interval of ι_c ends at the
-    margin or below, and is not (refuted) if it lies above. The paper takes 0.01 as the threshold for independence.
+    margin or below, and is not (refuted) if it lies above. The paper takes 0.01 as the threshold for independence. ι_r
+    is the mean information estimated from ranks, which marginals do not change; above 0.01 is the share of pairs beyond
+    that by more than chance.
 
     With --report, DIR gets one page that works offline, score.json, and the figure with its numbers.
 

@@ -71,7 +71,9 @@ def normalize_mi(mi: ArrayLike | PairwiseInformation, *, base: float | None = No
     >>> normalize_mi(0.5 * np.log(1 / (1 - 0.6**2))).round(6)
     np.float64(0.6)
     """
-    if hasattr(mi, "pair_mi"):
+    from .pairwise_information import PairwiseInformation  # which imports this module
+
+    if isinstance(mi, PairwiseInformation):
         if base is not None:
             raise ValueError(f"base={base}: a result of pairwise_mi knows its base; leave it out")
         mi, base = mi.pair_mi, mi.meta["base"]

@@ -104,9 +104,9 @@ def pairwise_mi(
     Notes
     -----
     Samples must be independent of each other: repeated rows, consecutive frames or tokens and other autocorrelated
-    samples count for fewer than they are. Of pairs of independent AR(1) series with a coefficient of .95, 84 % have
-    p < .05. Take every n-th sample, with n the autocorrelation time, (1 + ρ) / (1 − ρ) for a correlation ρ of
-    consecutive samples (39 for .95), or one sample of each run of dependent ones.
+    samples count for fewer than they are. Of pairs of independent AR(1) series with a coefficient of .95 (M = 1000),
+    76 % by 3H, 83 % by KSG1 and 98 % with normal margins have p < .05. Take every n-th sample, with n the
+    autocorrelation time, (1 + ρ) / (1 − ρ) for a correlation ρ of consecutive samples: 39 for .95, and 5 % again.
 
     For independent normal samples, M = 1000 and k = 3, the 3H estimate of a pair is 0.012 ± 0.042 nats; its bias does
     not cancel and depends on the marginals (−0.03 for uniform ones). KSG is unbiased there, ±0.024 and ±0.027, and

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from . import rank_null
 from .formulas import nats_per_unit
-from .information_summary import summary
+from .information_summary import THRESHOLD, summary
 from .resampling import p_values, standard_error
 from .validation import check_number
 
@@ -143,6 +143,20 @@ class PairwiseInformation:
         """
         check_number(rate, "rate", least=0, most=1)
         return self.q_values <= rate  # False for NaN
+
+    def share_above(self, threshold: float = THRESHOLD, level: float = 0.99) -> float:
+        """Share of the pairs whose estimate exceeds `threshold` nats by more than independent pairs exceed 0.
+
+        That is by more than the quantile `level` of the tabulated null, for normal margins. NaN where no pair has an
+        estimate, with other margins, and where the table ends.
+        """
+        check_number(level, "level", least=1e-9, most=1 - 1e-9)
+        known = self.pair_mi[np.isfinite(self.pair_mi)] * nats_per_unit(self.meta["base"])
+        try:
+            beyond = threshold + rank_null.quantile(self._tabulated_null, level)
+        except ValueError:
+            return float("nan")
+        return float((known > beyond).mean()) if len(known) else float("nan")
 
     @property
     def mi(self) -> NDArray[np.float64]:

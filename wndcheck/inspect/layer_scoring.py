@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.pairwise_information import finite_mean
 from wndcheck.estimators.resampling import disjoint_parts, standard_error
-from wndcheck.estimators.validation import check_choice, check_integer, check_number
+from wndcheck.estimators.validation import check_estimator, check_integer, check_number
 from wndcheck.inspect.results import DependentPair, LayerScore
 from wndcheck.seeds import derived_seed
 
@@ -42,11 +42,10 @@ class ScoringOptions:
 
     def check(self) -> None:
         """TypeError or ValueError for an invalid option."""
-        check_choice(self.estimator, "estimator", (None, "3h", "ksg1", "ksg2"))
+        check_estimator(self.estimator, (None, "3h", "ksg1", "ksg2"))
         check_integer(self.max_pairs, "max_pairs", least=1)
         check_integer(self.n_parts, "n_parts", least=2)
         check_integer(self.top, "top", least=0)
-        check_integer(self.random_state, "random_state", least=0)
         check_number(self.rate, "rate", least=0, most=1)
         if self.n_shuffles is not None:
             check_integer(self.n_shuffles, "n_shuffles", least=2)
@@ -72,11 +71,17 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
     neurons = pairwise_mi(rows, k=options.k, pairs=[[0, 1]])  # for the entropy and the flag of every neuron
     method = _choose_estimator(neurons, options)
 
+    where: dict[str, Any] = {
+        "random_state": options.random_state,
+        "device": options.device,
+        "n_jobs": options.n_jobs,
+    }
+
     def estimates(rows: NDArray[Any], n_shuffles: int) -> PairwiseInformation:
-        where = {"random_state": options.random_state, "device": options.device, "n_jobs": options.n_jobs}
         return pairwise_mi(rows, **method, k=options.k, pairs=pairs, null="shuffle", n_shuffles=n_shuffles, **where)
 
     whole = estimates(rows, options.shuffles(len(pairs)))
+    ranks = pairwise_mi(rows, margins="normal", pairs=pairs, **where)
     parts = [estimates(rows[part], PART_SHUFFLES) for part in rows_of_parts(samples, rows_per_sample, options)]
     known = np.isfinite(whole.pair_mi)
     return LayerScore(
@@ -94,6 +99,8 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         corrected_se=float(standard_error(np.array([part.corrected_score for part in parts]))),
         parts=len(parts),
         entropy=finite_mean(neurons.entropy),  # without jitter
+        rank_score=ranks.score,
+        rank_dependent=ranks.share_above(),
         dependent=float(whole.dependent(options.rate)[known].mean()) if known.any() else float("nan"),
         pairs=_most_dependent(whole, options.top),
         identical=tuple((i, j) for i, j in whole.identical.tolist()),
@@ -154,7 +161,9 @@ def _notes(whole: PairwiseInformation, rows_per_sample: int, neurons: int) -> li
         count = "1 pair" if len(whole.identical) == 1 else f"{len(whole.identical)} pairs"
         notes.append(f"{count} of neurons equal up to shift, scale and sign ({i} and {j})")
     if rows_per_sample > 1:
-        notes.append(f"{rows_per_sample} positions per sample are not independent: p- and q-values are too small")
+        notes.append(
+            f"{rows_per_sample} positions per sample are not independent: p- and q-values are too low, shares too high"
+        )
     if whole.meta["M"] < FEW_ROWS:
         notes.append(f"{whole.meta['M']} rows are few: the bias of ι grows as rows get fewer; the paper takes 1000")
     return notes

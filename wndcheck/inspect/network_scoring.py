@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wndcheck.estimators.validation import check_integer, real_samples
+from wndcheck.estimators.validation import RandomState, check_integer, drawn_seed, real_samples
 from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, score_layer
 from wndcheck.inspect.results import Activations, LayerScore, NetworkScore
 
@@ -34,7 +34,7 @@ def dependence_score(
     n_parts: int = 10,
     rate: float = 0.05,
     top: int = 10,
-    random_state: int = 0,
+    random_state: RandomState = 0,
     device: str = "auto",
     n_jobs: int | None = None,
 ) -> NetworkScore:
@@ -62,8 +62,8 @@ def dependence_score(
         Number of disjoint parts of the inputs for the standard errors, each of at least 20 inputs.
     rate, top : float, int
         False-discovery rate of the pairs found dependent; number of most dependent pairs listed.
-    random_state : int
-        Seed of all draws.
+    random_state : int, numpy Generator or RandomState, or None
+        Seed of all draws; `meta` has the integer that a generator or None gave.
 
     Returns
     -------
@@ -80,6 +80,8 @@ def dependence_score(
     One network is measured on a sample of inputs: standard errors are over inputs. The paper's threshold for
     independence is 0.01 (§4); its last layers stay above it.
 
+    Inputs must be independent of each other, as for `pairwise_mi`: consecutive frames or windows are to be thinned.
+
     Examples
     --------
     >>> z = np.random.default_rng(0).standard_normal((1000, 12))
@@ -90,6 +92,7 @@ def dependence_score(
     >>> scores["fc"].pairs[0].q < 0.05 < scores["fc"].pairs[1].q
     True
     """
+    random_state = drawn_seed(random_state)
     options = ScoringOptions(k, estimator, max_pairs, n_shuffles, n_parts, rate, top, random_state, device, n_jobs)
     options.check()
     if max_samples is not None:

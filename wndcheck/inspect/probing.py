@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wndcheck.estimators.validation import check_choice, check_integer
+from wndcheck.estimators.validation import RandomState, check_choice, check_integer, drawn_seed
 from wndcheck.inspect.batches import Batch, make_batches, peek
 from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, evaluation_mode, record_outputs
 from wndcheck.inspect.network_layers import NetworkLayer, default_layers, select_layers
@@ -28,7 +28,7 @@ def probe(
     positions: int = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = None,
-    random_state: int = 0,
+    random_state: RandomState = 0,
 ) -> Activations:
     """Return the activations of a network's layers on the inputs x.
 
@@ -53,7 +53,7 @@ def probe(
         Axis of neurons in the layers' outputs, where it cannot be inferred from the kind of layer.
     max_samples : int, optional
         Largest number of samples: a seeded draw, or the first ones of an iterable.
-    random_state : int
+    random_state : int, numpy Generator or RandomState, or None
         Seed of all draws, including those of the model's own forward pass.
 
     Returns
@@ -79,7 +79,7 @@ def probe(
     model = check_network(model)
     check_choice(when, "when", (PRE, POST))
     check_integer(positions, "positions", least=1)
-    check_integer(random_state, "random_state", least=0)
+    random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
     with evaluation_mode(model, random_state):
         first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may also draw

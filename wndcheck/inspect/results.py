@@ -61,6 +61,11 @@ class LayerScore:
         ι, the mean information of the pairs (§4), and ι_c, the same minus its null, without the estimator's bias.
     score_se, corrected_se : float
         Standard errors over inputs, from disjoint parts of them; not over networks trained from other seeds.
+    rank_score : float
+        ι_r, the mean of the same pairs' rank estimates, `pairwise_mi(..., margins="normal")`: marginals, estimator and
+        jitter do not change it. Verdicts rest on ι_c.
+    rank_dependent : float
+        Share of the pairs whose rank estimate is above 0.01 nats plus the 0.99 quantile of independent pairs.
     entropy : float
         Mean over the neurons that have a density.
     dependent : float
@@ -89,6 +94,8 @@ class LayerScore:
     corrected_se: float
     parts: int
     entropy: float
+    rank_score: float
+    rank_dependent: float
     dependent: float
     pairs: tuple[DependentPair, ...] = ()
     identical: tuple[tuple[int, int], ...] = ()
@@ -157,7 +164,8 @@ class NetworkScore:
         return "\n".join(line.rstrip() for line in (*lines, *self.remarks))
 
 
-HEADINGS = ("layer", "neurons", "rows", "pairs", "ι", "ι_c ± se", "entropy", "dependent", "most dependent pairs")
+HEADINGS = ("layer", "neurons", "rows", "pairs", "ι", "ι_c ± se", "ι_r", "above 0.01")
+HEADINGS += ("entropy", "dependent", "most dependent pairs")
 
 
 def table_row(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
@@ -170,8 +178,10 @@ def table_row(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
         f"{layer.pairs_estimated}",
         number(layer.score),
         f"{number(layer.corrected)} ± {number(layer.corrected_se)}",
+        number(layer.rank_score),
+        share(layer.rank_dependent),
         number(layer.entropy, 2),
-        f"{100 * layer.dependent:.1f} %" if isfinite(layer.dependent) else "–",
+        share(layer.dependent),
         pairs or "–",
     )
 
@@ -179,6 +189,11 @@ def table_row(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
 def number(value: float, digits: int = 4) -> str:
     """A number with so many decimal places; a dash for NaN and infinity."""
     return f"{value:.{digits}f}" if isfinite(value) else "–"
+
+
+def share(value: float) -> str:
+    """A share in percent; a dash for NaN."""
+    return f"{100 * value:.1f} %" if isfinite(value) else "–"
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from wndcheck.estimators.validation import check_number
-from wndcheck.inspect.results import LayerScore, NetworkScore, number, plain
+from wndcheck.inspect.results import LayerScore, NetworkScore, number, plain, share
 from wndcheck.verdicts.checks import MOST_UNTRAINED, Check, Verdict, verdict_on
 from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.shared_checks import INDEPENDENT
@@ -31,7 +31,11 @@ class LayerVerdict:
         if self.score is None:
             return f"{self.layer}: {self.verdict}: {self.cause}"
         at = self.interval
-        measured = f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, {self.score.rows} rows"
+        measured = (
+            f"ι_c = {number(at.estimate)} [{number(at.low)}, {number(at.high)}] nats, ι_r = "
+            f"{number(self.score.rank_score)} ({share(self.score.rank_dependent)} of pairs above 0.01), "
+            f"{self.score.rows} rows"
+        )
         worst = ", ".join(
             f"{i}–{j} ({p.corrected:.2f}, q = {p.q:.2g})" for p in self.score.pairs[:5] for i, j in [p.neurons]
         )

@@ -21,7 +21,7 @@ from wndcheck.verdicts.statistics import at_most
 NUMBERS = "score.json"
 STEM = "figure-layers"
 HEAD = ("layer", "verdict", "neurons", "rows", "pairs", "score", "corrected_score", "low", "high", "confidence")
-HEAD += ("entropy", "dependent_share", "estimator")
+HEAD += ("rank_score", "rank_dependent", "entropy", "dependent_share", "estimator")
 TITLE = "Dependence of a network's neurons"
 MOST_FLAGS = 50  # neurons named one by one
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no SVG may hold them
@@ -55,8 +55,10 @@ class Layers:
         for each, score in self.scored:
             at = each.interval
             sizes = score.neurons, score.rows, score.pairs_estimated
-            numbers = score.score, score.corrected, at.low, at.high, at.confidence, score.entropy, score.dependent
-            rows.append([each.layer, each.verdict, *sizes, *numbers, score.estimator])
+            numbers = score.score, score.corrected, at.low, at.high, at.confidence
+            ranks = score.rank_score, score.rank_dependent
+            rest = score.entropy, score.dependent, score.estimator
+            rows.append([each.layer, each.verdict, *sizes, *numbers, *ranks, *rest])
         return csv_text(HEAD, rows)
 
 

@@ -111,7 +111,7 @@ def test_positions_of_a_network_without_any_are_pointed_out(score: Command) -> N
 def test_a_narrow_terminal_shows_fewer_columns(score: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wndcheck.cli.score.columns", lambda: 80)
     lines = [line.split() for line in score().stdout.splitlines() if line.strip()]
-    assert lines[0] == ["layer", "neurons", "ι", "ι_c", "±", "se", "dependent", "verdict"]
+    assert lines[0] == ["layer", "neurons", "ι", "ι_c", "±", "se", "ι_r", "dependent", "verdict"]
     assert [line[:2] for line in lines[1:]] == [["0", "5"], ["2", "4"]]
 
 

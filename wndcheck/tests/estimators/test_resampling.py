@@ -178,8 +178,17 @@ def series(rho: float, m: int, trials: int, seed: int) -> np.ndarray:
     return lfilter([1], [1, -rho], noise, axis=0)
 
 
-def test_thinning_by_the_autocorrelation_time_restores_the_level():
-    """400 pairs: 4 binomial standard errors. The docstring's 84 % are those of M = 1000."""
+@pytest.mark.parametrize(
+    ("options", "unthinned"),
+    [
+        ({"estimator": "3h", "null": "shuffle", "n_shuffles": 4}, 0.76),
+        ({"estimator": "ksg1", "null": "shuffle", "n_shuffles": 4}, 0.83),
+        ({"margins": "normal"}, 0.98),
+    ],
+    ids=["3h", "ksg1", "normal"],
+)
+def test_thinning_by_the_autocorrelation_time_restores_the_level(options, unthinned):
+    """400 pairs: 4 binomial standard errors, and those of the numbers in the docstring of pairwise_mi."""
     rho, trials = 0.95, 400
     step = round((1 + rho) / (1 - rho))
     assert step == 39
@@ -187,9 +196,10 @@ def test_thinning_by_the_autocorrelation_time_restores_the_level():
 
     def level(samples: np.ndarray) -> float:
         x, y = np.split(samples, 2, axis=1)
-        return (of_pairs(x, y, estimator="ksg1", null="shuffle", n_shuffles=4).p_values < 0.05).mean()
+        return (of_pairs(x, y, **options).p_values < 0.05).mean()
 
-    assert level(long[:1000]) > 0.6
+    error = math.sqrt(unthinned * (1 - unthinned) / trials)
+    assert level(long[:1000]) == pytest.approx(unthinned, abs=4 * math.sqrt(2) * error)
     assert level(long[::step]) == pytest.approx(0.05, abs=4 * math.sqrt(0.05 * 0.95 / trials))
 
 
@@ -289,9 +299,23 @@ def test_results_with_normal_margins_take_the_tabulated_null_unless_samples_are_
     assert "ι minus the mean of the tabulated null" in repr(nats)
 
 
+def test_the_share_of_pairs_above_a_threshold_is_beyond_the_null():
+    x, y = normal_pair(0.3)(np.random.default_rng(53), (M, 200))  # .047 ± .013 nats
+    x[:, 100:] = np.random.default_rng(54).standard_normal((M, 100))
+    nats, bits = (of_pairs(x, y, margins="normal", base=base) for base in (None, 2))
+    quantile = rank_null.quantile(rank_null.rank_null("ksg1", M, 20), 0.99)
+    assert 0.01 < quantile < 0.03
+    assert nats.share_above() == (nats.pair_mi > 0.01 + quantile).mean() == bits.share_above()
+    assert nats.share_above(0, 0.5) > 0.7 > nats.share_above() > 0.3
+    assert math.isnan(of_pairs(x, y).share_above())
+    with pytest.raises(ValueError, match=r"level=1: expected a number from"):
+        nats.share_above(0.01, 1)
+
+
 def test_where_the_table_ends_there_is_no_p_value():
     few = pairwise_mi(normal_layer(52, m=30), margins="normal")
     assert few.corrected_score is None
+    assert math.isnan(few.share_above())
     assert "ι_c" not in repr(few)
     with pytest.raises(ValueError, match=r"k=20 of 30 samples: the null of ranks is tabulated"):
         few.dependent()

@@ -47,6 +47,28 @@ def test_a_layer_score_is_that_of_pairwise_mi() -> None:
     assert layer.corrected_se == pytest.approx(np.std(of_parts, ddof=1) / np.sqrt(5))
 
 
+def test_the_rank_score_is_that_of_the_same_pairs_with_normal_margins() -> None:
+    z = planted(500)
+    layer = dependence_score({"fc": z}, **FEW)["fc"]
+    direct = pairwise_mi(z, margins="normal")
+    assert layer.rank_score == direct.score
+    assert layer.rank_dependent == direct.share_above() > 0
+    wide = dependence_score({"fc": np.sinh(4 * z)}, estimator="ksg1", max_pairs=10, **FEW)["fc"]
+    assert wide.rank_score == dependence_score({"fc": z}, max_pairs=10, **FEW)["fc"].rank_score
+
+
+def test_few_independent_pairs_are_above_the_threshold_beyond_the_null() -> None:
+    """Of 4950 pairs less than 1 % reach .01 nats plus the null's .99 quantile."""
+    layer = dependence_score(independent(neurons=100), n_parts=2, n_shuffles=2)["activations"]
+    assert layer.rank_dependent < 0.01
+    assert abs(layer.rank_score) < 0.003  # its sd is some .008 / √4950, and a common neuron's noise is shared
+
+
+def test_neurons_with_point_masses_have_no_rank_estimate() -> None:
+    layer = dependence_score({"relu": np.maximum(planted(), 0)}, **FEW)["relu"]
+    assert np.isnan([layer.rank_score, layer.rank_dependent]).all()
+
+
 def test_a_dependent_pair_is_found_and_listed_first() -> None:
     layer = dependence_score({"fc": planted()}, **FEW)["fc"]
     first, *others = layer.pairs
@@ -180,6 +202,14 @@ def test_results_as_text_and_as_json() -> None:
     assert (len(scores), list(scores)) == (1, ["fc"])
 
 
+def test_a_seed_that_was_drawn_is_recorded() -> None:
+    z, few = independent(300, 5), {"max_samples": 200, "max_pairs": 5, "n_parts": 2, "n_shuffles": 2}
+    drawn = dependence_score(z, random_state=None, **few)
+    again = dependence_score(z, random_state=drawn.meta["random_state"], **few)
+    assert again.layers == drawn.layers
+    assert dependence_score(z, random_state=np.random.default_rng(3), n_jobs=-1, **few).layers != drawn.layers
+
+
 def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
     import torch
     from torch import nn
@@ -215,6 +245,7 @@ def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
         (independent(), {"n_shuffles": 1}, ValueError, "n_shuffles=1: expected at least 2"),
         (independent(), {"top": -1}, ValueError, "top=-1: expected at least 0"),
         (independent(), {"rate": 2}, ValueError, "rate=2: expected a number from 0 to 1"),
+        (independent(), {"estimator": "ksg"}, ValueError, "'ksg2'; of the two of Kraskov"),
         (independent(), {"random_state": -1}, ValueError, "random_state=-1: expected at least 0"),
         (independent(), {"max_samples": 0}, ValueError, "max_samples=0: expected at least 1"),
     ],

@@ -15,7 +15,8 @@ pytest_plugins = ["pytester"]
 def layer(corrected: float, se: float, **changed: object) -> LayerScore:
     numbers = {"score": corrected, "score_se": se, "corrected": corrected, "corrected_se": se, "parts": 10}
     sizes = {"neurons": 8, "rows": 1000, "rows_per_sample": 1, "pairs_estimated": 28, "pairs_possible": 28}
-    whole = LayerScore("fc", **sizes, estimator="3h", jitter=None, entropy=1.4, dependent=0.0, **numbers)
+    ranks = {"rank_score": 0.0023, "rank_dependent": 0.015}
+    whole = LayerScore("fc", **sizes, estimator="3h", jitter=None, entropy=1.4, dependent=0.0, **numbers, **ranks)
     return replace(whole, **changed)
 
 
@@ -38,6 +39,7 @@ def test_the_interval_decides(corrected: float, se: float, margin: float, confid
     found = weakly_dependent(NetworkScore({"fc": layer(corrected, se)}), margin, confidence)
     assert found.verdict == found["fc"].verdict == verdict
     assert str(found).startswith(f"weak dependence, ι_c ≤ {margin:g} nats at {100 * confidence:g} %: {verdict}")
+    assert "nats, ι_r = 0.0023 (1.5 % of pairs above 0.01), 1000 rows" in str(found)
 
 
 def test_the_networks_verdict_includes_layers_that_were_not_measured() -> None:

@@ -83,6 +83,8 @@ def test_the_numbers_are_those_of_the_scores(folder: Path, found: NetworkVerdict
     assert [row["layer"] for row in rows] == ["free", "bound", "still"]
     assert float(rows[1]["corrected_score"]) == found["bound"].interval.estimate
     assert float(rows[1]["low"]) == found["bound"].interval.low
+    for name in ("rank_score", "rank_dependent", "entropy"):
+        assert float(rows[1][name]) == getattr(found["bound"].score, name)
 
 
 def test_a_network_without_an_estimate_has_a_page_without_a_figure(found: NetworkVerdict, tmp_path: Path) -> None:
@@ -138,6 +140,7 @@ def test_hostile_names_are_shown_and_do_nothing(found: NetworkVerdict) -> None:
 def layer(corrected: float = 0.25, **changed: object) -> LayerScore:
     """No two numbers alike; at 99 % the half interval is 3.25 standard errors, .065."""
     numbers = {"score": 0.375, "score_se": 0.03, "corrected_se": 0.02, "parts": 10, "entropy": 1.42, "dependent": 0.125}
+    numbers |= {"rank_score": 0.3125, "rank_dependent": 0.625}
     sizes = {"neurons": 80, "rows": 900, "rows_per_sample": 1, "pairs_estimated": 28, "pairs_possible": 3160}
     most = (DependentPair((2, 5), mi=0.75, corrected=0.5, p=0.0015, q=0.023),)
     whole = LayerScore("fc", **sizes, estimator="3h", jitter=None, corrected=corrected, pairs=most, **numbers)
@@ -156,6 +159,7 @@ def test_every_number_is_in_its_column() -> None:
     overview, pairs = tables(html(judged(layer())))
     assert overview == [
         {"layer": "fc", "weakly dependent?": "✗ refuted", "interval": "", "ι_c ± se": "0.2500 ± 0.0200", "ι": "0.3750"}
+        | {"ι_r": "0.3125", "above 0.01 nats": "62.5 %"}
         | {"dependent pairs": "12.5 %", "entropy": "1.42", "neurons": "80", "rows": "900"}
     ]
     assert pairs == [
