@@ -67,10 +67,10 @@ def pairwise_mi(
         "shuffle" estimates the same pairs another n_shuffles times, with the samples of each neuron independently
         permuted. With normal margins the null is known without shuffles.
     groups : array-like, (n_samples,), optional
-        A label for each sample, such as its class: shuffles then exchange samples of one group only, and ι_c and
-        p-values are about what pairs share beyond their groups' composition. This is not I(X; Y | C), but that minus
-        what the dependence within groups tells of the group: I(X, Y; C) of the data minus that of the shuffles. The
-        only sample of a group stays in its place, and takes no part in the null.
+        A label C for each sample, such as its class: shuffles then exchange samples of one group only, and ι_c and
+        p-values are about what a pair shares beyond the groups; of neurons that depend through the means of the groups
+        alone, ι_c is 0 but for chance. It is not I(X; Y | C), but that minus what dependence within the groups tells of
+        the group, I(X, Y; C) minus the same of the shuffles. A group's only sample stays in its place in all shuffles.
     n_shuffles : int
         One is enough for the corrected score of a layer; with eight, the standard deviation of a corrected pair is that
         of KSG1. No p-value is below 1 / (1 + P n_shuffles): few pairs need more shuffles.

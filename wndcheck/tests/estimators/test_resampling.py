@@ -117,6 +117,24 @@ def test_what_a_pair_shares_beyond_its_groups_is_found(margins):
     assert found.dependent()[20:].sum() <= 4  # a rate of .05 of some 20: 4 or more has probability below .02
 
 
+def test_the_corrected_score_within_groups_is_not_the_conditional_information():
+    """ρ = .9 in one group and −.9 in the other: I(X; Y | C) = .83 nats, minus the .42 that x and y tell of C.
+
+    Shuffled pairs tell nothing of C. 4 standard errors of the mean of 100 pairs, and .02 for the bias of KSG.
+    """
+    rng, rho = np.random.default_rng(38), 0.9
+    x, noise = rng.standard_normal((2, M, 100))
+    signs = np.repeat([1, -1], M // 2)[:, None]
+    found = of_pairs(
+        x, rho * signs * x + math.sqrt(1 - rho**2) * noise, null="shuffle", groups=signs[:, 0], k=10, estimator="ksg1"
+    )
+    a, b = rng.standard_normal((2, 1_000_000))
+    log_odds = 2 * rho / (1 - rho**2) * a * (rho * a + math.sqrt(1 - rho**2) * b)  # of the two normal densities
+    tells = math.log(2) - np.logaddexp(0, -log_odds).mean()
+    error = found.pair_corrected.std(ddof=1) / 10
+    assert found.corrected_score == pytest.approx(gaussian_information(rho) - tells, abs=4 * error + 0.02)
+
+
 @pytest.mark.parametrize("margins", ["sd", "normal"])
 def test_p_values_with_groups_are_uniform_where_groups_explain_all(margins):
     x, y, labels = grouped(34, 500, per_group=60)
