@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import dblquad, quad
-from scipy.special import digamma
+from scipy.special import digamma, i0e
 from scipy.stats import norm
 
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy, gaussian_information
@@ -71,6 +71,17 @@ def additive_uniform(e: float) -> Draw:
     return draw
 
 
+def noisy_circle(noise: float) -> Draw:
+    """Points of the unit circle plus normal noise of this standard deviation."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]):
+        angle = 2 * pi * rng.random(shape)
+        e, f = noise * rng.standard_normal((2, *shape))
+        return np.cos(angle) + e, np.sin(angle) + f
+
+    return draw
+
+
 def relu_pair(rho: float) -> Draw:
     return mapped_pair(lambda z: np.maximum(z, 0), rho)
 
@@ -78,6 +89,23 @@ def relu_pair(rho: float) -> Draw:
 def additive_uniform_information(e: float) -> float:
     """Information of `additive_uniform(e)`, for e ≤ ½, in nats."""
     return e - log(2 * e)
+
+
+def circle_information(noise: float) -> float:
+    """Information of `noisy_circle(noise)`, in nats, by quadrature along the radius and one axis."""
+
+    def along_radius(r: float) -> float:
+        log_density = log(i0e(r / noise**2)) - (r - 1) ** 2 / (2 * noise**2) - log(2 * pi * noise**2)
+        return -2 * pi * r * exp(log_density) * log_density
+
+    on_circle = np.cos(np.linspace(0, pi, 2001)[:-1] + pi / 4000)
+
+    def along_axis(x: float) -> float:
+        density = norm.pdf(x, on_circle, noise).mean()
+        return -density * log(density)
+
+    end = 1 + 8 * noise
+    return 4 * quad(along_axis, 0, end, limit=200)[0] - quad(along_radius, 0, end, limit=200)[0]
 
 
 def student_entropy(df: int, d: int = 1) -> float:

@@ -23,8 +23,8 @@ from wndcheck.seeds import derived_seed
 NODES = (20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 DIMENSIONS = (2, 3, 4, 5, 6)
 LARGEST_M = {2: 50_000, 3: 10_000, 4: 10_000, 5: 5000, 6: 5000}
-SAMPLES = {2: 8_000_000, 3: 2_000_000, 4: 2_000_000, 5: 2_000_000, 6: 2_000_000}  # trials · M at each node
-BATCHES = 8  # kept on disk one by one
+BATCH = {2: 1_000_000, 3: 250_000, 4: 250_000, 5: 250_000, 6: 250_000}  # trials · M, kept on disk one by one
+BATCHES = {m: 8 if m <= 1000 else 3 for m in NODES}
 LARGEST_RATIO = 0.5  # k / M of the values that are fitted
 T_DEGREES, LOG_K_DEGREES = (8, 8, 4, 4), (6, 6, 4, 4)  # of the four moments; χ² per value is below 1
 RCOND = 1e-4  # drops combinations of coefficients that the nodes do not determine
@@ -33,14 +33,16 @@ COUNTED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50])  # 
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path(tempfile.gettempdir()) / "wndcheck-rank-null")
-@click.option("--batches", default=BATCHES, show_default=True, help="Fewer give a coarse table.")
-def main(folder: Path, batches: int) -> None:
-    """Simulate every node and write the table. Finished batches in FOLDER are not simulated again."""
+def main(folder: Path) -> None:
+    """Simulate every node and write the table. Finished batches in FOLDER are not simulated again.
+
+    This takes some 20 minutes of one core.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     table = {}
     for d in DIMENSIONS:
         nodes = np.array([m for m in NODES if m <= LARGEST_M[d]])
-        sums = np.array([node_sums(folder, d, int(m), batches) for m in nodes])
+        sums = np.array([node_sums(folder, d, int(m)) for m in nodes])
         table[str(d)] = {
             "least_m": int(nodes[0]),
             "largest_m": int(nodes[-1]),
@@ -53,13 +55,13 @@ def main(folder: Path, batches: int) -> None:
     print(f"{TABLE}: {TABLE.stat().st_size} bytes")
 
 
-def node_sums(folder: Path, d: int, m: int, batches: int) -> NDArray[np.float64]:
+def node_sums(folder: Path, d: int, m: int) -> NDArray[np.float64]:
     """Sums of the powers 0 to 4 of the estimates over all trials of a node, (5, estimators, LARGEST_K)."""
     total = np.zeros((5, len(ESTIMATORS) if d == 2 else 1, LARGEST_K))
-    for batch in range(batches):
-        path = folder / f"{d}-{m}-{SAMPLES[d]}-{batch}.npy"
+    for batch in range(BATCHES[m]):
+        path = folder / f"{d}-{m}-{BATCH[d]}-{batch}.npy"
         if not path.exists():
-            start, trials = perf_counter(), max(SAMPLES[d] // (m * BATCHES), 2)
+            start, trials = perf_counter(), BATCH[d] // m
             values = simulate(m, d, trials, derived_seed("rank null", d, m, batch))
             np.save(path, np.array([(values**power).sum(axis=0) for power in range(5)]))
             print(f"d = {d}, M = {m}, batch {batch}: {trials} trials in {perf_counter() - start:.1f} s", flush=True)

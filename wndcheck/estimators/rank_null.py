@@ -149,7 +149,8 @@ def _johnson_su(null: RankNull) -> tuple[float, float, float, float]:
         return (omega - 1 - m) * (omega + 2 + m / 2) ** 2 - g**2
 
     least = _root(lambda omega: 3 + _lognormal_kurtosis(omega) - beta, 1.0, 10.0)
-    omega = _root(excess, least, math.sqrt(math.sqrt(2 * (beta - 1)) - 1))
+    symmetric = math.sqrt(math.sqrt(2 * (beta - 1)) - 1)  # ω without skewness, the largest
+    omega = symmetric if excess(symmetric) >= 0 else _root(excess, least, symmetric)
     m, sign = tuenter_m(omega), math.copysign(1, null.skewness)
     delta = 1 / math.sqrt(math.log(omega))
     gamma = -sign * delta * math.asinh(math.sqrt(max((omega + 1) / (2 * omega) * ((omega - 1) / m - 1), 0.0)))
