@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +48,8 @@ def real_samples(x: Any, name: str, *, ndim: tuple[int, ...]) -> Samples:
         shapes = {1: "(n_samples,)", 2: "(n_samples, n_columns)"}
         expected = " or ".join(shapes[n] for n in ndim)
         raise ValueError(f"{name} has shape {array.shape}: expected {expected}")
-    labels = tuple(getattr(x, "columns", range(array.shape[1]))) if array.ndim == 2 else ()
+    names = getattr(x, "column_names", getattr(x, "columns", range(array.shape[-1] if array.ndim else 0)))
+    labels = tuple(names) if array.ndim == 2 else ()
     if len(set(labels)) < len(labels):
         label = max(labels, key=labels.count)
         raise ValueError(
@@ -178,7 +179,10 @@ def group_members(groups: Any, n_samples: int) -> list[NDArray[np.int32]]:
     """
     if groups is None:
         return [np.arange(n_samples, dtype=np.int32)]
-    labels = groups.tolist() if hasattr(groups, "tolist") else list(groups)
+    labels = groups.tolist() if hasattr(groups, "tolist") else groups
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise TypeError(f"groups={groups!r}: expected a label for each sample, ({n_samples},)")
+    labels = list(labels)
     if len(labels) != n_samples:
         raise ValueError(f"groups holds {len(labels)} labels for {n_samples} samples: expected one for each")
     members: dict[Hashable, list[int]] = {}
@@ -208,7 +212,7 @@ def _named_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> list[list[int]]:
         if isinstance(pair, str) or len(pair) != 2:
             raise ValueError(f"pairs holds {pair!r}: expected two columns in each pair")
         for name in pair:
-            if name not in positions:
+            if not isinstance(name, Hashable) or name not in positions:
                 raise ValueError(f"pairs holds {name!r}, no column name of X: expected names throughout, or indices")
         found.append([positions[name] for name in pair])
     return found

@@ -164,6 +164,7 @@ def test_pairs_by_column_names(pairs):
         ([("a", "b"), (0, 1)], r"pairs holds 0, no column name of X"),
         ([("a", "a")], r"pairs holds \[0, 0\]: expected two different columns"),
         (["ab", "bc"], r"pairs holds 'ab': expected two columns in each pair"),
+        ([("a", ["b"])], r"pairs holds \['b'\], no column name of X"),
         (["a", "b"], r"pairs holds 'a': expected two columns in each pair"),
         ([("a", "b", "c")], r"pairs holds \('a', 'b', 'c'\): expected two columns in each pair"),
         ([(0, 1), (1,)], r"pairs holds 0, no column name of X"),
