@@ -34,7 +34,7 @@ COUNTED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50])  # 
 def main(folder: Path) -> None:
     """Simulate every node and write the table. Finished batches in FOLDER are not simulated again.
 
-    This takes some 10 minutes of one core.
+    This takes some 20 minutes of one core.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = {}
@@ -57,7 +57,7 @@ def node_sums(folder: Path, d: int, m: int) -> NDArray[np.float64]:
     """Sums of the powers 0 to 4 of the estimates over all trials of a node, (5, estimators, LARGEST_K)."""
     total = np.zeros((5, len(ESTIMATORS) if d == 2 else 1, LARGEST_K))
     trials = (1_000_000 if d == 2 else 250_000) // m  # a batch, kept on disk
-    for batch in range(8 if m <= 1000 else 2):
+    for batch in range(2 if m > 1000 else 16 if d == 2 and m <= 200 else 8):
         path = folder / f"{d}-{m}-{trials}-{batch}.npy"
         if not path.exists():
             start = perf_counter()
