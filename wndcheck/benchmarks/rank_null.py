@@ -57,7 +57,7 @@ def node_sums(folder: Path, d: int, m: int) -> NDArray[np.float64]:
     """Sums of the powers 0 to 4 of the estimates over all trials of a node, (5, estimators, LARGEST_K)."""
     total = np.zeros((5, len(ESTIMATORS) if d == 2 else 1, LARGEST_K))
     trials = (1_000_000 if d == 2 else 250_000) // m  # a batch, kept on disk
-    for batch in range(8 if m <= 1000 else 2):
+    for batch in range(8 if m <= (5000 if d == 2 else 1000) else 2):
         path = folder / f"{d}-{m}-{trials}-{batch}.npy"
         if not path.exists():
             start = perf_counter()
