@@ -35,6 +35,7 @@ LAWS = (
 )
 SCIKIT_LEARN = next(peer for peer in PEERS if peer.module == "sklearn")
 TRIALS = {200: 1000, 1000: 400, 10_000: 40}
+NEIGHBOURS_TRIALS = {200: 1000, 400: 600, 1000: 400}
 POWER_M = 1000
 
 
@@ -43,13 +44,20 @@ POWER_M = 1000
 @click.option("--permuted-pairs", default=80, show_default=True, help="The first of them, for scikit-learn.")
 @click.option("--permutations", default=99, show_default=True, help="Of scikit-learn's null.")
 def main(pairs: int, permuted_pairs: int, permutations: int) -> None:
-    """Print mean ± standard deviation of each estimator by M, in nats, then the share of dependent pairs found."""
+    """Print mean ± standard deviation of each estimator by M, the bias by k, and the share of dependent pairs found."""
     for m, trials in TRIALS.items():
         print(f"\n{trials} trials, M = {m}, nats\n")
         print_head(["", *(law.name for law in LAWS)])
         print_row(["true", *(f"{law.information + 0:.4f}" for law in LAWS)])
         for label, estimates in estimators(m).items():
             print_row([label, *(mean_and_sd(estimates(*draw_pairs(law, trials, m))) for law in LAWS)])
+    print("\nBias ± standard deviation of KSG1 with normal margins, nats\n")
+    print_head(["M", "k", *(law.name for law in LAWS)])
+    for m, trials in NEIGHBOURS_TRIALS.items():
+        for k in sorted({m // 50, m // 20, 20}):
+            values = [rank_estimates(*draw_pairs(law, trials, m), estimator="ksg1", k=k) for law in LAWS]
+            biases = [mean_and_sd(found - law.information) for found, law in zip(values, LAWS, strict=True)]
+            print_row([str(m), str(k), *biases])
     print(f"\nShare of {pairs} pairs with p < .05, M = {POWER_M} ({permuted_pairs} pairs for scikit-learn)\n")
     rhos = (0, 0.1, 0.2, 0.3)
     print_head(["", *(f"ρ = {rho:g}" for rho in rhos)])

@@ -20,14 +20,12 @@ from scipy.special import digamma
 from wndcheck.estimators.rank_null import ESTIMATORS, LARGEST_K, TABLE, coordinates, normal_scores
 from wndcheck.seeds import derived_seed
 
-NODES = (20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+NODES = (20, 25, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 DIMENSIONS = (2, 3, 4, 5, 6)
 LARGEST_M = {2: 50_000, 3: 10_000, 4: 10_000, 5: 5000, 6: 5000}
-BATCH = {2: 1_000_000, 3: 250_000, 4: 250_000, 5: 250_000, 6: 250_000}  # trials · M, kept on disk one by one
-BATCHES = {m: 8 if m <= 1000 else 3 for m in NODES}
 LARGEST_RATIO = 0.5  # k / M of the values that are fitted
-T_DEGREES, LOG_K_DEGREES = (8, 8, 4, 4), (6, 6, 4, 4)  # of the four moments; χ² per value is below 1
-RCOND = 1e-4  # drops combinations of coefficients that the nodes do not determine
+T_DEGREES, LOG_K_DEGREES = (10, 8, 4, 4), (8, 6, 4, 4)  # of the four moments
+RCOND = 1e-5  # drops combinations of coefficients that the nodes do not determine
 COUNTED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50])  # values of k of KSG
 
 
@@ -36,7 +34,7 @@ COUNTED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50])  # 
 def main(folder: Path) -> None:
     """Simulate every node and write the table. Finished batches in FOLDER are not simulated again.
 
-    This takes some 20 minutes of one core.
+    This takes some 15 minutes of one core.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = {}
@@ -58,10 +56,11 @@ def main(folder: Path) -> None:
 def node_sums(folder: Path, d: int, m: int) -> NDArray[np.float64]:
     """Sums of the powers 0 to 4 of the estimates over all trials of a node, (5, estimators, LARGEST_K)."""
     total = np.zeros((5, len(ESTIMATORS) if d == 2 else 1, LARGEST_K))
-    for batch in range(BATCHES[m]):
-        path = folder / f"{d}-{m}-{BATCH[d]}-{batch}.npy"
+    trials = (1_000_000 if d == 2 else 250_000) // m  # a batch, kept on disk
+    for batch in range(8 if m <= (5000 if d == 2 else 1000) else 2):
+        path = folder / f"{d}-{m}-{trials}-{batch}.npy"
         if not path.exists():
-            start, trials = perf_counter(), BATCH[d] // m
+            start = perf_counter()
             values = simulate(m, d, trials, derived_seed("rank null", d, m, batch))
             np.save(path, np.array([(values**power).sum(axis=0) for power in range(5)]))
             print(f"d = {d}, M = {m}, batch {batch}: {trials} trials in {perf_counter() - start:.1f} s", flush=True)
@@ -93,7 +92,7 @@ def simulate(m: int, d: int, trials: int, seed: int) -> NDArray[np.float64]:
 
 
 def fitted(nodes: NDArray[np.int64], sums: NDArray[np.float64], d: int) -> NDArray[np.float64]:
-    """Coefficients of the moments' polynomials, (4, 9, 7), by weighted least squares over all nodes and k.
+    """Coefficients of the moments' polynomials, (4, 11, 9), by weighted least squares over all nodes and k.
 
     sums: powers 0 to 4 of an estimator's values, (nodes, 5, LARGEST_K).
     """

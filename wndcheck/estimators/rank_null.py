@@ -171,5 +171,5 @@ def _lognormal_kurtosis(omega: float) -> float:
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    """By d: least_m and largest_m of the simulation, and by estimator the coefficients, (4, 9, 7)."""
+    """By d: least_m and largest_m of the simulation, and by estimator the coefficients, (4, 11, 9)."""
     return json.loads(TABLE.read_text(encoding="utf-8"))
