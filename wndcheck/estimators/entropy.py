@@ -104,11 +104,11 @@ def sorted_entropies(
 
 
 def entropy_change(ascending: NDArray[np.float64], k: int) -> float:
-    """How much larger the entropy of sorted z-scores (n_samples,) is at the resolution of pairs than at its own, in nats.
+    """Entropy of sorted z-scores (n_samples,) at the resolution of pairs, minus that at their own, in nats.
 
-    In a pair with an independent normal neuron, the k-th neighbour of a sample is within ε = √(πd), if it is within d in
-    this neuron alone and the density is constant over ε. Entropies from the counts within ε and from d then agree; where
-    the density varies within ε, such as between narrow clusters, 3H is too low by one to two times their difference.
+    In a pair with an independent normal neuron, the k-th neighbour of a sample is within ε = √(πd), if it is within d
+    in this neuron alone and the density is constant over ε. Entropies from the counts within ε and from d then agree;
+    where the density varies within ε, such as between narrow clusters, 3H is too low by one to two times the difference.
     """
     from scipy.special import psi
 
