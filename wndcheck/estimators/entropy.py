@@ -108,7 +108,7 @@ def entropy_change(ascending: NDArray[np.float64], k: int) -> float:
 
     In a pair with an independent normal neuron, the k-th neighbour of a sample is within ε = √(πd), if it is within d
     in this neuron alone and the density is constant over ε. Entropies from the counts within ε and from d then agree;
-    where the density varies within ε, such as between narrow clusters, 3H is too low by one to two times the difference.
+    where the density varies within ε, such as between narrow clusters, 3H is too low by one to two times this difference.
     """
     from scipy.special import psi
 

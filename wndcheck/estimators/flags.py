@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .preprocessing import SortedRows
-from .rounding import coincident_distance, grid_step, rounding_explains, rounding_of
+from .rounding import coincident_distance, grid_step, number_format, rounding_explains
 
 LARGEST_MASS = 0.01  # largest tolerated share of the samples at one value
 LARGEST_REPEATS = 0.01  # largest tolerated share of repeated values; in half precision 5 % of 1000 normal ones repeat
@@ -54,8 +54,8 @@ def find_tails(columns: NDArray[np.float64], rows: SortedRows, k: int) -> dict[i
     """Columns whose standard deviation says nothing of the bulk of their samples.
 
     Beside a normal neuron, a neuron of standard deviation 1 and a bulk of standard deviation s has a density of
-    M / (2πs) samples in the middle, and k of them within half a width of ε = ½ √(2πks / M). In units of the bulk this is
-    ½ √(2πk / (M s)): at ½ (s = 2πk / M) a neighbourhood is as wide as the middle of the distribution, whose dependence
+    M / (2πs) samples in the middle, and k of them within a half-width of ε = ½ √(2πks / M). In units of the bulk this
+    is ½ √(2πk / (Ms)): at ½ (s = 2πk / M) a neighbourhood is as wide as the middle of the distribution, whose dependence
     is no longer resolved. Estimates are then a tenth too low, and soon meaningless. With few samples or many
     neighbours the neighbourhoods of any neuron are wide; tails are flagged where they double them at least (s = ¼).
     """
@@ -80,9 +80,9 @@ def find_even_spacing(ascending: NDArray[np.float64]) -> dict[int, str]:
     """Sorted rows (n_rows, n_samples) too evenly spaced for independent samples, such as ranks and points of a grid.
 
     For independent samples of any smooth density, the share of one of two neighbouring gaps in their sum is uniform on
-    (0, 1): its mean distance from ½ is ¼ ± √(1/48 / (M/2)). On a grid with λ samples per point in the middle, independent
-    ones repeat a share 1 − (1 − exp(−λ)) / λ of the values, at least of the middle half. Without repeats, the entropy is
-    too large by some .46 times the share of the points taken.
+    (0, 1): its mean distance from ½ is ¼ ± √(1/48 / (M/2)). On a grid with λ samples per point in the middle half,
+    independent ones repeat at least a share 1 − (1 − exp(−λ)) / λ of these values. Without repeats, the entropy is too
+    large by some .46 times the share of the points taken.
     """
     m = ascending.shape[1]
     if m < LEAST_SAMPLES:
@@ -116,23 +116,23 @@ def ties_of(ascending: NDArray[np.float64], sd: float, k: int, z_repeats: int = 
     share = repeats / (m - 1)
     if mass > k and mass >= LARGEST_MASS * m:
         return Ties(_point_mass(values, counts))
-    rounding = rounding_of(ascending)
-    explained = repeats > 0 and rounding_explains(repeats, rounding.repeats)
+    precision, spacing = number_format(ascending)
+    explained = rounding_explains(ascending, spacing)
     if share > LARGEST_REPEATS:
         reason, step = f"tied: {100 * share:.1f} % of values repeat", grid_step(ascending)
-        if explained and rounding.precision == "half":  # half a step covers 95 %; the others' step is twice as coarse
-            return Ties(f"{reason}, half precision", float(np.quantile(rounding.spacing, 0.95)) / 2 / sd)
-        if explained:
-            return Ties(f"{reason}, which {rounding.precision} precision cannot tell apart at this offset")
-        if step is not None:
+        if step is not None and rounding_explains(ascending, np.full(m, step)):
             return Ties(f"{reason}, in steps of {step:.3g}", step / 2 / sd)
+        if explained and precision == "half":  # half a step covers 95 %; the others' step is twice as coarse
+            return Ties(f"{reason}, half precision", float(np.quantile(spacing, 0.95)) / 2 / sd)
+        if explained:
+            return Ties(f"{reason}, which {precision} precision cannot tell apart at this offset")
         return Ties(reason)
     if mass > k and not explained:
         value = values[counts.argmax()]
         return Ties(f"repeated: {mass} of {m:,} samples at {value:.6g}, whose distance to neighbour k={k} is 0")
     if z_repeats > LARGEST_REPEATS * (m - 1):
         return Ties(f"tied: {100 * z_repeats / (m - 1):.1f} % of values differ by less than 1e-16 standard deviations")
-    return Ties("", 0.0, coincident_distance(ascending, rounding.spacing / sd))
+    return Ties("", 0.0, coincident_distance(ascending, spacing / sd))
 
 
 def _point_mass(values: NDArray[np.float64], counts: NDArray[np.int64]) -> str:

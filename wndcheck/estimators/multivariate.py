@@ -48,8 +48,8 @@ def check_full_rank(points: NDArray[np.float64], k: int) -> None:
     if thickness < min(distance, WIDE) / 2:
         raise ValueError(
             f"the {z.shape[1]} columns of x and y are linearly dependent or nearly so: in one direction their standard "
-            f"deviation is {thickness:.2g}, within half the distance to neighbour k={k}, {distance:.2g}, and 3H measures "
-            "the entropy of fewer dimensions; take estimator='ksg1', or leave out columns that follow from the others"
+            f"deviation is {thickness:.2g}, less than half the distance to neighbour k={k}, {distance:.2g}, and 3H "
+            "measures fewer dimensions; take estimator='ksg1', or leave out columns that follow from the others"
         )
 
 

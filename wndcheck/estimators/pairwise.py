@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .estimation import Layer, Method, estimate, identical_pairs, prepare_layer
+from .estimation import Layer, Method, estimate, identical_pairs, prepare_layer, unresolved
 from .formulas import nats_per_unit
 from .pairwise_information import PairwiseInformation
 from .preprocessing import DDOF
@@ -116,6 +118,13 @@ def pairwise_mi(
 
     layer = prepare_layer(samples.values, samples.resolution, method)
     information = estimates(layer, layer.rows)
+    if null is None and (narrow := unresolved(layer, method)):
+        warnings.warn(
+            f"the density of {len(narrow)} neurons, such as {samples.labels[narrow[0]]!r}, varies within the distances of "
+            "pairs, and 3H of independent ones is half a nat too low or more: give null='shuffle' and take pair_corrected, "
+            "or estimator='ksg1', or margins='normal'",
+            stacklevel=2,
+        )
     null_mi = [estimates(layer, rows) for rows in shuffles(layer.rows, n_shuffles, random_state)]
     parts = [
         prepare_layer(samples.values[part], samples.resolution, method)

@@ -1,9 +1,8 @@
-"""Rounded samples: the format that rounded them, the step of their grid, and how often rounding makes two values equal."""
+"""Rounded samples: the format that rounded them, the step of their grid, and how often values coincide by rounding."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,35 +11,33 @@ NEAREST = 10  # distinct values to each side of a value, over which the density 
 LEAST_PROBABILITY = 1e-4  # of as many repeats by rounding alone, below which they have another cause
 
 
-class Rounding(NamedTuple):
-    """How values are rounded, if they are samples of a continuous distribution."""
+def number_format(values: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
+    """The coarsest floating-point format that holds every value exactly, and the spacing of its numbers at each.
 
-    precision: str  # "half", "single" or "double": the coarsest format that holds every value exactly
-    spacing: NDArray[np.float64]  # (n_samples,), of the format's numbers at each value
-    repeats: float  # expected number of values that repeat another
-
-
-def rounding_of(ascending: NDArray[np.float64]) -> Rounding:
-    """The rounding of sorted values (n_samples,) by their floating-point format."""
-    magnitude = np.abs(ascending)
+    "half" (float16 or bfloat16), "single" or "double".
+    """
+    magnitude = np.abs(values)
     with np.errstate(over="ignore"):
         half, single = magnitude.astype(np.float16), magnitude.astype(np.float32)
+    is_single = np.array_equal(single, magnitude)
+    if is_single and not (single.view(np.uint32) & 0xFFFF).any():  # bfloat16, the upper half of a float32
+        return "half", np.spacing(single).astype(np.float64) * 2**16
     if np.array_equal(half, magnitude):
-        precision, spacing = "half", np.spacing(half).astype(np.float64)
-    elif not np.array_equal(single, magnitude):
-        precision, spacing = "double", np.spacing(magnitude)
-    elif (single.view(np.uint32) & 0xFFFF).any():
-        precision, spacing = "single", np.spacing(single).astype(np.float64)
-    else:  # bfloat16, the upper half of a float32
-        precision, spacing = "half", np.spacing(single).astype(np.float64) * 2**16
-    return Rounding(precision, spacing, _expected_repeats(ascending, spacing))
+        return "half", np.spacing(half).astype(np.float64)
+    if is_single:
+        return "single", np.spacing(single).astype(np.float64)
+    return "double", np.spacing(magnitude)
 
 
-def rounding_explains(repeats: int, expected: float) -> bool:
-    """Whether so many repeats are likely: at half as many again as expected, a Poisson number often reaches them."""
+def rounding_explains(ascending: NDArray[np.float64], spacing: NDArray[np.float64]) -> bool:
+    """Whether sorted values (n_samples,) repeat no more often than rounded ones, to numbers of this spacing at each.
+
+    The number of repeats is compared with a Poisson number of a mean half as large again as expected.
+    """
     from scipy.special import pdtrc
 
-    return math.isinf(expected) or bool(pdtrc(repeats - 1, 1.5 * expected) > LEAST_PROBABILITY)
+    repeats, expected = int((ascending[1:] == ascending[:-1]).sum()), _expected_repeats(ascending, spacing)
+    return repeats > 0 and (math.isinf(expected) or bool(pdtrc(repeats - 1, 1.5 * expected) > LEAST_PROBABILITY))
 
 
 def grid_step(ascending: NDArray[np.float64]) -> float | None:

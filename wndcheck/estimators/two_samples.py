@@ -56,8 +56,8 @@ def mutual_information(
     estimate is finite and grows like log M. For two one-dimensional samples, exchanging x and y gives the same result
     to the last bit, except with jitter, whose noise depends on the column.
 
-    Blocks fall short of dependence in high dimension, where neighbourhoods are wide. Means for d_x × d_y normal columns,
-    x_i and y_i with correlation ρ, M = 1000, k = 3 (more in docs/estimators.md):
+    Estimates of blocks fall short in high dimension, where neighbourhoods are wide. Means for d_x × d_y normal columns,
+    x_i and y_i correlated by ρ, M = 1000, k = 3 (more in docs/estimators.md):
 
     ====================  =====  =====  =====  =====  =====  ======  =====
     ρ = 0.5               1 × 1  2 × 2  1 × 4  3 × 3  4 × 4  1 × 10  8 × 8
@@ -96,7 +96,8 @@ def mutual_information(
     for column, reason in layer.flags.items():
         raise ValueError(_refusal(names[column], reason, method))
     if is_block:
-        information = _of_blocks(*np.split(layer.z.T, [first.columns.shape[1]], axis=1), method)
+        x_scores, y_scores = np.split(layer.z.T, [first.columns.shape[1]], axis=1)
+        information = _of_blocks(x_scores, y_scores, method)
     else:
         information = float(estimate(layer, layer.rows, all_pairs(2), method, n_jobs=1)[0])
         if np.isnan(information):
@@ -113,8 +114,8 @@ def _check_index(x: object, y: object) -> None:
     indexes = [getattr(sample, "index", None) for sample in (x, y)]
     if all(hasattr(index, "equals") for index in indexes) and not indexes[0].equals(indexes[1]):  # pyright: ignore
         raise ValueError(
-            "x and y have different indexes, and would be paired by place: give x, y = x.align(y, join='inner', axis=0) "
-            "to pair them by index, or x.to_numpy() and y.to_numpy()"
+            "x and y have different indexes, and would be paired by place: type x, y = x.align(y, join='inner', axis=0) "
+            "first to pair them by index, or give x.to_numpy() and y.to_numpy()"
         )
 
 
@@ -137,8 +138,8 @@ def _of_blocks(x: NDArray[np.float64], y: NDArray[np.float64], method: Method) -
     if method.estimator == "3h":
         if method.margins == "normal" and d > LARGEST_DIMENSION:
             raise ValueError(
-                f"x and y have {d} columns in all: 3H with normal margins expects {LARGEST_DIMENSION} at most, for which "
-                "its bias is tabulated; take estimator='ksg1'"
+                f"x and y have {d} columns in all: expected {LARGEST_DIMENSION} at most for 3H with normal margins, whose "
+                "bias is tabulated; take estimator='ksg1'"
             )
         check_full_rank(np.hstack([x, y]), method.k)
     if d > LARGEST_DIMENSION:

@@ -1,4 +1,4 @@
-"""k-nearest-neighbour searches in double precision, by k-d trees, for the few pairs that single precision is too coarse for."""
+"""k-nearest-neighbour searches in double precision, by k-d trees: for pairs that single precision is too coarse for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scipy.special import digamma
 def mean_log_distances(
     z: NDArray[np.float64], pairs: NDArray[np.int64], *, k: int, n_jobs: int | None = None
 ) -> NDArray[np.float64]:
-    """As `cpu.mean_log_distances`, of z (n_neurons, n_samples) in double precision, (P,); −inf where a distance is 0."""
+    """As `cpu.mean_log_distances`, of z (n_neurons, n_samples) in double precision, (P,); −inf for a distance of 0."""
     means = np.empty(len(pairs))
     for p, pair in enumerate(pairs):
         points = z[pair].T
-        distances = KDTree(points).query(points, k=[k + 1], p=np.inf, workers=n_jobs or -1)[0]
+        distances = KDTree(points).query(points, k=k + 1, p=np.inf, workers=n_jobs or -1)[0][:, k]
         with np.errstate(divide="ignore"):
             means[p] = np.log(distances).mean()
     return means
