@@ -67,7 +67,7 @@ def knn_entropy(
     check_choice(margins, "margins", ("sd", "none"))
     for column, reason in find_even_spacing(np.sort(columns.T, axis=1)).items():
         raise ValueError(
-            f"{_name(samples, column)} has no density ({reason}): give the values that were ranked or rounded"
+            f"{_name(samples, column)} has no density ({reason}): give the values before they were ranked or rounded"
         )
     log_unit = 0.0
     if units == "sd" or (d > 1 and margins == "sd"):
@@ -108,7 +108,7 @@ def entropy_change(ascending: NDArray[np.float64], k: int) -> float:
 
     In a pair with an independent normal neuron, the k-th neighbour of a sample is within ε = √(πd), if it is within d
     in this neuron alone and the density is constant over ε. Entropies from the counts within ε and from d then agree;
-    where the density varies within ε, such as between narrow clusters, 3H is too low by one to two times this difference.
+    where the density varies within ε, such as between narrow clusters, 3H is too low by one to two times as much.
     """
     from scipy.special import psi
 

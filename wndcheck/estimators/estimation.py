@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from .validation import check_choice, check_integer, check_k, check_number
 
 ESTIMATORS = ("3h", "ksg1", "ksg2")
 MARGINS = ("sd", "normal", "none")
+LEAST_LOG_SCALE = -300 * math.log(10)  # below, a value in units of the largest scale has few digits
 MASSES = ("constant", "point mass")  # flags of columns with most samples at few values
 # The paper's estimator (eq. A.1); with normal margins KSG1, the sharpest of the three there, with more neighbours.
 DEFAULTS = {"sd": ("3h", 3), "none": ("3h", 3), "normal": ("ksg1", 20)}
@@ -106,10 +108,8 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
         log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))
         rows = sort_rows(rows.z * np.exp(scores.log_sd - log_unit)[:, None])
         coincident = {c: distance * np.exp(scores.log_sd[c] - log_unit[c]) for c, distance in coincident.items()}
-        lost = np.flatnonzero(rows.repeats > LARGEST_REPEATS * (rows.z.shape[1] - 1))
-        flags = {
-            int(c): "scale: vanishes beside the largest in double precision" for c in lost if c not in ties
-        } | flags
+        for column in np.flatnonzero(scores.log_sd - log_unit < LEAST_LOG_SCALE):
+            flags.setdefault(int(column), "scale: below 1e-300 times the largest")
     double = rows.single_repeats > LARGEST_REPEATS * (rows.z.shape[1] - 1)
     entropies = _finite(sorted_entropies(rows.ascending, method.k, coincident))
     return Layer(rows.z, rows.single, double, entropies, log_unit, dict(sorted(flags.items())), tied)
@@ -180,7 +180,7 @@ def _information(
         return information_from_digammas(means, m, k, method.estimator)
     joint = entropy_from_log_distance(kernel.mean_log_distances(z, pairs, k=k, **where), m, k, 2)
     if method.margins == "normal":  # whose entropy is known, and the bias of the joint one tabulated
-        return 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).mean
+        return 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).correction
     return layer.entropies[pairs].sum(axis=1) - joint
 
 

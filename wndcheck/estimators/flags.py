@@ -15,7 +15,8 @@ LARGEST_MASS = 0.01  # largest tolerated share of the samples at one value
 LARGEST_REPEATS = 0.01  # largest tolerated share of repeated values; in half precision 5 % of 1000 normal ones repeat
 NORMAL_RANGE = 1.349  # interquartile range of a normal distribution, in standard deviations
 LARGEST_DEVIATION = 6  # standard errors by which gaps may be too regular: a normal variable is beyond once in 10⁹
-LEAST_SAMPLES = 25  # with fewer, even equal gaps are within 6 standard errors of random ones
+# With fewer, even equal gaps are within 6 standard errors of random ones, and quartiles are often close together.
+LEAST_SAMPLES = 25
 
 
 class Ties(NamedTuple):
@@ -55,12 +56,12 @@ def find_tails(columns: NDArray[np.float64], rows: SortedRows, k: int) -> dict[i
 
     Beside a normal neuron, a neuron of standard deviation 1 and a bulk of standard deviation s has a density of
     M / (2πs) samples in the middle, and k of them within a half-width of ε = ½ √(2πks / M). In units of the bulk this
-    is ½ √(2πk / (Ms)): at ½ (s = 2πk / M) a neighbourhood is as wide as the middle of the distribution, whose dependence
-    is no longer resolved. Estimates are then a tenth too low, and soon meaningless. With few samples or many
-    neighbours the neighbourhoods of any neuron are wide; tails are flagged where they double them at least (s = ¼).
+    is ½ √(2πk / (Ms)): at ½ (s = 2πk / M) a neighbourhood is as wide as the middle of the distribution, and dependence
+    there is no longer resolved: estimates are a tenth too low, and for smaller s soon meaningless. With few samples or
+    many neighbours those of any neuron are wide; tails are flagged where they at least double them (s = ¼).
     """
     m = rows.z.shape[1]
-    most = max(m / (2 * math.pi * k), 4)
+    most = max(m / (2 * math.pi * k), 4 if m >= LEAST_SAMPLES else 100)
     first, last = m // 4, (3 * m) // 4
     bulk = (rows.ascending[:, last] - rows.ascending[:, first]) / NORMAL_RANGE
     flags = {}

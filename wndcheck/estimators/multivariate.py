@@ -63,7 +63,7 @@ def _correlation_of_scores(scores: NDArray[np.float64], k: int) -> float:
     m, d = scores.shape
     if d == 1:
         return 0.0
-    return d * NORMAL_ENTROPY - _entropy(scores, k) - rank_null("3h", m, k, d).mean
+    return d * NORMAL_ENTROPY - _entropy(scores, k) - rank_null("3h", m, k, d).correction
 
 
 def _kraskov(x: NDArray[np.float64], y: NDArray[np.float64], k: int, estimator: str) -> float:

@@ -120,9 +120,9 @@ def pairwise_mi(
     information = estimates(layer, layer.rows)
     if null is None and (narrow := unresolved(layer, method)):
         warnings.warn(
-            f"the density of {len(narrow)} neurons, such as {samples.labels[narrow[0]]!r}, varies within the distances of "
-            "pairs, and 3H of independent ones is half a nat too low or more: give null='shuffle' and take pair_corrected, "
-            "or estimator='ksg1', or margins='normal'",
+            f"the density of {len(narrow)} neurons, such as {samples.labels[narrow[0]]!r}, varies within the distances "
+            "in their pairs, whose 3H is half a nat too low or more: take pair_corrected with null='shuffle', "
+            "estimator='ksg1', or margins='normal'",
             stacklevel=2,
         )
     null_mi = [estimates(layer, rows) for rows in shuffles(layer.rows, n_shuffles, random_state)]

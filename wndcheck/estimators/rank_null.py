@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 
 class RankNull(NamedTuple):
+    correction: float
     mean: float
     sd: float
     skewness: float

@@ -114,8 +114,8 @@ def _check_index(x: object, y: object) -> None:
     indexes = [getattr(sample, "index", None) for sample in (x, y)]
     if all(hasattr(index, "equals") for index in indexes) and not indexes[0].equals(indexes[1]):  # pyright: ignore
         raise ValueError(
-            "x and y have different indexes, and would be paired by place: type x, y = x.align(y, join='inner', axis=0) "
-            "first to pair them by index, or give x.to_numpy() and y.to_numpy()"
+            "x and y have different indexes: expected the same, since samples are paired by place; type "
+            "x, y = x.align(y, join='inner', axis=0) to pair them by index, or give x.to_numpy() and y.to_numpy()"
         )
 
 
@@ -138,8 +138,8 @@ def _of_blocks(x: NDArray[np.float64], y: NDArray[np.float64], method: Method) -
     if method.estimator == "3h":
         if method.margins == "normal" and d > LARGEST_DIMENSION:
             raise ValueError(
-                f"x and y have {d} columns in all: expected {LARGEST_DIMENSION} at most for 3H with normal margins, whose "
-                "bias is tabulated; take estimator='ksg1'"
+                f"x and y have {d} columns in all: expected {LARGEST_DIMENSION} at most for 3H with normal margins, "
+                "whose bias is tabulated; take estimator='ksg1'"
             )
         check_full_rank(np.hstack([x, y]), method.k)
     if d > LARGEST_DIMENSION:
