@@ -92,17 +92,17 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
         double = np.zeros(len(ranked), np.bool_)
         flags = find_atoms(columns, scores.z)
         return Layer(ranked, ranked.astype(np.float32), double, entropies, scores.log_sd, flags, tied)
+    flags = _flags_of_ties(ties, method)
+    if method.margins == "sd":
+        # Most of a column with a point mass may be at one value, and its quantile range 0.
+        masses = [column for column, found in ties.items() if found.reason.startswith(MASSES)]
+        flags |= {c: why for c, why in find_tails(columns, rows, method.k).items() if c not in masses}
     if method.jitter is not None:
         rows = sort_rows(add_jitter(rows.z, method.jitter, method.random_state))
-    flags = _flags_of_ties(ties, method)
     if method.estimator == "3h":
         flags = find_even_spacing(rows.ascending) | flags
     log_unit = scores.log_sd
-    if method.margins == "sd":
-        # Most of a column with a point mass may be at one value, which leaves a quantile range of the jitter.
-        tails = find_tails(columns, rows, method.k)
-        flags |= {c: why for c, why in tails.items() if not (c in ties and ties[c].reason.startswith(MASSES))}
-    else:
+    if method.margins == "none":
         # A unit common to all neurons keeps their relative scale (the vanilla estimate of appendix A) and the relative
         # precision of float32.
         log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))

@@ -13,7 +13,8 @@ from .entropy import check_positive
 from .formulas import NORMAL_ENTROPY, entropy_from_log_distance, information_from_digammas
 from .rank_null import rank_null
 
-LARGEST_DIMENSION = 6  # columns of both blocks, beyond which estimates fall short by more than a tenth
+LARGEST_DIMENSION = 5  # columns of both blocks; beyond, estimates fall short by more than a tenth and 0.1 nats
+LARGEST_TABULATED = 6  # columns of a block with a tabulated null
 WIDE = 0.5  # standard deviations: neighbourhoods of this half-width are those of high dimension
 
 

@@ -74,8 +74,10 @@ def pairwise_mi(
     Returns
     -------
     PairwiseInformation
-        A neuron without a density (constant, a point mass, more than 1 % tied values) is flagged and its estimates are
+        A neuron without an estimate is flagged, for the reasons that `mutual_information` lists, and its estimates are
         NaN; the other pairs are unaffected. The estimate of a pair depends neither on n_jobs nor on the other pairs.
+        A neuron of which more than 1 % of the values repeat in single precision only, such as narrow clusters, is
+        estimated in double precision by k-d trees on the CPU, at some milliseconds a pair.
 
     Raises
     ------
@@ -85,13 +87,18 @@ def pairwise_mi(
         If X is not two-dimensional, contains NaN or infinity, has no more than k samples or fewer than two neurons, or
         if an option is out of range.
 
+    Warns
+    -----
+    UserWarning
+        If 3H is half a nat too low for some neurons, such as narrow clusters, and there is no null to correct it by.
+
     Notes
     -----
     For independent normal samples, M = 1000 and k = 3, the 3H estimate of a pair is 0.012 ± 0.042 nats; its bias does
     not cancel and depends on the marginals (−0.03 for uniform ones). KSG is unbiased there, ±0.024 and ±0.027, and
     biased low under heavy tails. `PairwiseInformation.corrected_score` has no bias for independent neurons, whatever
-    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter; KSG is meaningful
-    with jitter.
+    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter, and on rounded samples
+    unless the jitter is half a step or more; KSG is meaningful with jitter.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .entropy import LARGEST_CHANGE, check_positive
-from .estimation import Layer, Method, estimate, prepare_layer, unresolved
+from .estimation import DEFAULTS, Layer, Method, estimate, prepare_layer, unresolved
 from .formulas import nats_per_unit
 from .validation import all_pairs, check_base, real_samples
 
@@ -32,7 +32,7 @@ def mutual_information(
     x, y : array-like, pandas objects or torch tensors, (n_samples,) or (n_samples, d)
         Integers or floating-point numbers. Blocks with d > 1 are estimated with k-d trees.
     k, estimator, margins, base, jitter, random_state
-        As for `pairwise_mi`.
+        As for `pairwise_mi`, but for blocks k is 3 by default with any margins.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def mutual_information(
     Warns
     -----
     UserWarning
-        With more than six columns in all, and where 3H is far from KSG1.
+        With more than five columns in all, and where 3H is far from KSG1.
 
     Notes
     -----
@@ -84,12 +84,14 @@ def mutual_information(
     for samples, name in named:
         if samples.columns.shape[1] == 0:
             raise ValueError(f"{name} has shape {samples.values.shape}: expected at least one column")
+    is_block = first.columns.shape[1] + second.columns.shape[1] > 2
+    if k is None and is_block:
+        k = DEFAULTS["sd"][1]  # 20 neighbours, best for a pair of normal margins, miss a quarter with five columns
     method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
     check_base(base)
     columns = np.hstack([first.columns, second.columns])
     resolutions = [np.full((samples.columns.shape[1], 1), samples.resolution) for samples, _ in named]
     layer = prepare_layer(columns, np.vstack(resolutions), method)
-    is_block = columns.shape[1] > 2
     names = [
         f"column {label} of {name}" if is_block else name for samples, name in named for label in samples.labels or (0,)
     ]
@@ -103,7 +105,10 @@ def mutual_information(
         if np.isnan(information):
             from .kernels.reference import kth_distances
 
-            check_positive(kth_distances(layer.z.T, k=method.k), columns, method.k)
+            check_positive(kth_distances(layer.z.T, k=method.k), layer.z.T, method.k)
+            raise ValueError(
+                f"x and y have no {method.estimator.upper()} estimate in double precision: give a larger k"
+            )
         if unresolved(layer, method):
             _compare_with_ksg(layer, information, method)
     return information / nats_per_unit(base)
@@ -132,13 +137,13 @@ def _compare_with_ksg(layer: Layer, information: float, method: Method) -> None:
 
 
 def _of_blocks(x: NDArray[np.float64], y: NDArray[np.float64], method: Method) -> float:
-    from .multivariate import LARGEST_DIMENSION, block_information, check_full_rank  # imports scipy
+    from .multivariate import LARGEST_DIMENSION, LARGEST_TABULATED, block_information, check_full_rank  # imports scipy
 
     d = x.shape[1] + y.shape[1]
     if method.estimator == "3h":
-        if method.margins == "normal" and d > LARGEST_DIMENSION:
+        if method.margins == "normal" and d > LARGEST_TABULATED:
             raise ValueError(
-                f"x and y have {d} columns in all: expected {LARGEST_DIMENSION} at most for 3H with normal margins, "
+                f"x and y have {d} columns in all: expected {LARGEST_TABULATED} at most for 3H with normal margins, "
                 "whose bias is tabulated; take estimator='ksg1'"
             )
         check_full_rank(np.hstack([x, y]), method.k)

@@ -178,6 +178,18 @@ def test_equal_values_that_rounding_does_not_explain():
         assert mutual_information(x, y, k=k, estimator=estimator) == pytest.approx(expected, abs=2e-3)
 
 
+def test_samples_that_coincide_in_both():
+    """3H of a pair says how many: two of 10,000, for k = 1. KSG has an estimate."""
+    x, y = pair(16, 10_000)
+    x[1], y[1] = x[0], y[0]
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    message = r"^the distance to neighbour k=1 is 0 for 2 of 10,000 samples, which coincide: give k=2 or more$"
+    with pytest.raises(ValueError, match=message):
+        mutual_information(x, y, k=1)
+    for options in ({"k": 2}, {"k": 1, "estimator": "ksg1"}, {"k": 1, "estimator": "ksg2"}, {"margins": "normal"}):
+        assert mutual_information(x, y, **options) == pytest.approx(TRUTH, abs=tolerance("3h", 10_000))
+
+
 # --- double precision -------------------------------------------------------------------------------------------------
 
 DISTINCT = {  # in float64, but not in float32

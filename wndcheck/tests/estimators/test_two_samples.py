@@ -58,7 +58,7 @@ def brute_force(x: np.ndarray, y: np.ndarray, k: int, estimator: str) -> float:
 @given(
     st.sampled_from(ESTIMATORS),
     st.integers(1, 3),
-    st.integers(1, 3),
+    st.integers(1, 2),
     st.integers(1, 9),
     st.integers(10, 120),
     st.integers(0, 2**32 - 1),
