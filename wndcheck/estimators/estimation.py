@@ -140,7 +140,7 @@ def estimate(
         from .kernels import double
 
         z = _as_permuted(layer, rows, np.unique(pairs[coarse]))
-        information[coarse] = _information(layer, double, z, pairs[coarse], method, n_jobs=n_jobs)
+        information[coarse] = _information(layer, double, z, pairs[coarse], method)
     return _finite(information)
 
 

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
-from scipy.special import digamma
 
 from .entropy import check_positive
 from .formulas import NORMAL_ENTROPY, entropy_from_log_distance, information_from_digammas
+from .kernels.double import mean_digamma
+from .kernels.reference import kth_distances
 from .rank_null import rank_null
 
 LARGEST_DIMENSION = 5  # columns of both blocks; beyond, estimates fall short by more than a tenth and 0.1 nats
@@ -45,7 +45,7 @@ def check_full_rank(points: NDArray[np.float64], k: int) -> None:
     thickness = math.sqrt(max(np.linalg.eigvalsh(z.T @ z / (len(z) - 1))[0], 0.0))
     if thickness >= WIDE / 2:
         return
-    distance = float(np.median(_nearest(z, k)[0][:, -1]))
+    distance = float(np.median(kth_distances(z, k=k)))
     if thickness < min(distance, WIDE) / 2:
         raise ValueError(
             f"the {z.shape[1]} columns of x and y are linearly dependent or nearly so: in one direction their standard "
@@ -55,7 +55,7 @@ def check_full_rank(points: NDArray[np.float64], k: int) -> None:
 
 
 def _entropy(points: NDArray[np.float64], k: int) -> float:
-    logs = np.log(check_positive(_nearest(points, k)[0][:, -1], points, k))
+    logs = np.log(check_positive(kth_distances(points, k=k), points, k))
     return entropy_from_log_distance(float(logs.mean()), len(points), k, points.shape[1])
 
 
@@ -69,25 +69,5 @@ def _correlation_of_scores(scores: NDArray[np.float64], k: int) -> float:
 
 def _kraskov(x: NDArray[np.float64], y: NDArray[np.float64], k: int, estimator: str) -> float:
     """Kraskov et al. (2004), eq. 8 ("ksg1") and eq. 9 ("ksg2")."""
-    distances, neighbours = _nearest(np.hstack([x, y]), k)
-    means = []
-    for block in (x, y):
-        if estimator == "ksg1":
-            below = np.nextafter(distances[:, -1], 0)  # eq. 8 counts strictly nearer samples; the tree counts d <= r
-            nearer = np.where(distances[:, -1] > 0, _count(block, below), 0)
-            means.append(digamma(nearer + 1).mean())
-        else:
-            furthest = np.abs(block[neighbours] - block[:, None]).max(axis=(1, 2))
-            means.append(digamma(_count(block, furthest)).mean())
-    return information_from_digammas(float(sum(means)), len(x), k, estimator)
-
-
-def _nearest(points: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distances and indices of the k nearest neighbours of each point, (n_samples, k) each, ascending."""
-    distances, indices = KDTree(points).query(points, k=k + 1, p=np.inf)
-    return np.asarray(distances)[:, 1:], np.asarray(indices)[:, 1:]
-
-
-def _count(points: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Number of other points at most `radius` away from each point, (n_samples,)."""
-    return KDTree(points).query_ball_point(points, radius, p=np.inf, return_length=True) - 1
+    distances = kth_distances(np.hstack([x, y]), k=k)
+    return information_from_digammas(mean_digamma((x, y), distances, estimator), len(x), k, estimator)

@@ -120,6 +120,23 @@ def test_what_standard_deviations_cost_beside_a_normal_neuron(name):
     assert mi.mean() == pytest.approx(0.8304, abs=4 * mi.std(ddof=1) / 10 + 0.01)
 
 
+def test_tails_of_an_exponential_beside_a_normal_neuron_are_flagged():
+    """exp(4y) at ρ = .9: 3H was −2.87, KSG1 .22 for .83."""
+    x, y = normal_pair(0.9)(np.random.default_rng(8), (M, 100))
+    result = of_pairs(x, np.exp(4 * y))
+    assert sorted(result.flags) == list(range(100, 200))
+    assert all(reason.startswith("tails: standard deviation ") for reason in result.flags.values())
+
+
+def test_what_3h_has_for_independent_arcsine_neurons():
+    """Documented: −.24 for 3H, and nothing for KSG1, nor for 3H minus its null."""
+    x, y = MARGINALS["arcsine"][0](np.random.default_rng(9), (M, 100))
+    result = of_pairs(x, y, null="shuffle")
+    assert result.score == pytest.approx(-0.24, abs=4 * 0.05 / 10 + 0.01)
+    assert abs(of_pairs(x, y, estimator="ksg1").score) < 4 * 0.03 / 10 + 0.01
+    assert abs(result.corrected_score or 1) < 4 * 0.03 / 10
+
+
 # --- even spacing -----------------------------------------------------------------------------------------------------
 
 EVEN = {

@@ -109,6 +109,10 @@ REASONS = {  # samples -> reason and advice for 3H
         lambda x: np.floor(2000 * np.exp(x / 4)).astype(int),
         r"tied: \d\d\.\d % of values repeat, in steps of 1\): take estimator='ksg1' with jitter=1e-3, or margins=",
     ),
+    "drawn twice, in single precision": (
+        lambda x: x[np.random.default_rng(4).integers(0, len(x), len(x))].astype(np.float32),
+        r"tied: 3\d\.\d % of values repeat\): take estimator='ksg1' with jitter=1e-3, or margins='normal'$",
+    ),
     "drawn twice": (
         lambda x: x[np.random.default_rng(4).integers(0, len(x), len(x))],
         r"tied: 3\d\.\d % of values repeat\): take estimator='ksg1' with jitter=1e-3, or margins='normal'$",
@@ -163,16 +167,17 @@ def test_the_distance_in_place_of_0_leaves_no_bias():
     assert np.std(errors) < 0.003
 
 
-def test_equal_values_that_rounding_does_not_explain():
-    """Four of 1000 float64 samples at 2.5: 3H asks for more neighbours, KSG counts no one nearer than 0."""
-    x, y = pair(8, 1000)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_values_that_rounding_does_not_explain(dtype):
+    """Four of 1000 samples at 2.5: 3H asks for more neighbours, KSG counts no one nearer than 0."""
+    x, y = (column.astype(dtype) for column in pair(8, 1000))
     x[:4] = 2.5
     reason = r"repeated: 4 of 1,000 samples at 2\.5, whose distance to neighbour k=3 is 0"
     with pytest.raises(
         ValueError, match=rf"^x has no 3H estimate \({reason}\): give a larger k, or take estimator='ksg1'$"
     ):
         mutual_information(x, y)
-    z = standardized(np.stack([x, y], axis=1))
+    z = standardized(np.stack([x, y], axis=1).astype(np.float64))
     for estimator, k in (("3h", 4), ("ksg1", 3), ("ksg2", 3)):
         expected = brute_force(z[:, :1], z[:, 1:], k, estimator)
         assert mutual_information(x, y, k=k, estimator=estimator) == pytest.approx(expected, abs=2e-3)
