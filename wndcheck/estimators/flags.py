@@ -43,7 +43,7 @@ def find_ties(columns: NDArray[np.float64], rows: SortedRows, sd: NDArray[np.flo
 def find_atoms(columns: NDArray[np.float64], z: NDArray[np.float64]) -> dict[int, str]:
     """Columns that normal margins cannot be given to -> why: constant, or more than 1 % of the samples at one value."""
     flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
-    most = max(2, int(LARGEST_MASS * len(columns)))  # equal values that are tolerated
+    most = max(3, int(LARGEST_MASS * len(columns)))  # equal values that are tolerated
     ascending = np.sort(columns, axis=0)
     for column in np.flatnonzero((ascending[most:] == ascending[: len(columns) - most]).any(axis=0)):
         if int(column) not in flags:

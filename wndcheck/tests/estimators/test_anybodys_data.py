@@ -176,10 +176,22 @@ def attempt(x: np.ndarray, y: np.ndarray, options: dict) -> tuple[float, bool, s
             return math.nan, False, str(error)
 
 
+def advised(advice: str) -> list[dict]:
+    """The options that a refusal tells to give."""
+    options = [{"margins": "normal"}] if "margins='normal'" in advice else []
+    if "jitter=1e-3" in advice:
+        options.append({"estimator": "ksg1", "jitter": 1e-3})
+    elif "estimator='ksg1'" in advice:
+        options.append({"estimator": "ksg1"})
+    return options
+
+
 def judged_refusal(x: np.ndarray, y: np.ndarray, refusal: str) -> str:
     """The kind of a refusal; AssertionError if it is not true."""
-    if found := re.match(r"(x|y) has no \w+ estimate \((.*)\): ", refusal):
+    if found := re.match(r"(x|y) has no \w+ estimate \((.*)\): (.*)", refusal):
         assert is_true(found[2], x if found[1] == "x" else y), refusal
+        for options in advised(found[3]):
+            assert not attempt(x, y, options)[2].startswith(f"{found[1]} has no"), (refusal, options)
         return found[2].split(":")[0]
     found = re.match(r"the distance to neighbour k=3 is 0 for (\d+) of \d+ samples, which coincide: ", refusal)
     assert found, refusal
