@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .entropy import sorted_entropies
+from .entropy import LARGEST_CHANGE, entropy_change, sorted_entropies
+from .flags import LARGEST_REPEATS, Ties, find_atoms, find_even_spacing, find_tails, find_ties
 from .formulas import NORMAL_ENTROPY, digamma, entropy_from_log_distance, information_from_digammas
 from .kernels import select_kernel
-from .preprocessing import (
-    LARGEST_JITTER,
-    LEAST_JITTER,
-    add_jitter,
-    find_atoms,
-    find_flags,
-    normal_scores,
-    sort_rows,
-    z_scores,
-)
+from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, normal_scores, sort_rows, z_scores
 from .rank_null import rank_null
 from .validation import RandomState, check_choice, check_estimator, check_k, check_number, drawn_seed
 
 ESTIMATORS = ("3h", "ksg1", "ksg2")
 MARGINS = ("sd", "normal", "none")
+LEAST_LOG_SCALE = -300 * math.log(10)  # below, a value in units of the largest scale has few digits
+MASSES = ("constant", "point mass")  # flags of columns with most samples at few values
 # The paper's estimator (eq. A.1); with normal margins KSG1, the sharpest of the three there, with more neighbours.
 DEFAULTS = {"sd": ("3h", 3), "none": ("3h", 3), "normal": ("ksg1", 20)}
 
@@ -77,9 +72,10 @@ class Layer(NamedTuple):
 
     z: NDArray[np.float64]  # (N, M), z-scores, normal scores, or values in one common unit, by the margins
     rows: NDArray[np.float32]  # (N, M), z as the kernels take it
-    entropies: NDArray[np.float64]  # (N,), of the z-scores, or of the values in one common unit
+    double: NDArray[np.bool_]  # (N,), neurons that single precision is too coarse for
+    entropies: NDArray[np.float64]  # (N,), of the z-scores, or of the values in one common unit; NaN where tied
     log_unit: NDArray[np.float64]  # (N,), log of the unit of z
-    flags: dict[int, str]  # neuron -> why it has no density
+    flags: dict[int, str]  # neuron -> why it has no estimate
     tied: int  # number of repeated values, before any jitter
 
 
@@ -87,23 +83,36 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
     """Prepare columns (n_samples, n_neurons); resolution is the relative rounding error of their original dtype."""
     scores = z_scores(columns, resolution)
     rows = sort_rows(scores.z)
-    tied, flags = int(rows.repeats.sum()), find_flags(columns, rows, method.k)
+    tied = int(rows.repeats.sum())
+    ties = find_ties(columns, rows, np.exp(scores.log_sd), method.k)
+    coincident = {column: found.distance for column, found in ties.items() if not found.reason}
     if method.margins == "normal":
-        flags = find_atoms(columns, scores.z)
         ranked = normal_scores(columns, method.random_state)
-        entropies = sorted_entropies(rows.ascending, method.k)
-        return Layer(ranked, ranked.astype(np.float32), entropies, scores.log_sd, flags, tied)
+        entropies = _finite(sorted_entropies(rows.ascending, method.k, coincident))
+        double = np.zeros(len(ranked), np.bool_)
+        flags = find_atoms(columns, scores.z)
+        return Layer(ranked, ranked.astype(np.float32), double, entropies, scores.log_sd, flags, tied)
+    flags = _flags_of_ties(ties, method)
+    if method.margins == "sd":
+        # Most of a column with a point mass may be at one value, and its quantile range 0.
+        masses = [column for column, found in ties.items() if found.reason.startswith(MASSES)]
+        flags |= {c: why for c, why in find_tails(columns, rows, method.k).items() if c not in masses}
     if method.jitter is not None:
         rows = sort_rows(add_jitter(rows.z, method.jitter, method.random_state))
-        flags = _flags_after_jitter(flags, find_flags(columns, rows, method.k), method.estimator)
+    if method.estimator == "3h":
+        flags = find_even_spacing(rows.ascending) | flags
     log_unit = scores.log_sd
     if method.margins == "none":
         # A unit common to all neurons keeps their relative scale (the vanilla estimate of appendix A) and the relative
         # precision of float32.
         log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))
         rows = sort_rows(rows.z * np.exp(scores.log_sd - log_unit)[:, None])
-        flags = dict(sorted((find_flags(columns, rows, method.k) | flags).items()))  # scales too different for float32
-    return Layer(rows.z, rows.single, sorted_entropies(rows.ascending, method.k), log_unit, flags, tied)
+        coincident = {c: distance * np.exp(scores.log_sd[c] - log_unit[c]) for c, distance in coincident.items()}
+        for column in np.flatnonzero(scores.log_sd - log_unit < LEAST_LOG_SCALE):
+            flags.setdefault(int(column), "scale: below 1e-300 times the largest")
+    double = rows.single_repeats > LARGEST_REPEATS * (rows.z.shape[1] - 1)
+    entropies = _finite(sorted_entropies(rows.ascending, method.k, coincident))
+    return Layer(rows.z, rows.single, double, entropies, log_unit, dict(sorted(flags.items())), tied)
 
 
 def estimate(
@@ -117,24 +126,33 @@ def estimate(
 ) -> NDArray[np.float64]:
     """Mutual information of the pairs (P, 2) in nats, (P,); NaN where a neuron is flagged or a k-th distance is 0.
 
-    rows: the layer's rows, the samples of each in any order.
+    rows: the layer's rows, the samples of each in any order. Pairs that single precision is too coarse for are
+    estimated in double precision, by k-d trees.
     """
     information = np.full(len(pairs), np.nan)
     usable = ~np.isin(pairs, list(layer.flags)).any(axis=1)
-    if not usable.any():
-        return information
-    chosen, m, k = pairs[usable], rows.shape[1], method.k
-    kernel, where = select_kernel(device, n_jobs)
-    if method.estimator == "3h":
-        joint = entropy_from_log_distance(kernel.mean_log_distances(rows, chosen, k=k, **where), m, k, 2)
-        if method.margins == "normal":  # whose entropy is known, and the bias of the joint one tabulated
-            information[usable] = 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).correction
-        else:
-            information[usable] = layer.entropies[chosen].sum(axis=1) - joint
-    else:
-        means = kernel.mean_digammas(rows, chosen, k=k, estimator=method.estimator, **where)
-        information[usable] = information_from_digammas(means, m, k, method.estimator)
-    return np.where(np.isfinite(information), information, np.nan)  # −log 0 where samples coincide in both neurons
+    single = usable & ~layer.double[pairs].any(axis=1)
+    if single.any():
+        kernel, where = select_kernel(device, n_jobs)
+        information[single] = _information(layer, kernel, rows, pairs[single], method, **where)
+    coarse = usable & ~np.isfinite(information)  # also where samples coincide in single precision
+    if coarse.any():
+        from .kernels import double
+
+        z = _as_permuted(layer, rows, np.unique(pairs[coarse]))
+        information[coarse] = _information(layer, double, z, pairs[coarse], method)
+    return _finite(information)
+
+
+def unresolved(layer: Layer, method: Method) -> list[int]:
+    """Unflagged neurons whose 3H estimates are half a nat too low or more, since their density varies within pairs.
+
+    Such a z-score has a negative entropy (a normal one has 1.42 nats), so the check costs next to nothing.
+    """
+    if method.estimator != "3h" or method.margins != "sd":
+        return []
+    narrow = [int(neuron) for neuron in np.flatnonzero(layer.entropies < 0) if neuron not in layer.flags]
+    return [n for n in narrow if entropy_change(np.sort(layer.z[n]), method.k) > LARGEST_CHANGE]
 
 
 def identical_pairs(
@@ -152,7 +170,51 @@ def identical_pairs(
     return suspects[spread < 1e-4]
 
 
-def _flags_after_jitter(before: dict[int, str], after: dict[int, str], estimator: str) -> dict[int, str]:
-    """Jitter separates ties. A point mass stays flagged for 3H, which would measure the density of the jitter."""
-    kept = {c: reason for c, reason in before.items() if estimator == "3h" and reason.startswith("point mass")}
-    return dict(sorted((after | kept).items()))
+def _information(
+    layer: Layer, kernel: Any, z: NDArray[np.floating], pairs: NDArray[np.int64], method: Method, **where: Any
+) -> NDArray[np.float64]:
+    """Estimates of the pairs (P, 2) of rows of z, (P,); infinite where samples coincide in both neurons."""
+    m, k = z.shape[1], method.k
+    if method.estimator != "3h":
+        means = kernel.mean_digammas(z, pairs, k=k, estimator=method.estimator, **where)
+        return information_from_digammas(means, m, k, method.estimator)
+    joint = entropy_from_log_distance(kernel.mean_log_distances(z, pairs, k=k, **where), m, k, 2)
+    if method.margins == "normal":  # whose entropy is known, and the bias of the joint one tabulated
+        return 2 * NORMAL_ENTROPY - joint - rank_null("3h", m, k).correction
+    return layer.entropies[pairs].sum(axis=1) - joint
+
+
+def _as_permuted(layer: Layer, rows: NDArray[np.float32], neurons: NDArray[np.int64]) -> NDArray[np.float64]:
+    """layer.z with the samples of these neurons in the order that they have in rows."""
+    if rows is layer.rows:
+        return layer.z
+    z = layer.z.copy()
+    here, there = (np.argsort(samples[neurons], axis=1, kind="stable") for samples in (layer.rows, rows))
+    z[neurons[:, None], there] = np.take_along_axis(layer.z[neurons], here, axis=1)
+    return z
+
+
+def _flags_of_ties(ties: dict[int, Ties], method: Method) -> dict[int, str]:
+    """The ties that leave the estimator without an estimate.
+
+    KSG needs no density: a few equal values do it no harm, and jitter separates many. 3H measures the density of the
+    jitter where there are point masses, and where the jitter does not cover the steps of rounded samples: with a
+    standard deviation σ, the density on a grid of step s ripples by 2 exp(−2π² σ² / s²), 1.4 % at half a step.
+    """
+    flags = {}
+    for column, found in ties.items():
+        kept = found.reason
+        if found.reason and found.reason != "constant":
+            if method.estimator != "3h":
+                kept = "" if method.jitter is not None or found.reason.startswith("repeated") else found.reason
+            elif method.jitter is not None and found.jitter <= method.jitter:
+                kept = ""
+            elif method.jitter is not None and np.isfinite(found.jitter):
+                kept = f"{found.reason}, which takes jitter={found.jitter:.1g} or more to cover"
+        if kept:
+            flags[column] = kept
+    return flags
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.nan)

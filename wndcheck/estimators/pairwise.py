@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .estimation import Layer, Method, estimate, identical_pairs, prepare_layer
+from .estimation import Layer, Method, estimate, identical_pairs, prepare_layer, unresolved
 from .formulas import nats_per_unit
 from .pairwise_information import PairwiseInformation
 from .preprocessing import DDOF
@@ -90,8 +91,10 @@ def pairwise_mi(
     Returns
     -------
     PairwiseInformation
-        A neuron without a density (constant, a point mass, more than 1 % tied values) is flagged and its estimates are
+        A neuron without an estimate is flagged, for the reasons that `mutual_information` lists, and its estimates are
         NaN; the other pairs are unaffected. The estimate of a pair depends neither on n_jobs nor on the other pairs.
+        A neuron of which more than 1 % of the values repeat in single precision only, such as narrow clusters, is
+        estimated in double precision by k-d trees on the CPU, at some milliseconds a pair.
 
     Raises
     ------
@@ -100,6 +103,11 @@ def pairwise_mi(
     ValueError
         If X is not two-dimensional, contains NaN or infinity, has no more than k samples or fewer than two neurons, or
         if an option is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If 3H is half a nat too low for some neurons, such as narrow clusters, and there is no null to correct it by.
 
     Notes
     -----
@@ -111,8 +119,8 @@ def pairwise_mi(
     For independent normal samples, M = 1000 and k = 3, the 3H estimate of a pair is 0.012 ± 0.042 nats; its bias does
     not cancel and depends on the marginals (−0.03 for uniform ones). KSG is unbiased there, ±0.024 and ±0.027, and
     biased low under heavy tails. `PairwiseInformation.corrected_score` has no bias for independent neurons, whatever
-    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter; KSG is meaningful
-    with jitter.
+    the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter, and on rounded samples
+    unless the jitter is half a step or more; KSG is meaningful with jitter.
 
     Examples
     --------
@@ -138,6 +146,13 @@ def pairwise_mi(
 
     layer = prepare_layer(samples.values, samples.resolution, method)
     information = estimates(layer, layer.rows)
+    if null is None and (narrow := unresolved(layer, method)):
+        warnings.warn(
+            f"the density of {len(narrow)} neurons, such as {samples.labels[narrow[0]]!r}, varies within the distances "
+            "in their pairs, whose 3H is half a nat too low or more: take pair_corrected with null='shuffle', "
+            "estimator='ksg1', or margins='normal'",
+            stacklevel=2,
+        )
     null_mi = [
         estimates(layer, np.take_along_axis(layer.rows, permutation, axis=1))
         for permutation in permutations(n, members, n_shuffles, method.random_state)

@@ -1,4 +1,4 @@
-"""Input of the kernels from samples: z-scores, jitter, sorted rows, and flags for neurons without a density."""
+"""Input of the kernels from samples: z-scores, normal scores, jitter, and sorted rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 DDOF = 1  # "sample standard deviation"
-LARGEST_MASS = 0.01  # largest tolerated share of the samples at one value
-LARGEST_REPEATS = 0.01  # largest tolerated share of repeated values; in half precision 5 % of 1000 normal ones repeat
 LEAST_JITTER, LARGEST_JITTER = 1e-6, 0.1  # standard deviations; the least is ten times the resolution of float32
 
 
@@ -77,6 +75,11 @@ class SortedRows(NamedTuple):
 
     @property
     def repeats(self) -> NDArray[np.int64]:
+        """Number of values in each row that repeat another, (n_columns,)."""
+        return (self.ascending[:, 1:] == self.ascending[:, :-1]).sum(axis=1)
+
+    @property
+    def single_repeats(self) -> NDArray[np.int64]:
         """Number of values in each row that repeat another in single precision, (n_columns,)."""
         return (self.single_ascending[:, 1:] == self.single_ascending[:, :-1]).sum(axis=1)
 
@@ -86,46 +89,3 @@ def sort_rows(z: NDArray[np.float64]) -> SortedRows:
     ascending = np.sort(z, axis=1)
     median = ascending[:, [z.shape[1] // 2]]
     return SortedRows(z, ascending, (z - median).astype(np.float32), (ascending - median).astype(np.float32))
-
-
-def find_flags(columns: NDArray[np.float64], rows: SortedRows, k: int) -> dict[int, str]:
-    """Columns without a density to estimate -> why: constant, a point mass, or too many ties.
-
-    columns: (n_samples, n_columns), for the values in the message; rows: their z-scores. A few values that coincide by
-    rounding are not a point mass.
-    """
-    z, ascending = rows.z, rows.ascending
-    flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
-    repeats = rows.repeats / (z.shape[1] - 1)
-    massed = (ascending[:, k:] == ascending[:, :-k]).any(axis=1)  # k + 1 equal values: a k-th distance of 0
-    for column in np.flatnonzero(massed | (repeats > LARGEST_REPEATS)):
-        _, first, counts = np.unique(z[column], return_index=True, return_counts=True)
-        mass, value = counts.max() / z.shape[1], columns[first[counts.argmax()], column]
-        if massed[column] and (mass >= LARGEST_MASS or repeats[column] <= LARGEST_REPEATS):
-            flags[int(column)] = f"point mass: {100 * mass:.1f} % of samples at {value:.6g}"
-        else:
-            half = ", half precision" if _fits_half_precision(columns[:, column]) else ""
-            flags[int(column)] = f"tied: {100 * repeats[column]:.1f} % of values repeat{half}"
-    return dict(sorted(flags.items()))
-
-
-def find_atoms(columns: NDArray[np.float64], z: NDArray[np.float64]) -> dict[int, str]:
-    """Columns that normal margins cannot be given to -> why: constant, or more than 1 % of the samples at one value."""
-    flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
-    most = max(2, int(LARGEST_MASS * len(columns)))  # equal values that are tolerated
-    ascending = np.sort(columns, axis=0)
-    for column in np.flatnonzero((ascending[most:] == ascending[: len(columns) - most]).any(axis=0)):
-        values, counts = np.unique(columns[:, column], return_counts=True)
-        mass, value = counts.max() / len(columns), values[counts.argmax()]
-        if int(column) not in flags:
-            flags[int(column)] = f"point mass: {100 * mass:.1f} % of samples at {value:.6g}"
-    return dict(sorted(flags.items()))
-
-
-def _fits_half_precision(column: NDArray[np.float64]) -> bool:
-    """Whether every value is exactly a float16, or every value exactly a bfloat16."""
-    with np.errstate(over="ignore"):
-        if np.array_equal(column.astype(np.float16), column):
-            return True
-        single = column.astype(np.float32)
-    return bool(np.array_equal(single, column) and not (single.view(np.uint32) & 0xFFFF).any())

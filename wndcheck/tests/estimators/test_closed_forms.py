@@ -45,7 +45,6 @@ CASES = {  # comments: closed form
     "uniform marginals": Case(mapped_pair(ndtr, 0.75), (0.405, 0.419, 0.420)),  # 0.4133
     "half-cube marginals": Case(mapped_pair(lambda z: z * np.sqrt(np.abs(z)), 0.75), (0.422, 0.413, 0.415)),  # 0.4133
     "lognormal marginals": Case(mapped_pair(np.exp, 0.75), (0.417, 0.404, 0.410)),  # 0.4133
-    "student t, 1": Case(student_pair(1), (0.248, 0.127, 0.143)),  # 0.2242
     "student t, 2": Case(student_pair(2), (0.103, 0.048, 0.056)),  # 0.0827
     "student t, 3": Case(student_pair(3), (0.057, 0.024, 0.029)),  # 0.0424
     "student t, 5": Case(student_pair(5), (0.035, 0.007, 0.010)),  # 0.0171
@@ -102,9 +101,7 @@ def test_bias_decreases_with_the_sample_size(estimator):
 def test_other_neighbours_estimate_the_same(estimator, k):
     """ρ = 0.75 within 4 standard errors and 0.015: the bias of 3H is 0.009 (k = 1) and 0.014 (k = 5), of KSG < 0.008.
 
-    For k = 1 two equal numbers are a point mass; one neuron in 200 has two in single precision, and no estimate.
+    For k = 1 one neuron in 200 has two equal numbers in single precision.
     """
     mi = estimates(normal_pair(0.75), M, 100, 4, estimator=estimator, k=k)
-    mi = mi[np.isfinite(mi)]
-    assert len(mi) > 90
     assert abs(mi.mean() - gaussian_information(0.75)) < 4 * mi.std(ddof=1) / math.sqrt(len(mi)) + 0.015

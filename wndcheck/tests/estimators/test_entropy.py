@@ -55,7 +55,7 @@ def test_formula_with_reference_distances(d, k, m, seed):
     """The one-dimensional search and ψ(M) − ψ(k) as a sum, compared with a k-d tree and scipy's digamma."""
     x = np.random.default_rng(seed).standard_normal((m, d))
     expected = digamma(m) - digamma(k) + d * np.log(2 * reference.kth_distances(x, k=k)).mean()
-    assert knn_entropy(x, k=k) == pytest.approx(expected, abs=1e-12)
+    assert knn_entropy(x, k=k, margins="none") == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -107,7 +107,7 @@ def test_base_is_that_of_the_logarithm(d, base):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
 def test_integers_and_single_precision_are_exact(dtype):
-    x = np.random.default_rng(0).permutation(200).astype(dtype)
+    x = np.random.default_rng(0).choice(250, 24, replace=False).astype(dtype)
     assert knn_entropy(x) == knn_entropy(x.astype(np.float64))
 
 
@@ -122,8 +122,13 @@ def test_integers_and_single_precision_are_exact(dtype):
         ([0.0, 1.0, 3.0], 3, r"k=3 with 3 samples: expected more samples than k"),
         ([], 1, r"k=1 with 0 samples: expected more samples than k"),
         ([0.0, 1.0, 3.0], 0, r"k=0: expected at least 1"),
-        ([0, 0, 0, 1, 2, 4], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples: .*point mass.*without ties"),
+        ([0, 0, 0, 1, 2, 4], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples, which coincide: a point mass"),
         ([[0, 5]] * 3 + [[1, 2], [2, 3], [9, 9]], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples"),
+        (
+            np.arange(1000)[::-1],
+            3,
+            r"x has no density \(evenly spaced: all values lie on a grid.*\): give the values before",
+        ),
     ],
 )
 def test_bad_samples_are_refused(x, k, message):
