@@ -1,0 +1,147 @@
+"""The samples of one pair of neurons in strips, and a walk over the samples near a block of queries.
+
+The samples are divided into strips of equal count along y, and sorted by x within each strip. A block of neighbouring
+queries in a strip, one per vector lane, visits the samples of its own strip outwards, then those of the strips above
+and below, until all remaining samples are farther than its reach along a single axis. The first few samples on each
+side are visited unconditionally, since a mispredicted branch costs more than they do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .cpu_simd import LANES, any_less, element, gap, larger, load, minus, smaller, spread
+
+FAR = np.float32(1e30)  # coordinate of the sentinels on both sides of a strip; samples are below 1e29 in magnitude
+NOBODY = np.float32(5e29)  # coordinate of a lane without a query, far from samples and sentinels
+UNKNOWN = np.float32(3e29)  # above every distance between samples, below every other distance
+PAD = 16  # sentinels on each side of a strip
+OWN, BESIDE = 4, 6  # samples visited unconditionally on each side, in the own strip and in the others
+STEP = 4  # samples visited between two checks
+ITSELF = np.ascontiguousarray(np.diag(np.full(LANES, UNKNOWN)).ravel())  # no sample is its own neighbour
+
+
+class Strips(NamedTuple):
+    """The samples of one pair in strips, reused from pair to pair. L places, S strips."""
+
+    x: NDArray[np.float32]  # (L,)
+    y: NDArray[np.float32]  # (L,)
+    rank: NDArray[np.uint32]  # (L,), rank of the sample along x
+    first: NDArray[np.int64]  # (S,), place of the first sample of each strip
+    last: NDArray[np.int64]  # (S,), one past its last sample
+    low: NDArray[np.float32]  # (S,), smallest y of each strip
+    high: NDArray[np.float32]  # (S,), largest y
+    marks: NDArray[np.uint32]  # (n, S), place reached in each strip at every 2**spacing-th rank
+    spacing: int
+
+
+def strip_count(m: int, k: int) -> int:
+    """Number of strips: about as wide as the k-th distance, and with at least a block of queries each."""
+    return max(1, min(round(0.9 * (m / (k + 1)) ** 0.5), m // LANES, 60_000))
+
+
+def empty_strips(m: int, count: int) -> Strips:
+    """Buffers for m samples in `count` strips, with the sentinels set."""
+    width = -(-m // count) + 2 * PAD
+    x = np.full(count * width + LANES, FAR)
+    for start in range(0, count * width, width):
+        x[start : start + PAD] = -FAR
+    first = np.arange(count) * width + PAD
+    spacing = max(3, count.bit_length())  # about one sample of each strip between two marks
+    marks = np.empty(((m >> spacing) + 1, count), np.uint32)
+    low, high = np.empty((2, count), np.float32)
+    return Strips(x, np.full_like(x, FAR), np.zeros(len(x), np.uint32), first, first.copy(), low, high, marks, spacing)
+
+
+@njit(nogil=True)
+def strip_by_sample(by_y, count, strip_of):
+    """Fill strip_of, the strip of each sample, given the sorting permutation along y."""
+    m = len(by_y)
+    for strip in range(count):
+        for rank in range(strip * m // count, (strip + 1) * m // count):
+            strip_of[by_y[rank]] = strip
+
+
+@njit(nogil=True)
+def arrange(strips, x_ascending, by_x, y_ascending, y, strip_of):
+    """Fill the strips with a pair: x in ascending order, its sorting permutation, y, and the strip of each sample."""
+    x, y_by_place, ranks, first, place, low, high, marks, spacing = strips
+    m, count = len(by_x), len(first)
+    for strip in range(count):
+        place[strip] = first[strip]
+        low[strip] = y_ascending[strip * m // count]
+        high[strip] = y_ascending[(strip + 1) * m // count - 1]
+    for mark in range(len(marks)):
+        for strip in range(count):
+            marks[mark, strip] = place[strip]
+        for rank in range(mark << spacing, min(m, (mark + 1) << spacing)):
+            sample = by_x[rank]
+            strip = strip_of[sample]
+            at = np.uint64(place[strip])
+            place[strip] += 1
+            x[at], y_by_place[at], ranks[at] = x_ascending[rank], y[sample], rank
+
+
+def walker(meet, reach):
+    """Compile a walk over the samples near a block of queries.
+
+    meet(state, found, along_x, along_y, distance, dx, dy) includes one sample per lane; a sample can matter only if it
+    is nearer than reach(state, along_x) along both axes. found, along_x and along_y are buffers or None.
+    """
+
+    @njit(nogil=True, forceinline=True)
+    def visit(state, found, along_x, along_y, qx, qy, x, y, at):
+        dx, dy = gap(qx, element(x, at)), gap(qy, element(y, at))
+        return meet(state, found, along_x, along_y, larger(dx, dy), dx, dy)
+
+    @njit(nogil=True, forceinline=True)
+    def outwards(state, found, along_x, along_y, qx, qy, y_gap, x, y, left, right, unasked):
+        for _ in range(unasked):
+            left -= 1
+            state = visit(state, found, along_x, along_y, qx, qy, x, y, left)
+            state = visit(state, found, along_x, along_y, qx, qy, x, y, right)
+            right += 1
+        while any_less(larger(minus(qx, element(x, left - 1)), y_gap), reach(state, along_x)):
+            for _ in range(STEP):
+                left -= 1
+                state = visit(state, found, along_x, along_y, qx, qy, x, y, left)
+        while any_less(larger(minus(element(x, right), qx), y_gap), reach(state, along_x)):
+            for _ in range(STEP):
+                state = visit(state, found, along_x, along_y, qx, qy, x, y, right)
+                right += 1
+        return state
+
+    @njit(nogil=True, forceinline=True)
+    def own_strip(state, found, along_x, along_y, strips, at, qx, qy):
+        x, y = strips.x, strips.y
+        for lane in range(LANES):
+            dx, dy = gap(qx, element(x, at + lane)), gap(qy, element(y, at + lane))
+            distance = larger(larger(dx, dy), load(ITSELF, LANES * lane))
+            state = meet(state, found, along_x, along_y, distance, dx, dy)
+        return outwards(state, found, along_x, along_y, qx, qy, spread(-FAR), x, y, at, at + LANES, OWN)
+
+    @njit(nogil=True, forceinline=True)
+    def other_strip(state, found, along_x, along_y, strips, strip, mark, qx, qy, y_gap):
+        start = np.int64(strips.marks[mark, strip])
+        return outwards(state, found, along_x, along_y, qx, qy, y_gap, strips.x, strips.y, start, start, BESIDE)
+
+    return own_strip, other_strip
+
+
+@njit(nogil=True, forceinline=True)
+def distance_to_strip(strips, strip, qy):
+    """Distance of each query to the strip along y; negative inside."""
+    return larger(minus(element(strips.low, strip), qy), minus(qy, element(strips.high, strip)))
+
+
+@njit(nogil=True, forceinline=True)
+def block(strips, own, start):
+    """Place, coordinates and mark of the block of queries at start; a strip's last block overlaps the previous one."""
+    first, last = strips.first[own], strips.last[own]
+    at = max(first, min(start, last - LANES))
+    mark = strips.rank[min(at + LANES // 2, last - 1)] >> strips.spacing
+    return at, smaller(load(strips.x, at), spread(NOBODY)), load(strips.y, at), mark
