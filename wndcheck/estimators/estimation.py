@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from .entropy import sorted_entropies
 from .formulas import digamma, entropy_from_log_distance, information_from_digammas
+from .kernels import rows as kernel_rows
 from .kernels import select_kernel
+from .kernels.rows import SortedRows
 from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, find_flags, sort_rows, z_scores
 from .validation import check_choice, check_integer, check_k, check_number
 
@@ -45,7 +47,7 @@ class Layer(NamedTuple):
     """A layer of N neurons with M samples each, prepared for the kernels."""
 
     z: NDArray[np.float64]  # (N, M), z-scores, or values in one common unit if they are not standardized
-    rows: NDArray[np.float32]  # (N, M), z as the kernels take it
+    rows: SortedRows  # z as the kernels take it
     entropies: NDArray[np.float64]  # (N,), of z
     log_unit: NDArray[np.float64]  # (N,), log of the unit of z
     flags: dict[int, str]  # neuron -> why it has no density
@@ -67,12 +69,14 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
         log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))
         rows = sort_rows(rows.z * np.exp(scores.log_sd - log_unit)[:, None])
         flags = dict(sorted((find_flags(columns, rows, method.k) | flags).items()))  # scales too different for float32
-    return Layer(rows.z, rows.single, sorted_entropies(rows.ascending, method.k), log_unit, flags, tied)
+    return Layer(
+        rows.z, kernel_rows.sort_rows(rows.single), sorted_entropies(rows.ascending, method.k), log_unit, flags, tied
+    )
 
 
 def estimate(
     layer: Layer,
-    rows: NDArray[np.float32],
+    rows: SortedRows,
     pairs: NDArray[np.int64],
     method: Method,
     *,
@@ -87,7 +91,7 @@ def estimate(
     usable = ~np.isin(pairs, list(layer.flags)).any(axis=1)
     if not usable.any():
         return information
-    chosen, m, k = pairs[usable], rows.shape[1], method.k
+    chosen, m, k = pairs[usable], rows.order.shape[1], method.k
     kernel, where = select_kernel(device, n_jobs)
     if method.estimator == "3h":
         logs = kernel.mean_log_distances(rows, chosen, k=k, **where)
@@ -105,9 +109,9 @@ def identical_pairs(
 
     Only pairs whose estimate is near the largest possible one are compared, so the check costs next to nothing.
     """
-    largest = digamma(layer.rows.shape[1]) - digamma(k)  # of 3H and KSG1 for a sample and itself; KSG2: minus 1/k
+    largest = digamma(layer.z.shape[1]) - digamma(k)  # of 3H and KSG1 for a sample and itself; KSG2: minus 1/k
     suspects = pairs[information > largest - 3]
-    rows = (layer.rows[column] for column in suspects.T)
+    rows = (layer.rows.values[column] for column in suspects.T)
     first, second = (row / np.ptp(row, axis=1, keepdims=True) for row in rows)  # to one scale, for the vanilla estimate
     spread = np.minimum(np.ptp(first - second, axis=1), np.ptp(first + second, axis=1))
     return suspects[spread < 1e-4]

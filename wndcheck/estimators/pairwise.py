@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .estimation import Layer, Method, estimate, identical_pairs, prepare_layer
 from .formulas import nats_per_unit
+from .kernels.rows import SortedRows
 from .pairwise_information import PairwiseInformation
 from .preprocessing import DDOF
 from .resampling import check_resampling, disjoint_parts, shuffles
@@ -36,8 +37,8 @@ def pairwise_mi(
     X : array-like, pandas DataFrame or torch tensor, (n_samples, n_neurons)
         Integers or floating-point numbers. The column names of a DataFrame are kept.
     k : int
-        Number of the nearest neighbour whose distance is used. The CPU kernel is compiled once for each k, which takes
-        a few seconds for k below 20 and longer above.
+        Number of the nearest neighbour whose distance is used. The CPU kernel is compiled on first use for k up to 3, 7,
+        12, 20, 32 and 50, which takes some seconds; above 50 it is a k-d tree.
     estimator : {"3h", "ksg1", "ksg2"}
         "3h" is the paper's sum of three entropies (eq. A.1); "ksg1" and "ksg2" are equations 8 and 9 of Kraskov et al.
         (2004).
@@ -109,7 +110,7 @@ def pairwise_mi(
         check_integer(n_jobs, "n_jobs", least=1)
     n_shuffles, unit = int(n_shuffles) if null else 0, nats_per_unit(base)
 
-    def estimates(layer: Layer, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def estimates(layer: Layer, rows: SortedRows) -> NDArray[np.float64]:
         return estimate(layer, rows, requested, method, device=str(device), n_jobs=n_jobs)
 
     layer = prepare_layer(samples.values, samples.resolution, method)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.rows import SortedRows, random_order
 from .validation import check_choice, check_integer
 
 
@@ -22,15 +23,15 @@ def check_resampling(null: str | None, n_shuffles: int, n_subsamples: int, n_sam
         )
 
 
-def shuffles(z: NDArray[np.float32], n_shuffles: int, random_state: int) -> Iterator[NDArray[np.float32]]:
-    """Rows of z (n_neurons, n_samples), each independently permuted, n_shuffles times.
+def shuffles(rows: SortedRows, n_shuffles: int, random_state: int) -> Iterator[SortedRows]:
+    """The rows with the samples of each independently permuted, n_shuffles times.
 
     The permutation depends on random_state, the shuffle and the row's index only. Marginals are preserved, and so is
     the noise shared by pairs with a common neuron.
     """
     for shuffle in range(n_shuffles):
         seed = np.random.SeedSequence(int(random_state), spawn_key=(1, shuffle))
-        yield np.random.default_rng(seed).permuted(z, axis=1)
+        yield rows.rearranged(random_order(rows.order.shape, np.random.default_rng(seed)))
 
 
 def disjoint_parts(m: int, count: int, random_state: int) -> list[NDArray[np.int64]]:

@@ -9,25 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from .cpu_counts import Ladder, count_near, ladder
-from .cpu_neighbours import INSERTED, kth_of_strips
-from .cpu_simd import LANES, take_next
-from .cpu_strips import Strips, arrange, empty_strips, strip_by_sample, strip_count
+from . import double
+from .cpu_counts import aligned, count_near, ladder
+from .cpu_neighbours import LENGTHS, kth_of_strips, shortest_tuple
+from .cpu_simd import (
+    LANES,
+    add_exponents,
+    any_less,
+    load,
+    smaller,
+    spread,
+    spread_integer,
+    store,
+    take_next,
+    times_mantissas,
+)
+from .cpu_strips import UNKNOWN, Strips, arrange, empty_strips, strip_by_sample, strip_count
 from .cpu_threads import in_threads
 from .rows import SortedRows
 
-SOURCES = ("cpu_simd.py", "cpu_strips.py", "cpu_selection.py", "cpu_neighbours.py", "cpu_counts.py", "cpu.py")
+SOURCES = ("cpu_simd.py", "cpu_strips.py", "cpu_neighbours.py", "cpu_counts.py", "cpu.py")
 AT_ONCE = 8  # pairs that a thread takes at a time
-TUPLES = (3, INSERTED)  # lengths for which the insertion is compiled
-PART = 512  # distances whose logs are taken together
-MANTISSA, ONE, BIAS = np.int64(2**52 - 1), np.int64(1023 << 52), 1023  # of float64
+NORMAL = np.finfo(np.float32).smallest_normal
 
 
 def _cached(function: Callable[..., None]) -> Callable[..., None]:
@@ -44,36 +54,34 @@ def _cached(function: Callable[..., None]) -> Callable[..., None]:
 
 
 class Room(NamedTuple):
-    """Buffers of one thread. L places in the strips; None where the search does not need them."""
+    """Buffers of one thread. L places in the strips."""
 
     strips: Strips
     strip_of: NDArray[np.uint16]  # (N, M), strip of each sample
     known: NDArray[np.bool_]  # (N,), whether a row of strip_of is filled
     kth: NDArray[np.float32]  # (L,), k-th distances by place
-    found: NDArray[np.float32] | None  # distances to all samples that a block of queries visits
-    along_x: NDArray[np.float32] | None  # differences along either neuron, for the boxes of KSG2
-    along_y: NDArray[np.float32] | None
-    boxes: NDArray[np.float32] | None  # (2, L)
     reach: NDArray[np.float32]  # (2, M)
     counts: NDArray[np.int64]  # (2, M), in ascending order of the samples
-    part: NDArray[np.float64]  # (PART,)
+    lanes: NDArray[np.float64]  # (LANES,)
+    visited: tuple[NDArray[np.float32], ...] | None  # for KSG2: distances, |dx| and |dy| of a block of queries
+    boxes: NDArray[np.float32] | None  # for KSG2: largest |dx| and |dy| by place, (2, L)
 
 
 def kth_distances(rows: SortedRows, pairs: NDArray[np.int64], *, k: int) -> NDArray[np.float32]:
     """Max-norm distance of each sample to its k-th neighbour, for each pair of rows.
 
-    More than k samples. pairs: (P, 2). Returns (P, n_samples), in the order of the samples.
+    pairs: (P, 2). k: up to 50, below the number of samples. Returns (P, n_samples), in the order of the samples.
     """
     distances = np.empty((len(pairs), rows.order.shape[1]), np.float32)
-    _fill_distances(_plain(rows), pairs, _room(rows, k), k, _length(k), distances)
+    _fill_distances(_plain(rows), pairs, _room(rows, k, "3h"), k, shortest_tuple(k), distances)
     return distances
 
 
 def marginal_counts(rows: SortedRows, pairs: NDArray[np.int64], *, k: int, estimator: str) -> NDArray[np.int64]:
-    """Samples near each sample along each of the pair's neurons, (2, P, n_samples); see `reference`."""
+    """Samples near each sample along each of the pair's neurons, (2, P, n_samples); see `reference`. k: up to 50."""
     counts = np.empty((2, len(pairs), rows.order.shape[1]), np.int64)
-    plain = _plain(rows)
-    _fill_counts(plain, ladder(plain.ascending), pairs, _room(rows, k, estimator), k, _length(k), counts)
+    plain, room = _plain(rows), _room(rows, k, estimator)
+    _fill_counts(plain, ladder(plain.ascending), pairs, room, k, shortest_tuple(k), counts)
     return counts
 
 
@@ -82,10 +90,17 @@ def mean_log_distances(
 ) -> NDArray[np.float64]:
     """Mean over the samples of the log of `kth_distances`, (P,); n_jobs threads, by default one per core.
 
-    The result of a pair depends on its two rows only, not on their order or on n_jobs.
+    The result of a pair depends on its two rows only, not on their order or on n_jobs. For k above 50 it is found by
+    k-d trees, in one thread.
     """
-    plain, means, done = _plain(rows), np.empty(len(pairs)), np.zeros(1, np.int64)
-    in_threads(lambda: _mean_logs(plain, pairs, done, _room(rows, k), k, _length(k), means), _tasks(pairs), n_jobs)
+    if k > LENGTHS[-1]:
+        return double.mean_log_distances(rows.values.astype(np.float64), pairs, k=k)
+    plain, means, taken = _plain(rows), np.empty(len(pairs)), np.zeros(1, np.int64)
+
+    def work() -> None:
+        _mean_logs(plain, pairs, taken, _room(rows, k, "3h"), k, shortest_tuple(k), means)
+
+    in_threads(work, -(-len(pairs) // AT_ONCE), n_jobs)
     return means
 
 
@@ -94,64 +109,44 @@ def mean_digammas(
 ) -> NDArray[np.float64]:
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for KSG1, ψ(n_x) + ψ(n_y) for KSG2, (P,).
 
-    n_x and n_y are the `marginal_counts`. The result of a pair does not depend on the order of its rows.
+    n_x and n_y are the `marginal_counts`. As for `mean_log_distances`.
     """
-    plain, means, done = _plain(rows), np.empty(len(pairs)), np.zeros(1, np.int64)
+    if k > LENGTHS[-1]:
+        return double.mean_digammas(rows.values.astype(np.float64), pairs, k=k, estimator=estimator)
+    plain, means, taken = _plain(rows), np.empty(len(pairs)), np.zeros(1, np.int64)
     rungs = ladder(plain.ascending)
     psi = digamma(np.arange(rows.order.shape[1]) + (1 if estimator == "ksg1" else 0))
 
     def work() -> None:
-        _mean_digammas(plain, rungs, pairs, done, _room(rows, k, estimator), k, _length(k), psi, means)
+        _mean_digammas(plain, rungs, pairs, taken, _room(rows, k, estimator), k, shortest_tuple(k), psi, means)
 
-    in_threads(work, _tasks(pairs), n_jobs)
+    in_threads(work, -(-len(pairs) // AT_ONCE), n_jobs)
     return means
 
 
 def _plain(rows: SortedRows) -> SortedRows:
     """The rows for the compiled functions: contiguous, ascending (1, M) where all rows hold the same values."""
     shared = rows.ascending.strides[0] == 0
-    values, order, ascending = map(np.ascontiguousarray, (rows.values, rows.order, rows.ascending[: 1 if shared else None]))
-    return SortedRows(values, order, ascending)
+    ascending = rows.ascending[:1] if shared else rows.ascending
+    return SortedRows(*map(np.ascontiguousarray, (rows.values, rows.order, ascending)))
 
 
-def _tasks(pairs: NDArray[np.int64]) -> int:
-    return -(-len(pairs) // AT_ONCE)
-
-
-def _length(k: int) -> tuple[int, ...] | None:
-    """A tuple whose type tells the compiled functions how many neighbours to insert; None: select among all visited."""
-    return (0,) * min(n for n in TUPLES if n >= k) if k <= INSERTED else None
-
-
-def _room(rows: SortedRows, k: int, estimator: str | None = None) -> Room:
+def _room(rows: SortedRows, k: int, estimator: str) -> Room:
     n, m = rows.order.shape
     strips = empty_strips(m, strip_count(m, k))
     places = len(strips.x)
     has_boxes = estimator == "ksg2"
-    visited = LANES * (places + LANES)
-    found = _aligned(visited) if has_boxes or k > INSERTED else None
-    along_x, along_y = (_aligned(visited) if has_boxes else None for _ in range(2))
-    boxes = np.empty((2, places), np.float32) if has_boxes else None
     return Room(
-        strips,
-        np.empty((n, m), np.uint16),
-        np.zeros(n, np.bool_),
-        np.ones(places, np.float32),
-        found,
-        along_x,
-        along_y,
-        boxes,
-        np.empty((2, m), np.float32),
-        np.empty((2, m), np.int64),
-        np.empty(PART),
+        strips=strips,
+        strip_of=np.empty((n, m), np.uint16),
+        known=np.zeros(n, np.bool_),
+        kth=np.ones(-(-places // LANES) * LANES, np.float32),
+        reach=np.empty((2, m), np.float32),
+        counts=np.empty((2, m), np.int64),
+        lanes=np.empty(LANES),
+        visited=tuple(aligned(LANES * (places + LANES)) for _ in range(3)) if has_boxes else None,
+        boxes=np.empty((2, places), np.float32) if has_boxes else None,
     )
-
-
-def _aligned(length: int) -> NDArray[np.float32]:
-    """An array whose vectors lie in one cache line each."""
-    wider = np.empty(length + 16, np.float32)
-    start = -wider.ctypes.data % 64 // 4
-    return wider[start : start + length]
 
 
 @njit(nogil=True)
@@ -163,7 +158,7 @@ def _pair_distances(rows, i, j, room, k, length):
         room.known[j] = True
     a, b = (0, 0) if shared else (i, j)
     arrange(room.strips, rows.ascending[a], rows.order[i], rows.ascending[b], rows.values[j], room.strip_of[j])
-    kth_of_strips(room.strips, k, length, room.found, room.along_x, room.along_y, room.kth, room.boxes)
+    kth_of_strips(room.strips, k, length, room.visited, room.kth, room.boxes)
 
 
 @njit(nogil=True)
@@ -202,22 +197,22 @@ def _fill_counts(rows, rungs, pairs, room, k, length, counts):
 
 
 @_cached
-def _mean_logs(rows, pairs, done, room, k, length, means):
+def _mean_logs(rows, pairs, taken, room, k, length, means):
     while True:
-        start = take_next(done, AT_ONCE)
+        start = take_next(taken, AT_ONCE)
         if start >= len(pairs):
             break
         for p in range(start, min(start + AT_ONCE, len(pairs))):
             i, j = _in_one_order(rows.values, pairs[p, 0], pairs[p, 1])
             _pair_distances(rows, i, j, room, k, length)
-            means[p] = _mean_log(room.strips, room.kth, rows.order.shape[1], room.part)
+            means[p] = _mean_log(room.strips, room.kth, rows.order.shape[1], room.lanes)
 
 
 @_cached
-def _mean_digammas(rows, rungs, pairs, done, room, k, length, psi, means):
+def _mean_digammas(rows, rungs, pairs, taken, room, k, length, psi, means):
     m = rows.order.shape[1]
     while True:
-        start = take_next(done, AT_ONCE)
+        start = take_next(taken, AT_ONCE)
         if start >= len(pairs):
             break
         for p in range(start, min(start + AT_ONCE, len(pairs))):
@@ -254,30 +249,37 @@ def _just_beyond(values):
 
 
 @njit(nogil=True)
-def _mean_log(strips, kth, m, part):
-    """Mean of the logs of the k-th distances, −inf if one is 0: from the sum of their exponents in base 2, and from the
-    products of their mantissas, eight side by side.
+def _mean_log(strips, kth, m, lanes):
+    """Mean of the logs of the k-th distances, −inf if one is 0: from the sum of their exponents in base 2 and the
+    products of their mantissas, lane by lane.
 
-    kth: by place, 1 where there is no sample; part: buffer of PART float64. A product of PART / 8 mantissas, from 1 to
-    2 each, fits a float64.
+    kth: by place, 1 where there is no sample. lanes: buffer of LANES float64. A product of 512 mantissas fits one.
     """
-    bits = part.view(np.int64)
-    for at in range(strips.last[0], strips.last[0] + LANES if m < LANES else 0):
-        kth[at] = 1  # lanes without a query
-    total, exponents, zeros = 0.0, 0, 0
-    for start in range(0, len(kth), PART):
-        n = min(PART, len(kth) - start)
-        part[n:] = 1
-        for at in range(n):
-            part[at] = kth[start + at]
-        for at in range(PART):
-            zeros += bits[at] == 0
-            exponents += bits[at] >> 52
-            bits[at] = (bits[at] & MANTISSA) | ONE
-        a = b = c = d = e = f = g = h = 1.0
-        for at in range(0, PART, 8):
-            a, b, c, d = a * part[at], b * part[at + 1], c * part[at + 2], d * part[at + 3]
-            e, f, g, h = e * part[at + 4], f * part[at + 5], g * part[at + 6], h * part[at + 7]
-        total += np.log(a) + np.log(b) + np.log(c) + np.log(d) + np.log(e) + np.log(f) + np.log(g) + np.log(h)
-        exponents -= BIAS * PART
-    return -np.inf if zeros else (total + exponents * np.log(2.0)) / m
+    if m < LANES:
+        kth[strips.last[0] : strips.last[0] + LANES] = 1  # lanes without a query
+    total, exponents, smallest = 0.0, 0, spread(UNKNOWN)
+    ones = lanes.view(np.float32)
+    integers = ones.view(np.int32)
+    for start in range(0, len(kth), 64 * LANES):
+        lanes[:] = 1
+        products, sums = (load(ones, 0), load(ones, LANES)), spread_integer(0)
+        for at in range(start, min(start + 64 * LANES, len(kth)), LANES):
+            distances = load(kth, at)
+            smallest = smaller(smallest, distances)
+            sums, products = add_exponents(sums, distances), times_mantissas(products, distances)
+            exponents -= 127 * LANES
+        store(ones, 0, products[0])
+        store(ones, LANES, products[1])
+        for lane in range(0, LANES, 8):
+            product = 1.0
+            for n in range(lane, lane + 8):
+                product *= lanes[n]
+            total += np.log(product)
+        store(ones, 0, sums)
+        for lane in range(LANES):
+            exponents += integers[lane]
+    if any_less(smallest, spread(NORMAL)):  # the exponent of a denormal number is not in its bits
+        total, exponents = 0.0, 0
+        for distance in kth:
+            total += np.log(np.float64(distance))
+    return (total + exponents * np.log(2.0)) / m

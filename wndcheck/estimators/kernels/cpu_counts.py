@@ -2,8 +2,8 @@
 
 For each row, the last sample of every block of LANES and of every LANES blocks are stored separately. In most cases the
 last near sample is among the LANES² samples on that side of the query, and is found with one vector of blocks and one
-of samples; otherwise the search starts at the top. A sample is near if its difference, rounded to float32, is below the reach. Differences
-are monotone along a sorted row, so the count equals that of comparing all of them.
+of samples; otherwise the search starts at the top. A sample is near if its difference, rounded to float32, is below the
+reach. Differences are monotone along a sorted row, so the count equals that of comparing all of them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,20 @@ class Ladder(NamedTuple):
     top: NDArray[np.float32]  # (N, n), every B²-th sample, padded to whole vectors
 
 
+def aligned(length: int) -> NDArray[np.float32]:
+    """An array in which every LANES-th element starts a cache line, or half of one."""
+    wider = np.empty(length + 16, np.float32)
+    start = -wider.ctypes.data % 64 // 4
+    return wider[start : start + length]
+
+
 def ladder(ascending: NDArray[np.float32]) -> Ladder:
     """The ladder of sorted rows (N, M)."""
     rows, m = ascending.shape
 
     def filled(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-        wider = np.full((rows, length), FAR)
+        wider = aligned(rows * length).reshape(rows, length)
+        wider[:, values.shape[1] :] = FAR
         wider[:, : values.shape[1]] = values
         return wider
 

@@ -24,6 +24,8 @@ intrinsic = cast(Callable[[Callable], Callable[..., Any]], numba_intrinsic)  # c
 LANES = int(os.environ.get("WNDCHECK_LANES") or (16 if get_host_cpu_features().get("avx512f") else 8))
 LAYOUT = ir.VectorType(ir.FloatType(), LANES)
 BITS = ir.VectorType(ir.IntType(32), LANES)
+STEP = 4  # samples visited at a time
+FEW = 6  # vectors are inserted one by one into shorter tuples
 
 
 class Vector(types.Type):
@@ -32,6 +34,7 @@ class Vector(types.Type):
 
 
 VECTOR = Vector()
+VECTORS = types.UniTuple(VECTOR, STEP)
 
 
 @register_model(Vector)
@@ -72,6 +75,54 @@ def element(typing_context, array, at):
 
 
 @intrinsic
+def load_each(typing_context, array, at):
+    """STEP vectors, one after the other."""
+
+    def build(context, b, signature, arguments):
+        first = b.bitcast(_element(context, b, signature, arguments), LAYOUT.as_pointer())
+        return cgutils.pack_array(b, [b.load(b.gep(first, [ir.IntType(64)(i)]), align=4) for i in range(STEP)])
+
+    return VECTORS(array, types.intp), build
+
+
+@intrinsic
+def store_each(typing_context, array, at, vectors):
+    """Write STEP vectors, one after the other."""
+
+    def build(context, b, signature, arguments):
+        first = b.bitcast(_element(context, b, signature, arguments), LAYOUT.as_pointer())
+        for i, vector in enumerate(cgutils.unpack_tuple(b, arguments[2])):
+            b.store(vector, b.gep(first, [ir.IntType(64)(i)]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, VECTORS), build
+
+
+@intrinsic
+def gaps(typing_context, query, array, at):
+    """|query − array[at]|, |query − array[at + 1]|, ...: STEP vectors."""
+
+    def build(context, b, signature, arguments):
+        query, *place = arguments
+        first = _element(context, b, signature.replace(args=signature.args[1:]), place)
+        others = [_spread(b, b.load(b.gep(first, [ir.IntType(64)(i)]))) for i in range(STEP)]
+        return cgutils.pack_array(b, [_call(b, "fabs", b.fsub(query, other)) for other in others])
+
+    return VECTORS(VECTOR, array, types.intp), build
+
+
+@intrinsic
+def larger_each(typing_context, a, other):
+    """The larger of STEP vectors each."""
+
+    def build(context, b, signature, arguments):
+        both = zip(*(cgutils.unpack_tuple(b, vectors) for vectors in arguments), strict=True)
+        return cgutils.pack_array(b, [_call(b, "maxnum", *pair) for pair in both])
+
+    return VECTORS(VECTORS, VECTORS), build
+
+
+@intrinsic
 def spread(typing_context, value):
     """The same number in every lane."""
     return VECTOR(types.float32), lambda context, b, signature, arguments: _spread(b, *arguments)
@@ -85,18 +136,6 @@ def spread_integer(typing_context, value):
         return _spread(b, b.bitcast(b.trunc(arguments[0], ir.IntType(32)), ir.FloatType()))
 
     return VECTOR(types.int64), build
-
-
-@intrinsic
-def largest(typing_context, vector):
-    """The largest lane of a vector of non-negative numbers."""
-
-    def build(context, b, signature, arguments):
-        kind = ir.FunctionType(ir.IntType(32), [BITS])
-        reduce = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.umax.v{LANES}i32")
-        return b.bitcast(b.call(reduce, [b.bitcast(arguments[0], BITS)]), ir.FloatType())
-
-    return types.float32(VECTOR), build
 
 
 @intrinsic
@@ -130,19 +169,59 @@ def repeated(typing_context, vector, length):
 
 
 @intrinsic
-def insert(typing_context, ascending, vector):
-    """Insert a vector of non-negative numbers into a tuple sorted in every lane, and drop the largest."""
+def insert(typing_context, ascending, vectors):
+    """Insert a tuple of vectors of non-negative numbers into one sorted in every lane, and drop the largest numbers."""
 
     def build(context, b, signature, arguments):
-        kept, value = [], arguments[1]
-        held = cgutils.unpack_tuple(b, arguments[0])
-        for at, other in enumerate(held):
-            kept.append(_of_bits(b, "umin", other, value))
-            if at + 1 < len(held):
-                value = _of_bits(b, "umax", other, value)
-        return cgutils.pack_array(b, kept)
+        def sorted_two(one, other):
+            return [_of_bits(b, "umin", one, other), _of_bits(b, "umax", one, other)]
 
-    return ascending(ascending, VECTOR), build
+        held, added = (cgutils.unpack_tuple(b, tuples) for tuples in arguments)
+        kept = len(held)
+        if kept < FEW:
+            for value in added:
+                for place, other in enumerate(held):
+                    held[place], value = sorted_two(other, value)
+        else:
+            runs = [[vector] for vector in added]
+            while len(runs) > 1:
+                runs = [_merged(one, other, sorted_two) for one, other in zip(runs[::2], runs[1::2], strict=True)]
+            held = _merged(held, runs[0], sorted_two)[:kept]  # LLVM removes what is not kept
+        return cgutils.pack_array(b, held)
+
+    return ascending(ascending, vectors), build
+
+
+def _merged(one, other, sorted_two):
+    """Batcher's odd-even merge of two sorted lists."""
+    if not one or not other:
+        return one or other
+    if len(one) == len(other) == 1:
+        return sorted_two(one[0], other[0])
+    even, odd = (_merged(one[start::2], other[start::2], sorted_two) for start in (0, 1))
+    result = even[:1]
+    for place in range(max(len(even) - 1, len(odd))):
+        both = odd[place : place + 1] + even[place + 1 : place + 2]
+        result += sorted_two(*both) if len(both) == 2 else both
+    return result
+
+
+@intrinsic
+def times_mantissas(typing_context, products, vector):
+    """Multiply the float64 products of all lanes, kept in two vectors, by the mantissas of a vector, from 1 to 2."""
+
+    def build(context, b, signature, arguments):
+        bits = b.or_(b.and_(_bits(b, arguments[1]), BITS([0x7FFFFF] * LANES)), BITS([0x3F800000] * LANES))
+        mantissas, kind = _floats(b, bits), ir.VectorType(ir.DoubleType(), LANES // 2)
+        results = []
+        for half, product in enumerate(cgutils.unpack_tuple(b, arguments[0])):
+            first = half * LANES // 2
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES // 2), [*range(first, first + LANES // 2)])
+            factor = b.fpext(b.shuffle_vector(mantissas, mantissas, lanes), kind)
+            results.append(b.bitcast(b.fmul(b.bitcast(product, kind), factor), LAYOUT))
+        return cgutils.pack_array(b, results)
+
+    return products(products, VECTOR), build
 
 
 @intrinsic
@@ -156,45 +235,34 @@ def take_next(typing_context, counter, step):
     return types.int64(counter, types.int64), build
 
 
-def _operation(arguments, build):
-    """An operation on vectors, given its builder of LLVM instructions."""
-    if arguments == 2:
+def _operation(build):
+    """An operation on two vectors, given its builder of LLVM instructions."""
 
-        def typed(typing_context, a, other):
-            return VECTOR(VECTOR, VECTOR), lambda context, b, signature, vectors: build(b, *vectors)
-    elif arguments == 3:
-
-        def typed(typing_context, a, other, third):
-            return VECTOR(VECTOR, VECTOR, VECTOR), lambda context, b, signature, vectors: build(b, *vectors)
-    else:
-
-        def typed(typing_context, a, other, third, fourth):
-            return VECTOR(*[VECTOR] * 4), lambda context, b, signature, vectors: build(b, *vectors)
+    def typed(typing_context, a, other):
+        return VECTOR(VECTOR, VECTOR), lambda context, b, signature, vectors: build(b, *vectors)
 
     return intrinsic(typed)
 
 
-minus = _operation(2, lambda b, a, other: b.fsub(a, other))
-gap = _operation(2, lambda b, a, other: _call(b, "fabs", b.fsub(a, other)))  # |a − other|
-smaller = _operation(2, lambda b, a, other: _call(b, "minnum", a, other))
-larger = _operation(2, lambda b, a, other: _call(b, "maxnum", a, other))
-
-# a < other ? value : 0
-where_less = _operation(3, lambda b, a, other, value: b.select(b.fcmp_ordered("<", a, other), value, LAYOUT(None)))
-
-# Bits: sum, difference and mean; counts + 1 in the lanes with a < other; a < other ? yes : no.
-plus_bits = _operation(2, lambda b, a, other: _floats(b, b.add(_bits(b, a), _bits(b, other))))
-minus_bits = _operation(2, lambda b, a, other: _floats(b, b.sub(_bits(b, a), _bits(b, other))))
-mean_bits = _operation(2, lambda b, a, other: _floats(b, b.lshr(b.add(_bits(b, a), _bits(b, other)), BITS([1] * LANES))))
-add_less = _operation(
-    3, lambda b, counts, a, other: _floats(b, b.sub(_bits(b, counts), b.sext(_less_bits(b, a, other), BITS)))
+minus = _operation(lambda b, a, other: b.fsub(a, other))
+smaller = _operation(lambda b, a, other: _call(b, "minnum", a, other))
+larger = _operation(lambda b, a, other: _call(b, "maxnum", a, other))
+plus_bits = _operation(lambda b, a, other: _floats(b, b.add(_bits(b, a), _bits(b, other))))
+# the sum of the bits of `total` and the exponents of non-negative numbers, each 127 too large
+add_exponents = _operation(
+    lambda b, total, a: _floats(b, b.add(_bits(b, total), b.lshr(_bits(b, a), BITS([23] * LANES))))
 )
-choose_less = _operation(4, lambda b, a, other, yes, no: b.select(_less_bits(b, a, other), yes, no))
 
-# a · √(target / count), count an integer above 0
-scaled = _operation(
-    3, lambda b, a, target, count: b.fmul(a, _call(b, "sqrt", b.fdiv(target, b.sitofp(_bits(b, count), LAYOUT))))
-)
+
+@intrinsic
+def where_less(typing_context, a, other, value):
+    """value in the lanes with a < other, 0 in the rest."""
+
+    def build(context, b, signature, arguments):
+        a, other, value = arguments
+        return b.select(b.fcmp_ordered("<", a, other), value, LAYOUT([0.0] * LANES))
+
+    return VECTOR(VECTOR, VECTOR, VECTOR), build
 
 
 def _element(context, b, signature, arguments):
@@ -216,10 +284,6 @@ def _bits(b, vector):
 
 def _floats(b, bits):
     return b.bitcast(bits, LAYOUT)
-
-
-def _less_bits(b, a, other):
-    return b.icmp_signed("<", _bits(b, a), _bits(b, other))
 
 
 def _less(b, a, other):

@@ -2,8 +2,8 @@
 
 The samples are divided into strips of equal count along y, and sorted by x within each strip. A block of neighbouring
 queries in a strip, one per vector lane, visits the samples of its own strip outwards, then those of the strips above
-and below, until all remaining samples are farther than its reach along a single axis. The first few samples on each
-side are visited unconditionally, since a mispredicted branch costs more than they do.
+and below, until no lane can improve because all remaining samples are farther away along a single axis. The first few
+samples on each side are visited unconditionally, since a mispredicted branch costs more than they do.
 """
 
 from __future__ import annotations
@@ -14,14 +14,29 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .cpu_simd import LANES, any_less, element, gap, larger, load, minus, smaller, spread
+from .cpu_simd import (
+    LANES,
+    STEP,
+    any_less,
+    element,
+    gaps,
+    insert,
+    larger,
+    larger_each,
+    load,
+    load_each,
+    minus,
+    plus_bits,
+    smaller,
+    spread,
+    spread_integer,
+    store_each,
+)
 
 FAR = np.float32(1e30)  # coordinate of the sentinels on both sides of a strip; samples are below 1e29 in magnitude
 NOBODY = np.float32(5e29)  # coordinate of a lane without a query, far from samples and sentinels
 UNKNOWN = np.float32(3e29)  # above every distance between samples, below every other distance
 PAD = 16  # sentinels on each side of a strip
-OWN, BESIDE = 4, 6  # samples visited unconditionally on each side, in the own strip and in the others
-STEP = 4  # samples visited between two checks
 ITSELF = np.ascontiguousarray(np.diag(np.full(LANES, UNKNOWN)).ravel())  # no sample is its own neighbour
 
 
@@ -41,7 +56,7 @@ class Strips(NamedTuple):
 
 def strip_count(m: int, k: int) -> int:
     """Number of strips: about as wide as the k-th distance, and with at least a block of queries each."""
-    return max(1, min(round(0.9 * (m / (k + 1)) ** 0.5), m // LANES, 60_000))
+    return max(1, min(round((m / (k + 1)) ** 0.5), m // LANES, 60_000))
 
 
 def empty_strips(m: int, count: int) -> Strips:
@@ -86,50 +101,13 @@ def arrange(strips, x_ascending, by_x, y_ascending, y, strip_of):
             x[at], y_by_place[at], ranks[at] = x_ascending[rank], y[sample], rank
 
 
-def walker(meet, reach):
-    """Compile a walk over the samples near a block of queries.
-
-    meet(state, found, along_x, along_y, distance, dx, dy) includes one sample per lane; a sample can matter only if it
-    is nearer than reach(state, along_x) along both axes. found, along_x and along_y are buffers or None.
-    """
-
-    @njit(nogil=True, forceinline=True)
-    def visit(state, found, along_x, along_y, qx, qy, x, y, at):
-        dx, dy = gap(qx, element(x, at)), gap(qy, element(y, at))
-        return meet(state, found, along_x, along_y, larger(dx, dy), dx, dy)
-
-    @njit(nogil=True, forceinline=True)
-    def outwards(state, found, along_x, along_y, qx, qy, y_gap, x, y, left, right, unasked):
-        for _ in range(unasked):
-            left -= 1
-            state = visit(state, found, along_x, along_y, qx, qy, x, y, left)
-            state = visit(state, found, along_x, along_y, qx, qy, x, y, right)
-            right += 1
-        while any_less(larger(minus(qx, element(x, left - 1)), y_gap), reach(state, along_x)):
-            for _ in range(STEP):
-                left -= 1
-                state = visit(state, found, along_x, along_y, qx, qy, x, y, left)
-        while any_less(larger(minus(element(x, right), qx), y_gap), reach(state, along_x)):
-            for _ in range(STEP):
-                state = visit(state, found, along_x, along_y, qx, qy, x, y, right)
-                right += 1
-        return state
-
-    @njit(nogil=True, forceinline=True)
-    def own_strip(state, found, along_x, along_y, strips, at, qx, qy):
-        x, y = strips.x, strips.y
-        for lane in range(LANES):
-            dx, dy = gap(qx, element(x, at + lane)), gap(qy, element(y, at + lane))
-            distance = larger(larger(dx, dy), load(ITSELF, LANES * lane))
-            state = meet(state, found, along_x, along_y, distance, dx, dy)
-        return outwards(state, found, along_x, along_y, qx, qy, spread(-FAR), x, y, at, at + LANES, OWN)
-
-    @njit(nogil=True, forceinline=True)
-    def other_strip(state, found, along_x, along_y, strips, strip, mark, qx, qy, y_gap):
-        start = np.int64(strips.marks[mark, strip])
-        return outwards(state, found, along_x, along_y, qx, qy, y_gap, strips.x, strips.y, start, start, BESIDE)
-
-    return own_strip, other_strip
+@njit(nogil=True, forceinline=True)
+def block(strips, own, start):
+    """Place, coordinates and mark of the block of queries at start; a strip's last block overlaps the previous one."""
+    first, last = strips.first[own], strips.last[own]
+    at = max(first, min(start, last - LANES))
+    mark = strips.rank[min(at + LANES // 2, last - 1)] >> strips.spacing
+    return at, smaller(load(strips.x, at), spread(NOBODY)), load(strips.y, at), mark
 
 
 @njit(nogil=True, forceinline=True)
@@ -139,9 +117,61 @@ def distance_to_strip(strips, strip, qy):
 
 
 @njit(nogil=True, forceinline=True)
-def block(strips, own, start):
-    """Place, coordinates and mark of the block of queries at start; a strip's last block overlaps the previous one."""
-    first, last = strips.first[own], strips.last[own]
-    at = max(first, min(start, last - LANES))
-    mark = strips.rank[min(at + LANES // 2, last - 1)] >> strips.spacing
-    return at, smaller(load(strips.x, at), spread(NOBODY)), load(strips.y, at), mark
+def reach(nearest, visited):
+    """A sample can matter only if it is nearer along both axes."""
+    if visited is not None:  # a box includes all samples at the k-th distance
+        return plus_bits(nearest[-1], spread_integer(1))
+    return nearest[-1]
+
+
+@njit(nogil=True, forceinline=True)
+def walk_own_strip(nearest, n, visited, qx, qy, strips, at):
+    """Insert the samples of the strip of a block of queries at place `at`.
+
+    nearest: the smallest distances, a tuple of vectors sorted in every lane. visited: None, or buffers for all n visits
+    so far: distances, |dx| and |dy|. Returns nearest and n.
+    """
+    for lane in range(0, LANES, STEP):
+        dx, dy = gaps(qx, strips.x, at + lane), gaps(qy, strips.y, at + lane)
+        distances = larger_each(larger_each(dx, dy), load_each(ITSELF, LANES * lane))
+        nearest, n = insert(nearest, distances), _record(n, visited, distances, dx, dy)
+    return _outwards(nearest, n, visited, qx, qy, spread(-FAR), strips, at, at + LANES)
+
+
+@njit(nogil=True, forceinline=True)
+def walk_other_strip(nearest, n, visited, qx, qy, y_gap, strips, strip, mark):
+    """The same for another strip, from the mark outwards; y_gap is the `distance_to_strip`."""
+    start = np.int64(strips.marks[mark, strip])
+    return _outwards(nearest, n, visited, qx, qy, y_gap, strips, start, start)
+
+
+@njit(nogil=True, forceinline=True)
+def _outwards(nearest, n, visited, qx, qy, y_gap, strips, left, right):
+    x = strips.x
+    left -= STEP
+    nearest, n = _visit(nearest, n, visited, qx, qy, strips, left)
+    nearest, n = _visit(nearest, n, visited, qx, qy, strips, right)
+    right += STEP
+    while any_less(larger(minus(qx, element(x, left - 1)), y_gap), reach(nearest, visited)):
+        left -= STEP
+        nearest, n = _visit(nearest, n, visited, qx, qy, strips, left)
+    while any_less(larger(minus(element(x, right), qx), y_gap), reach(nearest, visited)):
+        nearest, n = _visit(nearest, n, visited, qx, qy, strips, right)
+        right += STEP
+    return nearest, n
+
+
+@njit(nogil=True, forceinline=True)
+def _visit(nearest, n, visited, qx, qy, strips, at):
+    dx, dy = gaps(qx, strips.x, at), gaps(qy, strips.y, at)
+    distances = larger_each(dx, dy)
+    return insert(nearest, distances), _record(n, visited, distances, dx, dy)
+
+
+@njit(nogil=True, forceinline=True)
+def _record(n, visited, distances, dx, dy):
+    if visited is not None:
+        store_each(visited[0], n * LANES, distances)
+        store_each(visited[1], n * LANES, dx)
+        store_each(visited[2], n * LANES, dy)
+    return n + STEP

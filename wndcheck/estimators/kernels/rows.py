@@ -53,8 +53,8 @@ def rows_of_ranks(ranks: NDArray[np.integer], grid: NDArray[np.float32]) -> Sort
 def random_order(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint32]:
     """A random permutation of 0 to M − 1 in each of N rows, (N, M): the order of random integers.
 
-    An integer holds 32 random bits and its index: where two coincide, in one of 8600 rows of 1000, the lower index comes
-    first.
+    An integer holds 32 random bits and its index; where two bits coincide, in one of 8600 rows of 1000, the lower index
+    comes first.
     """
     keys = rng.integers(0, 2**64, shape, dtype=np.uint64)
     keys &= ~LOWER
