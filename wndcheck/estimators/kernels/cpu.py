@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -32,10 +36,9 @@ from .cpu_simd import (
     times_mantissas,
 )
 from .cpu_strips import UNKNOWN, Strips, arrange, empty_strips, strip_by_sample, strip_count
-from .cpu_threads import in_threads
 from .rows import SortedRows
 
-SOURCES = ("cpu_simd.py", "cpu_strips.py", "cpu_neighbours.py", "cpu_counts.py", "cpu.py")
+SOURCES = ("rows.py", "cpu_simd.py", "cpu_strips.py", "cpu_neighbours.py", "cpu_counts.py", "cpu.py")
 AT_ONCE = 8  # pairs that a thread takes at a time
 NORMAL = np.finfo(np.float32).smallest_normal
 
@@ -100,7 +103,7 @@ def mean_log_distances(
     def work() -> None:
         _mean_logs(plain, pairs, taken, _room(rows, k, "3h"), k, shortest_tuple(k), means)
 
-    in_threads(work, -(-len(pairs) // AT_ONCE), n_jobs)
+    _in_threads(work, -(-len(pairs) // AT_ONCE), n_jobs)
     return means
 
 
@@ -120,7 +123,7 @@ def mean_digammas(
     def work() -> None:
         _mean_digammas(plain, rungs, pairs, taken, _room(rows, k, estimator), k, shortest_tuple(k), psi, means)
 
-    in_threads(work, -(-len(pairs) // AT_ONCE), n_jobs)
+    _in_threads(work, -(-len(pairs) // AT_ONCE), n_jobs)
     return means
 
 
@@ -128,7 +131,27 @@ def _plain(rows: SortedRows) -> SortedRows:
     """The rows for the compiled functions: contiguous, ascending (1, M) where all rows hold the same values."""
     shared = rows.ascending.strides[0] == 0
     ascending = rows.ascending[:1] if shared else rows.ascending
-    return SortedRows(*map(np.ascontiguousarray, (rows.values, rows.order, ascending)))
+    return SortedRows(
+        np.ascontiguousarray(rows.values), np.ascontiguousarray(rows.order), np.ascontiguousarray(ascending)
+    )
+
+
+def _in_threads(work: Callable[[], None], tasks: int, n_jobs: int | None) -> None:
+    """Run work in this thread and in up to n_jobs − 1 others, by default one per core, at most one per task."""
+    others = min(n_jobs or numba.config.NUMBA_NUM_THREADS, tasks) - 1  # pyright: ignore
+    futures = [_pool(others).submit(work) for _ in range(others)]
+    work()
+    for future in futures:
+        future.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads are kept: starting them takes as long as the pairs of a small layer."""
+    return ThreadPoolExecutor(threads)
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of the threads
 
 
 def _room(rows: SortedRows, k: int, estimator: str) -> Room:

@@ -19,13 +19,15 @@ from .reference import kth_distances
 def mean_log_distances(z: NDArray[np.float64], pairs: NDArray[np.int64], *, k: int) -> NDArray[np.float64]:
     """Mean over the samples of the log of the max-norm distance to the k-th neighbour, (P,); −inf where one is 0."""
     with np.errstate(divide="ignore"):
-        return np.array([np.log(kth_distances(z[pair].T, k=k)).mean() for pair in np.sort(pairs, axis=1)])
+        return np.array([np.log(kth_distances(z[pair].T, k=k)).mean() for pair in pairs])
 
 
 def mean_digammas(z: NDArray[np.float64], pairs: NDArray[np.int64], *, k: int, estimator: str) -> NDArray[np.float64]:
     """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
-    columns = z[:, :, None]
-    return np.array([mean_digamma(columns[pair], kth_distances(z[pair].T, k=k), estimator) for pair in pairs])
+    columns = list(z[:, :, None])
+    return np.array(
+        [mean_digamma((columns[i], columns[j]), kth_distances(z[[i, j]].T, k=k), estimator) for i, j in pairs]
+    )
 
 
 def mean_digamma(blocks: Sequence[NDArray[np.float64]], distances: NDArray[np.float64], estimator: str) -> float:

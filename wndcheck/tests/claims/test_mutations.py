@@ -20,6 +20,7 @@ from scipy import stats
 from wndcheck.estimators import PairwiseInformation, pairwise, pairwise_mi
 from wndcheck.estimators.estimation import Method, estimate
 from wndcheck.estimators.formulas import entropy_from_log_distance
+from wndcheck.estimators.kernels.rows import SortedRows, sort_rows
 from wndcheck.estimators.resampling import shuffles
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained
@@ -99,10 +100,10 @@ def clip_estimates(*of, **how) -> PairwiseInformation:
     return replace(found, pair_mi=np.maximum(found.pair_mi, 0))
 
 
-def permute_all_neurons_alike(z: np.ndarray, n_shuffles: int, random_state: int) -> Iterator[np.ndarray]:
+def permute_all_neurons_alike(rows: SortedRows, n_shuffles: int, random_state: int) -> Iterator[SortedRows]:
     rng = np.random.default_rng(random_state)
     for _ in range(n_shuffles):
-        yield z[:, rng.permutation(z.shape[1])]
+        yield sort_rows(rows.values[:, rng.permutation(rows.values.shape[1])])
 
 
 class Still(np.random.Generator):
@@ -184,7 +185,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     ),
     "the null is not permuted": (
         INITIAL_CONTROLS,
-        instead_of(shuffles, lambda z, n_shuffles, random_state: [z] * n_shuffles),
+        instead_of(shuffles, lambda rows, n_shuffles, random_state: [rows] * n_shuffles),
     ),
     "all neurons are permuted alike": (INITIAL_CONTROLS, instead_of(shuffles, permute_all_neurons_alike)),
     "the null minus the estimate": (

@@ -10,6 +10,7 @@ from scipy.stats import kstest
 
 from wndcheck.benchmarks.closed_forms import independent, normal_pair
 from wndcheck.estimators import pairwise_mi
+from wndcheck.estimators.kernels.rows import sort_rows
 from wndcheck.estimators.resampling import disjoint_parts, p_values, shuffles
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.tests.estimators.samples import each_estimator, of_pairs
@@ -60,12 +61,19 @@ def test_null_depends_on_the_seed_only():
 
 def test_rows_are_independently_permuted():
     z = np.tile(np.arange(100, dtype=np.float32), (5, 1))
-    orders = list(shuffles(z, 3, 0))
+    layer = sort_rows(z)
+    orders = [rows.values for rows in shuffles(layer, 3, 0)]
     rows = np.vstack(orders)
     assert len(np.unique(rows, axis=0)) == 15
     np.testing.assert_array_equal(np.sort(rows, axis=1), np.tile(z, (3, 1)))
-    for fewer, more in zip(shuffles(z, 2, 0), orders, strict=False):
-        np.testing.assert_array_equal(fewer, more)
+    for fewer, more in zip(shuffles(layer, 2, 0), orders, strict=False):
+        np.testing.assert_array_equal(fewer.values, more)
+
+
+def test_a_shuffled_row_depends_on_its_index_but_not_on_the_other_rows():
+    z = np.random.default_rng(17).standard_normal((5, 100)).astype(np.float32)
+    (few,), (all_rows,) = (list(shuffles(sort_rows(z[:n]), 1, 0)) for n in (2, 5))
+    np.testing.assert_array_equal(few.values, all_rows.values[:2])
 
 
 # p-values
