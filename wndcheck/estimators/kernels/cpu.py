@@ -172,7 +172,7 @@ def _room(rows: SortedRows, k: int, estimator: str) -> Room:
     )
 
 
-@njit(nogil=True)
+@njit(inline="always")
 def _pair_distances(rows, i, j, room, k, length):
     """k-th distances by place."""
     shared = len(rows.ascending) == 1
@@ -247,7 +247,7 @@ def _mean_digammas(rows, rungs, pairs, taken, room, k, length, psi, means):
             means[p] = (along_x + along_y) / m
 
 
-@njit(nogil=True)
+@njit(inline="always")
 def _in_one_order(values, i, j):
     """The pair ordered by its samples, so that a sum does not depend on the order in which it was given."""
     for sample in range(values.shape[1]):
@@ -271,20 +271,21 @@ def _just_beyond(values):
         bits[n] += np.int32(1)
 
 
-@njit(nogil=True)
+@njit(inline="always")
 def _mean_log(strips, kth, m, lanes):
     """Mean of the logs of the k-th distances, −inf if one is 0: from the sum of their exponents in base 2 and the
     products of their mantissas, lane by lane.
 
     kth: by place, 1 where there is no sample. lanes: buffer of LANES float64. A product of 512 mantissas fits one.
     """
-    if m < LANES:
-        kth[strips.last[0] : strips.last[0] + LANES] = 1  # lanes without a query
+    for lane in range(LANES if m < LANES else 0):
+        kth[strips.last[0] + lane] = 1  # no query
     total, exponents, smallest = 0.0, 0, spread(UNKNOWN)
     ones = lanes.view(np.float32)
     integers = ones.view(np.int32)
     for start in range(0, len(kth), 64 * LANES):
-        lanes[:] = 1
+        for lane in range(LANES):
+            lanes[lane] = 1
         products, sums = (load(ones, 0), load(ones, LANES)), spread_integer(0)
         for at in range(start, min(start + 64 * LANES, len(kth)), LANES):
             distances = load(kth, at)
@@ -303,6 +304,6 @@ def _mean_log(strips, kth, m, lanes):
             exponents += integers[lane]
     if any_less(smallest, spread(NORMAL)):  # the exponent of a denormal number is not in its bits
         total, exponents = 0.0, 0
-        for distance in kth:
-            total += np.log(np.float64(distance))
+        for at in range(len(kth)):
+            total += np.log(np.float64(kth[at]))
     return (total + exponents * np.log(2.0)) / m

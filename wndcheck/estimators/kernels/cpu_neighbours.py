@@ -59,17 +59,17 @@ def kth_of_strips(strips, k, length, visited, kth, boxes):
                     nearest, n = walk_other_strip(nearest, n, visited, qx, qy, y_gap, strips, strip, mark)
                     strip += direction
             store(kth, at, nearest[-1])
-            if visited is not None:
-                _store_box(visited, n, nearest[-1], boxes, at)
+            _store_box(visited, n, nearest[-1], boxes, at)
 
 
 @njit(nogil=True, forceinline=True)
 def _store_box(visited, n, kth, boxes, at):
-    beyond = plus_bits(kth, spread_integer(1))
-    furthest_x = furthest_y = spread(np.float32(0))
-    for place in range(0, n * LANES, LANES):
-        distance = load(visited[0], place)
-        furthest_x = larger(furthest_x, where_less(distance, beyond, load(visited[1], place)))
-        furthest_y = larger(furthest_y, where_less(distance, beyond, load(visited[2], place)))
-    store(boxes[0], at, furthest_x)
-    store(boxes[1], at, furthest_y)
+    if visited is not None:
+        beyond = plus_bits(kth, spread_integer(1))
+        furthest_x = furthest_y = spread(np.float32(0))
+        for place in range(0, n * LANES, LANES):
+            distance = load(visited[0], place)
+            furthest_x = larger(furthest_x, where_less(distance, beyond, load(visited[1], place)))
+            furthest_y = larger(furthest_y, where_less(distance, beyond, load(visited[2], place)))
+        store(boxes[0], at, furthest_x)
+        store(boxes[1], at, furthest_y)

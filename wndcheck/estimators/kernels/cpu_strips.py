@@ -101,7 +101,7 @@ def arrange(strips, x_ascending, by_x, y_ascending, y, strip_of):
             x[at], y_by_place[at], ranks[at] = x_ascending[rank], y[sample], rank
 
 
-@njit(nogil=True, forceinline=True)
+@njit(inline="always")
 def block(strips, own, start):
     """Place, coordinates and mark of the block of queries at start; a strip's last block overlaps the previous one."""
     first, last = strips.first[own], strips.last[own]
@@ -110,7 +110,7 @@ def block(strips, own, start):
     return at, smaller(load(strips.x, at), spread(NOBODY)), load(strips.y, at), mark
 
 
-@njit(nogil=True, forceinline=True)
+@njit(inline="always")
 def distance_to_strip(strips, strip, qy):
     """Distance of each query to the strip along y; negative inside."""
     return larger(minus(element(strips.low, strip), qy), minus(qy, element(strips.high, strip)))
@@ -124,7 +124,7 @@ def reach(nearest, visited):
     return nearest[-1]
 
 
-@njit(nogil=True, forceinline=True)
+@njit(inline="always")
 def walk_own_strip(nearest, n, visited, qx, qy, strips, at):
     """Insert the samples of the strip of a block of queries at place `at`.
 
@@ -138,14 +138,14 @@ def walk_own_strip(nearest, n, visited, qx, qy, strips, at):
     return _outwards(nearest, n, visited, qx, qy, spread(-FAR), strips, at, at + LANES)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(inline="always")
 def walk_other_strip(nearest, n, visited, qx, qy, y_gap, strips, strip, mark):
     """The same for another strip, from the mark outwards; y_gap is the `distance_to_strip`."""
     start = np.int64(strips.marks[mark, strip])
     return _outwards(nearest, n, visited, qx, qy, y_gap, strips, start, start)
 
 
-@njit(nogil=True, forceinline=True)
+@njit(inline="always")
 def _outwards(nearest, n, visited, qx, qy, y_gap, strips, left, right):
     x = strips.x
     left -= STEP
@@ -161,7 +161,7 @@ def _outwards(nearest, n, visited, qx, qy, y_gap, strips, left, right):
     return nearest, n
 
 
-@njit(nogil=True, forceinline=True)
+@njit(inline="always")
 def _visit(nearest, n, visited, qx, qy, strips, at):
     dx, dy = gaps(qx, strips.x, at), gaps(qy, strips.y, at)
     distances = larger_each(dx, dy)
