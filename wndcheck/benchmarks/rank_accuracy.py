@@ -15,7 +15,7 @@ from scipy.special import digamma
 from scipy.stats import pearsonr, rankdata
 
 from wndcheck.estimators import pairwise_mi
-from wndcheck.estimators.rank_null import normal_scores, p_values, rank_null
+from wndcheck.estimators.rank_null import p_values, rank_null, score_grid
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.seeds import derived_seed
 
@@ -130,7 +130,7 @@ def permutation_test(X: NDArray[np.float64], pairs: NDArray[np.int64], permutati
 
 
 def scores(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    return normal_scores(len(X))[rankdata(X, method="ordinal", axis=0) - 1]
+    return score_grid(len(X))[rankdata(X, method="ordinal", axis=0) - 1]
 
 
 def correlations(X: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:

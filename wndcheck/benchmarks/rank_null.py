@@ -17,7 +17,7 @@ from numpy.polynomial.chebyshev import chebvander2d
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from wndcheck.estimators.rank_null import ESTIMATORS, LARGEST_K, TABLE, coordinates, normal_scores
+from wndcheck.estimators.rank_null import ESTIMATORS, LARGEST_K, TABLE, coordinates, score_grid
 from wndcheck.seeds import derived_seed
 
 NODES = (20, 25, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
@@ -73,7 +73,7 @@ def simulate(m: int, d: int, trials: int, seed: int) -> NDArray[np.float64]:
 
     The first estimator is (d/2) log(2πe) − Ĥ(joint), Ĥ by eq. A.1; KSG1 and KSG2 follow for d = 2 only.
     """
-    rng, scores = np.random.default_rng(seed), normal_scores(m)
+    rng, scores = np.random.default_rng(seed), score_grid(m)
     most = min(LARGEST_K, m - 1)
     values = np.full((trials, 3 if d == 2 else 1, LARGEST_K), np.nan)
     ks = np.arange(1, most + 1)

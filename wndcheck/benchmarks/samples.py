@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
+from scipy.special import digamma, ndtri
 
 from wndcheck.estimators import knn_entropy
 from wndcheck.estimators.formulas import information_from_digammas
 from wndcheck.estimators.kernels import reference
+from wndcheck.estimators.kernels.rows import SortedRows, rows_of_ranks, sort_rows
 
 DISTRIBUTIONS = {
     "normal": np.random.Generator.standard_normal,
@@ -23,9 +24,15 @@ def layer(neurons: int, *, m: int = 1000, distribution: str = "normal") -> NDArr
     return (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
 
 
-def rows(X: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The samples as the kernels take them, (neurons, m)."""
-    return np.ascontiguousarray(X.T, np.float32)
+def rows(X: NDArray[np.float64]) -> SortedRows:
+    """The samples as the kernels take them."""
+    return sort_rows(np.ascontiguousarray(X.T, np.float32))
+
+
+def rank_rows(X: NDArray[np.float64]) -> SortedRows:
+    """Normal scores of the ranks: all rows hold the same values."""
+    m = len(X)
+    return rows_of_ranks(X.argsort(axis=0).argsort(axis=0).T, ndtri((np.arange(m) + 0.5) / m).astype(np.float32))
 
 
 def reference_information(X: NDArray[np.float64], *, k: int, estimator: str) -> float:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .entropy import LARGEST_CHANGE, entropy_change, sorted_entropies
-from .flags import LARGEST_REPEATS, Ties, find_atoms, find_even_spacing, find_tails, find_ties
+from .flags import LARGEST_REPEATS, Ties, find_even_spacing, find_tails, find_ties
 from .formulas import NORMAL_ENTROPY, digamma, entropy_from_log_distance, information_from_digammas
 from .kernels import select_kernel
-from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, normal_scores, sort_rows, z_scores
+from .kernels.rows import SortedRows
+from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, normal_scores, sort_scores, z_scores
 from .rank_null import rank_null
 from .validation import RandomState, check_choice, check_estimator, check_k, check_number, drawn_seed
 
@@ -21,8 +22,8 @@ ESTIMATORS = ("3h", "ksg1", "ksg2")
 MARGINS = ("sd", "normal", "none")
 LEAST_LOG_SCALE = -300 * math.log(10)  # below, a value in units of the largest scale has few digits
 MASSES = ("constant", "point mass")  # flags of columns with most samples at few values
-# The paper's estimator (eq. A.1); with normal margins KSG1, the sharpest of the three there, with more neighbours.
-DEFAULTS = {"sd": ("3h", 3), "none": ("3h", 3), "normal": ("ksg1", 20)}
+K = 3  # the paper's (appendix A)
+MOST_NEIGHBOURS = 20
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class Method:
     ) -> Method:
         """The method, with defaults in place of None. TypeError or ValueError for an invalid option."""
         check_choice(margins, "margins", MARGINS)
-        default_estimator, default_k = DEFAULTS[margins]
-        k = default_k if k is None else k
+        k = (rank_neighbours(n_samples) if margins == "normal" else K) if k is None else k
         check_k(k, n_samples)
-        estimator = default_estimator if estimator is None else estimator
+        # The paper's estimator (eq. A.1); with normal margins the sharpest of the three.
+        estimator = ("ksg1" if margins == "normal" else "3h") if estimator is None else estimator
         check_estimator(estimator, ESTIMATORS)
         if jitter is not None:
             if margins == "normal":
@@ -67,11 +68,20 @@ class Method:
         return {name: value.item() if isinstance(value, np.generic) else value for name, value in asdict(self).items()}
 
 
+def rank_neighbours(n_samples: int) -> int:
+    """Default k of pairs with normal margins: a fiftieth of the samples, from 3 to 20.
+
+    More neighbours reduce the spread, and beyond this share the bias of strong dependence exceeds it: at a correlation
+    of .99 it is a standard deviation (docs/estimators.md).
+    """
+    return max(K, min(MOST_NEIGHBOURS, n_samples // 50))
+
+
 class Layer(NamedTuple):
     """A layer of N neurons with M samples each, prepared for the kernels."""
 
     z: NDArray[np.float64]  # (N, M), z-scores, normal scores, or values in one common unit, by the margins
-    rows: NDArray[np.float32]  # (N, M), z as the kernels take it
+    rows: SortedRows  # z as the kernels take it
     double: NDArray[np.bool_]  # (N,), neurons that single precision is too coarse for
     entropies: NDArray[np.float64]  # (N,), of the z-scores, or of the values in one common unit; NaN where tied
     log_unit: NDArray[np.float64]  # (N,), log of the unit of z
@@ -82,23 +92,22 @@ class Layer(NamedTuple):
 def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.float64], method: Method) -> Layer:
     """Prepare columns (n_samples, n_neurons); resolution is the relative rounding error of their original dtype."""
     scores = z_scores(columns, resolution)
-    rows = sort_rows(scores.z)
+    rows = sort_scores(scores.z)
     tied = int(rows.repeats.sum())
     ties = find_ties(columns, rows, np.exp(scores.log_sd), method.k)
     coincident = {column: found.distance for column, found in ties.items() if not found.reason}
     if method.margins == "normal":
-        ranked = normal_scores(columns, method.random_state)
+        z, ranked = normal_scores(columns, method.random_state)
         entropies = _finite(sorted_entropies(rows.ascending, method.k, coincident))
-        double = np.zeros(len(ranked), np.bool_)
-        flags = find_atoms(columns, scores.z)
-        return Layer(ranked, ranked.astype(np.float32), double, entropies, scores.log_sd, flags, tied)
+        flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(scores.log_sd))}
+        return Layer(z, ranked, np.zeros(len(z), np.bool_), entropies, scores.log_sd, flags, tied)
     flags = _flags_of_ties(ties, method)
     if method.margins == "sd":
         # Most of a column with a point mass may be at one value, and its quantile range 0.
         masses = [column for column, found in ties.items() if found.reason.startswith(MASSES)]
         flags |= {c: why for c, why in find_tails(columns, rows, method.k).items() if c not in masses}
     if method.jitter is not None:
-        rows = sort_rows(add_jitter(rows.z, method.jitter, method.random_state))
+        rows = sort_scores(add_jitter(rows.z, method.jitter, method.random_state))
     if method.estimator == "3h":
         flags = find_even_spacing(rows.ascending) | flags
     log_unit = scores.log_sd
@@ -106,7 +115,7 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
         # A unit common to all neurons keeps their relative scale (the vanilla estimate of appendix A) and the relative
         # precision of float32.
         log_unit = np.full(len(rows.z), np.nanmax(scores.log_sd, initial=-np.inf))
-        rows = sort_rows(rows.z * np.exp(scores.log_sd - log_unit)[:, None])
+        rows = sort_scores(rows.z * np.exp(scores.log_sd - log_unit)[:, None])
         coincident = {c: distance * np.exp(scores.log_sd[c] - log_unit[c]) for c, distance in coincident.items()}
         for column in np.flatnonzero(scores.log_sd - log_unit < LEAST_LOG_SCALE):
             flags.setdefault(int(column), "scale: below 1e-300 times the largest")
@@ -117,7 +126,7 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
 
 def estimate(
     layer: Layer,
-    rows: NDArray[np.float32],
+    rows: SortedRows,
     pairs: NDArray[np.int64],
     method: Method,
     *,
@@ -139,8 +148,7 @@ def estimate(
     if coarse.any():
         from .kernels import double
 
-        z = _as_permuted(layer, rows, np.unique(pairs[coarse]))
-        information[coarse] = _information(layer, double, z, pairs[coarse], method)
+        information[coarse] = _information(layer, double, _as_permuted(layer, rows), pairs[coarse], method)
     return _finite(information)
 
 
@@ -162,19 +170,24 @@ def identical_pairs(
 
     Only pairs whose estimate is near the largest possible one are compared, so the check costs next to nothing.
     """
-    largest = digamma(layer.rows.shape[1]) - digamma(k)  # of 3H and KSG1 for a sample and itself; KSG2: minus 1/k
+    largest = digamma(layer.z.shape[1]) - digamma(k)  # of 3H and KSG1 for a sample and itself; KSG2: minus 1/k
     suspects = pairs[information > largest - 3]
-    rows = (layer.rows[column] for column in suspects.T)
+    rows = (layer.rows.values[column] for column in suspects.T)
     first, second = (row / np.ptp(row, axis=1, keepdims=True) for row in rows)  # to one scale, for the vanilla estimate
     spread = np.minimum(np.ptp(first - second, axis=1), np.ptp(first + second, axis=1))
     return suspects[spread < 1e-4]
 
 
 def _information(
-    layer: Layer, kernel: Any, z: NDArray[np.floating], pairs: NDArray[np.int64], method: Method, **where: Any
+    layer: Layer,
+    kernel: Any,
+    z: SortedRows | NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    method: Method,
+    **where: Any,
 ) -> NDArray[np.float64]:
     """Estimates of the pairs (P, 2) of rows of z, (P,); infinite where samples coincide in both neurons."""
-    m, k = z.shape[1], method.k
+    m, k = layer.z.shape[1], method.k
     if method.estimator != "3h":
         means = kernel.mean_digammas(z, pairs, k=k, estimator=method.estimator, **where)
         return information_from_digammas(means, m, k, method.estimator)
@@ -184,13 +197,12 @@ def _information(
     return layer.entropies[pairs].sum(axis=1) - joint
 
 
-def _as_permuted(layer: Layer, rows: NDArray[np.float32], neurons: NDArray[np.int64]) -> NDArray[np.float64]:
-    """layer.z with the samples of these neurons in the order that they have in rows."""
+def _as_permuted(layer: Layer, rows: SortedRows) -> NDArray[np.float64]:
+    """layer.z, the samples of each neuron in the order that they have in rows."""
     if rows is layer.rows:
         return layer.z
-    z = layer.z.copy()
-    here, there = (np.argsort(samples[neurons], axis=1, kind="stable") for samples in (layer.rows, rows))
-    z[neurons[:, None], there] = np.take_along_axis(layer.z[neurons], here, axis=1)
+    z = np.empty_like(layer.z)
+    np.put_along_axis(z, rows.order, np.take_along_axis(layer.z, layer.rows.order, axis=1), axis=1)
     return z
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .preprocessing import SortedRows
+from .preprocessing import SortedScores
 from .rounding import coincident_distance, grid_step, number_format, rounding_explains
 
 LARGEST_MASS = 0.01  # largest tolerated share of the samples at one value
@@ -27,7 +27,7 @@ class Ties(NamedTuple):
     distance: float = 0.0  # in standard deviations, which stands for 0 between values that coincide by rounding
 
 
-def find_ties(columns: NDArray[np.float64], rows: SortedRows, sd: NDArray[np.float64], k: int) -> dict[int, Ties]:
+def find_ties(columns: NDArray[np.float64], rows: SortedScores, sd: NDArray[np.float64], k: int) -> dict[int, Ties]:
     """Columns that are constant, repeat more than 1 % of their values, or hold k + 1 equal ones.
 
     columns: (n_samples, n_columns); rows: their z-scores, NaN where constant; sd: their standard deviations.
@@ -40,18 +40,7 @@ def find_ties(columns: NDArray[np.float64], rows: SortedRows, sd: NDArray[np.flo
     return dict(sorted(ties.items()))
 
 
-def find_atoms(columns: NDArray[np.float64], z: NDArray[np.float64]) -> dict[int, str]:
-    """Columns that normal margins cannot be given to -> why: constant, or more than 1 % of the samples at one value."""
-    flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(z[:, 0]))}
-    most = max(3, int(LARGEST_MASS * len(columns)))  # equal values that are tolerated
-    ascending = np.sort(columns, axis=0)
-    for column in np.flatnonzero((ascending[most:] == ascending[: len(columns) - most]).any(axis=0)):
-        if int(column) not in flags:
-            flags[int(column)] = _point_mass(*np.unique(columns[:, column], return_counts=True))
-    return dict(sorted(flags.items()))
-
-
-def find_tails(columns: NDArray[np.float64], rows: SortedRows, k: int) -> dict[int, str]:
+def find_tails(columns: NDArray[np.float64], rows: SortedScores, k: int) -> dict[int, str]:
     """Columns whose standard deviation says nothing of the bulk of their samples.
 
     Beside a normal neuron, a neuron of standard deviation 1 and a bulk of standard deviation s has a density of

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.rows import SortedRows, rows_of_ranks, sort_rows
+from .rank_null import score_grid
+
 DDOF = 1  # "sample standard deviation"
 LEAST_JITTER, LARGEST_JITTER = 1e-6, 0.1  # standard deviations; the least is ten times the resolution of float32
 
@@ -42,17 +45,14 @@ def add_jitter(z: NDArray[np.float64], jitter: float, random_state: int) -> NDAr
     return z + jitter * rng.standard_normal(z.shape)
 
 
-def normal_scores(columns: NDArray[np.float64], random_state: int) -> NDArray[np.float64]:
+def normal_scores(columns: NDArray[np.float64], random_state: int) -> tuple[NDArray[np.float64], SortedRows]:
     """Normal scores Φ⁻¹((rank − ½) / M) of each column of (n_samples, n_columns), as rows (van der Waerden).
 
     Tied values are ranked in a random order, drawn for each column from random_state and its index: in the order of the
-    samples, ties of two columns would look like dependence.
+    samples, ties of two columns would look like dependence. A column is a function of its scores, and given the column
+    they are independent of everything else: ties, even a point mass, leave the information of a pair as it is.
     """
-    from scipy.special import ndtri
-
     m, n = columns.shape
-    grid = ndtri((np.arange(m) + 0.5) / m)
-    grid = (grid - grid[::-1]) / 2  # symmetric to the last bit, so that −x has the scores of x
     rows = np.ascontiguousarray(columns.T)
     order = np.argsort(rows, axis=1)
     ascending = np.take_along_axis(rows, order, axis=1)
@@ -60,18 +60,18 @@ def normal_scores(columns: NDArray[np.float64], random_state: int) -> NDArray[np
         rng = np.random.default_rng(np.random.SeedSequence(int(random_state), spawn_key=(3, int(column))))
         shuffled = rng.permutation(m)
         order[column] = shuffled[np.argsort(rows[column, shuffled], kind="stable")]
-    scores = np.empty((n, m))
-    np.put_along_axis(scores, order, grid[None], axis=1)
-    return scores
+    ranks = np.empty((n, m), np.int64)
+    np.put_along_axis(ranks, order, np.arange(m)[None], axis=1)
+    grid = score_grid(m)
+    return grid[ranks], rows_of_ranks(ranks, grid.astype(np.float32))
 
 
-class SortedRows(NamedTuple):
+class SortedScores(NamedTuple):
     """Rows in the order of their samples and in ascending order, (n_columns, n_samples) each."""
 
     z: NDArray[np.float64]
     ascending: NDArray[np.float64]
-    single: NDArray[np.float32]  # z as the kernels take it
-    single_ascending: NDArray[np.float32]
+    single: SortedRows  # z as the kernels take it
 
     @property
     def repeats(self) -> NDArray[np.int64]:
@@ -81,11 +81,11 @@ class SortedRows(NamedTuple):
     @property
     def single_repeats(self) -> NDArray[np.int64]:
         """Number of values in each row that repeat another in single precision, (n_columns,)."""
-        return (self.single_ascending[:, 1:] == self.single_ascending[:, :-1]).sum(axis=1)
+        return (self.single.ascending[:, 1:] == self.single.ascending[:, :-1]).sum(axis=1)
 
 
-def sort_rows(z: NDArray[np.float64]) -> SortedRows:
+def sort_scores(z: NDArray[np.float64]) -> SortedScores:
     """Sort the rows. In single precision the median is subtracted: kernels use differences only, finest near 0."""
     ascending = np.sort(z, axis=1)
     median = ascending[:, [z.shape[1] // 2]]
-    return SortedRows(z, ascending, (z - median).astype(np.float32), (ascending - median).astype(np.float32))
+    return SortedScores(z, ascending, sort_rows((z - median).astype(np.float32)))

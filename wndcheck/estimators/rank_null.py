@@ -40,7 +40,7 @@ class RankNull(NamedTuple):
     kurtosis: float  # excess, 0 for a normal law
 
 
-def normal_scores(m: int) -> NDArray[np.float64]:
+def score_grid(m: int) -> NDArray[np.float64]:
     """Φ⁻¹((rank − ½)/M) of the ranks 1 to M, (m,); the scores of ranks r and M + 1 − r have the same magnitude.
 
     For few samples equal distances along two columns are frequent, so the table holds for these numbers only.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.rows import random_order
 from .validation import check_choice, check_integer
 
 
@@ -28,18 +29,18 @@ def check_resampling(
 
 def permutations(
     n_neurons: int, members: list[NDArray[np.int32]], n_shuffles: int, random_state: int
-) -> Iterator[NDArray[np.int32]]:
-    """Permutations of the samples, independent for each neuron, (n_neurons, n_samples), n_shuffles times.
+) -> Iterator[NDArray[np.uint32]]:
+    """Places that shuffles move the samples to, independent for each neuron: n_shuffles times (n_neurons, n_samples).
 
     members: indices of the samples of each group, within which samples are exchanged; a single group of all without
     groups. A permutation depends on random_state, the shuffle, the groups and the neuron's index only. Marginals are
     preserved, and so is the noise shared by pairs with a common neuron.
     """
     for shuffle in range(n_shuffles):
-        permutation = np.empty((n_neurons, sum(map(len, members))), np.int32)
+        permutation = np.empty((n_neurons, sum(map(len, members))), np.uint32)
         rng = np.random.default_rng(np.random.SeedSequence(random_state, spawn_key=(1, shuffle)))
         for group in members:
-            permutation[:, group] = rng.permuted(np.tile(group, (n_neurons, 1)), axis=1)
+            permutation[:, group] = group[random_order((n_neurons, len(group)), rng)]
         yield permutation
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .entropy import LARGEST_CHANGE, check_positive
-from .estimation import DEFAULTS, Layer, Method, estimate, prepare_layer, unresolved
+from .estimation import K, Layer, Method, estimate, prepare_layer, unresolved
 from .formulas import nats_per_unit
 from .validation import RandomState, all_pairs, check_base, real_samples
 
@@ -86,7 +86,7 @@ def mutual_information(
             raise ValueError(f"{name} has shape {samples.values.shape}: expected at least one column")
     is_block = first.columns.shape[1] + second.columns.shape[1] > 2
     if k is None and is_block:
-        k = DEFAULTS["sd"][1]  # 20 neighbours, best for a pair of normal margins, miss a quarter with five columns
+        k = K  # 20 neighbours, best for a pair of normal margins, miss a quarter with five columns
     method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
     check_base(base)
     columns = np.hstack([first.columns, second.columns])
@@ -160,11 +160,9 @@ def _refusal(name: str, reason: str, method: Method) -> str:
     kind = reason.split(":")[0]
     if kind == "constant":
         advice = "it shares no information; leave it out"
-    elif kind == "point mass" and method.margins == "normal":
-        advice = "take margins='sd' with estimator='ksg1' and jitter=1e-3, or samples with a density"
     elif kind == "point mass":
         ksg = "take estimator='ksg1' with jitter=1e-3" if method.estimator == "3h" else "give jitter=1e-3"
-        advice = f"{ksg}, or samples with a density, such as pre-activations"
+        advice = f"{ksg}, or margins='normal'"
     elif "single precision" in reason:
         advice = "give the samples in double precision, or take margins='normal'"
     elif kind == "tied" and method.estimator != "3h":

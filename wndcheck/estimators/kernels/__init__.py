@@ -14,10 +14,11 @@ def select_kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]
     """The kernel of a device, and the options that tell its functions where to run.
 
     device: "auto" and "cpu" use n_jobs threads, "cuda" all visible GPUs, any other name that torch device; its
-    functions raise ValueError if it cannot be used. With z (n_neurons, n_samples) and pairs (P, 2), rows of z, a kernel
-    has mean_log_distances(z, pairs, k=...), the mean over the samples of the log of the distance to the k-th neighbour,
-    (P,), and mean_digammas(z, pairs, k=..., estimator=...), the mean of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of
-    ψ(n_x) + ψ(n_y) for "ksg2", (P,), where n_x and n_y are the `reference.marginal_counts`.
+    functions raise ValueError if it cannot be used. With `rows.SortedRows` and pairs (P, 2) of them, a kernel has
+    mean_log_distances(rows, pairs, k=...), the mean over the samples of the log of the distance to the k-th neighbour,
+    (P,), and mean_digammas(rows, pairs, k=..., estimator=...), the mean of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of
+    ψ(n_x) + ψ(n_y) for "ksg2", (P,), where n_x and n_y are the `reference.marginal_counts`. `double` has the same
+    functions of values in float64.
     """
     if device in ("auto", "cpu"):
         from . import cpu

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .rows import SortedRows
+
 FAR = 1e30  # sentinel beyond the ends of a sorted row: farther than every sample, with finite float32 differences
 DEVICE_LOCKS: defaultdict[str, Lock] = defaultdict(Lock)  # one thread at a time per device: each may fill its memory
 LEAST_SHARE = 4096  # fewest pairs worth using another GPU for
 
-Rows = NDArray[np.float32]
 Pairs = NDArray[np.int64]
 
 
@@ -28,15 +29,15 @@ class Layer:
 
     values: Tensor
     ascending: Tensor
-    order: Tensor  # int64; ties keep the order of the samples
+    order: Tensor  # int64
 
 
 @dataclass(frozen=True)
 class TorchKernel:
     """Searches for all pairs, given those for a chunk of the pairs on one device.
 
-    In the methods, z is (n_neurons, n_samples), with more than k samples, all below 1e29 in magnitude; pairs is (P, 2),
-    rows of z; device is a torch device, or "cuda" for all visible GPUs. ValueError if the device cannot be used.
+    In the methods, rows have more than k samples; pairs is (P, 2), indices of rows; device is a torch device, or "cuda"
+    for all visible GPUs. ValueError if the device cannot be used.
     """
 
     distances: Callable[[Layer, Tensor, int], Tensor]  # of a layer, pairs and k; (P, M) float32
@@ -44,49 +45,59 @@ class TorchKernel:
     bytes_per_sample: Callable[[int], int]  # memory needed for each sample of each pair, given k
     device_has_float64: bool = True  # otherwise means are taken on the CPU
 
-    def kth_distances(self, z: Rows, pairs: Pairs, *, k: int, device: str) -> NDArray[np.float32]:
+    def kth_distances(self, rows: SortedRows, pairs: Pairs, *, k: int, device: str) -> NDArray[np.float32]:
         """Max-norm distance of each sample to its k-th neighbour, (P, n_samples), in the order of the samples."""
-        return self._map(lambda layer, chunk: self.distances(layer, chunk, k), z, pairs, k, device)
+        return self._map(lambda layer, chunk: self.distances(layer, chunk, k), rows, pairs, k, device)
 
-    def marginal_counts(self, z: Rows, pairs: Pairs, *, k: int, estimator: str, device: str) -> NDArray[np.int32]:
+    def marginal_counts(
+        self, rows: SortedRows, pairs: Pairs, *, k: int, estimator: str, device: str
+    ) -> NDArray[np.int32]:
         """Samples near each sample along either neuron, (2, P, n_samples); see `reference.marginal_counts`."""
-        return self._map(lambda layer, chunk: self.counts(layer, chunk, k, estimator), z, pairs, k, device, axis=1)
+        return self._map(lambda layer, chunk: self.counts(layer, chunk, k, estimator), rows, pairs, k, device, axis=1)
 
-    def mean_log_distances(self, z: Rows, pairs: Pairs, *, k: int, device: str) -> NDArray[np.float64]:
+    def mean_log_distances(self, rows: SortedRows, pairs: Pairs, *, k: int, device: str) -> NDArray[np.float64]:
         """Mean over the samples of the log of `kth_distances`, (P,); −inf where a distance is 0."""
 
         def work(layer: Layer, chunk: Tensor) -> Tensor:
             return row_means(self._with_float64(self.distances(layer, chunk, k)).double().log_())
 
-        return self._map(work, z, pairs, k, device)
+        return self._map(work, rows, pairs, k, device)
 
-    def mean_digammas(self, z: Rows, pairs: Pairs, *, k: int, estimator: str, device: str) -> NDArray[np.float64]:
+    def mean_digammas(
+        self, rows: SortedRows, pairs: Pairs, *, k: int, estimator: str, device: str
+    ) -> NDArray[np.float64]:
         """Mean over the samples of ψ(n_x + 1) + ψ(n_y + 1) for "ksg1", of ψ(n_x) + ψ(n_y) for "ksg2", (P,)."""
         first = {"ksg1": 1, "ksg2": 0}[estimator]
-        digamma = torch.arange(first, first + z.shape[1], dtype=torch.float64).digamma_()
+        digamma = torch.arange(first, first + rows.order.shape[1], dtype=torch.float64).digamma_()
 
         def work(layer: Layer, chunk: Tensor) -> Tensor:
             counts = self._with_float64(self.counts(layer, chunk, k, estimator))
             along_x, along_y = digamma.to(counts.device)[counts]
             return row_means(along_x.add_(along_y))
 
-        return self._map(work, z, pairs, k, device)
+        return self._map(work, rows, pairs, k, device)
 
     def _with_float64(self, results: Tensor) -> Tensor:
         return results if self.device_has_float64 else results.cpu()
 
     def _map(
-        self, work: Callable[[Layer, Tensor], Tensor], z: Rows, pairs: Pairs, k: int, device: str, axis: int = 0
+        self,
+        work: Callable[[Layer, Tensor], Tensor],
+        rows: SortedRows,
+        pairs: Pairs,
+        k: int,
+        device: str,
+        axis: int = 0,
     ) -> NDArray:
         """Apply work(layer, pairs) to all pairs in chunks; results are concatenated along their axis of pairs."""
 
         def on_device(part: Pairs, name: str) -> NDArray:
             with DEVICE_LOCKS[name]:
-                values = _moved(z, name)
-                layer = Layer(values, *values.sort(dim=1, stable=True))
+                values, order = _moved(rows.values, name), _moved(rows.order.astype(np.int64), name)
+                layer = Layer(values, values.gather(1, order), order)
                 with torch.cuda.device(values.device) if values.is_cuda else nullcontext():
                     at_once = _samples_at_once(values.device, self.bytes_per_sample(k))
-                    chunks = _moved(part, name).split(max(1, at_once // z.shape[1]))
+                    chunks = _moved(part, name).split(max(1, at_once // values.shape[1]))
                     return np.concatenate([work(layer, chunk).cpu().numpy() for chunk in chunks], axis=axis)
 
         return distribute(on_device, pairs, _devices(device, len(pairs)), axis=axis)

@@ -5,7 +5,7 @@ A detector that always reports a problem would notice anything, so each must fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from scipy import stats
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.estimation import Method, estimate
 from wndcheck.estimators.formulas import entropy_from_log_distance
-from wndcheck.estimators.resampling import shuffles
+from wndcheck.estimators.resampling import permutations
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained
 from wndcheck.experiment.measurement import layers, measuring, readings, sampling, transformed
@@ -101,10 +101,13 @@ def clip_estimates(*of, **how) -> PairwiseInformation:
     return replace(found, pair_mi=np.maximum(found.pair_mi, 0))
 
 
-def permute_all_neurons_alike(z: np.ndarray, n_shuffles: int, random_state: int) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(random_state)
-    for _ in range(n_shuffles):
-        yield z[:, rng.permutation(z.shape[1])]
+def permute_nothing(n_neurons: int, members: list[np.ndarray], n_shuffles: int, seed: int) -> list[np.ndarray]:
+    return [np.tile(np.arange(len(members[0]), dtype=np.uint32), (n_neurons, 1))] * n_shuffles
+
+
+def permute_all_neurons_alike(*of) -> list[np.ndarray]:
+    rng = np.random.default_rng(of[-1])
+    return [places[:, rng.permutation(places.shape[1])] for places in permute_nothing(*of)]
 
 
 class Still(np.random.Generator):
@@ -186,9 +189,9 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     ),
     "the null is not permuted": (
         INITIAL_CONTROLS,
-        instead_of(shuffles, lambda z, n_shuffles, random_state: [z] * n_shuffles),
+        instead_of(permutations, permute_nothing),
     ),
-    "all neurons are permuted alike": (INITIAL_CONTROLS, instead_of(shuffles, permute_all_neurons_alike)),
+    "all neurons are permuted alike": (INITIAL_CONTROLS, instead_of(permutations, permute_all_neurons_alike)),
     "the null minus the estimate": (
         INITIAL_CONTROLS,
         at(PairwiseInformation, "pair_corrected", property(lambda found: -corrected(found))),

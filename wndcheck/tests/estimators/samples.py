@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +11,7 @@ from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, pairwise_mi
 from wndcheck.estimators.kernels import reference
+from wndcheck.estimators.kernels.rows import sort_rows
 from wndcheck.estimators.kernels.torch_common import TorchKernel
 
 ESTIMATORS = ("3h", "ksg1", "ksg2")
@@ -78,10 +78,19 @@ def reference_digammas(z: np.ndarray, pairs: np.ndarray, k: int, estimator: str)
     return digamma(reference_counts(z, pairs, k, estimator) + added).sum(axis=0).mean(axis=1)
 
 
-def on_device(kernel: TorchKernel, device: str) -> Any:
-    """The four functions of a torch kernel on a device, with the signatures of the CPU kernel."""
+def of_values(kernel: Any, **options: Any) -> Any:
+    """The four functions of a kernel with options, taking rows of samples in any order, (N, M)."""
     names = ("kth_distances", "marginal_counts", "mean_log_distances", "mean_digammas")
-    return SimpleNamespace(**{name: partial(getattr(kernel, name), device=device) for name in names})
+
+    def taking_values(name: str) -> Any:
+        return lambda z, pairs, **more: getattr(kernel, name)(sort_rows(z), pairs, **options, **more)
+
+    return SimpleNamespace(**{name: taking_values(name) for name in names})
+
+
+def on_device(kernel: TorchKernel, device: str) -> Any:
+    """The four functions of a torch kernel on a device."""
+    return of_values(kernel, device=device)
 
 
 def assert_equals_the_reference(kernel: Any, z: np.ndarray, pairs: np.ndarray, k: int) -> None:

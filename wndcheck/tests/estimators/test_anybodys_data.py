@@ -17,6 +17,7 @@ import pytest
 from scipy.special import digamma
 
 from wndcheck.estimators import mutual_information
+from wndcheck.estimators.estimation import rank_neighbours
 from wndcheck.estimators.flags import LARGEST_MASS, LARGEST_REPEATS
 from wndcheck.estimators.preprocessing import add_jitter, normal_scores
 from wndcheck.estimators.rounding import grid_step
@@ -206,8 +207,8 @@ def judged(x: np.ndarray, y: np.ndarray, truth: float | None, options: dict) -> 
     if refusal:
         return judged_refusal(x, y, refusal)
     if options.get("margins") == "normal":
-        scores = normal_scores(np.stack([x, y], axis=1).astype(np.float64), 0)
-        assert found == pytest.approx(plainly(np.float32(scores), 20, "ksg1"), abs=TOLERANCE)
+        scores = normal_scores(np.stack([x, y], axis=1).astype(np.float64), 0)[0]
+        assert found == pytest.approx(plainly(np.float32(scores), rank_neighbours(len(x)), "ksg1"), abs=TOLERANCE)
         if truth is not None:
             assert found == pytest.approx(truth, abs=4 * 0.031 * math.sqrt(1000 / len(x)) + 0.02)
         return "value"

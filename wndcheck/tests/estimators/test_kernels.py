@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -17,14 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wndcheck.estimators.kernels import cpu, cpu_simd, reference, torch_fallback
+from wndcheck.estimators.kernels.rows import sort_rows
 from wndcheck.tests.estimators.samples import (
     KSG,
     PAIRS,
     SAMPLES,
     assert_equals_the_reference,
     means,
+    of_values,
     on_device,
     reference_counts,
+    reference_digammas,
     reference_distances,
     reference_log_means,
     reference_means,
@@ -32,7 +36,7 @@ from wndcheck.tests.estimators.samples import (
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-KERNELS: dict[str, Any] = {"cpu": cpu, "torch": on_device(torch_fallback.KERNEL, "cpu")}
+KERNELS: dict[str, Any] = {"cpu": of_values(cpu), "torch": on_device(torch_fallback.KERNEL, "cpu")}
 each_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 
 
@@ -45,9 +49,9 @@ def test_reference_agrees_with_sorting_all_distances(d, k):
 
 @each_kernel
 @settings(deadline=None, max_examples=60)
-@given(st.sampled_from(sorted(SAMPLES)), st.integers(6, 400), st.sampled_from([1, 3, 5]), st.integers(0, 2**32 - 1))
+@given(st.sampled_from(sorted(SAMPLES)), st.integers(6, 400), st.integers(1, 20), st.integers(0, 2**32 - 1))
 def test_any_samples(kernel, kind, m, k, seed):
-    assert_equals_the_reference(kernel, rows(kind, m, seed), PAIRS, k)
+    assert_equals_the_reference(kernel, rows(kind, m, seed), PAIRS, min(k, m - 1))
 
 
 @each_kernel
@@ -64,8 +68,8 @@ def test_arbitrary_values(kernel, m, data):
 @pytest.mark.parametrize(
     ("kind", "m", "k"),
     [
-        *((kind, 1000, 3) for kind in sorted(SAMPLES)),  # the size of the paper
-        *(("normal", m, k) for m, k in [(2, 1), (5, 4), (16, 15), (17, 10), (300, 15), (60, 2)]),
+        *((kind, 1000, k) for kind in sorted(SAMPLES) for k in (3, 20)),  # the paper's, and the rank estimator's
+        *(("normal", m, k) for m, k in [(2, 1), (5, 4), (16, 15), (17, 10), (300, 15), (60, 2), (51, 50)]),
     ],
 )
 def test_distances_for_every_k_below_the_number_of_samples(kernel, kind, m, k):
@@ -84,16 +88,16 @@ def test_counts_at_the_edges_of_the_search(kernel, estimator, m):
 
 @each_kernel
 @pytest.mark.parametrize("kind", ["normal", "tied", "constant"])
-@pytest.mark.parametrize("m", [4, 5, 6, 7, 200])  # the CPU kernel takes one log of four distances
+@pytest.mark.parametrize("m", [4, 5, 6, 7, 200, 1100])  # the CPU kernel takes one log for up to 1024 distances
 def test_means_are_those_of_distances_and_counts(kernel, m, kind):
     z = rows(kind, m, 7)
-    np.testing.assert_allclose(means(kernel, z, PAIRS), reference_means(z, PAIRS), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(means(kernel, z, PAIRS), reference_means(z, PAIRS), rtol=0, atol=1e-13 + 1e-15 * m)
 
 
 @each_kernel
 @pytest.mark.parametrize("size", [1e-44, 1e28])
 def test_means_over_the_whole_range_of_float32(kernel, size):
-    """The product of four of these distances exceeds the range of float32, but not of float64."""
+    """Denormal numbers, and numbers whose products exceed the range of float64."""
     z = (np.arange(20) * size * np.ones((2, 1))).astype(np.float32)
     found = kernel.mean_log_distances(z, PAIRS[:1], k=1)
     np.testing.assert_allclose(found, reference_log_means(z, PAIRS[:1], 1), rtol=1e-14)
@@ -106,6 +110,58 @@ def test_a_pair_does_not_depend_on_its_order_or_the_other_pairs(kernel):
     np.testing.assert_array_equal(means(kernel, z, PAIRS[:, ::-1].copy()), together)
     alone = [means(kernel, z, PAIRS[[p]]) for p in range(len(PAIRS))]
     np.testing.assert_array_equal(np.concatenate(alone, axis=1), together)
+
+
+@pytest.mark.parametrize("k", [*range(4, 51, 3), 50])
+def test_any_k_up_to_50(k):
+    z = np.concatenate([rows("normal", 130, k), rows("tied", 130, k)])
+    assert_equals_the_reference(KERNELS["cpu"], z, np.array([(0, 1), (2, 7), (4, 5)]), k)
+
+
+@pytest.mark.parametrize("estimator", ["3h", *KSG])
+def test_more_than_50_neighbours_on_a_cpu(estimator):
+    z = rows("normal", 100, 60)
+    if estimator == "3h":
+        found, expected = KERNELS["cpu"].mean_log_distances(z, PAIRS, k=70), reference_log_means(z, PAIRS, 70)
+    else:
+        found = KERNELS["cpu"].mean_digammas(z, PAIRS, k=70, estimator=estimator)
+        expected = reference_digammas(z.astype(np.float64), PAIRS, 70, estimator)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 if estimator == "3h" else 1e-12)
+
+
+@pytest.mark.parametrize("n_jobs", [2, 5])
+def test_threads_change_nothing(n_jobs):
+    z = sort_rows(rows("normal", 100, 61))
+    pairs = np.repeat(PAIRS, 20, axis=0)
+    expected = cpu.mean_log_distances(z, pairs, k=3, n_jobs=1)
+    for _ in range(2):  # with new threads, and with threads that were kept
+        np.testing.assert_array_equal(cpu.mean_log_distances(z, pairs, k=3, n_jobs=n_jobs), expected)
+
+
+OTHER_WIDTH = """
+import sys
+import numpy as np
+from wndcheck.estimators.kernels import cpu, cpu_simd
+from wndcheck.tests.estimators.samples import PAIRS, SAMPLES, assert_equals_the_reference, of_values, rows
+assert cpu_simd.LANES == int(sys.argv[1])
+for kind in SAMPLES:
+    for m, k in [(9, 3), (300, 3), (18, 17), (300, 20)]:
+        assert_equals_the_reference(of_values(cpu), rows(kind, m, 62), PAIRS, k)
+means = [of_values(cpu).mean_log_distances(rows("normal", m, 63), PAIRS, k=3) for m in (9, 300, 2500)]
+np.save(sys.argv[2], means)
+"""
+
+
+def test_vectors_of_another_width_give_the_same(tmp_path):
+    """Hosts with AVX-512 take 16 lanes, all others 8."""
+    other, result = 24 - cpu_simd.LANES, tmp_path / "means.npy"
+    environment = {**os.environ, "WNDCHECK_LANES": str(other)}
+    run = subprocess.run(
+        [sys.executable, "-c", OTHER_WIDTH, str(other), result], env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    expected = [KERNELS["cpu"].mean_log_distances(rows("normal", m, 63), PAIRS, k=3) for m in (9, 300, 2500)]
+    np.testing.assert_allclose(np.load(result), expected, rtol=0, atol=1e-14)
 
 
 # --- numba -----------------------------------------------------------------------------------------------------------
@@ -149,7 +205,8 @@ import numpy as np
 from numba.core import caching
 caching.CacheImpl._locator_classes = []
 from wndcheck.estimators.kernels import cpu
-print(cpu.__file__, cpu.mean_log_distances(np.load("z.npy"), np.array([(0, 1)]), k=3)[0])
+from wndcheck.estimators.kernels.rows import sort_rows
+print(cpu.__file__, cpu.mean_log_distances(sort_rows(np.load("z.npy")), np.array([(0, 1)]), k=3)[0])
 """
     run = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-500:]

@@ -72,7 +72,7 @@ def test_cuda_uses_as_many_gpus_as_there_is_work_for(monkeypatch):
 def test_a_missing_device_raises(device, cuda):
     for kernel in (torch_fallback.KERNEL, cuda.KERNEL):
         with pytest.raises(ValueError, match=rf"device='{device}' cannot be used here \(.+\): try device='cpu'"):
-            kernel.mean_log_distances(rows("normal", 20, 10), PAIRS, k=3, device=device)
+            on_device(kernel, device).mean_log_distances(rows("normal", 20, 10), PAIRS, k=3)
 
 
 # --- the Triton kernels, interpreted ---------------------------------------------------------------------------------
@@ -82,9 +82,10 @@ import os, sys
 os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
 import numpy as np
 from wndcheck.estimators.kernels.cuda import KERNEL
+from wndcheck.estimators.kernels.rows import sort_rows
 given, results = np.load(sys.argv[1]), {}
 for name in {given.removesuffix("/z") for given in given if given.endswith("/z")}:
-    z, pairs, k = given[name + "/z"], given[name + "/pairs"], int(given[name + "/k"])
+    z, pairs, k = sort_rows(given[name + "/z"]), given[name + "/pairs"], int(given[name + "/k"])
     results[name + "/distances"] = KERNEL.kth_distances(z, pairs, k=k, device="cpu")
     for estimator in ("ksg1", "ksg2"):
         counts = KERNEL.marginal_counts(z, pairs[::2], k=k, estimator=estimator, device="cpu")
@@ -197,7 +198,7 @@ def test_gpu_equals_the_reference_bit_for_bit(kind, m, k, cuda):
 @pytest.mark.parametrize("size", [1e-44, 1.0, 1e28])  # denormal distances are not flushed to 0
 def test_gpu_over_the_whole_range_of_float32(size, cuda):
     z = (np.random.default_rng(16).integers(0, 10, (2, 500)) * size).astype(np.float32)
-    found = cuda.KERNEL.kth_distances(z, PAIRS[:2], k=3, device="cuda")
+    found = on_device(cuda.KERNEL, "cuda").kth_distances(z, PAIRS[:2], k=3)
     np.testing.assert_array_equal(found, reference_distances(z, PAIRS[:2], 3))
 
 
@@ -214,5 +215,5 @@ def test_gpu_estimates_do_not_depend_on_the_other_pairs(cuda):
 def test_all_gpus_give_the_same(cuda):
     z = np.random.default_rng(18).standard_normal((200, 500)).astype(np.float32)
     pairs = np.stack(np.triu_indices(200, 1), axis=1)
-    shared, alone = (cuda.KERNEL.mean_log_distances(z, pairs, k=3, device=device) for device in ("cuda", "cuda:1"))
+    shared, alone = (on_device(cuda.KERNEL, name).mean_log_distances(z, pairs, k=3) for name in ("cuda", "cuda:1"))
     np.testing.assert_array_equal(shared, alone)

@@ -12,7 +12,8 @@ from wndcheck.benchmarks.rank_null import NODES, simulate
 from wndcheck.estimators import knn_entropy, rank_null
 from wndcheck.estimators.formulas import entropy_from_log_distance, information_from_digammas
 from wndcheck.estimators.kernels import cpu
-from wndcheck.estimators.rank_null import RankNull, normal_scores, p_values, quantile
+from wndcheck.estimators.kernels.rows import rows_of_ranks
+from wndcheck.estimators.rank_null import RankNull, p_values, quantile, score_grid
 
 EXACT = 0.0005  # nats: what the table promises of the null's mean
 
@@ -20,7 +21,7 @@ EXACT = 0.0005  # nats: what the table promises of the null's mean
 def independent_estimates(estimator: str, m: int, k: int, pairs: int, seed: int = 0) -> np.ndarray:
     """Estimates of independent pairs of rows, (pairs,), before any correction."""
     rng = np.random.default_rng(seed)
-    rows = rng.permuted(np.tile(normal_scores(m).astype(np.float32), (2 * pairs, 1)), axis=1)
+    rows = rows_of_ranks(rng.permuted(np.tile(np.arange(m), (2 * pairs, 1)), axis=1), score_grid(m).astype(np.float32))
     indices = np.arange(2 * pairs).reshape(-1, 2)
     if estimator == "3h":
         return math.log(2 * math.pi * math.e) - entropy_from_log_distance(
@@ -71,7 +72,7 @@ def test_correction_of_more_columns_agrees_with_simulation(d, m, trials, errors)
 def test_simulation_agrees_with_the_kernels_and_with_a_tree():
     m, k, seed = 101, 7, 5
     values = simulate(m, 2, 1, seed)[0, :, k - 1]
-    scores = normal_scores(m)
+    scores = score_grid(m)
     rows = np.stack([scores, scores[np.random.default_rng(seed).permuted([np.arange(m)], axis=1)[0]]])
     for value, estimator in zip(values[1:], ("ksg1", "ksg2"), strict=True):
         means = cpu.mean_digammas(rows.astype(np.float32), np.array([[0, 1]]), k=k, estimator=estimator)
@@ -147,7 +148,7 @@ def test_kurtosis_below_the_law_s_limit_is_raised():
 
 
 @pytest.mark.parametrize("m", [20, 21, 1000])
-def test_normal_scores_are_symmetric_quantiles(m):
-    scores = normal_scores(m)
+def test_score_grid_are_symmetric_quantiles(m):
+    scores = score_grid(m)
     np.testing.assert_allclose(scores, norm.ppf((np.arange(1, m + 1) - 0.5) / m), rtol=0, atol=1e-12)
     np.testing.assert_array_equal(scores, -scores[::-1])
