@@ -37,8 +37,8 @@ def pairwise_mi(
     X : array-like, pandas DataFrame or torch tensor, (n_samples, n_neurons)
         Integers or floating-point numbers. The column names of a DataFrame are kept.
     k : int
-        Number of the nearest neighbour whose distance is used. The CPU kernel is compiled once for k up to 3, 7, 12,
-        20, 32 and 50, which takes some seconds; above 50 it is a k-d tree.
+        Number of the nearest neighbour whose distance is used. The CPU kernel is compiled once for k up to 3, 7, 20
+        and 50, which takes some seconds; above 50 it is a k-d tree.
     estimator : {"3h", "ksg1", "ksg2"}
         "3h" is the paper's sum of three entropies (eq. A.1); "ksg1" and "ksg2" are equations 8 and 9 of Kraskov et al.
         (2004).
