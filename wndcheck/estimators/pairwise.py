@@ -51,7 +51,7 @@ def pairwise_mi(
         kept.
     k : int, optional
         Number of the nearest neighbour whose distance is used: 3 by default; with normal margins a fiftieth of the
-        samples, from 3 to 20. The CPU kernel is compiled once for k up to 3, 7, 12, 20, 32 and 50, which takes some
+        samples, from 3 to 20. The CPU kernel is compiled once for k up to 3, 7, 20 and 50, which takes some
         seconds; above 50 a k-d tree is used.
     estimator : {"3h", "ksg1", "ksg2"}, optional
         "3h" is the paper's sum of three entropies (eq. A.1) and the default; "ksg1" and "ksg2" are equations 8 and 9 of

@@ -130,7 +130,7 @@ def mean_digammas(
 def _plain(rows: SortedRows) -> SortedRows:
     """The rows for the compiled functions: contiguous, ascending (1, M) where all rows hold the same values."""
     shared = rows.ascending.strides[0] == 0
-    ascending = rows.ascending[:1] if shared else rows.ascending
+    ascending = rows.ascending[:1].copy() if shared else rows.ascending
     return SortedRows(
         np.ascontiguousarray(rows.values), np.ascontiguousarray(rows.order), np.ascontiguousarray(ascending)
     )
@@ -151,7 +151,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of the threads
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of the threads
 
 
 def _room(rows: SortedRows, k: int, estimator: str) -> Room:

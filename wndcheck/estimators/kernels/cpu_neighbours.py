@@ -27,7 +27,7 @@ from .cpu_strips import UNKNOWN, block, distance_to_strip, reach, walk_other_str
 
 # Lengths of the tuple: the kernel is compiled for each on first use, and k takes the next. More than 32 vectors do not
 # fit the registers of any CPU; 50 still take less time than a k-d tree by an order of magnitude.
-LENGTHS = (3, 7, 12, 20, 32, 50)
+LENGTHS = (3, 7, 20, 50)
 
 
 def shortest_tuple(k: int) -> tuple[int, ...]:

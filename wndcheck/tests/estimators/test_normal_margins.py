@@ -163,6 +163,6 @@ def test_3h_of_more_columns_than_are_tabulated_is_refused():
 def test_a_layer_is_its_pairs():
     X = np.random.default_rng(3).exponential(size=(300, 4))
     layer = pairwise_mi(X, margins="normal")
-    assert (layer.meta["estimator"], layer.meta["k"]) == ("ksg1", 20)
+    assert (layer.meta["estimator"], layer.meta["k"]) == ("ksg1", 6)
     for (i, j), value in zip(layer.pairs, layer.pair_mi, strict=True):
         assert mutual_information(X[:, i], X[:, j], margins="normal") == value

@@ -60,8 +60,8 @@ def test_without_an_unflagged_pair_the_score_is_nan(margins, jitter):
 ADVICE = {  # for 3H, for KSG
     "constant": (r"it shares no information; leave it out$",) * 2,
     "point mass": (
-        r"take estimator='ksg1' with jitter=1e-3, or samples with a density, such as pre-activations$",
-        r"give jitter=1e-3, or samples with a density, such as pre-activations$",
+        r"take estimator='ksg1' with jitter=1e-3, or margins='normal'$",
+        r"give jitter=1e-3, or margins='normal'$",
     ),
     "tied": (r"take estimator='ksg1' with jitter=1e-3, or margins='normal'$", r"give jitter=1e-3, or take margins='n"),
 }

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import johnsonsu, kstest, norm
 
 from wndcheck.benchmarks.rank_null import NODES, simulate
-from wndcheck.estimators import knn_entropy, rank_null
-from wndcheck.estimators.formulas import entropy_from_log_distance, information_from_digammas
-from wndcheck.estimators.kernels import cpu
+from wndcheck.estimators import rank_null
+from wndcheck.estimators.formulas import NORMAL_ENTROPY, entropy_from_log_distance, information_from_digammas
+from wndcheck.estimators.kernels import cpu, reference
 from wndcheck.estimators.kernels.rows import rows_of_ranks
 from wndcheck.estimators.rank_null import RankNull, p_values, quantile, score_grid
 
@@ -69,18 +69,26 @@ def test_correction_of_more_columns_agrees_with_simulation(d, m, trials, errors)
         assert_mean(values[:, k - 1], rank_null.rank_null("3h", m, k, d).correction, errors)
 
 
+def entropy(points: np.ndarray, k: int) -> float:
+    """Eq. A.1 by a k-d tree: `knn_entropy` refuses scores, which are evenly spaced."""
+    return entropy_from_log_distance(
+        float(np.log(reference.kth_distances(points, k=k)).mean()), len(points), k, points.shape[1]
+    )
+
+
 def test_simulation_agrees_with_the_kernels_and_with_a_tree():
     m, k, seed = 101, 7, 5
     values = simulate(m, 2, 1, seed)[0, :, k - 1]
     scores = score_grid(m)
-    rows = np.stack([scores, scores[np.random.default_rng(seed).permuted([np.arange(m)], axis=1)[0]]])
+    ranks = np.stack([np.arange(m), np.random.default_rng(seed).permuted([np.arange(m)], axis=1)[0]])
+    rows = rows_of_ranks(ranks, scores.astype(np.float32))
     for value, estimator in zip(values[1:], ("ksg1", "ksg2"), strict=True):
-        means = cpu.mean_digammas(rows.astype(np.float32), np.array([[0, 1]]), k=k, estimator=estimator)
+        means = cpu.mean_digammas(rows, np.array([[0, 1]]), k=k, estimator=estimator)
         assert value == pytest.approx(information_from_digammas(means[0], m, k, estimator), abs=1e-12)
-    assert values[0] == pytest.approx(math.log(2 * math.pi * math.e) - knn_entropy(rows.T, k=k), abs=1e-12)
+    assert values[0] == pytest.approx(2 * NORMAL_ENTROPY - entropy(scores[ranks].T, k), abs=1e-12)
     ranks = np.random.default_rng(seed).permuted(np.tile(np.arange(m), (3, 1)), axis=1)
-    joint = knn_entropy(np.column_stack([scores, *scores[ranks]]), k=k)
-    assert simulate(m, 4, 1, seed)[0, 0, k - 1] == pytest.approx(2 * math.log(2 * math.pi * math.e) - joint, abs=1e-12)
+    joint = entropy(np.column_stack([scores, *scores[ranks]]), k)
+    assert simulate(m, 4, 1, seed)[0, 0, k - 1] == pytest.approx(4 * NORMAL_ENTROPY - joint, abs=1e-12)
 
 
 @pytest.mark.parametrize(
