@@ -16,12 +16,13 @@ from wndcheck.nets.specification import Scaling
 from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
-AT_ONCE = 2**26  # numbers of a layer at once when only the logits are wanted, which bounds the memory of wide stacks
+# Numbers of a layer at once when only the logits are wanted: what a core's cache holds, or little memory of a GPU.
+AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set on the device: scaled images (n, inputs), labels (n,), and the probe's images and labels."""
+    """A data set on the device: scaled images (n, inputs), labels (n,), and the probe's images, labels and seed."""
 
     images: Tensor
     labels: Tensor
@@ -29,6 +30,12 @@ class Data:
     validation_labels: Tensor
     probe: Tensor
     probe_labels: Tensor
+    probe_seed: int
+
+    def larger_probe(self, per_class: int) -> Tensor:
+        """The images of a larger probe, (10 per_class, inputs), which holds the images of `probe`."""
+        chosen = datasets.probe_indices(self.labels.cpu().numpy(), per_class=per_class, seed=self.probe_seed)
+        return self.images[torch.from_numpy(chosen).to(self.images.device)]
 
 
 def load(cell: Cell, device: torch.device, root: str | None) -> Data:
@@ -63,7 +70,8 @@ def _load(
         return torch.from_numpy(labels.astype(np.int64)).to(device)
 
     training, truth, at = scaled(images), classes(labels), torch.from_numpy(chosen).to(device)
-    return Data(training, truth, scaled(validation_images), classes(validation_labels), training[at], truth[at])
+    validation = scaled(validation_images), classes(validation_labels)
+    return Data(training, truth, *validation, training[at], truth[at], probe_seed)
 
 
 @torch.no_grad()
@@ -95,9 +103,23 @@ def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
     """Share of images that each member classifies correctly, (S,) float64; NaN for one whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
-    slices = max(1, AT_ONCE // (stack.members * stack.widest))
+    slices = max(1, AT_ONCE.get(images.device.type, AT_ONCE["cuda"]) // (stack.members * stack.widest))
     for x, y in zip(images.split(slices), labels.split(slices), strict=True):
         logits = stack(x)
         hits += (logits.argmax(-1) == y).sum(1)
         finite &= logits.isfinite().all(-1).all(-1)
     return torch.where(finite, hits / len(labels), torch.nan).cpu().numpy()
+
+
+def accuracies(stack: Stack, data: Data, *, on_all: bool) -> dict[str, np.ndarray]:
+    """Training and validation accuracy of each member, (S,) float64: on all images, or on a sample of them.
+
+    The sample is the probe, which is part of the training images, and as many validation images.
+    """
+    if on_all:
+        seen, unseen = (data.images, data.labels), (data.validation_images, data.validation_labels)
+    else:
+        some = len(data.probe)
+        seen = data.probe, data.probe_labels
+        unseen = data.validation_images[:some], data.validation_labels[:some]
+    return {"accuracy": accuracy(stack, *seen), "validation_accuracy": accuracy(stack, *unseen)}
