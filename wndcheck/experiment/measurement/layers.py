@@ -190,8 +190,9 @@ def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, obj
 
     The latter minus its expectation for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
     """
-    samples, usable = len(z), now.spread > 0
-    scores = (z - now.centre) / np.where(usable, now.spread, np.nan)
+    samples, spread = len(z), np.where(now.spread > 0, now.spread, np.nan)
+    neurons, pairs = np.unique(pairs, return_inverse=True)  # few pairs leave many of a wide layer's neurons out
+    scores = (z[:, neurons] - now.centre[neurons]) / spread[neurons]
     matrix = scores.T @ scores / (samples - 1)
     r = np.clip(matrix[tuple(pairs.T)], -1 + 1e-12, 1 - 1e-12)
     expected = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2

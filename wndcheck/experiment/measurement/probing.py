@@ -85,13 +85,13 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
     """Importance of single neurons: (S, hidden layers).
 
     The mean, over some neurons of every hidden layer, of the share of images (n, inputs) that a net classifies
-    differently when the neuron's output is 0. NaN for a member whose logits are not finite.
+    differently when the neuron's output is 0. NaN for a member of which some z is not finite.
     """
     entering, z = stack.dense.propagated(stack.features(images))
-    classes, finite = z[-1].argmax(-1), z[-1].isfinite().all(-1).all(-1)
+    classes, finite = z[-1].argmax(-1), torch.stack([each.isfinite().all(-1).all(-1) for each in z]).all(0)
 
     def share(layer: int, neuron: int) -> Tensor:
-        without = stack.dense.without(neuron, layer, entering[layer + 1])
+        without = stack.dense.without(neuron, layer, entering, z)
         return (without.argmax(-1) != classes).double().mean(1)
 
     shares = [torch.stack([share(layer, int(i)) for i in some]).mean(0) for layer, some in enumerate(neurons)]
