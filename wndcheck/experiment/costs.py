@@ -7,7 +7,7 @@ from math import ceil, comb, prod
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Probe
-from wndcheck.experiment.record_schema import RANK_K, TRANSFORMED_NEURONS
+from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
@@ -73,10 +73,10 @@ def estimates(cell: Cell) -> int:
 
 
 def rank_estimates(cell: Cell) -> int:
-    """Number of pair estimates by the rank estimator that the cell takes: none of samples as few as its neighbours."""
+    """Number of pair estimates by the rank estimator that the cell takes: none of few samples."""
     samples = [cell.nets_per_ensemble] if cell.ensembles else [cell.probe.images, *cell.probe.further_images]
     layers = len(cell.protocol.stages) * sum(scored_pairs(n, cell.probe) for n in neurons(cell))
-    return _forms(cell) * cell.replicates * layers * sum(m > RANK_K for m in samples)
+    return _forms(cell) * cell.replicates * layers * sum(m >= RANK_SAMPLES for m in samples)
 
 
 def scored_pairs(count: int, probe: Probe) -> int:

@@ -12,8 +12,9 @@ PAIR_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 RANK_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 # Neighbours of the rank estimator: of independent pairs, M = 1000, it then gives .001 ± .008 nats where the paper's 3H
 # with three gives .012 ± .042. A pair counts as dependent if it exceeds the paper's threshold (nats) by more than this
-# quantile of the null.
+# quantile of the null, which is tabulated for at least twice as many samples as neighbours.
 RANK_K, RANK_THRESHOLD, RANK_NULL_QUANTILE = 20, 0.01, 0.99
+RANK_SAMPLES = 2 * RANK_K
 # Of Gaussians: -½ log(1 - 0.3²) = 0.0472 nats, about five of the paper's thresholds; and 0.223 nats.
 PLANTED_CORRELATION, STRONG_CORRELATION = 0.3, 0.6
 TRANSFORMED_NEURONS = 40  # of a layer at most, whose pairs are measured as post-activations

@@ -17,9 +17,9 @@ from wndcheck.experiment.measurement.transformed import controls, transformed
 from wndcheck.experiment.record_schema import (
     GROUP_SIZES,
     PAIR_QUANTILES,
-    RANK_K,
     RANK_NULL_QUANTILE,
     RANK_QUANTILES,
+    RANK_SAMPLES,
     RANK_THRESHOLD,
 )
 from wndcheck.nets.specification import Activation
@@ -102,11 +102,11 @@ def scores(now: PairwiseInformation) -> dict[str, object]:
 def rank_scores(layer: Layer) -> dict[str, object]:
     """Mean and quantiles of the rank estimator over the layer's pairs (nats), and the share of dependent pairs.
 
-    NaN of a layer that has no more samples than the estimator has neighbours.
+    NaN of a layer that has fewer than RANK_SAMPLES samples.
     """
     samples = len(layer.z)
     estimates = np.full(len(layer.pairs), np.nan)
-    if samples > RANK_K:
+    if samples >= RANK_SAMPLES:
         seed = layer.draw_key.seed("ranks")  # of the order of tied values
         estimates = rank_mi(layer.z, pairs=layer.pairs, random_state=seed, device=layer.device).pair_mi
     known = estimates[np.isfinite(estimates)]

@@ -24,7 +24,7 @@ from wndcheck.experiment.measurement.layers import (
     total_correlations,
 )
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, layer_pairs
-from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, RANK_K
+from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, RANK_SAMPLES
 from wndcheck.tests.tiny import LAST_STAGE
 
 RNG = np.random.default_rng(0)
@@ -252,8 +252,8 @@ def test_neurons_without_a_density_are_left_out_of_rank_scores() -> None:
     assert np.isnan([dead["rank_score"], dead["rank_dependent"], *dead["rank_quantiles"]]).all()  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("samples", "known"), [(1, False), (RANK_K, False), (RANK_K + 1, True)])
-def test_rank_scores_take_more_samples_than_neighbours(samples: int, known: bool) -> None:
+@pytest.mark.parametrize(("samples", "known"), [(1, False), (RANK_SAMPLES - 1, False), (RANK_SAMPLES, True)])
+def test_rank_scores_of_few_samples_are_nan(samples: int, known: bool) -> None:
     found = rank_scores(layer(NORMAL[:samples, :4]))
     assert np.isfinite(found["rank_score"]) == known  # type: ignore[arg-type]
     assert np.isfinite(found["rank_quantiles"]).all() == known  # type: ignore[arg-type]
