@@ -17,7 +17,7 @@ from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
 # Numbers of a layer at once when only the logits are wanted: what a core's cache holds, or little memory of a GPU.
-AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
+AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,17 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
     The mean, over some neurons of every hidden layer, of the share of images (n, inputs) that a net classifies
     differently when the neuron's output is 0. NaN for a member of which some z is not finite.
     """
-    entering, z = stack.dense.propagated(stack.features(images))
-    classes, finite = z[-1].argmax(-1), torch.stack([each.isfinite().all(-1).all(-1) for each in z]).all(0)
-
-    def share(layer: int, neuron: int) -> Tensor:
-        without = stack.dense.without(neuron, layer, entering, z)
-        return (without.argmax(-1) != classes).double().mean(1)
-
-    shares = [torch.stack([share(layer, int(i)) for i in some]).mean(0) for layer, some in enumerate(neurons)]
-    return torch.where(finite[:, None], torch.stack(shares, 1), torch.nan).cpu().numpy()
+    changed = torch.zeros(stack.members, len(neurons), dtype=torch.float64, device=images.device)
+    finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
+    for x in images.split(at_once(stack, images.device)):
+        entering, z = stack.dense.propagated(stack.features(x))
+        classes = z[-1].argmax(-1)
+        for layer, some in enumerate(neurons):
+            for neuron in some.tolist():
+                without = stack.dense.without(neuron, layer, entering, z)
+                changed[:, layer] += (without.argmax(-1) != classes).sum(1) / len(some)
+        finite &= torch.stack([each.isfinite().all(-1).all(-1) for each in z]).all(0)
+    return torch.where(finite[:, None], changed / len(images), torch.nan).cpu().numpy()
 
 
 @torch.no_grad()
@@ -103,12 +105,17 @@ def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
     """Share of images that each member classifies correctly, (S,) float64; NaN for one whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
-    slices = max(1, AT_ONCE.get(images.device.type, AT_ONCE["cuda"]) // (stack.members * stack.widest))
+    slices = at_once(stack, images.device)
     for x, y in zip(images.split(slices), labels.split(slices), strict=True):
         logits = stack(x)
         hits += (logits.argmax(-1) == y).sum(1)
         finite &= logits.isfinite().all(-1).all(-1)
     return torch.where(finite, hits / len(labels), torch.nan).cpu().numpy()
+
+
+def at_once(stack: Stack, device: torch.device) -> int:
+    """Number of images to show the nets at once."""
+    return max(1, AT_ONCE.get(device.type, AT_ONCE["cuda"]) // (stack.members * stack.widest))
 
 
 def accuracies(stack: Stack, data: Data, *, on_all: bool) -> dict[str, np.ndarray]:
