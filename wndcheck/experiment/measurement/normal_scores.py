@@ -14,13 +14,16 @@ from wndcheck.seeds import derived_seed
 
 def rank_mi(z: np.ndarray, *, pairs: np.ndarray, random_state: int, device: str) -> PairwiseInformation:
     """KSG1 of the normal scores of z (samples, neurons), ties in random order; an atom above 1 % is flagged."""
-    m = len(z)
-    order = np.lexsort((np.random.default_rng(random_state).random(z.shape), z), axis=0)
-    scores = np.empty(z.shape)
-    np.put_along_axis(scores, order, ndtri((np.arange(m) + 0.5) / m)[:, None], axis=0)
-    ascending, atom = np.take_along_axis(z, order, axis=0), int(0.01 * m) + 1
-    scores[:, (ascending[atom - 1 :] == ascending[: m - atom + 1]).any(axis=0) if atom > 1 else False] = 0
-    return pairwise_mi(scores, k=RANK_K, estimator="ksg1", pairs=pairs, device=device)
+    rows, m, rng = np.ascontiguousarray(z.T), len(z), np.random.default_rng(random_state)
+    order = rows.argsort(axis=1)
+    ascending = np.take_along_axis(rows, order, axis=1)
+    for tied in np.flatnonzero((ascending[:, 1:] == ascending[:, :-1]).any(axis=1)):
+        order[tied] = np.lexsort((rng.random(m), rows[tied]))
+    scores = np.empty(rows.shape)
+    np.put_along_axis(scores, order, ndtri((np.arange(m) + 0.5) / m)[None], axis=1)
+    atom = int(0.01 * m) + 1
+    scores[(ascending[:, max(1, atom - 1) :] == ascending[:, : m - max(1, atom - 1)]).any(axis=1)] = 0
+    return pairwise_mi(scores.T, k=RANK_K, estimator="ksg1", pairs=pairs, device=device)
 
 
 @lru_cache
