@@ -11,7 +11,7 @@ from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
-RANK_PAIR_FLOPS = 1.2e7  # the same of the rank estimator, with its twenty neighbours
+RANK_PAIR_FLOPS = 5e6  # the same of the rank estimator, with its twenty neighbours
 STEP_FLOPS = 2e7  # the overhead of a step, in the same operations
 
 
