@@ -57,7 +57,7 @@ def test_vicinity(decide, layer, trained):
 @check(UPPER_PAIRS)
 def test_upper_pairs(decide, layer, trained):
     widest = trained.widest
-    decide(widest.of_pairs()[0][:, layer - 1, PAIR_QUANTILES.index(0.95)], widest)
+    decide(widest.of("pair_quantiles", layer)[0][:, PAIR_QUANTILES.index(0.95)], widest)
 
 
 @control(LITERAL, must_be="supported")

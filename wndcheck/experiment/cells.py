@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from wndcheck.nets.specification import Activation, NetSpec, Training, Unspecified, Violation, digest
@@ -14,7 +15,7 @@ from wndcheck.nets.specification import Activation, NetSpec, Training, Unspecifi
 __all__ = ["Activation", "Cell", "NetSpec", "Probe", "Training", "Unspecified", "Violation"]  # what describes a cell
 
 # Version of the record. Raised by hand when a change of code measures other quantities, or the same ones otherwise.
-RECORD = 1
+RECORD = 2
 # Version of what is kept of an ensemble's nets: their accuracies and their pre-activations on the probe's images.
 KEPT_ACTIVATIONS = 1
 
@@ -24,7 +25,8 @@ class Probe:
     """The paper's 1000 training images (100 per class), fixed by seed; k of eq. A.1; what is taken of each layer.
 
     Pairs for its score, for controls and for post-activations; groups of neurons for total correlations; neurons whose
-    importance is measured.
+    importance is measured. `more_images`: further numbers of images per class, ascending, on which the scores alone are
+    measured; the probe's images are among them.
     """
 
     images_per_class: int = 100
@@ -35,11 +37,25 @@ class Probe:
     transformed_pairs: int = 100
     groups: int = 4
     ablated: int = 3
+    more_images: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = (self.images_per_class, *self.more_images)
+        if any(more <= fewer for fewer, more in pairwise(numbers)):
+            raise ValueError(
+                f"more_images {self.more_images} per class: expected ascending numbers, more than the probe's "
+                f"{self.images_per_class}"
+            )
 
     @property
     def images(self) -> int:
         """Number of images, of all ten classes."""
         return 10 * self.images_per_class
+
+    @property
+    def further_images(self) -> tuple[int, ...]:
+        """The further numbers of images, of all ten classes."""
+        return tuple(10 * per_class for per_class in self.more_images)
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,11 @@ class Cell(NetSpec):
             raise ValueError(
                 f"{len(self.seeds)} nets in {self.ensembles} ensembles: expected ensembles of one size, of at most the "
                 f"probe's {self.probe.images} images"
+            )
+        if self.ensembles and self.probe.more_images:
+            raise ValueError(
+                f"more_images {self.probe.more_images} in {self.ensembles} ensembles: expected none, since their "
+                "samples are nets, not images"
             )
 
     @property
@@ -122,7 +143,7 @@ class Cell(NetSpec):
         fields = dict(fields)
         protocols = {"Training": Training, "Violation": Violation}
         protocol = protocols[fields.pop("protocol_kind")](**_with_tuples(fields.pop("protocol")))
-        probe, unspecified = Probe(**fields.pop("probe")), Unspecified(**fields.pop("unspecified"))
+        probe, unspecified = Probe(**_with_tuples(fields.pop("probe"))), Unspecified(**fields.pop("unspecified"))
         return cls(protocol=protocol, probe=probe, unspecified=unspecified, **_with_tuples(fields))
 
 

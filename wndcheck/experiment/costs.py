@@ -7,10 +7,11 @@ from math import ceil, comb, prod
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Probe
-from wndcheck.experiment.record_schema import TRANSFORMED_NEURONS
+from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
 PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
+RANK_PAIR_FLOPS = 5e6  # the same of the rank estimator, with its twenty neighbours
 STEP_FLOPS = 2e7  # the overhead of a step, in the same operations
 
 
@@ -63,26 +64,38 @@ def training_flops(cell: Cell) -> float:
 
 
 def estimates(cell: Cell) -> int:
-    """Number of pair estimates that the cell takes, nulls and controls included."""
-    hidden, stages = neurons(cell)[:-1], len(cell.protocol.stages)
-    layers = stages * sum(layer_estimates(n, cell.probe) for n in neurons(cell))
-    layers += sum(transformed_estimates(n, cell.probe, cell.activation) for n in hidden)  # at the last stage
-    return (2 if cell.ensembles else 1) * cell.replicates * layers
+    """Number of pair estimates that the cell takes, nulls and controls included; without the rank estimator's."""
+    probe, stages = cell.probe, len(cell.protocol.stages)
+    on_more = 2 * len(probe.more_images)  # the pairs and their null
+    layers = stages * sum(layer_estimates(n, probe) + on_more * scored_pairs(n, probe) for n in neurons(cell))
+    layers += sum(transformed_estimates(n, probe, cell.activation) for n in neurons(cell)[:-1])  # at the last stage
+    return _forms(cell) * cell.replicates * layers
+
+
+def rank_estimates(cell: Cell) -> int:
+    """Number of pair estimates by the rank estimator that the cell takes: none of few samples."""
+    samples = [cell.nets_per_ensemble] if cell.ensembles else [cell.probe.images, *cell.probe.further_images]
+    layers = len(cell.protocol.stages) * sum(scored_pairs(n, cell.probe) for n in neurons(cell))
+    return _forms(cell) * cell.replicates * layers * sum(m >= RANK_SAMPLES for m in samples)
+
+
+def scored_pairs(count: int, probe: Probe) -> int:
+    """Number of pairs of a layer of `count` neurons of which its score is the mean."""
+    return min(probe.most_pairs, comb(count, 2))
 
 
 def layer_estimates(count: int, probe: Probe) -> int:
     """Estimates of pairs of the pre-activations of one layer of `count` neurons at one stage."""
-    pairs = min(probe.most_pairs, comb(count, 2))
     usable, few = min(count, probe.control_pairs + 1), max(1, probe.control_pairs // 4)
     controls = min(probe.control_pairs, comb(usable, 2)) + min(probe.control_pairs, usable)
     controls += 2 * min(few, usable) + min(few, usable - 1)
-    return 2 * (pairs + controls * bool(probe.control_pairs))
+    return 2 * (scored_pairs(count, probe) + controls * bool(probe.control_pairs))
 
 
 def transformed_estimates(count: int, probe: Probe, activation: Activation) -> int:
     """Estimates of pairs of post-activations: with a null, and by KSG1 before and after."""
-    pairs = min(probe.transformed_pairs, comb(min(count, TRANSFORMED_NEURONS), 2))
-    return (8 if activation == "tanh" else 3) * pairs
+    transformed = min(probe.transformed_pairs, comb(min(count, TRANSFORMED_NEURONS), 2))
+    return (8 if activation == "tanh" else 3) * transformed
 
 
 def stack_bytes(cell: Cell, members: int) -> float:
@@ -90,7 +103,7 @@ def stack_bytes(cell: Cell, members: int) -> float:
 
     Parameters count twice, for what libraries set aside; activations four times, for their gradients and copies.
     """
-    probed = 1 if cell.ensembles else cell.probe.images
+    probed = 1 if cell.ensembles else (cell.probe.images, *cell.probe.further_images)[-1]
     images = max(getattr(cell.protocol, "batch_size", 1), probed)
     order = 16 * training_images(cell) if steps(cell) else 0
     return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)
@@ -98,7 +111,13 @@ def stack_bytes(cell: Cell, members: int) -> float:
 
 def cost(cell: Cell) -> float:
     """Rough work of a cell in multiplications, to put the longest first and to predict the time left."""
-    return training_flops(cell) + STEP_FLOPS * steps(cell) + PAIR_FLOPS * estimates(cell)
+    measuring = PAIR_FLOPS * estimates(cell) + RANK_PAIR_FLOPS * rank_estimates(cell)
+    return training_flops(cell) + STEP_FLOPS * steps(cell) + measuring
+
+
+def _forms(cell: Cell) -> int:
+    """In the ensemble reading every layer is measured twice: of one image each, and of the same image."""
+    return 2 if cell.ensembles else 1
 
 
 def _convolutions(cell: Cell) -> list[Convolution]:

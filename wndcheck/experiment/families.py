@@ -20,7 +20,10 @@ Cells = Callable[[Profile, int], Iterable[Cell]]
 
 @dataclass(frozen=True)
 class Family:
-    """Nets that differ only in their width; `part` is the part of a profile that `wndcheck measure --cells` names."""
+    """Nets that differ only in their width, measured alike but for further numbers of images.
+
+    `part` is the part of a profile that `wndcheck measure --cells` names.
+    """
 
     name: str
     part: str
@@ -89,21 +92,15 @@ for _activation in ACTIVATIONS:
 
 @family("cifar10", part="cifar10")
 def cifar10(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained ReLU nets on CIFAR-10, of every width."""
-    nets = profile.cifar10
+    """Trained ReLU nets on CIFAR-10, of every width; those of one are measured on twice as many images, too."""
+    nets, probe = profile.cifar10, profile.probe
     seeds = net_seeds(base_seed, nets.nets)
+    twice = replace(probe, more_images=(2 * probe.images_per_class,))
     return tuple(
-        Cell(nets.dataset, "relu", width, seeds, nets.training, profile.probe, unspecified=UNSPECIFIED)
+        Cell(nets.dataset, "relu", width, seeds, nets.training, probes, unspecified=UNSPECIFIED)
         for width in nets.widths
+        for probes in [twice if width == nets.twice_measured else probe]
     )
-
-
-@family("cifar10/more-images", part="cifar10")
-def cifar10_on_more_images(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Nets of `cifar10` of one width, measured on twice as many images."""
-    probe = replace(profile.probe, images_per_class=2 * profile.probe.images_per_class)
-    cells = cifar10(profile, base_seed)
-    return tuple(replace(cell, probe=probe) for cell in cells if cell.width == profile.cifar10.twice_measured)
 
 
 # --- untrained nets ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.profiles import NARROW, Profile
-from wndcheck.experiment.record_schema import Measurement
+from wndcheck.experiment.record_schema import Measurement, on_images
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,28 @@ class Grid:
         return np.stack([m[name][self.stage] for m in self.measurements])
 
     def of(self, name: str, layer: int | None = None) -> np.ndarray:
-        """A quantity (see record_schema.LAYER_QUANTITIES) of the trained nets, NaN for the others.
+        """A quantity (see record_schema.LAYER_QUANTITIES and QUANTILES) of the trained nets, NaN for the others.
 
-        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does. ValueError for an unknown
-        quantity or layer.
+        (widths, S, layers), or (widths, S) of one layer, counted from 1 as the paper does; quantiles have an axis more.
+        ValueError for an unknown quantity or layer.
         """
-        values = np.where(self.trained[..., None], self.raw(name), np.nan)
+        values = self.raw(name)
+        values = np.where(self.trained.reshape(*values.shape[:2], *[1] * (values.ndim - 2)), values, np.nan)
         if layer is None:
             return values
-        if not 1 <= layer <= values.shape[-1]:
-            raise ValueError(f"layer {layer}: expected 1 to {values.shape[-1]}")
+        if not 1 <= layer <= values.shape[2]:
+            raise ValueError(f"layer {layer}: expected 1 to {values.shape[2]}")
         return values[:, :, layer - 1]
 
-    def of_pairs(self) -> np.ndarray:
-        """PAIR_QUANTILES of the trained nets' pairs, NaN for the others: (widths, S, layers, quantiles)."""
-        return np.where(self.trained[..., None, None], self.raw("pair_quantiles"), np.nan)
+    def by_images(self, name: str, layer: int | None = None) -> dict[int, np.ndarray]:
+        """One of record_schema.SCORES, as `of` gives it, by the number of images M that it was measured on, ascending.
+
+        Without further numbers of images that all widths share, these are the probe's alone.
+        """
+        probes = [m.cell.probe for m in self.measurements]
+        further = set(probes[0].further_images).intersection(*(probe.further_images for probe in probes))
+        more = {images: self.of(on_images(name, images), layer) for images in sorted(further)}
+        return {probes[0].images: self.of(name, layer)} | more
 
     def at_stage(self, stage: int) -> Grid:
         """The same grid at another stage of training: 0 is the initial net, -1 the last stage; ValueError beyond it."""

@@ -154,7 +154,7 @@ def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
 
 def pairs_figure(grids: Iterable[Grid], null: Iterable[Finding]) -> Figure | None:
     """§4: quantiles over a layer's pairs against the width, layer by layer, with those of the null as a band."""
-    shown = [grid for grid in grids if np.isfinite(grid.of_pairs()).any()]
+    shown = [grid for grid in grids if np.isfinite(grid.of("pair_quantiles")).any()]
     if not shown:
         return None
     lines = tuple(line for grid in shown for line in quantile_lines(grid))
@@ -171,7 +171,7 @@ def pairs_figure(grids: Iterable[Grid], null: Iterable[Finding]) -> Figure | Non
 
 def quantile_lines(grid: Grid) -> list[Line]:
     """A line for each layer and quantile."""
-    values, labels = grid.of_pairs(), labels_of(grid, "pair_score")
+    values, labels = grid.of("pair_quantiles"), labels_of(grid, "pair_score")
     return [
         Line(
             labels | {"layer": layer + 1, "quantile": f"{100 * quantile:.0f} %"},

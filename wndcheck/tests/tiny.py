@@ -18,7 +18,7 @@ import wndcheck
 from wndcheck.datasets.catalogue import Dataset, Specification, digest
 from wndcheck.datasets.loading import MNIST
 from wndcheck.experiment.cells import Cell, Probe, Training
-from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement, record_shapes
+from wndcheck.experiment.record_schema import RANK_SAMPLES, SAME_IMAGE, Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
 TINY = Dataset(
@@ -67,6 +67,8 @@ def unmeasured(cell: Cell) -> dict[str, NDArray[np.bool_]]:
         for name in masks:
             if name.startswith(tuple(form + start for start in LAST_STAGE)):
                 masks[name][:-1] = True
+            if name.startswith(f"{form}rank_"):
+                masks[name][...] = (cell.nets_per_ensemble if cell.ensembles else cell.probe.images) < RANK_SAMPLES
             if name.startswith((f"{form}post_", f"{form}folded_")):
                 masks[name][:, :, -1] = True  # nothing comes after logits
                 masks[name][...] |= cell.activation == "relu" and name.endswith("_3h")

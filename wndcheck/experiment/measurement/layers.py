@@ -11,9 +11,17 @@ from scipy.special import digamma
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy
+from wndcheck.experiment.measurement.normal_scores import rank_mi, rank_null_quantile
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, mean, quantiles
 from wndcheck.experiment.measurement.transformed import controls, transformed
-from wndcheck.experiment.record_schema import GROUP_SIZES, PAIR_QUANTILES
+from wndcheck.experiment.record_schema import (
+    GROUP_SIZES,
+    PAIR_QUANTILES,
+    RANK_NULL_QUANTILE,
+    RANK_QUANTILES,
+    RANK_SAMPLES,
+    RANK_THRESHOLD,
+)
 from wndcheck.nets.specification import Activation
 
 LEVELS = (np.arange(32) + 0.5) / 32  # at which distributions are compared
@@ -59,7 +67,8 @@ def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object]
     flagged = [n for n in range(z.shape[1]) if n in now.flags]
     moment = moments(z, flagged)
     initial = initial or Initial(now.entropy, moment.spread, moment.quantiles, now.pair_mi)
-    numbers = compared(now, initial) | distribution(moment, now.entropy, len(z)) | correlation(z, moment, now.pairs)
+    numbers = scores(now) | rank_scores(layer) | compared(now, initial)
+    numbers |= distribution(moment, now.entropy, len(z)) | correlation(z, moment, now.pairs)
     numbers["distribution_change"] = distribution_change(moment, initial.spread, initial.quantiles)
     numbers |= controls(z, draw_key, probe, layer.device)
     if layer.is_last_stage:  # they cost the most
@@ -81,8 +90,43 @@ def information(layer: Layer) -> PairwiseInformation:
     )
 
 
+def scores(now: PairwiseInformation) -> dict[str, object]:
+    """The layer's 3H scores, and quantiles over its pairs (nats)."""
+    return {
+        "score": mean(now.pair_mi),
+        "corrected_score": mean(now.pair_corrected),
+        "pair_quantiles": quantiles(now.pair_mi, PAIR_QUANTILES),
+    }
+
+
+def rank_scores(layer: Layer) -> dict[str, object]:
+    """Mean and quantiles of the rank estimator over the layer's pairs (nats), and the share of dependent pairs.
+
+    NaN of a layer that has fewer than RANK_SAMPLES samples.
+    """
+    samples = len(layer.z)
+    estimates = np.full(len(layer.pairs), np.nan)
+    if samples >= RANK_SAMPLES:
+        seed = layer.draw_key.seed("ranks")  # of the order of tied values
+        estimates = rank_mi(layer.z, pairs=layer.pairs, random_state=seed, device=layer.device).pair_mi
+    known = estimates[np.isfinite(estimates)]
+    threshold = RANK_THRESHOLD + (rank_null_quantile(samples, RANK_NULL_QUANTILE) if known.size else 0)
+    return {
+        "rank_score": mean(known),
+        "rank_quantiles": quantiles(known, RANK_QUANTILES),
+        "rank_dependent": mean(known > threshold),
+    }
+
+
+def scores_alone(layer: Layer) -> dict[str, object]:
+    """The quantities of record_schema.SCORES of a layer; none where z is not finite."""
+    if not np.isfinite(layer.z).all():
+        return {}
+    return scores(information(layer)) | rank_scores(layer)
+
+
 def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
-    """The layer's entropy and information at one stage, and their change since stage 0 (nats)."""
+    """The layer's entropy at one stage, and the changes of entropy and information since stage 0 (nats)."""
     change = now.entropy - initial.entropy
     information_change = now.pair_mi - initial.pair_mi
     i, j = now.pairs.T
@@ -91,9 +135,6 @@ def compared(now: PairwiseInformation, initial: Initial) -> dict[str, object]:
     return {
         "entropy": mean(now.entropy),
         "entropy_change": mean(change),
-        "score": mean(now.pair_mi),
-        "corrected_score": mean(now.pair_corrected),
-        "pair_quantiles": quantiles(now.pair_mi, PAIR_QUANTILES),
         "lemma_excess": mean(information_change - (change[i] + change[j]) / 2),
         "lemma_broken": mean(broken[known].astype(float)),
         "flagged": len(now.flags) / len(now.entropy),
@@ -149,8 +190,9 @@ def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, obj
 
     The latter minus its expectation for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
     """
-    samples, usable = len(z), now.spread > 0
-    scores = (z - now.centre) / np.where(usable, now.spread, np.nan)
+    samples, spread = len(z), np.where(now.spread > 0, now.spread, np.nan)
+    neurons, pairs = np.unique(pairs, return_inverse=True)  # few pairs leave many of a wide layer's neurons out
+    scores = (z[:, neurons] - now.centre[neurons]) / spread[neurons]
     matrix = scores.T @ scores / (samples - 1)
     r = np.clip(matrix[tuple(pairs.T)], -1 + 1e-12, 1 - 1e-12)
     expected = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2

@@ -16,12 +16,13 @@ from wndcheck.nets.specification import Scaling
 from wndcheck.nets.stacks import Stack
 from wndcheck.seeds import derived_seed
 
-AT_ONCE = 2**26  # numbers of a layer at once when only the logits are wanted, which bounds the memory of wide stacks
+# Numbers of a layer at once when only the logits are wanted: what a core's cache holds, or little memory of a GPU.
+AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set on the device: scaled images (n, inputs), labels (n,), and the probe's images and labels."""
+    """A data set on the device: scaled images (n, inputs), labels (n,), and the probe's images, labels and seed."""
 
     images: Tensor
     labels: Tensor
@@ -29,6 +30,12 @@ class Data:
     validation_labels: Tensor
     probe: Tensor
     probe_labels: Tensor
+    probe_seed: int
+
+    def larger_probe(self, per_class: int) -> Tensor:
+        """The images of a larger probe, (10 per_class, inputs), which holds the images of `probe`."""
+        chosen = datasets.probe_indices(self.labels.cpu().numpy(), per_class=per_class, seed=self.probe_seed)
+        return self.images[torch.from_numpy(chosen).to(self.images.device)]
 
 
 def load(cell: Cell, device: torch.device, root: str | None) -> Data:
@@ -63,7 +70,8 @@ def _load(
         return torch.from_numpy(labels.astype(np.int64)).to(device)
 
     training, truth, at = scaled(images), classes(labels), torch.from_numpy(chosen).to(device)
-    return Data(training, truth, scaled(validation_images), classes(validation_labels), training[at], truth[at])
+    validation = scaled(validation_images), classes(validation_labels)
+    return Data(training, truth, *validation, training[at], truth[at], probe_seed)
 
 
 @torch.no_grad()
@@ -77,17 +85,19 @@ def importance(stack: Stack, images: Tensor, neurons: Sequence[np.ndarray]) -> n
     """Importance of single neurons: (S, hidden layers).
 
     The mean, over some neurons of every hidden layer, of the share of images (n, inputs) that a net classifies
-    differently when the neuron's output is 0. NaN for a member whose logits are not finite.
+    differently when the neuron's output is 0. NaN for a member of which some z is not finite.
     """
-    entering, z = stack.dense.propagated(stack.features(images))
-    classes, finite = z[-1].argmax(-1), z[-1].isfinite().all(-1).all(-1)
-
-    def share(layer: int, neuron: int) -> Tensor:
-        without = stack.dense.without(neuron, layer, entering[layer + 1])
-        return (without.argmax(-1) != classes).double().mean(1)
-
-    shares = [torch.stack([share(layer, int(i)) for i in some]).mean(0) for layer, some in enumerate(neurons)]
-    return torch.where(finite[:, None], torch.stack(shares, 1), torch.nan).cpu().numpy()
+    changed = torch.zeros(stack.members, len(neurons), dtype=torch.float64, device=images.device)
+    finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
+    for x in images.split(at_once(stack, images.device)):
+        entering, z = stack.dense.propagated(stack.features(x))
+        classes = z[-1].argmax(-1)
+        for layer, some in enumerate(neurons):
+            for neuron in some.tolist():
+                without = stack.dense.without(neuron, layer, entering, z)
+                changed[:, layer] += (without.argmax(-1) != classes).sum(1) / len(some)
+        finite &= torch.stack([each.isfinite().all(-1).all(-1) for each in z]).all(0)
+    return torch.where(finite[:, None], changed / len(images), torch.nan).cpu().numpy()
 
 
 @torch.no_grad()
@@ -95,9 +105,28 @@ def accuracy(stack: Stack, images: Tensor, labels: Tensor) -> np.ndarray:
     """Share of images that each member classifies correctly, (S,) float64; NaN for one whose logits are not finite."""
     hits = torch.zeros(stack.members, dtype=torch.float64, device=images.device)
     finite = torch.ones(stack.members, dtype=torch.bool, device=images.device)
-    slices = max(1, AT_ONCE // (stack.members * stack.widest))
+    slices = at_once(stack, images.device)
     for x, y in zip(images.split(slices), labels.split(slices), strict=True):
         logits = stack(x)
         hits += (logits.argmax(-1) == y).sum(1)
         finite &= logits.isfinite().all(-1).all(-1)
     return torch.where(finite, hits / len(labels), torch.nan).cpu().numpy()
+
+
+def at_once(stack: Stack, device: torch.device) -> int:
+    """Number of images to show the nets at once."""
+    return max(1, AT_ONCE.get(device.type, AT_ONCE["cuda"]) // (stack.members * stack.widest))
+
+
+def accuracies(stack: Stack, data: Data, *, on_all: bool) -> dict[str, np.ndarray]:
+    """Training and validation accuracy of each member, (S,) float64: on all images, or on a sample of them.
+
+    The sample is the probe, which is part of the training images, and as many validation images.
+    """
+    if on_all:
+        seen, unseen = (data.images, data.labels), (data.validation_images, data.validation_labels)
+    else:
+        some = len(data.probe)
+        seen = data.probe, data.probe_labels
+        unseen = data.validation_images[:some], data.validation_labels[:some]
+    return {"accuracy": accuracy(stack, *seen), "validation_accuracy": accuracy(stack, *unseen)}

@@ -18,11 +18,11 @@ import numpy as np
 from wndcheck.devices import host_threads
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import neurons, steps
-from wndcheck.experiment.measurement.layers import Initial, Layer, summarised, unknown
-from wndcheck.experiment.measurement.probing import Data, accuracy, importance, pre_activations
+from wndcheck.experiment.measurement.layers import Initial, Layer, scores_alone, summarised, unknown
+from wndcheck.experiment.measurement.probing import Data, accuracies, importance, pre_activations
 from wndcheck.experiment.measurement.provenance import Arrays
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, sampled_neurons
-from wndcheck.experiment.record_schema import SAME_IMAGE, blank_record
+from wndcheck.experiment.record_schema import SAME_IMAGE, blank_record, on_images
 from wndcheck.nets.stacks import Stack, weights_of
 from wndcheck.seeds import derived_seed
 
@@ -50,15 +50,25 @@ class DataReading:
                 self.arrays[f"initial_{name}_{layer}"] = np.tile(blank, (len(seeds), *[1] * blank.ndim))
 
     def record_stage(self, stack: Stack, data: Data, epoch: int) -> Iterator[ProgressEvent]:
-        """Measure every layer of every net at this stage. A net that has diverged keeps its NaN."""
+        """Measure every layer of every net at this stage. A net that has diverged keeps its NaN.
+
+        Accuracies are those of all images at the last stage, which tells whether a net has trained, and before it of a
+        sample.
+        """
         cell, row = self.cell, self.cell.protocol.stages.index(epoch)
-        if steps(cell):  # the accuracy of untrained nets is chance, and costs the most
-            self.arrays["accuracy"][row] = accuracy(stack, data.images, data.labels)
-            self.arrays["validation_accuracy"][row] = accuracy(stack, data.validation_images, data.validation_labels)
+        if steps(cell):  # the accuracy of nets that are never trained is chance
+            for name, values in accuracies(stack, data, on_all=epoch == cell.protocol.stages[-1]).items():
+                self.arrays[name][row] = values
             self.arrays["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
         pieces = [
             partial(self.measure, z[member], member, layer, epoch)
             for layer, z in enumerate(pre_activations(stack, data.probe))
+            for member in range(len(cell.seeds))
+        ]
+        pieces += [
+            partial(self.measure_scores, z[member], member, layer, epoch)
+            for per_class in cell.probe.more_images
+            for layer, z in enumerate(pre_activations(stack, data.larger_probe(per_class)))
             for member in range(len(cell.seeds))
         ]
         for share in run_in_threads(pieces, host_threads(self.device)):
@@ -66,14 +76,24 @@ class DataReading:
 
     def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
         """Measure one net's layer z (images, neurons) at a stage."""
-        row = self.cell.protocol.stages.index(epoch)
+        row, layer_now = self.layer_at_stage(z, member, layer, epoch)
         initial = Initial(*(self.arrays[f"initial_{name}_{layer}"][member] for name in Initial._fields))
-        layer_now = layer_at_stage(self.cell, z, self.pairs[layer], self.cell.seeds[member], layer, epoch, self.device)
         numbers, first = summarised(layer_now, initial if row else None)
         for name, value in numbers.items():
             self.arrays[name][row, member, layer] = value
         for kept, value in zip(initial, first, strict=True):
             kept[:] = value
+
+    def measure_scores(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
+        """Measure the scores of one net's layer z (images, neurons) at a stage, on more images than the probe's."""
+        row, layer_now = self.layer_at_stage(z, member, layer, epoch)
+        for name, value in scores_alone(layer_now).items():
+            self.arrays[on_images(name, len(z))][row, member, layer] = value
+
+    def layer_at_stage(self, z: np.ndarray, member: int, layer: int, epoch: int) -> tuple[int, Layer]:
+        """The stage's row in the arrays, and a net's layer z (images, neurons) at it."""
+        row, seed = self.cell.protocol.stages.index(epoch), self.cell.seeds[member]
+        return row, layer_at_stage(self.cell, z, self.pairs[layer], seed, layer, epoch, self.device)
 
     def kept(self, stack: Stack, epoch: int) -> Arrays:
         """Return what is kept of the nets at a stage, to measure them again: their weights."""
@@ -104,15 +124,13 @@ class EnsembleReading:
     def record_stage(self, stack: Stack, data: Data, epoch: int) -> Iterator[ProgressEvent]:
         """Keep the pre-activations of every net on the net's images, and how well the net classifies.
 
-        Accuracies are taken on the probe, which is part of the training images, and on as many validation images.
+        Accuracies are those of a sample of the images at all stages.
         """
-        row, some = self.cell.protocol.stages.index(epoch), len(data.probe)
+        row = self.cell.protocol.stages.index(epoch)
         yield f"measuring stage {epoch}", 0.0
         if steps(self.cell):  # as in the data reading
-            self.arrays["accuracy"][row] = accuracy(stack, data.probe, data.probe_labels)
-            self.arrays["validation_accuracy"][row] = accuracy(
-                stack, data.validation_images[:some], data.validation_labels[:some]
-            )
+            for name, values in accuracies(stack, data, on_all=False).items():
+                self.arrays[name][row] = values
         for form, shown in zip(FORMS, images_shown(self.cell), strict=True):
             images = data.probe[shown[self.part]][:, None]
             for layer, z in enumerate(pre_activations(stack, images)):

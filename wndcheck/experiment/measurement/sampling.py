@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ class DrawKey(NamedTuple):
         return derived_seed(self.replicate, purpose, self.layer, self.epoch)
 
 
+drawn_once = lru_cache(maxsize=512)  # what is measured of a layer is the same for all nets and stages
+
+
+@drawn_once
 def layer_pairs(count: int, most: int, layer: int) -> np.ndarray:
     """All pairs i < j of a layer's neurons, or a seeded sample of `most` of them: (P, 2), in order."""
     pairs = np.stack(np.triu_indices(count, 1), axis=1)
@@ -29,12 +34,14 @@ def layer_pairs(count: int, most: int, layer: int) -> np.ndarray:
     return pairs[np.sort(rng.choice(len(pairs), most, replace=False))]
 
 
+@drawn_once
 def sampled_neurons(purpose: str, count: int, most: int, layer: int) -> np.ndarray:
     """Up to `most` of a layer's `count` neurons, ascending, the same for every net."""
     rng = np.random.default_rng(derived_seed(purpose, count, layer))
     return np.sort(rng.choice(count, min(most, count), replace=False))
 
 
+@drawn_once
 def layer_groups(count: int, size: int, most: int, layer: int) -> np.ndarray:
     """`most` seeded draws of `size` different neurons of a layer, (most, size); none if it has too few."""
     if count < size or not most:

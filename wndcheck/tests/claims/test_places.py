@@ -112,9 +112,7 @@ OTHER_NETS = {
         "cifar_negative_estimates negative_pairs[200]"
     ],
     cifar("pair_quantiles", 0.1, 1, 2, 4, quantile=0.05, **WIDEST): [],  # the least is the third layer's
-    cifar("pair_quantiles", -0.1, 2, quantile=0.05, widths=(200,), images_per_class=200): [
-        "cifar_negative_estimates more_images"
-    ],
+    cifar("pair_quantiles_2000", -0.1, 2, quantile=0.05, widths=(200,)): ["cifar_negative_estimates more_images"],
     cifar("scale_ratio", 0.3, *HIDDEN, widths=(200,)): ["cifar_negative_estimates scales[200]"],
     cifar("scale_ratio", 0.3, 1, 2, 4, **WIDEST): [],
     cifar("entropy", 1.51, 4, **WIDEST): ["cifar_constant_entropy data_agnostic[4]"],

@@ -18,7 +18,15 @@ from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, parts
 from wndcheck.experiment.profiles import FULL, VIOLATIONS, Profile
-from wndcheck.experiment.record_schema import PAIR_QUANTILES, Measurement, record_shapes
+from wndcheck.experiment.record_schema import (
+    PAIR_QUANTILES,
+    QUANTILES,
+    SAME_IMAGE,
+    SCORES,
+    Measurement,
+    on_images,
+    record_shapes,
+)
 from wndcheck.pytest_plugin.hooks import NAME
 from wndcheck.seeds import derived_seed
 from wndcheck.store.measurements import Store
@@ -66,7 +74,7 @@ def claims_all_true(cell: Cell, stage: int) -> dict[str, object]:
         "importance": 1 / n,
         "scale_ratio": 1.2 if cell.dataset == "cifar10" else 0.15,
         "offset": 0.001,
-        "lowest_pairs": -5 / cell.probe.images_per_class,
+        "lowest_pairs": -0.05,  # on the probe's images; in inverse proportion to their number
     }
 
 
@@ -96,7 +104,7 @@ def claims_all_false(cell: Cell, stage: int) -> dict[str, object]:
         "importance": growing / 10,
         "scale_ratio": 0.3,
         "offset": 0.5,
-        "lowest_pairs": (0.3 if n >= 50 else -0.5) * 100 / cell.probe.images_per_class,
+        "lowest_pairs": 0.3 if n >= 50 else -0.5,
         "irregular": 8 if n >= 200 else 1,
     }
 
@@ -139,12 +147,15 @@ def made(cell: Cell, world) -> Measurement:
     """The record of a cell in a world, each replicate with a little noise of its own."""
     values_at = violated if is_planted(cell) else world
     rng = np.random.default_rng(derived_seed("world", cell.key))
+    further = {on_images(name, images): (name, images) for images in cell.probe.further_images for name in SCORES}
     arrays = {}
     for name, shape in record_shapes(cell).items():
+        quantity, images = further.get(name, (name.removeprefix(SAME_IMAGE), cell.probe.images))
         array = np.zeros(shape)
         for stage in range(shape[0]):
             values = values_at(cell, stage) | CONTROLLED
-            array[stage] = laid_out(values, name.removeprefix("same_image_"), shape[1:])
+            values["lowest_pairs"] *= cell.probe.images / images
+            array[stage] = laid_out(values, quantity, shape[1:])
         noise = QUIET if name in ("entropy", "accuracy", "validation_accuracy") else NOISE
         if name == "score":
             noise *= values.get("irregular", 1)
@@ -155,7 +166,7 @@ def made(cell: Cell, world) -> Measurement:
 
 def laid_out(values: dict[str, object], name: str, shape: tuple[int, ...]) -> np.ndarray:
     """One stage of an array: (R,), (R, layers) or (R, layers, quantiles)."""
-    if name == "pair_quantiles":
+    if name in QUANTILES:
         return np.full(shape, values["lowest_pairs"]) + np.arange(shape[-1]) * 0.02
     value = values.get(name, 0.0)
     array = np.full(shape, value[0] if isinstance(value, tuple) else value, dtype=float)
@@ -220,13 +231,11 @@ class Place:
     stage: int = -1
     activation: str = "relu"
     quantile: float | None = None
-    images_per_class: int = 100
 
     def holds(self, cell: Cell) -> bool:
         return (
             not is_planted(cell)
             and cell.activation == self.activation
-            and cell.probe.images_per_class == self.images_per_class
             and (not self.widths or cell.width in self.widths)
         )
 

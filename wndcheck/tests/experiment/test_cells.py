@@ -39,6 +39,7 @@ OTHER = {
         "transformed_pairs": 101,
         "groups": 5,
         "ablated": 4,
+        "more_images": (40, 60),
     },
 }
 
@@ -104,6 +105,8 @@ def test_kept_key_of_ensembles_depends_on_their_images(monkeypatch: pytest.Monke
     for field, other in OTHER[Probe].items():
         probe = replace(TINY_CELL.probe, **{field: other})
         assert replace(TINY_CELL, probe=probe).kept_key == TINY_CELL.kept_key
+        if field == "more_images":  # which ensembles refuse
+            continue
         same = replace(ensembles, probe=probe).kept_key == ensembles.kept_key
         assert same == (field not in ("images_per_class", "seed")), field
     assert replace(ensembles, ensembles=2).kept_key != ensembles.kept_key
@@ -127,6 +130,7 @@ POSITIVE = "learning rate .* and batch size .*: expected both positive"
 UNSPECIFIED = "expected a positive gain, scaling 'standardised' or 'unit', held_out >= 0"
 WIDTH = "width .*, seeds .*: expected a width >= 2 and distinct seeds"
 CONVNETS = "a convnet on .*: expected cifar10 and Training"
+ASCENDING = "more_images .* per class: expected ascending numbers, more than the probe's 20"
 REFUSED = [
     *((Training, (0.1, 64, stages), STAGES) for stages in ((), (1,), (1, 2), (0, 2, 1), (0, 1, 1), (0, 0))),
     *((Training, (rate, 64, (0, 1)), POSITIVE) for rate in (0, -0.1, float("nan"))),
@@ -139,6 +143,8 @@ REFUSED = [
     (Cell, {"architecture": "convnet", "dataset": "cifar10", "protocol": VIOLATED.protocol}, CONVNETS),
     (Cell, {"seeds": (0, 1, 2), "ensembles": 2}, "3 nets in 2 ensembles: expected ensembles of one size"),
     (Cell, {"seeds": tuple(range(201)), "ensembles": 1}, "of at most the probe's 200 images"),
+    (Cell, {"probe": Probe(more_images=(200,)), "ensembles": 2}, r"more_images \(200,\) in 2 ensembles: expected none"),
+    *((Probe, (20, 0, 3, 10, 8, 9, 1, 1, more), ASCENDING) for more in ((20,), (10, 30), (40, 30), (30, 30))),
 ]
 
 
@@ -164,6 +170,7 @@ CELLS = [
     replace(TINY_CELL, ensembles=2),
     replace(TINY_CELL, dataset="cifar10", architecture="convnet"),
     replace(TINY_CELL, unspecified=Unspecified(2.0, "unit", 100)),
+    replace(TINY_CELL, width=7, probe=Probe(more_images=(200, 400))),
 ]
 
 

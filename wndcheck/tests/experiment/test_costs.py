@@ -13,6 +13,7 @@ from wndcheck.experiment.costs import (
     estimates,
     layer_sizes,
     parameters,
+    rank_estimates,
     stack_bytes,
     steps,
     training_flops,
@@ -84,21 +85,28 @@ def test_images_steps_and_operations_by_hand() -> None:
             TINY_CELL, width=12, probe=Probe(images_per_class=20, control_pairs=3), protocol=Violation("drift", 0.1)
         ),
         ENSEMBLES,
+        replace(TINY_CELL, width=13, probe=replace(TINY_PROBE, more_images=(30, 40))),
     ],
     ids=lambda cell: f"{cell.label}, {cell.probe.control_pairs} controls, {cell.probe.transformed_pairs} transformed",
 )
 def test_estimates_count_the_calls_of_the_estimator(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, estimate = [], layers.pairwise_mi
+    asked, estimate, ranks, estimate_ranks = [], layers.pairwise_mi, [], layers.rank_mi
 
     def counted(x, *, pairs, null=None, **options):
         asked.append(len(pairs) * (1 + options.get("n_shuffles", 8) * (null is not None)))
         return estimate(x, pairs=pairs, null=null, **options)
 
+    def counted_ranks(x, *, pairs, **options):
+        ranks.append(len(pairs))
+        return estimate_ranks(x, pairs=pairs, **options)
+
+    monkeypatch.setattr(layers, "rank_mi", counted_ranks)
     for module in (layers, transformed):
         monkeypatch.setattr(module, "pairwise_mi", counted)
     found = measure(replace(cell, unspecified=Unspecified(held_out=9000)))
     assert not found["flagged"].any()  # else its controls would want fewer
     assert estimates(cell) == sum(asked)
+    assert rank_estimates(cell) == sum(ranks)
 
 
 def held_bytes(cell: Cell) -> int:
@@ -112,13 +120,16 @@ def held_bytes(cell: Cell) -> int:
     if cell.ensembles:
         probed = pre_activations(stack, torch.zeros(len(cell.seeds), 1, costs.inputs(cell)))
     else:
-        probed = pre_activations(stack, torch.zeros(10 * cell.probe.images_per_class, costs.inputs(cell)))
+        images = (cell.probe.images, *cell.probe.further_images)[-1]
+        probed = pre_activations(stack, torch.zeros(images, costs.inputs(cell)))
     return sum(tensor.nbytes for tensor in tensors) + 2 * sum(z.nbytes for z in probed)  # of a layer z, and φ(z)
 
 
 @EACH
 def test_a_stack_takes_no_more_memory_than_predicted(cell: Cell) -> None:
-    for asked in (cell, *(replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500))):
+    on_more = replace(cell, probe=replace(cell.probe, more_images=(200,)))
+    others = [replace(cell, protocol=replace(cell.protocol, batch_size=size)) for size in (8, 500)]
+    for asked in (cell, on_more, *others):
         assert held_bytes(asked) < stack_bytes(asked, len(cell.seeds))
 
 
@@ -141,7 +152,10 @@ def test_activations_count_those_of_the_stack() -> None:
 
 def test_cost_of_a_cell_by_hand() -> None:
     assert cost(TINY_CELL) == pytest.approx(
-        training_flops(TINY_CELL) + costs.STEP_FLOPS * 157 + costs.PAIR_FLOPS * estimates(TINY_CELL)
+        training_flops(TINY_CELL)
+        + costs.STEP_FLOPS * 157
+        + costs.PAIR_FLOPS * estimates(TINY_CELL)
+        + costs.RANK_PAIR_FLOPS * rank_estimates(TINY_CELL)
     )
     violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
     before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage only
@@ -158,6 +172,7 @@ def test_cost_of_a_cell_by_hand() -> None:
         {"protocol": Training(0.1, 64, (0, 1, 2))},
         {"protocol": Training(0.1, 16, (0, 1))},
         {"probe": replace(TINY_CELL.probe, most_pairs=14)},
+        {"probe": replace(TINY_CELL.probe, more_images=(40,))},
     ],
     ids=str,
 )

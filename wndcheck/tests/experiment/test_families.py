@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, family, parts, perceptron, sensitivity_choices
 from wndcheck.experiment.profiles import ACTIVATIONS, FULL, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
@@ -20,8 +21,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFIL
 FROZEN = {
     "trained/relu": ("8845aa960b1d", "b0c57a1b8832"),
     "trained/tanh": ("a6e4eb521870", "baeea514297c"),
-    "cifar10": ("e3cc4835909e", "c8a924918b2c"),
-    "cifar10/more-images": ("25bd7a0e538f", "48b083b08724"),
+    "cifar10": ("c112031e979a", "fa3c445c0e66"),
     "initial/relu": ("418fe5a4d717", "271666de53eb"),
     "initial/tanh": ("6db3bcb10883", "5cebd98d5a2d"),
     "ensembles/initial": ("5afb5881e345", "a84437c59039"),
@@ -45,7 +45,8 @@ def facts(cell: Cell) -> tuple[object, ...]:
     """The identity of a cell, whatever its fields are called."""
     protocol = (type(cell.protocol).__name__, astuple(cell.protocol))
     shape = (cell.dataset, cell.activation, cell.width, cell.seeds, cell.architecture, cell.ensembles)
-    return (*shape, *protocol, astuple(cell.probe), astuple(cell.unspecified))
+    *probe, more_images = astuple(cell.probe)
+    return (*shape, *protocol, (*probe, *more_images), astuple(cell.unspecified))
 
 
 def digest(name: str, profile: Profile) -> str:
@@ -66,11 +67,12 @@ def test_a_base_seed_moves_the_seeds_alone(profile: Profile) -> None:
 
 
 @every_profile
-def test_a_family_differs_in_its_width_alone(profile: Profile) -> None:
+def test_a_family_differs_in_its_width_alone_and_in_further_images(profile: Profile) -> None:
     for name in FAMILIES:
         cells = cells_of([name], profile, 0)
         if name != "sensitivity":
-            assert len({replace(cell, width=2) for cell in cells}) <= 1, name
+            alike = {replace(cell, width=2, probe=replace(cell.probe, more_images=())) for cell in cells}
+            assert len(alike) <= 1, name
             assert [cell.width for cell in cells] == sorted({cell.width for cell in cells}), name
 
 
@@ -116,7 +118,6 @@ def test_families_of_a_profile_have_its_widths_and_training(profile: Profile) ->
         ("initial/relu", (profile.initial_width,), replace(profile.training, stages=(0,))),
         ("initial/tanh", (profile.initial_width,), replace(profile.training, stages=(0,))),
         ("cifar10", profile.cifar10.widths, profile.cifar10.training),
-        ("cifar10/more-images", (profile.cifar10.twice_measured,), profile.cifar10.training),
         ("ensembles", groups.widths, groups.training),
         ("ensembles/initial", (groups.initial_width,), replace(groups.training, stages=(0,))),
         ("ensembles/violating", (groups.widths[0], groups.widths[-1]), VIOLATIONS["shared"]),
@@ -125,6 +126,16 @@ def test_families_of_a_profile_have_its_widths_and_training(profile: Profile) ->
         cells = cells_of([name], profile, 0)
         assert tuple(cell.width for cell in cells) == widths, name
         assert all(cell.protocol == training for cell in cells), name
+
+
+@every_profile
+def test_cifar10_nets_of_one_width_are_measured_on_twice_as_many_images(profile: Profile) -> None:
+    twice = 2 * profile.probe.images_per_class
+    more = {cell.width: cell.probe.more_images for cell in cells_of(FAMILIES, profile, 0) if cell.probe.more_images}
+    assert more == {profile.cifar10.twice_measured: (twice,)}
+    assert min(specification_of(profile.cifar10.dataset).train_counts) >= twice
+    [cell] = [cell for cell in cells_of(["cifar10"], profile, 0) if cell.probe.more_images]
+    assert cell.nets_key == replace(cell, probe=profile.probe).nets_key
 
 
 @every_profile

@@ -37,6 +37,35 @@ def test_a_grid_runs_from_narrow_to_wide(three: Grid) -> None:
     assert three.at(20).raw("entropy").shape == (1, 3, 5)
 
 
+def test_scores_by_the_number_of_images(three: Grid) -> None:
+    probes = [replace(TINY_CELL.probe, more_images=more) for more in ((40, 60), (60, 80), (30, 60))]
+    cells = [replace(cell, probe=probe) for cell, probe in zip(CELLS, probes, strict=True)]
+    more = grid(cells, measured, PROFILE)
+    found = more.by_images("corrected_score")
+    assert list(found) == [200, 600]  # those that all widths share
+    np.testing.assert_array_equal(found[600], more.of("corrected_score_600"))
+    np.testing.assert_array_equal(found[200], more.of("corrected_score"))
+    assert np.isnan(found[600][0, 1:]).all()  # not trained
+    quantiles = more.at(20).by_images("pair_quantiles", layer=2)
+    assert [(images, array.shape) for images, array in quantiles.items()] == [
+        (200, (1, 3, 5)),
+        (600, (1, 3, 5)),
+        (800, (1, 3, 5)),
+    ]
+    assert list(three.by_images("score")) == [200]
+    with pytest.raises(ValueError, match="quantity 'entropy_600': expected one of"):
+        more.by_images("entropy")
+
+
+def test_quantiles_of_pairs_have_an_axis_more(three: Grid) -> None:
+    values = three.of("rank_quantiles")
+    assert values.shape == (3, 3, 5, 7)
+    np.testing.assert_array_equal(np.isnan(values).all(axis=(2, 3)), ~three.trained)
+    np.testing.assert_array_equal(three.of("rank_quantiles", layer=5), values[:, :, 4])
+    with pytest.raises(ValueError, match="layer 6: expected 1 to 5"):
+        three.of("rank_quantiles", layer=6)
+
+
 def test_wide_nets_are_those_that_the_paper_does_not_call_narrow(three: Grid) -> None:
     assert three.wide.widths == [20, 50]
     assert three.from_width(21).widths == [50]

@@ -18,12 +18,13 @@ from wndcheck.experiment.measurement.layers import (
     distribution_change,
     information,
     moments,
+    rank_scores,
     summarised,
     total_correlation,
     total_correlations,
 )
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, layer_pairs
-from wndcheck.experiment.record_schema import LAYER_QUANTITIES
+from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, RANK_SAMPLES
 from wndcheck.tests.tiny import LAST_STAGE
 
 RNG = np.random.default_rng(0)
@@ -200,8 +201,63 @@ def test_a_layer_has_all_quantities() -> None:
     for name in ("total_correlation_3", "total_correlation_5", "post_score", "planted_score"):
         assert np.isfinite(numbers[name]), name  # type: ignore[arg-type]
     earlier, _ = summarised(later._replace(is_last_stage=False), initial)
-    assert set(numbers) == {*LAYER_QUANTITIES, "pair_quantiles"}
+    assert set(numbers) == {*LAYER_QUANTITIES, *QUANTILES}
     assert set(earlier) == {name for name in numbers if not name.startswith(LAST_STAGE)}
+
+
+# --- the rank estimator -----------------------------------------------------------------------------------------------
+
+
+def test_rank_scores_of_gaussians_are_their_information() -> None:
+    z = NORMAL.copy()
+    z[:, 1::2] = 0.6 * NORMAL[:, ::2] + 0.8 * NORMAL[:, 1::2]
+    pairs = np.arange(40).reshape(20, 2)
+    found = rank_scores(layer(z)._replace(pairs=pairs))
+    # At ρ = .6 and M = 1000 a pair errs by .022 nats (sd), with a bias below .003.
+    assert abs(found["rank_score"] - gaussian_information(0.6)) < 4 * 0.022 / sqrt(20) + 0.003  # type: ignore[operator]
+    assert found["rank_dependent"] == 1
+    quantiles = np.array(found["rank_quantiles"])
+    assert quantiles.shape == (7,)
+    assert (np.diff(quantiles) > 0).all()
+    assert abs(quantiles[2] - gaussian_information(0.6)) < 4 * 1.25 * 0.022 / sqrt(20) + 0.003  # a median errs by more
+    independent = rank_scores(layer(NORMAL)._replace(pairs=ALL))
+    # Independent pairs err by .008 nats; 780 pairs share 40 neurons.
+    assert abs(independent["rank_score"]) < 4 * 0.008 / sqrt(20)  # type: ignore[operator]
+    assert independent["rank_dependent"] == 0  # .01 nats above a quantile that 1 % of pairs exceed
+
+
+def test_rank_scores_do_not_depend_on_the_margins() -> None:
+    z = NORMAL[:, :8] + 0.5 * NORMAL[:, [9]]
+    expected = rank_scores(layer(z))
+    for moved in (np.exp(z), z**3, 1e-3 * z - 5):
+        for name, value in rank_scores(layer(moved)).items():
+            np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_the_share_of_dependent_pairs_is_that_of_planted_ones() -> None:
+    z = NORMAL.copy()
+    z[:, 1:10:2] = 0.5 * NORMAL[:, 0:10:2] + sqrt(0.75) * NORMAL[:, 1:10:2]  # .144 nats, 18 standard deviations
+    pairs = np.arange(40).reshape(20, 2)
+    assert rank_scores(layer(z)._replace(pairs=pairs))["rank_dependent"] == 5 / 20
+    assert rank_scores(layer(z)._replace(pairs=pairs[5:]))["rank_dependent"] == 0
+
+
+def test_neurons_without_a_density_are_left_out_of_rank_scores() -> None:
+    z = flagged_layer()
+    others = np.array([pair for pair in layer(z).pairs if not {3, 5, 8}.intersection(pair)])
+    expected = rank_scores(layer(z)._replace(pairs=others))
+    for name, value in rank_scores(layer(z)).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+    dead = rank_scores(layer(np.zeros((100, 4))))
+    assert np.isnan([dead["rank_score"], dead["rank_dependent"], *dead["rank_quantiles"]]).all()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("samples", "known"), [(1, False), (RANK_SAMPLES - 1, False), (RANK_SAMPLES, True)])
+def test_rank_scores_of_few_samples_are_nan(samples: int, known: bool) -> None:
+    found = rank_scores(layer(NORMAL[:samples, :4]))
+    assert np.isfinite(found["rank_score"]) == known  # type: ignore[arg-type]
+    assert np.isfinite(found["rank_quantiles"]).all() == known  # type: ignore[arg-type]
+    assert np.isfinite(found["rank_dependent"]) == known  # type: ignore[arg-type]
 
 
 DRAW_KEY = DrawKey(0, 1, 2)

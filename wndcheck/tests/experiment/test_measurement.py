@@ -8,11 +8,19 @@ import pytest
 import torch
 
 from wndcheck.estimators import PairwiseInformation
-from wndcheck.experiment.measurement.layers import compared
+from wndcheck.experiment.measurement.layers import compared, scores
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.probing import accuracy, importance, load
 from wndcheck.experiment.measurement.sampling import sampled_neurons
-from wndcheck.experiment.record_schema import DATA_QUANTITIES, LAYER_QUANTITIES, Measurement, record_shapes
+from wndcheck.experiment.record_schema import (
+    DATA_QUANTITIES,
+    LAYER_QUANTITIES,
+    QUANTILES,
+    SCORES,
+    Measurement,
+    on_images,
+    record_shapes,
+)
 from wndcheck.nets.specification import Activation, Training, Violation
 from wndcheck.nets.stacks import build
 from wndcheck.nets.training import BatchOrder, steps_on, train
@@ -29,8 +37,8 @@ def measured() -> Measurement:
 
 def test_a_small_cell_gives_finite_numbers_in_the_records_shapes(measured: Measurement) -> None:
     assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(TINY_CELL)
-    others = {"pair_quantiles", "accuracy", "validation_accuracy"}
-    assert set(measured.arrays) == set(LAYER_QUANTITIES) | set(DATA_QUANTITIES) | others
+    others = {"accuracy", "validation_accuracy"}
+    assert set(measured.arrays) == {*LAYER_QUANTITIES, *QUANTILES, *DATA_QUANTITIES, *others}
     for name, blank in unmeasured(TINY_CELL).items():
         assert measured[name].dtype == np.float64, name
         np.testing.assert_array_equal(np.isnan(measured[name]), blank, err_msg=name)
@@ -41,9 +49,11 @@ def test_numbers_are_in_their_ranges(measured: Measurement) -> None:
     assert (measured["accuracy"][1] > measured["accuracy"][0] + 0.2).all()
     assert (np.abs(measured["accuracy"] - measured["validation_accuracy"]) < 0.1).all()
     assert (np.diff(measured["pair_quantiles"], axis=-1) >= 0).all()
-    assert (measured["score"] > measured["pair_quantiles"][..., 0]).all()
-    assert (measured["score"] < measured["pair_quantiles"][..., -1]).all()
-    for name in ("lemma_broken", "flagged"):
+    assert (np.diff(measured["rank_quantiles"], axis=-1) >= 0).all()
+    for score, quantiles in (("score", "pair_quantiles"), ("rank_score", "rank_quantiles")):
+        assert (measured[score] > measured[quantiles][..., 0]).all()
+        assert (measured[score] < measured[quantiles][..., -1]).all()
+    for name in ("lemma_broken", "flagged", "rank_dependent"):
         assert ((measured[name] >= 0) & (measured[name] <= 1)).all(), name
     assert not measured["flagged"].any()
 
@@ -59,10 +69,13 @@ def test_accuracies_and_importance_are_those_of_the_nets_and_the_images(measured
         if not is_stage:
             continue
         row = TINY_TRAINING.stages.index(int(epoch))
-        trained_on = accuracy(stack, data.images, data.labels)
-        validated_on = accuracy(stack, data.validation_images, data.validation_labels)
+        is_last = epoch == 1  # before, accuracies are those of a sample
+        some = slice(None if is_last else len(data.probe))
+        on_probe = accuracy(stack, data.probe, data.probe_labels)
+        trained_on = accuracy(stack, data.images, data.labels) if is_last else on_probe
+        validated_on = accuracy(stack, data.validation_images[some], data.validation_labels[some])
         assert (trained_on != validated_on).all()  # else either could stand for the other
-        assert (trained_on != accuracy(stack, data.probe, data.probe_labels)).all()
+        assert (trained_on != on_probe).all() == is_last
         np.testing.assert_allclose(measured["accuracy"][row], trained_on, rtol=0, atol=1e-9)
         np.testing.assert_allclose(measured["validation_accuracy"][row], validated_on, rtol=0, atol=1e-9)
         matters = importance(stack, data.probe, ablated)
@@ -81,6 +94,21 @@ def test_changes_are_zero_at_stage_0(measured: Measurement) -> None:
 
 def test_measuring_again_gives_the_same_bits(measured: Measurement) -> None:
     assert_same_numbers(measure(TINY_CELL), measured)
+
+
+def test_scores_on_more_images_are_those_of_a_larger_probe(measured: Measurement) -> None:
+    more = replace(TINY_CELL, probe=replace(TINY_CELL.probe, more_images=(25, 40)))
+    found = measure(more)
+    assert {name: array.shape for name, array in found.arrays.items()} == record_shapes(more)
+    for name, array in measured.arrays.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+    for per_class in more.probe.more_images:
+        larger = measure(replace(TINY_CELL, probe=replace(TINY_CELL.probe, images_per_class=per_class)))
+        for name in SCORES:
+            of_more = found[on_images(name, 10 * per_class)]
+            np.testing.assert_array_equal(of_more, larger[name], err_msg=name)
+            assert np.isfinite(of_more).all()
+            assert name == "rank_dependent" or (of_more != measured[name]).any(), name
 
 
 @pytest.mark.parametrize("member", [0, 1])
@@ -166,24 +194,26 @@ def result(entropy: list[float], pair_mi: list[float], flags: dict[int, str] | N
 def test_summaries_by_hand() -> None:
     before, now = result([1, 2, 3], [0.1, 0.2, 0.3]), result([2, 2, 3.5], [0.5, 0.1, 1.05])
     found = compared(now, before)
-    del found["pair_quantiles"]
     assert found == pytest.approx(
         {
             "entropy": 2.5,
             "entropy_change": 0.5,
-            "score": 0.55,
-            "corrected_score": 0.45,  # nulls 0, .1 and .2
             # ΔH = (1, 0, .5), ΔI = (.4, -.1, .75): minus the mean ΔH of the pair, (.5, .75, .25).
             "lemma_excess": np.mean([-0.1, -0.85, 0.5]),
             "lemma_broken": 3 / 6,  # of pair 01 neuron 1, of pair 12 both
             "flagged": 0,
         }
     )
-    flagged = compared(result([2, 2, nan], [0.5, nan, nan], {2: "constant"}), before)
-    for name, value in {"entropy_change": 1 / 2, "score": 1 / 2, "lemma_broken": 1 / 2, "flagged": 1 / 3}.items():
+    of_pairs = scores(now)
+    del of_pairs["pair_quantiles"]
+    assert of_pairs == pytest.approx({"score": 0.55, "corrected_score": 0.45})  # nulls 0, .1 and .2
+    now = result([2, 2, nan], [0.5, nan, nan], {2: "constant"})
+    assert scores(now)["score"] == 1 / 2
+    flagged = compared(now, before)
+    for name, value in {"entropy_change": 1 / 2, "lemma_broken": 1 / 2, "flagged": 1 / 3}.items():
         assert flagged[name] == pytest.approx(value), name
     dead = result([nan] * 3, [nan] * 3, dict.fromkeys(range(3), "constant"))
-    found = compared(dead, dead)
+    found = compared(dead, dead) | scores(dead)
     assert found.pop("flagged") == 1
     assert all(np.isnan(value).all() for value in found.values())  # type: ignore[call-overload]
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from wndcheck import devices
 from wndcheck.experiment.costs import stack_bytes
-from wndcheck.experiment.measurement import measuring
+from wndcheck.experiment.measurement import measuring, probing
 from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members, split
 from wndcheck.nets.specification import Unspecified
 from wndcheck.tests.store.test_resume import forked
@@ -27,7 +27,7 @@ from wndcheck.tests.tiny import TINY_CELL, finish, start_python
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = (5, 3, 8, 1, 9, 2, 7, 4)
-# Eight times 9000 images to validate on, in layers of 50 neurons: a hundred megabytes, half as much for half of it.
+# Eight times 9000 images to validate on, in layers of 50 neurons: at once, a hundred megabytes, half as much for half.
 CELL = replace(TINY_CELL, width=50, seeds=SEEDS, unspecified=Unspecified(held_out=9000))
 
 
@@ -90,7 +90,7 @@ def assert_same_nets(found: dict[str, np.ndarray], expected: dict[str, np.ndarra
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         # Sums in another order: single precision, made larger by 16 steps. Shares jump where a comparison turns over.
-        atol = 0.11 if name == "lemma_broken" else 1e-5
+        atol = 0.11 if name in ("lemma_broken", "rank_dependent") else 1e-5
         np.testing.assert_allclose(found[name], array, rtol=0, atol=atol, err_msg=name)
 
 
@@ -148,6 +148,7 @@ def measured_within(path: str, room: int | None) -> None:
 def cramped(folder: str) -> None:
     """Measure undisturbed, then with three quarters of the memory that this took, then with a quarter."""
     torch.set_num_threads(1)
+    probing.AT_ONCE["cpu"] = 2**26
     measure(replace(CELL, width=4, seeds=(1,)))  # loads and compiles
     taken = None
     for name, share in (("undisturbed", None), ("half", 0.75), ("quarter", 0.25)):

@@ -166,7 +166,7 @@ def test_accuracy_is_the_share_classified_rightly(stack: StackedMLP) -> None:
 def test_accuracy_does_not_depend_on_the_slices(stack: StackedMLP, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = stack(IMAGES)[1].argmax(-1)
     whole = accuracy(stack, IMAGES, labels)
-    monkeypatch.setattr(probing, "AT_ONCE", 3 * size * stack.widest)
+    monkeypatch.setitem(probing.AT_ONCE, "cpu", 3 * size * stack.widest)
     np.testing.assert_array_equal(accuracy(stack, IMAGES, labels), whole)
 
 
@@ -183,7 +183,7 @@ def test_accuracy_and_importance_of_a_diverged_member_are_nan(stack: StackedMLP,
 
 
 def test_an_infinite_image_is_divergence(stack: StackedMLP, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "AT_ONCE", 30 * stack.widest)
+    monkeypatch.setitem(probing.AT_ONCE, "cpu", 30 * stack.widest)
     images = IMAGES.clone()
     images[0] = float("inf")
     assert np.isnan(accuracy(stack, images, torch.zeros(103, dtype=torch.int64))).all()

@@ -28,7 +28,7 @@ from wndcheck.experiment.measurement.readings import (
     run_in_threads,
 )
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
-from wndcheck.experiment.record_schema import LAYER_QUANTITIES, SAME_IMAGE, Measurement, record_shapes
+from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, SAME_IMAGE, Measurement, record_shapes
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import Unspecified, Violation
 from wndcheck.nets.training import BatchOrder, Steps, train
@@ -83,7 +83,7 @@ def test_nets_of_an_ensemble_see_an_image_each_or_the_same() -> None:
 
 def test_the_record_has_both_forms(measured: Measurement) -> None:
     assert {name: array.shape for name, array in measured.arrays.items()} == record_shapes(CELL)
-    quantities = {*LAYER_QUANTITIES, "pair_quantiles"}  # and none of DATA_QUANTITIES
+    quantities = {*LAYER_QUANTITIES, *QUANTILES}  # and none of DATA_QUANTITIES
     others = {"accuracy", "validation_accuracy", "diverged"}
     assert set(measured.arrays) == quantities | {SAME_IMAGE + name for name in quantities} | others
     assert measured["score"].shape == measured[SAME_IMAGE + "score"].shape == (2, 3, 5)

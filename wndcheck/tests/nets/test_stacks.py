@@ -158,9 +158,9 @@ def test_without_a_neuron_its_outgoing_weights_do_not_matter(kind: str) -> None:
     stack, (x, _) = scattered(kind).dense, batch(kind)
     entering, z = stack.propagated(x)
     for layer, neuron in enumerate((0, 7, 3, 5)):
-        kept = entering[layer + 1].clone()
-        found = stack.without(neuron, layer, entering[layer + 1])
-        assert torch.equal(entering[layer + 1], kept)
+        kept = z[layer + 1].clone()
+        found = stack.without(neuron, layer, entering, z)
+        assert torch.equal(z[layer + 1], kept)
         cut = scattered(kind)
         with torch.no_grad():
             cut.weights[layer + 1][:, neuron] = 0
