@@ -9,7 +9,7 @@ from scipy.special import digamma, ndtri
 from wndcheck.estimators import knn_entropy
 from wndcheck.estimators.formulas import information_from_digammas
 from wndcheck.estimators.kernels import reference
-from wndcheck.estimators.kernels.rows import SortedRows, rows_of_ranks, sort_rows
+from wndcheck.estimators.kernels.rows import SortedRows, sort_rows
 
 DISTRIBUTIONS = {
     "normal": np.random.Generator.standard_normal,
@@ -43,3 +43,8 @@ def reference_information(X: NDArray[np.float64], *, k: int, estimator: str) -> 
     counts = np.array(reference.marginal_counts(x, y, k=k, estimator=estimator))
     means = digamma(counts + (1 if estimator == "ksg1" else 0)).sum(axis=0).mean()
     return information_from_digammas(float(means), len(X), k, estimator)
+
+
+def rows_of_ranks(ranks: NDArray[np.integer], grid: NDArray[np.float32]) -> SortedRows:
+    """Rows with the values grid[ranks]: every row of ranks (N, M) is a permutation of 0 to M − 1, grid (M,) ascends."""
+    return SortedRows(grid[ranks], np.argsort(ranks, axis=1).astype(np.uint32), np.broadcast_to(grid, ranks.shape))

@@ -12,6 +12,8 @@ from .validation import Samples, check_base, check_choice, check_k, real_samples
 
 LARGEST_CHANGE = 0.5  # nats between the resolutions of a neuron and its pairs; 0.2 for tanh of a normal neuron
 
+IN_CACHE = 2**14  # numbers of a temporary array that a core's cache holds beside three others
+
 
 def knn_entropy(
     x: ArrayLike, *, k: int = 3, units: str = "data", margins: str = "sd", base: float | None = None
@@ -80,9 +82,9 @@ def knn_entropy(
         if not distances.all():
             distances[distances == 0] = _coincident_distance(samples, k, units)
     else:
-        from .kernels import reference
+        from .kernels import cpu_blocks
 
-        distances = reference.kth_distances(columns, k=k)
+        distances = cpu_blocks.kth_distances(columns, k=k)
     logs = np.log(check_positive(distances, columns, k))
     return (entropy_from_log_distance(float(logs.mean()), m, k, d) + log_unit) / nats_per_unit(base)
 
@@ -152,9 +154,13 @@ def _kth_distances_of_sorted(ascending: NDArray[np.float64], k: int) -> NDArray[
     """
     distances = np.full_like(ascending, np.inf)
     m = ascending.shape[1]
-    for below in range(k + 1):  # points of the window below the query
-        queries = slice(below, m - (k - below))
-        to_first = ascending[:, queries] - ascending[:, : m - k]
-        to_last = ascending[:, k:] - ascending[:, queries]
-        np.minimum(distances[:, queries], np.maximum(to_first, to_last), out=distances[:, queries])
+    at_once = max(1, IN_CACHE // m)
+    for start in range(0, len(ascending), at_once):
+        rows, nearest = ascending[start : start + at_once], distances[start : start + at_once]
+        for below in range(k + 1):  # points of the window below the query
+            queries = slice(below, m - (k - below))
+            to_first = rows[:, queries] - rows[:, : m - k]
+            to_last = rows[:, k:] - rows[:, queries]
+            np.maximum(to_first, to_last, out=to_first)
+            np.minimum(nearest[:, queries], to_first, out=nearest[:, queries])
     return distances

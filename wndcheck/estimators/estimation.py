@@ -83,7 +83,8 @@ class Layer(NamedTuple):
     z: NDArray[np.float64]  # (N, M), z-scores, normal scores, or values in one common unit, by the margins
     rows: SortedRows  # z as the kernels take it
     double: NDArray[np.bool_]  # (N,), neurons that single precision is too coarse for
-    entropies: NDArray[np.float64]  # (N,), of the z-scores, or of the values in one common unit; NaN where tied
+    # (N,), of the z-scores, or of the values in one common unit; NaN where tied, and with normal margins
+    entropies: NDArray[np.float64]
     log_unit: NDArray[np.float64]  # (N,), log of the unit of z
     flags: dict[int, str]  # neuron -> why it has no estimate
     tied: int  # number of repeated values, before any jitter
@@ -91,16 +92,13 @@ class Layer(NamedTuple):
 
 def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.float64], method: Method) -> Layer:
     """Prepare columns (n_samples, n_neurons); resolution is the relative rounding error of their original dtype."""
+    if method.margins == "normal":
+        return _ranked_layer(columns, resolution, method)
     scores = z_scores(columns, resolution)
     rows = sort_scores(scores.z)
     tied = int(rows.repeats.sum())
     ties = find_ties(columns, rows, np.exp(scores.log_sd), method.k)
     coincident = {column: found.distance for column, found in ties.items() if not found.reason}
-    if method.margins == "normal":
-        z, ranked = normal_scores(columns, method.random_state)
-        entropies = _finite(sorted_entropies(rows.ascending, method.k, coincident))
-        flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(scores.log_sd))}
-        return Layer(z, ranked, np.zeros(len(z), np.bool_), entropies, scores.log_sd, flags, tied)
     flags = _flags_of_ties(ties, method)
     if method.margins == "sd":
         # Most of a column with a point mass may be at one value, and its quantile range 0.
@@ -122,6 +120,14 @@ def prepare_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.f
     double = rows.single_repeats > LARGEST_REPEATS * (rows.z.shape[1] - 1)
     entropies = _finite(sorted_entropies(rows.ascending, method.k, coincident))
     return Layer(rows.z, rows.single, double, entropies, log_unit, dict(sorted(flags.items())), tied)
+
+
+def _ranked_layer(columns: NDArray[np.float64], resolution: float | NDArray[np.float64], method: Method) -> Layer:
+    """With normal margins, which need no density: only constants are flagged, and entropies are left out."""
+    log_sd = z_scores(columns, resolution).log_sd
+    z, rows, tied = normal_scores(columns, method.random_state)
+    flags = {int(column): "constant" for column in np.flatnonzero(np.isnan(log_sd))}
+    return Layer(z, rows, np.zeros(len(z), np.bool_), np.full(len(z), np.nan), log_sd, flags, tied)
 
 
 def estimate(

@@ -37,7 +37,8 @@ class PairwiseInformation:
         Estimates; negative ones are kept. NaN where a neuron is flagged, or where k + 1 samples coincide in both
         neurons in single precision.
     entropy : (N,)
-        Differential entropy of each neuron in the units of the data; NaN where flagged.
+        Differential entropy of each neuron in the units of the data; NaN where flagged, and with normal margins, which
+        take the ranks alone.
     null_mi : (n_shuffles, P) or None
         Estimates of the shuffled pairs; None without a null.
     subsample_mi : (n_subsamples, P) or None

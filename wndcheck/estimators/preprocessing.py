@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.rows import SortedRows, rows_of_ranks, sort_rows
+from .kernels.rows import SortedRows, sort_rows
 from .rank_null import score_grid
 
 DDOF = 1  # "sample standard deviation"
@@ -45,25 +45,32 @@ def add_jitter(z: NDArray[np.float64], jitter: float, random_state: int) -> NDAr
     return z + jitter * rng.standard_normal(z.shape)
 
 
-def normal_scores(columns: NDArray[np.float64], random_state: int) -> tuple[NDArray[np.float64], SortedRows]:
+def normal_scores(columns: NDArray[np.float64], random_state: int) -> tuple[NDArray[np.float64], SortedRows, int]:
     """Normal scores Φ⁻¹((rank − ½) / M) of each column of (n_samples, n_columns), as rows (van der Waerden).
 
-    Tied values are ranked in a random order, drawn for each column from random_state and its index: in the order of the
-    samples, ties of two columns would look like dependence. A column is a function of its scores, and given the column
-    they are independent of everything else: ties, even a point mass, leave the information of a pair as it is.
+    Returns them in double precision and as kernels take them, and the number of values that repeat another. Tied values
+    are ranked in a random order, drawn for each column from random_state and its index: in the order of the samples,
+    ties of two columns would look like dependence. A column is a function of its scores, and given the column they are
+    independent of everything else: ties, even a point mass, leave the information of a pair as it is.
     """
-    m, n = columns.shape
     rows = np.ascontiguousarray(columns.T)
-    order = np.argsort(rows, axis=1)
+    with np.errstate(over="ignore"):
+        order = sort_rows(rows.astype(np.float32)).order  # several times as fast as in double precision
     ascending = np.take_along_axis(rows, order, axis=1)
-    for column in np.flatnonzero((ascending[:, 1:] == ascending[:, :-1]).any(axis=1)):
+    for column in np.flatnonzero((ascending[:, 1:] < ascending[:, :-1]).any(axis=1)):
+        order[column] = np.argsort(rows[column])
+        ascending[column] = rows[column, order[column]]
+    repeats = ascending[:, 1:] == ascending[:, :-1]
+    for column in np.flatnonzero(repeats.any(axis=1)):
         rng = np.random.default_rng(np.random.SeedSequence(int(random_state), spawn_key=(3, int(column))))
-        shuffled = rng.permutation(m)
+        shuffled = rng.permutation(len(columns))
         order[column] = shuffled[np.argsort(rows[column, shuffled], kind="stable")]
-    ranks = np.empty((n, m), np.int64)
-    np.put_along_axis(ranks, order, np.arange(m)[None], axis=1)
-    grid = score_grid(m)
-    return grid[ranks], rows_of_ranks(ranks, grid.astype(np.float32))
+    grid = score_grid(len(columns))
+    z = np.empty_like(rows)
+    np.put_along_axis(z, order, grid[None], axis=1)
+    single = grid.astype(np.float32)
+    ranked = SortedRows(z.astype(np.float32), order, np.broadcast_to(single, z.shape))
+    return z, ranked, int(repeats.sum())
 
 
 class SortedScores(NamedTuple):

@@ -57,11 +57,7 @@ class Strips(NamedTuple):
 def strip_count(m: int, k: int) -> int:
     """Number of strips: about as wide as the k-th distance, and with at least a block of queries each.
 
-    <<<<<<< HEAD
-        It changes the speed only, by up to a fifth. Few neighbours take fewer strips: each costs mispredicted branches.
-    =======
-        It changes the speed only, by up to a fifth: each strip costs mispredicted branches.
-    >>>>>>> kernel
+    It changes the speed only, by up to a fifth. Few neighbours take fewer strips: each costs mispredicted branches.
     """
     return max(1, min(round((0.8 if k < 8 else 1.1) * (m / (k + 1)) ** 0.5), m // LANES, 60_000))
 

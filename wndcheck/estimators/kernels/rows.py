@@ -42,14 +42,6 @@ def sort_rows(values: NDArray[np.float32]) -> SortedRows:
     return SortedRows(values, packed.astype(np.uint32), ascending)
 
 
-def rows_of_ranks(ranks: NDArray[np.integer], grid: NDArray[np.float32]) -> SortedRows:
-    """Rows with the values grid[ranks]: every row of ranks (N, M) is a permutation of 0 to M − 1, grid (M,) ascends."""
-    order = np.empty(ranks.shape, np.uint32)
-    order.ravel()[_flat(ranks)] = np.arange(ranks.shape[1], dtype=np.uint32)[None]
-    grid = np.ascontiguousarray(grid, np.float32)
-    return SortedRows(grid[ranks], order, np.broadcast_to(grid, ranks.shape))
-
-
 def random_order(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint32]:
     """A random permutation of 0 to M − 1 in each of N rows, (N, M): the order of random integers.
 

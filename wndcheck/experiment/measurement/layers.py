@@ -9,14 +9,15 @@ import numpy as np
 from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
+from wndcheck.estimators.rank_null import quantile, rank_null
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy
-from wndcheck.experiment.measurement.normal_scores import rank_mi, rank_null_quantile
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, mean, quantiles
 from wndcheck.experiment.measurement.transformed import controls, transformed
 from wndcheck.experiment.record_schema import (
     GROUP_SIZES,
     PAIR_QUANTILES,
+    RANK_K,
     RANK_NULL_QUANTILE,
     RANK_QUANTILES,
     RANK_SAMPLES,
@@ -108,9 +109,11 @@ def rank_scores(layer: Layer) -> dict[str, object]:
     estimates = np.full(len(layer.pairs), np.nan)
     if samples >= RANK_SAMPLES:
         seed = layer.draw_key.seed("ranks")  # of the order of tied values
-        estimates = rank_mi(layer.z, pairs=layer.pairs, random_state=seed, device=layer.device).pair_mi
+        estimates = pairwise_mi(
+            layer.z, k=RANK_K, margins="normal", pairs=layer.pairs, random_state=seed, device=layer.device
+        ).pair_mi
     known = estimates[np.isfinite(estimates)]
-    threshold = RANK_THRESHOLD + (rank_null_quantile(samples, RANK_NULL_QUANTILE) if known.size else 0)
+    threshold = RANK_THRESHOLD + (quantile(rank_null("ksg1", samples, RANK_K), RANK_NULL_QUANTILE) if known.size else 0)
     return {
         "rank_score": mean(known),
         "rank_quantiles": quantiles(known, RANK_QUANTILES),

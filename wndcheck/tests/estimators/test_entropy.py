@@ -55,7 +55,8 @@ def test_formula_with_reference_distances(d, k, m, seed):
     """The one-dimensional search and ψ(M) − ψ(k) as a sum, compared with a k-d tree and scipy's digamma."""
     x = np.random.default_rng(seed).standard_normal((m, d))
     expected = digamma(m) - digamma(k) + d * np.log(2 * reference.kth_distances(x, k=k)).mean()
-    assert knn_entropy(x, k=k, margins="none") == pytest.approx(expected, abs=1e-12)
+    tolerance = 1e-12 if d == 1 else 1e-5  # distances of more columns are in single precision
+    assert knn_entropy(x, k=k, margins="none") == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize("d", [2, 3])

@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import digamma, ndtri
 from scipy.stats import chisquare
 
+from wndcheck.benchmarks.samples import rows_of_ranks
 from wndcheck.estimators.kernels import cpu, double, reference, torch_fallback
-from wndcheck.estimators.kernels.rows import SortedRows, random_order, rows_of_ranks, sort_rows
+from wndcheck.estimators.kernels.rows import SortedRows, random_order, sort_rows
 
 from .samples import KSG, PAIRS, SAMPLES, assert_equals_the_reference, on_device, reference_counts, rows
 

@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import johnsonsu, kstest, norm
 
 from wndcheck.benchmarks.rank_null import NODES, simulate
+from wndcheck.benchmarks.samples import rows_of_ranks
 from wndcheck.estimators import rank_null
 from wndcheck.estimators.formulas import NORMAL_ENTROPY, entropy_from_log_distance, information_from_digammas
 from wndcheck.estimators.kernels import cpu, reference
-from wndcheck.estimators.kernels.rows import rows_of_ranks
 from wndcheck.estimators.rank_null import RankNull, p_values, quantile, score_grid
 
 EXACT = 0.0005  # nats: what the table promises of the null's mean
