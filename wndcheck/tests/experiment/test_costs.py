@@ -74,7 +74,7 @@ def test_images_steps_and_operations_by_hand() -> None:
     [
         TINY_CELL,
         replace(TINY_CELL, activation="relu", width=30),
-        replace(TINY_CELL, width=2, protocol=Training(0.1, 64, (0,))),
+        replace(TINY_CELL, width=3, protocol=Training(0.1, 64, (0,))),
         replace(TINY_CELL, probe=Probe(images_per_class=20, most_pairs=7, control_pairs=4)),
         replace(TINY_CELL, probe=replace(TINY_PROBE, transformed_pairs=7)),
         replace(TINY_CELL, probe=replace(TINY_PROBE, control_pairs=0, transformed_pairs=0)),
