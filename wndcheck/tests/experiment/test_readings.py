@@ -275,7 +275,7 @@ def test_threads_work_at_the_same_time() -> None:
     work = run_in_threads([partial(event.wait, 10)], 2)
     assert [next(work), next(work)] == [0, 0]
     event.set()
-    assert list(work) == []
+    assert set(work) <= {0}  # of a thread that has not seen it yet
 
 
 def begun_pieces() -> tuple[list[int], list[Callable[[], None]]]:

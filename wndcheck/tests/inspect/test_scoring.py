@@ -64,9 +64,11 @@ def test_few_independent_pairs_are_above_the_threshold_beyond_the_null() -> None
     assert abs(layer.rank_score) < 0.003  # its sd is some .008 / √4950, and a common neuron's noise is shared
 
 
-def test_neurons_with_point_masses_have_no_rank_estimate() -> None:
-    layer = dependence_score({"relu": np.maximum(planted(), 0)}, **FEW)["relu"]
-    assert np.isnan([layer.rank_score, layer.rank_dependent]).all()
+def test_neurons_with_point_masses_have_a_rank_estimate() -> None:
+    rectified = np.maximum(planted(), 0)
+    layer = dependence_score({"relu": rectified}, **FEW)["relu"]
+    assert layer.rank_score == pairwise_mi(rectified, margins="normal").score
+    assert layer.rank_dependent > 0
 
 
 def test_a_dependent_pair_is_found_and_listed_first() -> None:
