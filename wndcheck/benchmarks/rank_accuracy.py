@@ -80,12 +80,7 @@ def estimators(m: int) -> dict[str, Estimates]:
 
 
 def rank_estimates(X: NDArray[np.float64], pairs: NDArray[np.int64], *, estimator: str, k: int) -> NDArray[np.float64]:
-    Z = scores(X)
-    found = pairwise_mi(Z, pairs=pairs, estimator=estimator, k=k, standardize=False)
-    if estimator != "3h":
-        return found.pair_mi
-    joint = found.entropy[pairs].sum(axis=1) - found.pair_mi
-    return np.log(2 * np.pi * np.e) - joint - rank_null("3h", len(X), k).correction
+    return pairwise_mi(X, pairs=pairs, margins="normal", estimator=estimator, k=k).pair_mi
 
 
 def scikit_learn(X: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
