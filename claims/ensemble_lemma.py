@@ -12,7 +12,7 @@ ensembles of nets whose layers share a direction, the more so the wider they are
 
 from wndcheck.experiment.record_schema import SAME_IMAGE
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import INDEPENDENT, values
 
 CLAIM = Claim(
@@ -23,8 +23,10 @@ CLAIM = Claim(
 )
 
 TREND = Check("ι_c of the widest minus that of the narrowest", at_most(0), replicate="ensembles")
-LEVEL = Check("ι_c at the widest", INDEPENDENT, level=True, replicate="ensembles")
-SAME = Check("ι_c at the widest, one image for all", INDEPENDENT, level=True, primary=False, replicate="ensembles")
+LEVEL = Check("ι_c at the widest", INDEPENDENT, scope=Scope.LEVEL, replicate="ensembles")
+SAME = Check(
+    "ι_c at the widest, one image for all", INDEPENDENT, scope=Scope.LEVEL, primary=False, replicate="ensembles"
+)
 
 
 def fall(grid, layer):

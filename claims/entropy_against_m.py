@@ -12,7 +12,7 @@ import pytest
 
 from wndcheck.experiment.gaussian_experiments import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most, within
+from wndcheck.verdicts import Check, Claim, Scope, at_most, within
 
 CLAIM = Claim(
     "§A, Fig. A.1b",
@@ -22,9 +22,11 @@ CLAIM = Claim(
 SEED_WORD = "entropy-against-m"  # of the draws; frozen, whatever the claim's name
 
 SIZES = (100, 300, 1000, 3000, 10_000)
-BIAS = dict.fromkeys(SIZES, Check("bias of Ĥ", within(-0.02, 0.02), primary=False, replicate="experiments"))
-BIAS[1000] = Check("bias of Ĥ at M = 1000", within(-0.02, 0.02), replicate="experiments")
-RATE = Check("slope of log RMSE on log M", at_most(-0.25), unit="", replicate="experiments")
+BIAS = dict.fromkeys(
+    SIZES, Check("bias of Ĥ", within(-0.02, 0.02), primary=False, replicate="experiments", scope=Scope.ESTIMATOR)
+)
+BIAS[1000] = Check("bias of Ĥ at M = 1000", within(-0.02, 0.02), replicate="experiments", scope=Scope.ESTIMATOR)
+RATE = Check("slope of log RMSE on log M", at_most(-0.25), unit="", replicate="experiments", scope=Scope.ESTIMATOR)
 
 
 def rates(errors):

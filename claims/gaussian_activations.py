@@ -18,7 +18,7 @@ import pytest
 
 from wndcheck.experiment.gaussian_experiments import negentropies
 from wndcheck.pytest_plugin.declarations import check, control, over
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import INDEPENDENT, slopes, values
 from wndcheck.verdicts.statistics import slope_per_doubling
 
@@ -30,10 +30,12 @@ CLAIM = Claim(
 SEED_WORD = "gaussian-activations"  # of the draws; frozen, whatever the claim's name
 
 TREND = Check("slope of the negentropy per doubling of N", at_most(0))
-LEVEL = Check("negentropy at the widest", at_most(0.05), level=True)
-IN_ENSEMBLES = Check("negentropy in the widest ensembles", at_most(0.05), primary=False, replicate="ensembles")
+LEVEL = Check("negentropy at the widest", at_most(0.05), scope=Scope.LEVEL)
+IN_ENSEMBLES = Check(
+    "negentropy in the widest ensembles", at_most(0.05), primary=False, replicate="ensembles", scope=Scope.LEVEL
+)
 AT_STAGES = Check("slope of the negentropy per doubling of N", at_most(0), primary=False)
-PAIRS = Check("ι_c minus the Gaussian's at the widest", INDEPENDENT, level=True, primary=False)
+PAIRS = Check("ι_c minus the Gaussian's at the widest", INDEPENDENT, scope=Scope.LEVEL, primary=False)
 TREND_OF_SAMPLES, LEVEL_OF_SAMPLES = (replace(each, replicate="experiments") for each in (TREND, LEVEL))
 
 

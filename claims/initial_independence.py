@@ -14,7 +14,7 @@ refuted.
 """
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most, within
+from wndcheck.verdicts import Check, Claim, Scope, at_most, within
 from wndcheck.verdicts.shared_checks import INDEPENDENT, change, hidden_mean, values
 
 CLAIM = Claim(
@@ -24,12 +24,23 @@ CLAIM = Claim(
     figures=("figure-both-readings",),
 )
 
-INDEPENDENCE = Check("ι_c at initialisation, N = 1000", INDEPENDENT)
-IN_ENSEMBLES = Check("ι_c at initialisation", INDEPENDENT, replicate="ensembles")
-GAUSSIAN = Check("negentropy at initialisation", at_most(0.05), primary=False, replicate="ensembles")
-ZERO_MEAN = Check("(mean / sd)² at initialisation", within(-0.01, 0.01), primary=False, unit="", replicate="ensembles")
-SAME_SCALE = Check("log₁₀ of largest sd / smallest", at_most(0.2), primary=False, unit="", replicate="ensembles")
-BIASES = Check("change of ι_c by Gaussian biases", within(-0.01, 0.01), primary=False)
+INDEPENDENCE = Check("ι_c at initialisation, N = 1000", INDEPENDENT, scope=Scope.ESTIMATOR)
+IN_ENSEMBLES = Check("ι_c at initialisation", INDEPENDENT, replicate="ensembles", scope=Scope.ESTIMATOR)
+GAUSSIAN = Check(
+    "negentropy at initialisation", at_most(0.05), primary=False, replicate="ensembles", scope=Scope.ESTIMATOR
+)
+ZERO_MEAN = Check(
+    "(mean / sd)² at initialisation",
+    within(-0.01, 0.01),
+    primary=False,
+    unit="",
+    replicate="ensembles",
+    scope=Scope.ESTIMATOR,
+)
+SAME_SCALE = Check(
+    "log₁₀ of largest sd / smallest", at_most(0.2), primary=False, unit="", replicate="ensembles", scope=Scope.ESTIMATOR
+)
+BIASES = Check("change of ι_c by Gaussian biases", within(-0.01, 0.01), primary=False, scope=Scope.ESTIMATOR)
 
 
 @check(INDEPENDENCE)

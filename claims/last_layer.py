@@ -11,7 +11,7 @@ contrast and by dependence.
 """
 
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
-from wndcheck.verdicts import Check, Claim, at_least, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_least, at_most
 from wndcheck.verdicts.shared_checks import values
 
 CLAIM = Claim(
@@ -23,7 +23,7 @@ CLAIM = Claim(
 
 LAST = 5  # of the paper's layers: the logits
 CONTRAST = Check("ι of the logits minus that of the hidden layer", at_least(0.02))
-DEPENDENCE = Check("ι_c of the logits", at_least(0.05))
+DEPENDENCE = Check("ι_c of the logits", at_least(0.05), scope=Scope.LEVEL)
 COMPETITION = Check("mean correlation of the logits", at_most(0), primary=False, unit="")
 
 

@@ -13,13 +13,13 @@ import pytest
 
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
-from wndcheck.verdicts import Check, Claim, within
+from wndcheck.verdicts import Check, Claim, Scope, within
 from wndcheck.verdicts.shared_checks import values
 
 CLAIM = Claim("§5", "tanh leaves the estimated information of pairs as it was", families=("trained/tanh",))
 
-DIFFERENCE = Check("Î after tanh minus before", within(-0.005, 0.005))
-BY_KSG1 = Check("Î after tanh minus before, by KSG1", within(-0.005, 0.005), primary=False)
+DIFFERENCE = Check("Î after tanh minus before", within(-0.005, 0.005), scope=Scope.ESTIMATOR)
+BY_KSG1 = Check("Î after tanh minus before, by KSG1", within(-0.005, 0.005), primary=False, scope=Scope.ESTIMATOR)
 
 
 def pytest_generate_tests(metafunc):

@@ -13,7 +13,7 @@ import numpy as np
 
 from wndcheck.experiment.profiles import HIDDEN_LAYERS
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, within
+from wndcheck.verdicts import Check, Claim, Scope, within
 
 CLAIM = Claim(
     "§4",
@@ -22,8 +22,8 @@ CLAIM = Claim(
     figures=("figure-3-dependence",),
 )
 
-DIFFERENCE = Check("fall of ι_c to the widest", within(-0.01, 0.01), level=True)
-FROM_HUNDRED = Check("fall of ι_c from N = 100 to the widest", within(-0.01, 0.01), level=True, primary=False)
+DIFFERENCE = Check("fall of ι_c to the widest", within(-0.01, 0.01), scope=Scope.LEVEL)
+FROM_HUNDRED = Check("fall of ι_c from N = 100 to the widest", within(-0.01, 0.01), scope=Scope.LEVEL, primary=False)
 
 
 def fall(grid, quantity, layer, start=None):

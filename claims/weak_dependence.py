@@ -18,7 +18,7 @@ import pytest
 
 from wndcheck.experiment.record_schema import PAIR_QUANTILES
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
 
 CLAIM = Claim(
@@ -36,7 +36,7 @@ CLAIM = Claim(
 )
 
 TREND, LITERAL, VICINITY = weak_dependence()
-UPPER_PAIRS = Check("95 % point of the pairs at the widest", at_most(0.081), level=True, primary=False)
+UPPER_PAIRS = Check("95 % point of the pairs at the widest", at_most(0.081), scope=Scope.LEVEL, primary=False)
 
 
 @check(TREND)

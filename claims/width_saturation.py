@@ -15,7 +15,7 @@ rises with the width, must correlate with the width, and against it with the wid
 import numpy as np
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_least, at_most, within
+from wndcheck.verdicts import Check, Claim, Scope, at_least, at_most, within
 from wndcheck.verdicts.shared_checks import slopes
 from wndcheck.verdicts.statistics import largest_contrast, rank_correlations
 
@@ -26,12 +26,12 @@ CLAIM = Claim(
     figures=("figure-2-entropy",),
 )
 
-SLOPE = Check("slope of H̄ per doubling of N from 200 up", within(-0.05, 0.05), level=True)
-CONTRAST = Check("largest difference of H̄ from N = 200 up", at_most(0.1), level=True, primary=False)
+SLOPE = Check("slope of H̄ per doubling of N from 200 up", within(-0.05, 0.05), scope=Scope.LEVEL)
+CONTRAST = Check("largest difference of H̄ from N = 200 up", at_most(0.1), scope=Scope.LEVEL, primary=False)
 FOLLOWS = Check("rank correlation of H̄ and training accuracy", at_least(0), unit="")
 EITHER_WAY = Check("|rank correlation| of H̄ and training accuracy", at_least(0.5), primary=False, unit="")
 AGNOSTIC = Check("|H̄ of ReLU nets - H̄ of tanh nets|", at_most(0.1), primary=False)
-GAIN = Check("validation accuracy gained beyond N = 200", at_most(0.01), level=True, primary=False, unit="")
+GAIN = Check("validation accuracy gained beyond N = 200", at_most(0.01), scope=Scope.LEVEL, primary=False, unit="")
 
 
 def settled(grid):

@@ -13,7 +13,7 @@ from typing import Any
 
 from wndcheck import pytest_plugin
 from wndcheck.cli import main as cli
-from wndcheck.report.format import SYMBOLS, format_estimate, format_margin
+from wndcheck.report.format import SYMBOLS, count_verdicts, describe_scopes, format_estimate, format_margin
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run
 from wndcheck.verdicts.run_files import read_run
 
@@ -28,13 +28,12 @@ DECIDED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED)
 
 def run_part(run: Run) -> str:
     """The outcome of a run's claims, with one row for each that it decides, and the paper's Figure 3 redrawn."""
-    tally = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, {run.environment['cores']} cores, base seed "
-        f"{run.base_seed}: {tally} ([its summary]({RUN}/summary.md))."
+        f"{run.base_seed}: {count_verdicts(run)} ([its summary]({RUN}/summary.md))."
     )
     rows = [decided_row(claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
-    remarks = {ClaimVerdict.INCONCLUSIVE: " (most are about the paper's widest nets, which the full profile trains)"}
+    remarks = {ClaimVerdict.LEFT: " to another profile, which trains the nets that they are about"}
     ids = {verdict: [f"`{claim.id}`" for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
     rest = [
         f"{verdict}{remarks.get(verdict, '')}: {', '.join(ids[verdict])}." for verdict in ids if verdict not in DECIDED
@@ -49,7 +48,7 @@ def decided_row(claim: ClaimResult) -> list[str]:
     found = claim.decisive
     assert found is not None
     return [
-        f"{SYMBOLS[claim.verdict]} {claim.verdict}",
+        f"{SYMBOLS[claim.verdict]} {claim.verdict}: {describe_scopes(claim)}",
         f"`{claim.id}`: {claim.statement} ({claim.paper})",
         f"{found.check.estimand}: {format_estimate(found)}",
         format_margin(found),

@@ -92,12 +92,8 @@ class PooledCheck(Pooled):
         """
         if not self.findings:
             raise ValueError(f"{self.claim} {self.name}: no run has decided it")
-        known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.decided_by_profile)
+        known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.last.m)
         return replace(known, rates=UNKNOWN, nets=nan) if self.blocking_cause else known
-
-    @property
-    def decided_by_profile(self) -> bool:
-        return not all(finding.is_cause(CauseKind.PROFILE) for finding in self.findings.values())
 
     @property
     def blocking_cause(self) -> CauseKind | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.profiles import Scope
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.statistics import at_most, slope_per_doubling
 
@@ -16,7 +17,7 @@ NEAR_INDEPENDENT = at_most(0.054)  # "in the vicinity of this threshold": the nu
 
 # Of a layer whose entropy stays constant.
 ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
-ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), level=True)
+ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), scope=Scope.LEVEL)
 
 
 def weak_dependence(of: str = "") -> tuple[Check, Check, Check]:
@@ -26,8 +27,8 @@ def weak_dependence(of: str = "") -> tuple[Check, Check, Check]:
     """
     return (
         Check(f"slope of ι_c{of} per doubling of N", at_most(0)),
-        Check(f"ι_c{of} at the widest", INDEPENDENT, level=True),
-        Check(f"ι{of} at the widest", NEAR_INDEPENDENT, level=True),
+        Check(f"ι_c{of} at the widest", INDEPENDENT, scope=Scope.LEVEL),
+        Check(f"ι{of} at the widest", NEAR_INDEPENDENT, scope=Scope.LEVEL),
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wndcheck.authoring.expectation_entries import Entry, join
 from wndcheck.authoring.proposals import propose
 from wndcheck.tests.authoring.seeded_runs import LETTERS, I, R, S, check, run, runs
-from wndcheck.verdicts.checks import CauseKind, Verdict
+from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import RunError
@@ -87,11 +87,6 @@ def test_checks_with_the_same_verdicts_share_an_entry_whatever_the_order_of_seed
 def test_a_pattern_covers_no_check_that_was_not_run(path):
     found = runs(trend__1="II", trend__2="II", not_run=("trend[3]",))
     assert after(path, found)[0].checks == ("trend[1]", "trend[2]")
-
-
-def test_levels_that_the_profile_does_not_decide_have_an_entry_of_their_own(path):
-    found = [run(seed, check("trend", I), check("level", I, kind=CauseKind.PROFILE)) for seed in (0, 1)]
-    assert [each.checks for each in after(path, found)] == [("level",), ("trend",)]
 
 
 def test_a_check_that_a_run_left_out_is_proposed_from_the_others(path):

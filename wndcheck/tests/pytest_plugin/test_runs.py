@@ -10,7 +10,8 @@ from wndcheck.pytest_plugin.collected_results import FINDING
 from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, start_python
-from wndcheck.verdicts.run_files import decode_finding
+from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.run_files import decode_line
 
 pytest_plugins = ["pytester"]
 
@@ -22,10 +23,10 @@ def test_header_and_closing_table(pytester, claims):
         [
             "wndcheck: profile quick *device cpu, seeds 0 to 7 (--wnd-seed=0), mode verify",
             "*verdicts, profile quick*",
-            "✓ supported  other  the number  0.0015 [[]0.0008, 0.0022]  ≤ 0.01 nats",
-            "✗ refuted    third  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
+            "✓ supported  other  trend 1/1  the number  0.0015 [[]0.0008, 0.0022]  ≤ 0.01 nats",
+            "✗ refuted    third  trend 0/1  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
             "    size: refuted, expected supported",
-            "✗ refuted    tiny   the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
+            "✗ refuted    tiny   trend 0/1  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
             "3 claims: ✓ 1 supported, ✗ 2 refuted",
         ]
     )
@@ -60,7 +61,7 @@ def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
     pytester.runpytest_subprocess("claims", *workers, "--junitxml=junit.xml")
     properties = ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testcase/properties/property")
     texts = [each.attrib["value"] for each in properties if each.attrib["name"] == FINDING]
-    found = sorted((decode_finding(text) for text in texts), key=lambda finding: finding.name)
+    found = sorted((decode_line(text, Finding) for text in texts), key=lambda finding: finding.name)
     assert [finding.name for finding in found] == ["big", "one", "planted", "size"]
     assert found == sorted(last_run().findings.values(), key=lambda finding: finding.name)
 

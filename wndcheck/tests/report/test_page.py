@@ -17,7 +17,7 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.tables import Section, Strong, Table
 from wndcheck.report.writing import write_report
-from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.tests.factories import FAILS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import estimator_claims, finding, measured
 from wndcheck.tests.report.pages import HOSTILE, Page, hostile_run, section, tables
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, verdict_on
@@ -30,18 +30,23 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10">{}</svg>'
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    level, secondary = Check("ι at the widest", SMALL.region, level=True), Check("ι", SMALL.region, primary=False)
+    secondary = Check("ι", SMALL.region, primary=False)
     findings = [
         make_finding("level[relu-1]", parameters={"activation": "relu", "layer": 1}, claim=WEAK),
         make_finding("level[relu-2]", FAILS, reason="seen before", claim=WEAK, untrained=2),
         make_finding("level[tanh-2]", [nan] * 8, claim=WEAK),
-        make_finding("widest", HOLDS, level, claim=WEAK, decides_levels=False),
         make_finding("second", STRADDLES, secondary, claim=WEAK),
         make_finding("planted", FAILS, must_be="refuted", claim=WEAK),
     ]
     failed = make_finding("permuted", FAILS, claim="two", must_be="supported")
     return make_run(
-        make_claim(WEAK, *findings, figures=("figure-3-dependence", "figure-pairs"), about="What it says.\n\nMore."),
+        make_claim(
+            WEAK,
+            *findings,
+            left=["widest"],
+            figures=("figure-3-dependence", "figure-pairs"),
+            about="What it says.\n\nMore.",
+        ),
         make_claim("two", make_finding(claim="two"), failed, figures=("figure-3-dependence",)),
         make_claim("convnet", not_run=["size"]),
         make_claim("broken", errors=["boom"]),
@@ -95,15 +100,15 @@ def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
     top = tables(whole.html)[0]
     assert [line["claim"] for line in top][:4] == [WEAK, "two", "convnet", "broken"]
     assert top[0] == {
-        "verdict": "✗ refutedexpected: supported",
+        "verdict": "✗ refuted trend (1 of 3); level: fullexpected: supported",
         "claim": WEAK,
         "the paper says": "The statement of weak_dependence (§4)",
         "claimed": "≤ 0.01 nats",
         "found": "0.1015 [0.1008, 0.1022] nats, 8 nets (2 untrained)",
-        "in words": "Does not hold in 1 of 4 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
+        "in words": "Does not hold in 1 of 3 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
     }
     assert top[2]["verdict"] == "– not run"
-    assert top[4]["verdict"] == "✓ supportedas expected"
+    assert top[4]["verdict"] == "✓ supported trend (3 of 3)as expected"
 
 
 def test_the_first_table_has_the_margin_of_the_decisive_check() -> None:
@@ -121,14 +126,13 @@ def test_checks_of_one_function_in_different_units_have_tables_of_their_own() ->
 
 def test_every_number_of_a_check_is_in_its_column(whole: Page) -> None:
     missing = Cause(CauseKind.NOT_MEASURED, 8, 8)
-    levels, widest, second, controls = tables(section(whole.html, f"claim-{WEAK}"))
+    levels, second, controls = tables(section(whole.html, f"claim-{WEAK}"))
     assert [list(row.values()) for row in levels] == [
         ["activation relu, layer 1", "", "0.0015 [0.0008, 0.0022] nats", "8 nets", "✓ supported"],
         ["relu-2", "", "0.1015 [0.1008, 0.1022] nats", "8 nets (2 untrained)", "✗ refuted"],
         ["tanh-2", "", "no estimate", "0 nets", f"? inconclusive {describe_cause(missing)}"],
     ]
     assert list(levels[0]) == ["with", "interval", "estimate", "n", "verdict"]
-    assert widest[0]["verdict"].startswith("? inconclusive it is about the paper's widest nets")
     assert second[0]["with"] == "second"
     assert (controls[0]["control"], controls[0]["must be"], controls[0]["was"]) == ("planted", "refuted", "✗ refuted")
 
@@ -138,7 +142,7 @@ def test_tests_that_did_not_run_are_listed_with_their_reasons(whole: Page) -> No
     assert [(line["claim"], line["checks"], line["why"]) for line in lines] == [
         ("convnet", "1", "no data"),
         ("broken", "1", "error, see its section"),
-        (WEAK, "1", "it is about the paper's widest nets, which --wnd-profile=full trains"),
+        (WEAK, "1", "level, left to full"),
     ]
     assert "All checks that this run collected have run" in Page(page(make_run())).text
     assert "a selection of checks" in Page(page(make_run(selection=True))).text

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -69,7 +68,7 @@ def test_power_inside_and_outside_is_that_of_the_t_test(inside: float) -> None:
     ],
 )
 def test_decide(region: Region, mean: float, verdict: Verdict) -> None:
-    found, cause, interval = decide(Check("a number", region), EIGHT + mean)
+    found, cause, interval, _ = decide(Check("a number", region), EIGHT + mean)
     assert found is verdict
     assert cause == (Cause(CauseKind.STRADDLES) if verdict is INCONCLUSIVE else None)
     assert interval == mean_interval(EIGHT + mean, 0.99)
@@ -83,7 +82,7 @@ def test_values_without_spread_are_decided_and_the_border_belongs_to_the_region(
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_fewer_than_four_values_decide_nothing(n: int) -> None:
-    verdict, cause, interval = decide(BELOW, [0.5] * n)
+    verdict, cause, interval, _ = decide(BELOW, [0.5] * n)
     assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.TOO_FEW, n))
     assert decide(BELOW, [0.5] * 4)[0] is SUPPORTED
     assert interval.n == n
@@ -105,20 +104,19 @@ def test_more_than_a_quarter_without_measurement_decides_nothing() -> None:
 
 
 def test_no_value_at_all_is_inconclusive_without_a_warning() -> None:
-    verdict, cause, interval = decide(BELOW, [nan] * 8)
+    verdict, cause, interval, _ = decide(BELOW, [nan] * 8)
     assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.NOT_MEASURED, 8, 8))
     assert np.isnan(interval.estimate)
     assert interval.n == 0
 
 
-@pytest.mark.parametrize("primary", [True, False])
-def test_a_level_is_decided_only_where_the_profile_reaches_it(primary: bool) -> None:
-    level = replace(BELOW, level=True, primary=primary)
-    verdict, cause, interval = decide(level, EIGHT, decides_levels=False)
-    assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.PROFILE))
-    assert interval.n == 8  # the number is still there
-    assert decide(level, EIGHT)[0] is SUPPORTED
-    assert decide(BELOW, EIGHT, decides_levels=False)[0] is SUPPORTED
+def test_one_of_many_checks_has_a_second_interval_and_the_same_verdict() -> None:
+    """At 1 - .01 / m, which changes nothing of the verdict on the check itself."""
+    alone, one_of_24 = decide(BELOW, EIGHT + 1.09), decide(BELOW, EIGHT + 1.09, m=24)
+    assert alone == one_of_24._replace(strict=None)
+    assert one_of_24.strict == mean_interval(EIGHT + 1.09, 1 - 0.01 / 24)
+    assert one_of_24.verdict is REFUTED
+    assert one_of_24.strict.low < 1 < one_of_24.interval.low
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wndcheck.experiment.profiles import Scope
 from wndcheck.tests.claims.claims_folder import TINY, write_claims
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -45,22 +46,22 @@ def test_claims_come_by_id_with_checks_and_controls(tiny):
     assert [check.name for check in first.checks] == ["trend", "level", "either", "shown", "made"]
     assert {control.name: control.must_be for control in first.controls} == {"planted": Verdict.REFUTED}
     assert first.check_names[0] == "tiny:trend"
-    assert [(check.counts, check.is_level) for check in first.checks[:4]] == [
-        ("primary", False),
-        ("primary", True),
-        ("primary or secondary", None),  # a parameter chooses
-        ("secondary", True),
+    assert [(check.counts, check.scopes) for check in first.checks[:4]] == [
+        ("primary", "trend"),
+        ("primary", "level"),
+        ("primary or secondary", "trend or level"),  # a parameter chooses
+        ("secondary", "level"),
     ]
 
 
 def test_profiles_that_decide(tiny):
     second, first = tiny
-    assert first.decided_by == ["quick, in part", "full"]
+    assert first.decided_by == ["quick: trend", "full"]
     assert second.decided_by == ["quick", "full"]
-    level = ClaimTest("level", (Check("height", at_most(0), level=True),))
+    level = ClaimTest("level", (Check("height", at_most(0), scope=Scope.LEVEL),))
     assert replace(first, tests=(level,)).decided_by == ["full"]
     # Neither secondary checks nor controls count.
-    plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), level=True, primary=False)
+    plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), scope=Scope.LEVEL, primary=False)
     assert replace(first, tests=(ClaimTest("trend", (plain, shown)),)).decided_by == ["quick", "full"]
     assert replace(first, tests=(level, ClaimTest("planted", (plain,), Verdict.REFUTED))).decided_by == ["full"]
     # Quick trains no convnets; other nets, for a control, do not make up for them.
