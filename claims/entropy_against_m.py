@@ -3,7 +3,7 @@ burden"; "the biases are tolerable with M = 1000 and k = 3".
 
 Measured: bias and root-mean-square error of Ĥ (eq. A.1, k = 3) on standard Gaussian samples of growing size; an
 experiment is 64 samples of each size. Supported: |bias| ≤ 0.02 nats at M = 1000, and the error falls at least half as
-fast as M^-½ (a slope of log RMSE on log M of at most -¼). Refuted: an interval lies entirely outside its region.
+fast as M^-½ (a slope of log RMSE on log M of at most -0.25). Refuted: an interval lies entirely outside its region.
 Control: an estimator that sees only the first 100 points, whatever M, must be refuted.
 """
 
