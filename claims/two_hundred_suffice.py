@@ -3,8 +3,7 @@
 Measured: the corrected dependence score of every hidden layer at N = 200 minus that at the paper's widest, net by net.
 Also shown: the same from N = 100, for §1 says "a width larger than 100 usually suffices".
 What a greater width would still change is decided here; whether the remaining level is low, by weak_dependence.
-Supported: the difference lies within ±0.01. Refuted: its interval lies entirely outside. A profile that ends at N = 200
-shows the step before it and gives no verdict.
+Supported: the difference lies within ±0.01. Refuted: its interval lies entirely outside.
 Controls: independently permuted activations must show no difference; nets that share more the wider they are must show
 one.
 """

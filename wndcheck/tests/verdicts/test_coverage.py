@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from wndcheck.experiment.profiles import Scope
+from wndcheck.experiment.profiles import PROFILES, Scope
 from wndcheck.tests.claims.claims_folder import TINY, write_claims
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -215,3 +216,14 @@ def test_every_claim_is_decided_by_a_profile_and_a_primary_check_and_names_figur
         assert claim.decided_by, f"{claim.id} is decided by no profile"
         assert any("primary" in check.counts for check in claim.checks), f"{claim.id} has no primary check"
         assert set(claim.claim.figures) <= set(FIGURES), claim.id
+
+
+@in_repository
+def test_the_documentation_lists_every_check_by_scope_and_the_profiles_that_decide_it():
+    text = (FOLDER.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    for claim in claims_in(FOLDER):
+        by_scope = ([test.name for test in claim.checks if scope in test.scopes.split(" or ")] for scope in Scope)
+        assert f"| {' | '.join([claim.id, *map(', '.join, by_scope)])} |" in text
+    for scope in Scope:
+        deciding = ", ".join(profile.name for profile in PROFILES.values() if scope in profile.scopes)
+        assert re.search(rf"^\| {scope} \| .* \| {deciding} \|$", text, re.MULTILINE), scope
