@@ -111,12 +111,12 @@ class ClaimsRun:
         return report
 
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         self.declared = {claim: declared([*tests.values()], self.profile) for claim, tests in self.tests.items()}
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
         if left := {item for item in checks if check_of(item).scope not in self.profile.scopes}:
             items[:] = [item for item in items if item not in left]
-            config.hook.pytest_deselected(items=list(left))
+            self.config.hook.pytest_deselected(items=list(left))
             others = {claim_id(item) for item in items if claim_of(item)}
             self.only_left = [self.declared[claim] for claim in {claim_id(item) for item in left} - others]
         names = [(claim_id(item), check_name(item)) for item in checks if item not in left]

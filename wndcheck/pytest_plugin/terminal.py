@@ -34,7 +34,7 @@ COLOURS = {
     ClaimVerdict.NOT_RUN: {},
     ClaimVerdict.ERROR: {"red": True, "bold": True},
 }
-NARROWEST, LOG_WIDTH = 80, 120  # columns; the latter where the output is not a terminal
+NARROWEST, LOG_WIDTH = 80, 140  # columns; the latter where the output is not a terminal
 WORDS, UNITS = 100, 120  # columns from which verdicts are words, not the symbols of the last line; margins have units
 SHORTEST = 8  # columns that an estimand takes; it is left out where there are fewer
 

@@ -44,6 +44,11 @@ def left(claim: ClaimResult) -> list[tuple[str, list[str]]]:
     return [(f"{each[0].check.scope}, left to {each[0].profile}", [one.name for one in each]) for each in groups]
 
 
+def functions(names: Iterable[str]) -> str:
+    """``literal (8), vicinity (8)``: checks by their functions, with the number of each."""
+    return ", ".join(f"{name} ({count})" for name, count in Counter(n.partition("[")[0] for n in names).items())
+
+
 def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Groups of checks that differ only in their parameters, those that count first."""
     ordered = sorted(findings, key=lambda finding: not finding.check.primary)
@@ -114,6 +119,7 @@ def environment(**options: Any) -> Environment:
         "claimed": claimed,
         "estimate": formatting.format_estimate,
         "facts": facts,
+        "functions": functions,
         "interval": formatting.format_interval,
         "margin": formatting.format_margin,
         "number": formatting.format_number,

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from wndcheck.pytest_plugin.collected_results import FINDING
+from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared
 from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, start_python
@@ -57,10 +57,13 @@ def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one process", "xdist"])
 def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
-    claims(entry("refuted", "big"), tiny=check(STRADDLING) + check(REFUTED, "big") + check("[0.5]", "one"))
+    body = check(STRADDLING) + check(REFUTED, "big") + check("[0.5]", "one") + check(REFUTED, "level", of="LEVEL")
+    claims(entry("refuted", "big"), tiny=body)
     pytester.runpytest_subprocess("claims", *workers, "--junitxml=junit.xml")
-    properties = ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testcase/properties/property")
+    properties = list(ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testcase/properties/property"))
     texts = [each.attrib["value"] for each in properties if each.attrib["name"] == FINDING]
+    declared = decode_line(next(each.attrib["value"] for each in properties if each.attrib["name"] == CLAIM), Declared)
+    assert (declared.asked, [each.name for each in declared.left]) == ({"trend": 3}, ["level"])
     found = sorted((decode_line(text, Finding) for text in texts), key=lambda finding: finding.name)
     assert [finding.name for finding in found] == ["big", "one", "planted", "size"]
     assert found == sorted(last_run().findings.values(), key=lambda finding: finding.name)

@@ -122,7 +122,7 @@ def test_control_characters_do_not_reach_the_terminal():
     assert line.endswith("\ufffd[31m nats")
 
 
-@pytest.mark.parametrize(("is_terminal", "width"), [(True, 80), (False, 120)])
+@pytest.mark.parametrize(("is_terminal", "width"), [(True, 80), (False, 140)])
 def test_sentences_are_wrapped(is_terminal, width):
     shown: list[str] = []
     terminal = SimpleNamespace(isatty=is_terminal, _tw=SimpleNamespace(fullwidth=60), write_line=shown.append)

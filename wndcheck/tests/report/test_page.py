@@ -100,7 +100,7 @@ def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
     top = tables(whole.html)[0]
     assert [line["claim"] for line in top][:4] == [WEAK, "two", "convnet", "broken"]
     assert top[0] == {
-        "verdict": "✗ refuted trend (1 of 3); level: fullexpected: supported",
+        "verdict": "✗ refutedtrend (1 of 3);level: fullexpected: supported",
         "claim": WEAK,
         "the paper says": "The statement of weak_dependence (§4)",
         "claimed": "≤ 0.01 nats",
@@ -108,7 +108,7 @@ def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
         "in words": "Does not hold in 1 of 3 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
     }
     assert top[2]["verdict"] == "– not run"
-    assert top[4]["verdict"] == "✓ supported trend (3 of 3)as expected"
+    assert top[4]["verdict"] == "✓ supportedtrend (3 of 3)as expected"
 
 
 def test_the_first_table_has_the_margin_of_the_decisive_check() -> None:

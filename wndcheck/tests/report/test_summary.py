@@ -51,7 +51,7 @@ def test_every_finding_is_in_the_summary() -> None:
         r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ 0.01 nats | 8 nets | no | refuted |  |",
         r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ 0.01 nats | 8 nets | supported | **refuted** |  |",
         r"- claims/weak\_dependence.py::test\_it\[relu\]: no data",
-        "\n\nLevel, left to full: widest\\[1\\].\n\n",
+        "\n\nLevel, left to full: widest (1).\n\n",
         r"- claims/broken.py::test\_more: it broke",
         '\n\n```sh\npytest "claims/broken.py::test_more" --wnd-profile=full --wnd-seed=7\n```\n',
     ):
