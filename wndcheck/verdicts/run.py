@@ -93,9 +93,6 @@ class Finding(Struct, frozen=True, kw_only=True):
         """Whether it is a control that did not reach the verdict that it must."""
         return self.must_be is not None and self.verdict is not self.must_be
 
-    def is_cause(self, kind: CauseKind) -> bool:
-        return self.cause is not None and self.cause.kind is kind
-
 
 class Unfinished(Struct, frozen=True):
     """A test without a verdict: not run, or ended in an error; `reason` is the skip's reason or the error's message."""

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin.terminal import lines, print_wrapped
-from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.tests.factories import BARELY, FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished, claim_result
 from wndcheck.verdicts.statistics import within
@@ -88,6 +88,10 @@ def test_the_estimand_is_left_out_where_there_is_no_room_for_it():
         (make_claim("tiny", make_finding("a"), errors=["b"]), ["b: error: it broke"]),
         (make_claim("tiny", not_run=["a", "b"]), ["2 tests not run: no data"]),
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
+        (
+            make_claim("tiny", make_finding("a", BARELY, expected=REFUTED, m=3), asked={Scope.TREND: 3}),
+            ["1 of 3 checks lies outside at 1 - α and not at 1 - α/3, as one of so many may by chance: a"],
+        ),
         (
             make_claim("tiny", left=["a"], asked={Scope.TREND: 2}),
             ["none of its checks ran, and a claim is decided by primary checks"],
