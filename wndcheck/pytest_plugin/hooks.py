@@ -25,7 +25,7 @@ from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
-from wndcheck.verdicts import expectations
+from wndcheck.verdicts import expectations, first_fixed
 from wndcheck.verdicts.run import Finding, Outcome, Problem, ProblemKind, Run
 from wndcheck.verdicts.run_files import RunError, decode_line, encode_line
 from wndcheck.versions import environment, versions
@@ -60,6 +60,7 @@ class ClaimsRun:
         self.device: str = option.wnd_device
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
+        self.first_fixed = first_fixed.read(folder)
         self.problems: list[Problem] = []
         self.began = time.monotonic()
         self.collected: set[str] = set()  # node ids
@@ -256,6 +257,7 @@ class ClaimsRun:
 
     def run(self, seconds: dict[str, float] | None = None) -> Run:
         """Return the run as verdicts.json holds it; `seconds` are the durations of the run and of its nets."""
+        claims = self.results.claims
         return Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             profile=self.profile.name,
@@ -266,7 +268,8 @@ class ClaimsRun:
             environment=environment(self.device_name, self.config.rootpath, *PACKAGES),
             problems=tuple(self.problems),
             seconds=seconds or {},
-            claims=self.results.claims,
+            claims=claims,
+            first_fixed={} if self.selection else first_fixed.former_verdicts(self.first_fixed, claims),
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

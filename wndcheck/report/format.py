@@ -308,6 +308,13 @@ def describe_verdict(claim: ClaimResult) -> str:
     return ": ".join(filter(None, (verdict_word(claim), describe_scopes(claim))))
 
 
+def describe_first_fixed(run: Run, claim: ClaimResult) -> str:
+    """``refuted``, by the rules first fixed, or ``refuted (the_whole)`` of the claim that it was a part of then."""
+    if not (former := run.first_fixed.get(claim.id)):
+        return MISSING
+    return former.verdict + (f" ({former.claim})" if former.claim != claim.id else "")
+
+
 def describe_m(claim: ClaimResult) -> str:
     """``m = 8: one check refutes the claim where its 99.875 % interval lies outside.``; empty where m is 1."""
     strict = next((finding.strict for finding in claim.primary if finding.strict), None)

@@ -119,6 +119,7 @@ def environment(**options: Any) -> Environment:
         "claimed": claimed,
         "estimate": formatting.format_estimate,
         "facts": facts,
+        "first_fixed": formatting.describe_first_fixed,
         "functions": functions,
         "interval": formatting.format_interval,
         "margin": formatting.format_margin,

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from wndcheck.cli import main
 from wndcheck.tests.factories import FAILS, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.verdicts.run import ClaimVerdict, FormerVerdict
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "readme.py"
@@ -60,19 +61,23 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
         make_claim("open", make_finding(values=STRADDLES, claim="open")),
         make_claim("wide", left=["widest"]),
         environment={"cores": "2"},
+        first_fixed={name: FormerVerdict(name, ClaimVerdict.INCONCLUSIVE) for name in ("holds", "open", "wide")},
     )
     part = script.run_part(run)
     assert "1 supported (1 in part), 1 refuted, 1 inconclusive, 1 left" in part
     rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| ")][1:]
-    assert [row[0] for row in rows] == ["| ✗ refuted: trend (0 of 1)", "| ✓ supported: trend (1 of 1); level: full"]
-    assert rows[0][1:] == [
+    assert [row[:2] for row in rows] == [
+        ["| ✗ refuted: trend (0 of 1)", "–"],
+        ["| ✓ supported: trend (1 of 1); level: full", "inconclusive"],
+    ]
+    assert rows[0][2:] == [
         "`fails`: The statement of fails (§4)",
         "the number: 0.1015 [0.1008, 0.1022] nats",
         "≤ 0.01 nats |",
     ]
-    assert rows[1][1].startswith("`holds`")
+    assert rows[1][2].startswith("`holds`")
     assert "\nInconclusive: `open`.\n" in part
-    assert re.search(r"^Left to another profile.*: `wide`\.$", part, re.MULTILINE)
+    assert re.search(r"^Left to another profile.*: `wide` \(as first fixed: inconclusive\)\.$", part, re.MULTILINE)
 
 
 def test_sections_are_in_order(text: str) -> None:

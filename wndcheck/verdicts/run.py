@@ -182,6 +182,13 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         return undecided[0] if undecided else closest
 
 
+class FormerVerdict(Struct, frozen=True):
+    """The verdict of a claim by the rules first fixed; `claim` is another's id where that one was split, or renamed."""
+
+    claim: str
+    verdict: ClaimVerdict
+
+
 class ProblemKind(StrEnum):
     EXPECTATION = "expectation"  # an entry of expectations.toml that matches no check
     UNREPORTED = "unreported"  # checks that were collected and never reported
@@ -194,7 +201,10 @@ class Problem(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One run of the claims. `created` is an ISO 8601 time; `seconds` what the run, and its nets, took."""
+    """One run of the claims. `created` is an ISO 8601 time; `seconds` what the run, and its nets, took.
+
+    `first_fixed` holds, by claim, the verdict of the same measurements by the rules first fixed.
+    """
 
     schema: Literal[3] = SCHEMA
     created: str
@@ -207,6 +217,7 @@ class Run(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     seconds: dict[str, float] = {}
     claims: tuple[ClaimResult, ...] = ()
+    first_fixed: dict[str, FormerVerdict] = {}
 
     def __post_init__(self) -> None:
         if self.base_seed < 0:

@@ -10,7 +10,7 @@ from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared
 from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, start_python
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.run import ClaimVerdict, Finding, FormerVerdict
 from wndcheck.verdicts.run_files import decode_line
 
 pytest_plugins = ["pytester"]
@@ -53,6 +53,17 @@ def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
     assert pytester.runpytest_subprocess("claims", "-p", "no:xdist").ret == 0
     assert last_run().claims == together
     assert [claim.verdict for claim in together] == ["supported", "refuted", "inconclusive"]
+
+
+def test_a_whole_run_has_the_verdicts_by_the_rules_first_fixed(pytester, claims, last_run):
+    claims(entry("refuted"), tiny=check(REFUTED), new=check(SUPPORTED))
+    (pytester.path / "claims" / "first_fixed.toml").write_text("[tiny]\nsize = [-inf, 9]\n", "utf-8")
+    assert pytester.runpytest("claims", "-n0").ret == 0
+    run = last_run()
+    assert [claim.verdict for claim in run.claims] == ["supported", "refuted"]
+    assert run.first_fixed == {"tiny": FormerVerdict("tiny", ClaimVerdict.SUPPORTED)}
+    pytester.runpytest("claims", "-n0", "-k", "tiny", "--wnd-report=reports/latest")
+    assert last_run().first_fixed == {}
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one process", "xdist"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wndcheck.report.format import describe_cause
-from wndcheck.report.pages import LARGEST, PAGE, anchors, page
+from wndcheck.report.pages import LARGEST, PAGE, anchors, page, verdict_table
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.tables import Section, Strong, Table
@@ -21,7 +21,7 @@ from wndcheck.tests.factories import FAILS, SMALL, STRADDLES, make_claim, make_f
 from wndcheck.tests.report.example_results import estimator_claims, finding, measured
 from wndcheck.tests.report.pages import HOSTILE, Page, hostile_run, section, tables
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, verdict_on
-from wndcheck.verdicts.run import Problem, ProblemKind, Run
+from wndcheck.verdicts.run import ClaimVerdict, FormerVerdict, Problem, ProblemKind, Run
 from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
 
 WEAK = "weak_dependence"
@@ -115,6 +115,20 @@ def test_the_first_table_has_the_margin_of_the_decisive_check() -> None:
     comfortable = make_finding("a", check=Check("the number", at_most(9)))
     (top,) = tables(page(make_run(make_claim("tiny", comfortable, make_finding("b", FAILS)))))[0]
     assert (top["claimed"], top["found"]) == ("≤ 0.01 nats", "0.1015 [0.1008, 0.1022] nats, 8 nets")
+
+
+def test_verdicts_as_first_fixed_are_beside_those_as_revised() -> None:
+    claims = make_claim("part", make_finding(claim="part")), make_claim("new", make_finding(claim="new"))
+    run = make_run(*claims, first_fixed={"part": FormerVerdict("whole", ClaimVerdict.REFUTED)})
+    top = tables(page(run))[0]
+    assert [row["as first fixed"] for row in top] == ["refuted (whole)", "–"]
+    assert [row["as revised"][:11] for row in top] == ["✓ supported"] * 2
+    rows = [line.split(" | ") for line in verdict_table(run).splitlines()]
+    assert rows[0][5:7] == ["as first fixed", "as revised"]
+    assert [row[5:7] for row in rows[2:]] == [
+        ["refuted (whole)", "**supported**: trend (1 of 1)"],
+        ["–", "**supported**: trend (1 of 1)"],
+    ]
 
 
 def test_checks_of_one_function_in_different_units_have_tables_of_their_own() -> None:
