@@ -14,7 +14,7 @@ import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control, over
 from wndcheck.verdicts import Claim
-from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
+from wndcheck.verdicts.shared_checks import hidden_mean, literal, slopes, values, weak_dependence
 
 CLAIM = Claim(
     "Abstract, §1",
@@ -23,7 +23,8 @@ CLAIM = Claim(
     figures=("figure-trajectories",),
 )
 
-TREND, LITERAL, VICINITY = weak_dependence()
+TREND, VICINITY = weak_dependence()
+LITERAL = literal()
 
 
 def pytest_generate_tests(metafunc):

@@ -12,7 +12,7 @@ must leave the vicinity; so must nets with a bottleneck between any two layers.
 
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
-from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values, weak_dependence
+from wndcheck.verdicts.shared_checks import hidden_mean, literal, slopes, values, weak_dependence
 
 BOTTLENECK = {"relu": "violation/bottleneck-relu", "tanh": "violation/bottleneck"}
 
@@ -22,7 +22,8 @@ CLAIM = Claim(
     families=("trained/relu", "trained/tanh", "violation/shared", *BOTTLENECK.values()),
 )
 
-TREND, LITERAL, VICINITY = weak_dependence(" of φ(z)")
+TREND, VICINITY = weak_dependence(" of φ(z)")
+LITERAL = literal(" of φ(z)")
 NO_MORE = Check("Î after φ minus before, by KSG1", at_most(0.005), primary=False)
 
 

@@ -66,7 +66,7 @@ VIOLATION_CONTROLS = controls_of_nets("constant_entropy", "drifting or constant"
 VANILLA_CONTROL = of_samples("cifar_negative_estimates", "vanilla", "control")
 STABILISED = of_samples("stabilisation", "test_stabilised[0.5]")
 BIAS = of_samples("entropy_against_k", "test_bias[3]")
-DEPENDENCE = holds("weak_dependence", "relu and (trend or literal)")
+DEPENDENCE = holds("weak_dependence", "relu and (trend or vicinity)")
 DEPENDENCE_CONTROLS = holds("weak_dependence", "not tanh", "control")
 ENSEMBLES = holds("ensemble_lemma", "trend or level")
 LAST_LAYER = holds("last_layer", "relu and contrast")
@@ -79,7 +79,7 @@ UNLEARNT = holds(
 NOT_FOUND = has_verdict(
     "weak_dependence",
     "relu and (trend or planted)",
-    altered(planted_score=0),
+    altered(planted_strong_score=0),
     ClaimVerdict.INCONCLUSIVE,
     CauseKind.FAILED_CONTROLS,
 )
