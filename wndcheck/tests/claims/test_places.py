@@ -56,7 +56,11 @@ SCORES = {
     ],
     mlp("post_score", 0.1, 4, **WIDEST): ["post_activations vicinity[4-relu]"],
     mlp("score", 0.1, 1, stage=3, **WIDEST, **TANH): ["any_stage vicinity[100-1-tanh]"],
-    mlp("score", 0.1, 2, **WIDEST, **TANH): ["weak_dependence vicinity[2-tanh]"],
+    mlp("score", 0.1, 2, **WIDEST, **TANH): [
+        "weak_dependence vicinity[2-tanh]",
+        "two_hundred_suffice vicinity[1000-2-tanh]",
+    ],
+    mlp("score", 0.1, 4, widths=(500,), **TANH): ["two_hundred_suffice vicinity[500-4-tanh]"],
     mlp("score", 0.295, 3, widths=(100,), **TANH): ["last_layer contrast[100-3-tanh]"],
     mlp("pair_quantiles", 0.2, 4, quantile=0.95, **WIDEST, **TANH): ["weak_dependence upper_pairs[4-tanh]"],
     mlp("pair_quantiles", 0.2, 1, quantile=0.5, **WIDEST): [],
