@@ -54,6 +54,8 @@ SCORES = {
         "post_activations trend[3-relu]",
         "post_activations literal[3-relu]",
     ],
+    mlp("score", 0.02, 5, **WIDEST): [f"last_layer contrast[{layer}-relu]" for layer in HIDDEN],
+    mlp("corrected_score", 0.01, 5, **WIDEST, **TANH): ["last_layer dependence[tanh]"],
     mlp("post_score", 0.1, 4, **WIDEST): ["post_activations vicinity[4-relu]"],
     mlp("score", 0.1, 1, stage=3, **WIDEST, **TANH): ["any_stage vicinity[100-1-tanh]"],
     mlp("score", 0.1, 2, **WIDEST, **TANH): [
@@ -61,11 +63,11 @@ SCORES = {
         "two_hundred_suffice vicinity[1000-2-tanh]",
     ],
     mlp("score", 0.1, 4, widths=(500,), **TANH): ["two_hundred_suffice vicinity[500-4-tanh]"],
-    mlp("score", 0.295, 3, widths=(100,), **TANH): ["last_layer contrast[100-3-tanh]"],
+    mlp("score", 0.295, 3, widths=(100,), **TANH): ["last_layer contrast_in_narrower_nets[100-3-tanh]"],
     mlp("pair_quantiles", 0.2, 4, quantile=0.95, **WIDEST, **TANH): ["weak_dependence upper_pairs[4-tanh]"],
     mlp("pair_quantiles", 0.2, 1, quantile=0.5, **WIDEST): [],
-    mlp("corrected_score", 0.01, 5, widths=(200,)): ["last_layer dependence[200-relu]"],
-    mlp("correlation", 0.1, 5, widths=(500,), **TANH): ["last_layer logits_compete[500-tanh]"],
+    mlp("corrected_score", 0.01, 5, widths=(200,)): ["last_layer dependence_in_narrower_nets[200-relu]"],
+    mlp("correlation", 0.1, 5, **WIDEST, **TANH): ["last_layer logits_compete[tanh]"],
     mlp("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular on_mnist[1-relu]"],  # alike in every net
 }
 ENTROPIES = {
