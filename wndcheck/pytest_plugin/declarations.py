@@ -38,9 +38,12 @@ def validated(checks: Checks, by: str) -> tuple[Checks, str]:
     return checks, by
 
 
-def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[int]]) -> None:
-    """Give a test that asks for `name` the values that the run's profile has for it; for `pytest_generate_tests`."""
-    if name in metafunc.fixturenames:
+def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[object]]) -> None:
+    """Give a test that asks for `name` the values that the run's profile has for it; for `pytest_generate_tests`.
+
+    `name` may be several, as in "epoch,layer", each value a tuple.
+    """
+    if set(name.split(",")) <= set(metafunc.fixturenames):
         metafunc.parametrize(name, values(profiles.named(metafunc.config.option.wnd_profile)))
 
 

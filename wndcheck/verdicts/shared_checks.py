@@ -33,9 +33,9 @@ def weak_dependence(of: str = "") -> tuple[Check, Check]:
     )
 
 
-def literal(of: str = "") -> Check:
+def literal(of: str = "", *, primary: bool = True) -> Check:
     """Return the check that the corrected score is at most the threshold itself."""
-    return Check(f"ι_c{of} at the widest", INDEPENDENT, scope=Scope.LEVEL)
+    return Check(f"ι_c{of} at the widest", INDEPENDENT, primary, scope=Scope.LEVEL)
 
 
 def of_one_width(grid: Grid, by_width: np.ndarray) -> np.ndarray:

@@ -93,7 +93,11 @@ ENTROPIES = {
     mlp("validation_accuracy", 0.99, **WIDEST): ["width_saturation no_further_gain[relu]"],
 }
 CHANGES = {
-    mlp("corrected_score", large_growth, 1, stage=0): ["any_stage trend[0-1-relu]", "any_stage literal[0-1-relu]"],
+    mlp("corrected_score", large_growth, 1, stage=0): ["any_stage no_rise[relu]", "any_stage literal[0-1-relu]"],
+    mlp("corrected_score", large_growth, 2, stage=0, **TANH): [
+        "any_stage trend[0-2-tanh]",
+        "any_stage literal[0-2-tanh]",
+    ],
     mlp("lemma_excess", 0.1, 2, widths=(200,)): ["lemma_bound bound[200-2-relu]"],
     mlp("lemma_broken", 0.2, 3, widths=(100,)): [
         "lemma_bound share[100-3-relu]",
