@@ -61,7 +61,7 @@ Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
 
 # Detectors.
-INITIAL_CONTROLS = controls_of_nets("initial_independence", "tanh")
+INITIAL_CONTROLS = controls_of_nets("initial_data_reading", "tanh")
 VIOLATION_CONTROLS = controls_of_nets("constant_entropy", "drifting or constant")
 VANILLA_CONTROL = of_samples("cifar_negative_estimates", "vanilla", "control")
 STABILISED = of_samples("stabilisation", "test_stabilised[0.5]")
