@@ -111,6 +111,8 @@ CHANGES = {
         "reparametrisation by_ksg1[1000-4]",
         "post_activations no_more_than_before[4-tanh]",
     ],
+    cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05): ["cifar_negative_estimates negative_pairs"],
+    cifar("pair_quantiles", 0.2, *HIDDEN, quantile=0.05, widths=(200,), images_per_class=200): [],
 }
 OTHER_NETS = {
     cifar("corrected_score", large_growth, 2): [
@@ -121,9 +123,7 @@ OTHER_NETS = {
     cifar("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular irregular[1]"],
     cifar("score", -0.1, 3, widths=(50,)): ["cifar_negative_estimates layer_means[50]"],
     cifar("pair_quantiles", -0.3, 3, quantile=0.05, widths=(50,)): ["cifar_negative_estimates tolerable_pairs[50]"],
-    cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05, widths=(200,)): [
-        "cifar_negative_estimates negative_pairs[200]"
-    ],
+    cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05, widths=(200,)): [],  # negative at other widths
     cifar("pair_quantiles", 0.1, 1, 2, 4, quantile=0.05, **WIDEST): [],  # the least is the third layer's
     cifar("pair_quantiles", -0.1, 2, quantile=0.05, widths=(200,), images_per_class=200): [
         "cifar_negative_estimates more_images"
