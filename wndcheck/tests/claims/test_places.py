@@ -105,10 +105,10 @@ CHANGES = {
     ],
     mlp("total_correlation_3", large_growth, 3): ["beyond_pairs trend[3-3-relu]", "beyond_pairs level[3-3-relu]"],
     mlp("total_correlation_5", large_growth, 4): ["beyond_pairs trend[5-4-relu]", "beyond_pairs level[5-4-relu]"],
-    mlp("post_change_3h", 0.02, 2, widths=(100,), **TANH): ["reparametrisation difference[100-2]"],
-    mlp("post_change", 0.02, 3, widths=(200,), **TANH): ["reparametrisation by_ksg1[200-3]"],
+    mlp("post_change_3h", 0.02, 2, widths=(100,), **TANH): ["estimator_invariance difference[100-2]"],
+    mlp("post_change", 0.02, 3, widths=(200,), **TANH): ["estimator_invariance by_ksg1[200-3]"],
     mlp("post_change", 0.02, 4, **WIDEST, **TANH): [
-        "reparametrisation by_ksg1[1000-4]",
+        "estimator_invariance by_ksg1[1000-4]",
         "post_activations no_more_than_before[4-tanh]",
     ],
     cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05): ["cifar_negative_estimates negative_pairs"],
