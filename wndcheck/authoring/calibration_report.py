@@ -146,7 +146,7 @@ def check_table(checks: Iterable[PooledCheck]) -> str:
 
 
 def control_row(each: PooledCheck) -> list[str]:
-    held = len(each.seeds(str(each.must_be)))
+    held = sum(not finding.failed for finding in each.findings.values())
     return [each.claim, each.name, str(each.must_be), f"{held} of {len(each.by_seed)}", *counts(each)]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wndcheck.authoring.error_rates import Reliability, reliability
 from wndcheck.authoring.power import UNKNOWN
-from wndcheck.verdicts.checks import CauseKind, Verdict
+from wndcheck.verdicts.checks import CauseKind, MustBe, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
 
@@ -69,8 +69,8 @@ class PooledCheck(Pooled):
         return bool(self.findings) and self.last.check.primary
 
     @property
-    def must_be(self) -> Verdict | None:
-        """The verdict that a control must reach; None for a check."""
+    def must_be(self) -> MustBe | None:
+        """What a control must be; None for a check."""
         return self.last.must_be if self.findings else None
 
     @cached_property

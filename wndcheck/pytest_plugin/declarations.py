@@ -10,7 +10,7 @@ import pytest
 from wndcheck.experiment import profiles
 from wndcheck.experiment.families import registered
 from wndcheck.experiment.profiles import Profile
-from wndcheck.verdicts.checks import Check, Verdict
+from wndcheck.verdicts.checks import Check, MustBe
 from wndcheck.verdicts.claims import Claim
 
 Checks = Check | Mapping[Any, Check]
@@ -23,9 +23,9 @@ def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:
 
 def control(checks: Checks, by: str = "", *, must_be: str) -> pytest.MarkDecorator:
     """Declare a control: a check with a known answer, on which its claim's verdict depends."""
-    if must_be not in list(Verdict):
-        raise ValueError(f"control(must_be={must_be!r}): expected one of {', '.join(Verdict)}")
-    return pytest.mark.control(*validated(checks, by), must_be=Verdict(must_be))
+    if must_be not in list(MustBe):
+        raise ValueError(f"control(must_be={must_be!r}): expected one of {', '.join(MustBe)}")
+    return pytest.mark.control(*validated(checks, by), must_be=MustBe(must_be))
 
 
 def validated(checks: Checks, by: str) -> tuple[Checks, str]:
@@ -106,8 +106,8 @@ def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
     return report
 
 
-def must_be_of(item: pytest.Item) -> Verdict | None:
-    """Return the verdict a control must reach; None for a check."""
+def must_be_of(item: pytest.Item) -> MustBe | None:
+    """Return what a control must be; None for a check."""
     marker = item.get_closest_marker("control")
     return marker.kwargs["must_be"] if marker else None
 

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import structs
 
 from wndcheck.experiment.profiles import Scope
-from wndcheck.verdicts.checks import Check, Verdict, decide
+from wndcheck.verdicts.checks import Check, MustBe, decide
 from wndcheck.verdicts.run import ClaimResult, Finding, Left, Run, Unfinished, claim_result
 from wndcheck.verdicts.run_files import FILE, encode
 from wndcheck.verdicts.statistics import at_most
@@ -45,7 +45,7 @@ def make_finding(
         "m": m,
         "strict": strict,
         "values": tuple(map(float, values)),
-        "must_be": must_be and Verdict(must_be),
+        "must_be": must_be and MustBe(must_be),
         "test": f"claims/{claim}.py::test_{name}",
     }
     return Finding(**made | fields)

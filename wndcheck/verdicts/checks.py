@@ -22,6 +22,18 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class MustBe(StrEnum):
+    """What a control must be."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_SUPPORTED = "not supported"  # either of the others
+
+    def allows(self, verdict: Verdict) -> bool:
+        return verdict is not Verdict.SUPPORTED if self is MustBe.NOT_SUPPORTED else verdict == self
+
+
 class CauseKind(StrEnum):
     """The causes of the verdicts of checks and claims."""
 

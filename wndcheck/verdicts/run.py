@@ -13,7 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from wndcheck.experiment.profiles import Scope
-from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, MustBe, Verdict
 from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.statistics import Interval
 
@@ -45,7 +45,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number per replicate, NaN where
     there is none. A primary check is one of `m` of its claim, and `strict` is its interval at 1 - alpha / m; None with
-    m = 1, as for a secondary check and a control. `must_be` is the verdict that a control must reach, None for a check.
+    m = 1, as for a secondary check and a control. `must_be` is what a control must be, None for a check.
     `expected` holds the verdicts that expectations.toml expects, the usual one first, and `reason` why.
     """
 
@@ -60,7 +60,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     values: tuple[float, ...] = ()
     untrained: int = 0
     parameters: dict[str, int | float | str] = {}
-    must_be: Verdict | None = None
+    must_be: MustBe | None = None
     expected: tuple[Verdict, ...] = (Verdict.SUPPORTED,)
     reason: str = ""
     outcome: Outcome = Outcome.PASSED
@@ -90,8 +90,8 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Whether it is a control that did not reach the verdict that it must."""
-        return self.must_be is not None and self.verdict is not self.must_be
+        """Whether it is a control that is not what it must be."""
+        return self.must_be is not None and not self.must_be.allows(self.verdict)
 
 
 class Unfinished(Struct, frozen=True):

@@ -82,7 +82,7 @@ ENTROPIES = {
     mlp("entropy", 1.55, 4, widths=(500,), **TANH): ["width_saturation contrast[4-tanh]"],  # neither first nor last
     mlp("entropy", 1.34, 2, **WIDEST): [
         "width_saturation model_agnostic[2]",
-        "width_saturation correlates_either_way[2-relu]",  # the widest no longer has the most entropy
+        "width_saturation correlates[2-relu]",  # the widest no longer has the most entropy
     ],
     mlp("entropy", 1.45, 2, **WIDEST, **TANH): [],  # neither is .1 away from what it was
     mlp("entropy", 1.0, 1, widths=(100,)): [],  # before the widths at which it is to have settled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import pytest
@@ -157,3 +158,8 @@ def test_counts_and_findings_of_a_run() -> None:
     assert list(run.checks) == [("tiny", "size"), ("other", "size")]
     assert list(run.findings) == [("tiny", "size"), ("tiny", "planted"), ("other", "size")]
     assert run.version == "0.1.0"
+
+
+@pytest.mark.parametrize(("values", "failed"), [(HOLDS, True), (FAILS, False), (STRADDLES, False), ([nan] * 8, False)])
+def test_a_control_that_must_not_be_supported_fails_only_where_it_is(values: list[float], failed: bool) -> None:
+    assert make_finding("permuted", values, must_be="not supported").failed == failed

@@ -11,7 +11,7 @@ from typing import Any
 
 from wndcheck.experiment.families import cells_of, registered
 from wndcheck.experiment.profiles import PROFILES, Profile, Scope
-from wndcheck.verdicts.checks import Check, Verdict
+from wndcheck.verdicts.checks import Check, MustBe
 from wndcheck.verdicts.claims import Claim
 
 
@@ -21,14 +21,14 @@ class CoverageError(ValueError):
 
 @dataclass(frozen=True)
 class ClaimTest:
-    """A test of a claim, whatever its parameters: a check, or a control with the verdict it must reach.
+    """A test of a claim, whatever its parameters: a check, or a control with what it must be.
 
     `declared` holds its check, or those that it has for the values of a parameter.
     """
 
     name: str  # without "test_"
     declared: tuple[Check, ...]
-    must_be: Verdict | None = None
+    must_be: MustBe | None = None
 
     @property
     def counts(self) -> str:
