@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from wndcheck.estimators import knn_entropy, pairwise_mi
+from wndcheck.experiment.measurement.transformed import JITTER
 from wndcheck.seeds import derived_seed
 
 T = TypeVar("T", float, np.ndarray)
@@ -45,6 +46,16 @@ def information_estimates(
     y = rho * x + sqrt(1 - rho**2) * other
     pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
     return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, margins=margins).pair_mi
+
+
+def rectified_estimates(*words: object, trials: int, m: int = 1000, rho: float = 0.0) -> np.ndarray:
+    """Î (KSG1, k = 3) of `trials` bivariate Gaussian samples after ReLU, (trials,) nats; `words` name the draw."""
+    rng = np.random.default_rng(derived_seed(*words))
+    x, other = rng.standard_normal((2, m, trials))
+    z = np.maximum(np.hstack([x, rho * x + sqrt(1 - rho**2) * other]), 0)
+    pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
+    seed = derived_seed(*words, "jitter")
+    return pairwise_mi(z, pairs=pairs, estimator="ksg1", jitter=JITTER, random_state=seed).pair_mi
 
 
 def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarray:

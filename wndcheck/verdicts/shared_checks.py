@@ -16,6 +16,9 @@ INDEPENDENT = at_most(0.01)  # the paper's threshold, §4: "we may roughly view 
 # "in the vicinity of this threshold": the null's mean plus its standard deviation, 0.012 + 0.042. The deviation is that
 # of a single pair's estimate; the mean over a layer's pairs of independent neurons is 0.012 to a few thousandths.
 NEAR_INDEPENDENT = at_most(0.054)
+# The same of KSG1 on neurons after ReLU, whose null is 0.000 ± 0.021; the deviation is 0.019 to 0.023 as half of the
+# samples are 0, more or fewer.
+NEAR_INDEPENDENT_BY_KSG1 = at_most(0.021)
 
 # Of a layer whose entropy stays constant.
 ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))

@@ -19,6 +19,7 @@ SEED_WORDS = {
     "entropy_against_m": "entropy-against-m",
     "estimator_null": "estimator-null",
     "gaussian_activations": "gaussian-activations",
+    "post_activations": "post-activations",
     "stabilisation": "stabilisation",
     "width_saturation": "width-saturation",
 }
