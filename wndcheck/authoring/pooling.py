@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wndcheck.authoring.error_rates import Reliability, reliability
 from wndcheck.authoring.power import UNKNOWN
-from wndcheck.verdicts.checks import CauseKind, MustBe, Verdict
+from wndcheck.verdicts.checks import CauseKind, MustBe, Statistic, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
 
@@ -92,7 +92,9 @@ class PooledCheck(Pooled):
         """
         if not self.findings:
             raise ValueError(f"{self.claim} {self.name}: no run has decided it")
-        known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.last.m)
+        if (check := self.last.check).statistic is Statistic.RANKS:  # each tail of its test is exact
+            return Reliability(self.n, worst=check.alpha / 2, refutes_claim=check.alpha / 2 / self.last.m)
+        known = reliability(check, np.concatenate(self.by_run), self.n, self.last.m)
         return replace(known, rates=UNKNOWN, nets=nan) if self.blocking_cause else known
 
     @property

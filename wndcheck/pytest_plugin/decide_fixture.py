@@ -16,7 +16,7 @@ from wndcheck.pytest_plugin.collected_results import FINDING, recorded
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
 from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.checks import Verdict, decide
+from wndcheck.verdicts.checks import Statistic, Verdict, decide
 from wndcheck.verdicts.run import Finding, Outcome
 from wndcheck.verdicts.run_files import encode_line
 
@@ -69,7 +69,9 @@ class Judge:
         if claim_of(item) is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
         check, must_be, claim, name = check_of(item), must_be_of(item), claim_id(item), check_name(item)
-        if grid and values.shape != (replicates := grid.trained.shape[1:]):
+        # One value per net of every width where the nets of some are compared with those of others by their ranks.
+        replicates = (grid.trained.size,) if grid and check.statistic is Statistic.RANKS else None
+        if grid and values.shape != (replicates := replicates or grid.trained.shape[1:]):
             raise RuntimeError(
                 f"{item.nodeid}: decide() got shape {values.shape}, expected {replicates}: one value per "
                 f"{check.replicate.removesuffix('s')}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wndcheck.experiment.profiles import Scope
-from wndcheck.verdicts.statistics import Interval, Region, mean_interval
+from wndcheck.verdicts.statistics import Interval, Region, mean_interval, rank_interval
 
 FEWEST = 4  # replicates below which no verdict is given
 MOST_UNTRAINED = 0.25  # share of nets that may fail to train before a check is inconclusive
@@ -32,6 +32,13 @@ class MustBe(StrEnum):
 
     def allows(self, verdict: Verdict) -> bool:
         return verdict is not Verdict.SUPPORTED if self is MustBe.NOT_SUPPORTED else verdict == self
+
+
+class Statistic(StrEnum):
+    """What a check estimates from the values of its replicates."""
+
+    MEAN = "mean"  # with Student's t interval
+    RANKS = "ranks"  # how often a value of the first half exceeds one of the second, by a permutation test
 
 
 class CauseKind(StrEnum):
@@ -81,6 +88,7 @@ class Check:
     alpha: float = 0.01
     unit: str = "nats"
     replicate: str = "nets"
+    statistic: Statistic = Statistic.MEAN
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -103,6 +111,16 @@ def verdict_on(check: Check, interval: Interval) -> Verdict:
     return Verdict.REFUTED if check.region.excludes(interval) else Verdict.INCONCLUSIVE
 
 
+def interval_of(statistic: Statistic, values: np.ndarray, confidence: float) -> Interval:
+    """Return the interval from the finite values; unbounded without one."""
+    if not np.isfinite(values).any():
+        return Interval(np.nan, -np.inf, np.inf, 0, confidence)
+    if statistic is Statistic.RANKS:
+        first, second = (half[np.isfinite(half)] for half in np.split(values, 2))
+        return rank_interval(first, second, confidence)
+    return mean_interval(values[np.isfinite(values)], confidence)
+
+
 def decide(
     check: Check,
     values: Sequence[float] | np.ndarray,
@@ -113,9 +131,9 @@ def decide(
 ) -> Decision:
     """Return the decision on one of m checks, whose verdict is that of the (1 - alpha) interval whatever m.
 
-    `values` (R,) holds one number per replicate, NaN where a net gave none. `untrained` of the `nets` did not train;
-    beyond a quarter of them the check is inconclusive, as it is where a further quarter of the values is NaN, or with
-    fewer than four. ValueError for values that are not one-dimensional.
+    `values` (R,) holds one number per replicate, NaN where a net gave none; for ranks, both groups in a row.
+    `untrained` of the `nets` did not train; beyond a quarter of them the check is inconclusive, as it is where a
+    further quarter of the values is NaN, or with fewer than four. ValueError for values that are not one-dimensional.
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1:
@@ -125,10 +143,7 @@ def decide(
         )
     known = values[np.isfinite(values)]
     missing = len(values) - len(known)
-    interval, strict = (
-        mean_interval(known, 1 - alpha) if len(known) else Interval(np.nan, -np.inf, np.inf, 0, 1 - alpha)
-        for alpha in (check.alpha, check.alpha / m)
-    )
+    interval, strict = (interval_of(check.statistic, values, 1 - alpha) for alpha in (check.alpha, check.alpha / m))
     strict = strict if m > 1 else None
     if untrained > MOST_UNTRAINED * max(nets, 1):
         cause = Cause(CauseKind.NOT_TRAINED, untrained, nets)

@@ -11,9 +11,9 @@ import pytest
 from wndcheck.authoring.pooling import Pooled, PooledCheck, pool_checks, pool_claims
 from wndcheck.authoring.power import UNKNOWN
 from wndcheck.tests.factories import make_claim, make_finding, make_run
-from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, MustBe, Statistic, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run
-from wndcheck.verdicts.statistics import at_most, within
+from wndcheck.verdicts.statistics import at_least, at_most, within
 
 SMALL = Check("the number", at_most(0))
 WIDTH = Check("the width", within(-1.1, -0.9))
@@ -109,7 +109,16 @@ def test_values_are_pooled() -> None:
     assert each.primary
     assert each.must_be is None
     assert not named(checks, "steady", "second").primary
-    assert named(checks, "steady", "planted").must_be is Verdict.REFUTED
+    assert named(checks, "steady", "planted").must_be is MustBe.REFUTED
+
+
+def test_a_permutation_test_is_as_often_wrong_as_its_tails_say() -> None:
+    ranked = Check("how often", at_least(0.5), alpha=0.02, statistic=Statistic.RANKS)
+    (each,) = pool_checks(runs_of(make_finding("size", sample(0), ranked)))
+    found = each.reliability
+    assert (found.n, found.worst, found.refutes_claim) == (8, 0.01, 0.01)
+    assert isnan(found.nets)
+    assert found.rates is UNKNOWN
 
 
 @pytest.mark.parametrize(("common", "expected"), [(0, 1), (1, sqrt(8 + 1) / sqrt(2))])

@@ -122,7 +122,10 @@ OTHER_NETS = {
         "cifar_literal_independence literal[2]",
     ],
     cifar("score", 0.4, 4, **WIDEST): ["cifar_weak_dependence vicinity[4]", "cifar_weak_dependence last_layer"],
-    cifar("score", 0.1, 1, widths=(5, 10)): ["narrow_is_irregular irregular[1]"],
+    cifar("score", 0.1, 1, widths=(5, 10, 15)): [  # alike in every net
+        "narrow_is_irregular irregular[1]",
+        "narrow_is_irregular deviation[1]",
+    ],
     cifar("score", -0.1, 3, widths=(50,)): ["cifar_negative_estimates layer_means[50]"],
     cifar("pair_quantiles", -0.3, 3, quantile=0.05, widths=(50,)): ["cifar_negative_estimates tolerable_pairs[50]"],
     cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05, widths=(200,)): [],  # negative at other widths

@@ -30,7 +30,7 @@ SMALL_FULL = replace(  # decides what the full profile decides, from fewer width
     FULL,
     widths=(5, 10, 50, 100, 200, 500, 1000),
     ensembles=replace(FULL.ensembles, widths=(8, 128), nets=20, count=5),
-    cifar10=replace(FULL.cifar10, widths=(5, 10, 50, 200, 1000), nets=16),
+    cifar10=replace(FULL.cifar10, widths=(5, 10, 15, 50, 200, 500, 1000), nets=16),
     nets=16,
 )
 NOISE = 0.02  # of a value, from net to net: far less than any margin
@@ -67,6 +67,7 @@ def claims_all_true(cell: Cell, stage: int) -> dict[str, object]:
         "scale_ratio": 1.2 if cell.dataset == "cifar10" else 0.15,
         "offset": 0.001,
         "lowest_pairs": -5 / cell.probe.images_per_class,
+        "irregular": 4 if n < 20 else 1,
     }
 
 

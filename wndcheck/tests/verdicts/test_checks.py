@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict, decide
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, Statistic, Verdict, decide
 from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.statistics import Region, at_least, at_most, mean_interval, within
 
@@ -141,3 +141,27 @@ def test_roll_up(verdicts: list[Verdict], expected: Verdict) -> None:
 def test_check_refuses_an_impossible_alpha(alpha: float) -> None:
     with pytest.raises(ValueError, match=r"alpha .*: expected a number between 0 and 1"):
         Check("a number", at_most(1), alpha=alpha)
+
+
+# --- ranks of two groups ----------------------------------------------------------------------------------------------
+
+OFTENER = Check("how often", at_least(0.5), alpha=0.02, statistic=Statistic.RANKS)
+
+
+def test_ranks_decide_by_a_permutation_test_at_alpha_and_at_alpha_over_m() -> None:
+    first, second = np.arange(8) + 0.5, np.r_[4, 5, 6, 8:13]  # refuted at .01, not at .01 / 4
+    found = decide(OFTENER, [*first, *second], m=4)
+    p = stats.mannwhitneyu(first, second, alternative="less", method="exact").pvalue
+    assert 0.01 / 4 < p <= 0.01
+    assert (found.verdict, found.interval.n) == (REFUTED, 16)
+    assert found.strict is not None
+    assert not OFTENER.region.excludes(found.strict)
+    assert decide(OFTENER, [*second, *first]).verdict == SUPPORTED
+
+
+def test_ranks_leave_out_values_that_are_missing_from_both_groups_alike() -> None:
+    values = np.r_[nan, np.arange(9, 16), np.arange(7), nan]
+    assert decide(OFTENER, values).verdict == SUPPORTED
+    assert decide(OFTENER, np.full(16, nan)).cause == Cause(CauseKind.NOT_MEASURED, 16, 16)
+    with pytest.raises(ValueError, match="two equal rows"):
+        decide(OFTENER, [nan, *range(15)])
