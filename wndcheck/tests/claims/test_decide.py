@@ -20,7 +20,9 @@ from wndcheck.tests.claims.worlds import (
     findings_in,
     nets_untrained,
 )
+from wndcheck.verdicts import first_fixed
 from wndcheck.verdicts.checks import CauseKind
+from wndcheck.verdicts.expectations import is_match
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package")
 
@@ -91,6 +93,22 @@ def test_untrained_nets_decide_nothing(untrained_world: Findings) -> None:
         elif not found.must_be and not check.startswith(NEEDS_NO_TRAINING):
             assert found.verdict == "inconclusive", (claim, check)
             assert getattr(found.cause, "kind", None) is CauseKind.NOT_TRAINED, (claim, check)
+
+
+def test_every_check_first_fixed_has_its_values_today(true_world: Findings) -> None:
+    """Whatever moved, or is named by other parameters."""
+    rules = [rule for own in first_fixed.read(FOLDER).values() for rule in own]
+    lost = [
+        rule
+        for rule in rules
+        if not any(rule.claim == claim and is_match(rule.check, name) for claim, name in true_world)
+    ]
+    assert {rule.claim for rule in lost} == {
+        "entropy_against_k",
+        "entropy_against_m",
+        "estimator_null",
+        "stabilisation",
+    }
 
 
 @pytest.mark.parametrize("world", ["true_world", "false_world"])

@@ -144,6 +144,7 @@ OTHER_NETS = {
         "ensemble_lemma level[2]",
         "conditional_entropy in_ensembles[2]",
     ],
+    ensembles("corrected_score", 0.05, 4, widths=(64,)): ["ensemble_lemma level_in_narrower_nets[64-4]"],
     ensembles("corrected_score", -0.1, 3, widths=(8,)): ["ensemble_lemma trend[3]"],
     ensembles("lemma_excess", 0.1, 3, widths=(128,)): ["lemma_bound in_ensembles[3]"],
     ensembles("negentropy", 0.1, 4, widths=(128,)): ["gaussian_activations in_ensembles[4]"],

@@ -29,7 +29,7 @@ Findings = dict[tuple[str, str], Finding]  # by claim and name
 SMALL_FULL = replace(  # decides what the full profile decides, from fewer widths
     FULL,
     widths=(5, 10, 50, 100, 200, 500, 1000),
-    ensembles=replace(FULL.ensembles, widths=(8, 128), nets=20, count=5),
+    ensembles=replace(FULL.ensembles, widths=(8, 64, 128), nets=20, count=5),
     cifar10=replace(FULL.cifar10, widths=(5, 10, 15, 50, 200, 500, 1000), nets=16),
     nets=16,
 )
