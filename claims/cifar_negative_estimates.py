@@ -90,12 +90,12 @@ def test_vanilla_estimates_are_far_below(decide, experiments):
 
 @control(TOLERABLE_IN_SAMPLES, must_be="supported")
 def test_independent_pairs_are_tolerable(decide, experiments):
-    decide(np.quantile(experiments(information_estimates, "null", trials=200), 0.05, axis=1))
+    decide(np.quantile(experiments(information_estimates, "null", trials=1000), 0.05, axis=1))
 
 
 @control(NEGATIVE_IN_SAMPLES, must_be="supported")
 def test_independent_pairs_are_negative(decide, experiments):
-    decide(np.quantile(experiments(information_estimates, "null", trials=200), 0.05, axis=1))
+    decide(np.quantile(experiments(information_estimates, "null", trials=1000), 0.05, axis=1))
 
 
 @control(NEGATIVE_IN_SAMPLES, must_be="refuted")

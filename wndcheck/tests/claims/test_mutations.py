@@ -6,7 +6,7 @@ A detector that always reports a problem would notice anything, so each must fir
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,16 +29,19 @@ from wndcheck.nets import mlp
 from wndcheck.nets.training import Steps
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.mutations import (
+    STILL,
     Detector,
+    Plant,
     altered,
     altered_at,
+    at,
     controls_of_nets,
     coverage,
     ensembles,
-    everywhere,
     has_verdict,
     holds,
     initial_nets,
+    instead_of,
     margins,
     of_samples,
     scales,
@@ -58,7 +61,6 @@ pytestmark = [
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package"),
 ]
 Patch = pytest.MonkeyPatch
-Plant = Callable[[Patch], None]
 
 # Detectors.
 INITIAL_CONTROLS = controls_of_nets("initial_data_reading", "tanh")
@@ -85,22 +87,18 @@ NOT_FOUND = has_verdict(
 )
 CHANGES = holds("conditional_entropy", "relu and rises", source=altered_at(np.s_[1:-1], corrected_score=-9))
 HIDDEN_LAYERS = holds("weak_dependence", "relu and permuted", "control", altered_at(np.s_[:, :, -1], shuffled_score=9))
+EVERY_WIDTH = holds(
+    "two_hundred_suffice",
+    "relu and vicinity and 500",
+    source=lambda cell: altered(score=0.1 if cell.width == 500 else 0.01)(cell),
+    wanted="refuted",
+)
 SECONDARY = has_verdict("last_layer", "relu", altered(correlation=0.1), ClaimVerdict.SUPPORTED, None)
 
 
 METHOD = Method.checked
 
 # --- faults that take more than a line --------------------------------------------------------------------------------
-
-
-def at(owner: object, name: str, fault: object) -> Plant:
-    """Put the fault in the place of an attribute."""
-    return lambda patch: patch.setattr(owner, name, fault)
-
-
-def instead_of(original: object, fault: object) -> Plant:
-    """Put the fault in the place of the original, wherever it is imported."""
-    return lambda patch: everywhere(patch, original, fault)
 
 
 def clip_estimates(*of, **how) -> PairwiseInformation:
@@ -112,16 +110,6 @@ def permute_all_neurons_alike(z: np.ndarray, n_shuffles: int, random_state: int)
     rng = np.random.default_rng(random_state)
     for _ in range(n_shuffles):
         yield z[:, rng.permutation(z.shape[1])]
-
-
-class Still(np.random.Generator):
-    """Permutes nothing."""
-
-    def permuted(self, x, *, axis=None, out=None):
-        return x
-
-
-STILL = SimpleNamespace(default_rng=lambda seed: Still(np.random.PCG64(seed)))
 
 
 def measure_the_first_nets_again(patch: Patch) -> None:
@@ -276,6 +264,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
         UNLEARNT,
         instead_of(is_trained, lambda measurement, profile: np.ones(measurement.cell.replicates, dtype=bool)),
     ),
+    "a check reads one width of several": (EVERY_WIDTH, at(Grid, "at", lambda grid, *widths: grid.widest)),
     # verdicts
     ".02 for the paper's .01": (margins, at(shared_checks, "INDEPENDENT", at_most(0.02))),
     ".081 for .054": (margins, at(shared_checks, "NEAR_INDEPENDENT", at_most(0.081))),

@@ -116,6 +116,11 @@ CONTROLLED = {
 }
 
 
+def controlled(cell: Cell) -> dict[str, float]:
+    """What the controls measure, in every world."""
+    return CONTROLLED
+
+
 def violated(cell: Cell, stage: int) -> dict[str, object]:
     """What nets do that break a claim by construction."""
     kind, begun, growing = cell.kind, stage > 0, 0.1 * np.log2(cell.width)
@@ -144,7 +149,7 @@ def made(cell: Cell, world) -> Measurement:
     for name, shape in record_shapes(cell).items():
         array = np.zeros(shape)
         for stage in range(shape[0]):
-            values = values_at(cell, stage) | CONTROLLED
+            values = values_at(cell, stage) | controlled(cell)
             array[stage] = laid_out(values, name.removeprefix("same_image_"), shape[1:])
         noise = QUIET if name in ("entropy", "accuracy", "validation_accuracy") else NOISE
         if name == "score":
