@@ -40,6 +40,10 @@ def run_part(run: Run) -> str:
         f"A run of the {run.profile} profile on {run.created[:10]}, {run.environment['cores']} cores, base seed "
         f"{run.base_seed}: {count_verdicts(run)} ([its summary]({RUN}/summary.md))."
     )
+    rules = (
+        "Some rules were changed after a look at pilots ([which, and why](docs/verdicts.md)): beside each verdict is "
+        "that of the same measurements by the rules as first fixed."
+    )
     rows = [decided_row(run, claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
     remarks = {ClaimVerdict.LEFT: " to another profile, which trains the nets that they are about"}
     ids = {verdict: [name(run, claim) for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
@@ -48,7 +52,7 @@ def run_part(run: Run) -> str:
     ]
     figure = f"![Dependence against the width, layer by layer]({FIGURE})"
     decided = table(("as revised", "as first fixed", "the paper says", "found", "claimed"), rows)
-    return "\n\n".join([words, decided, *(line[0].upper() + line[1:] for line in rest), figure])
+    return "\n\n".join([words, rules, decided, *(line[0].upper() + line[1:] for line in rest), figure])
 
 
 def name(run: Run, claim: ClaimResult) -> str:
