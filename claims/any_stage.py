@@ -10,7 +10,7 @@ slope lies within ±0.005 a doubling. Refuted: an interval lies entirely outside
 0.01 (literal).
 Controls: at each stage the same activations, independently permuted, must be in the vicinity, and in untrained nets
 have no slope, and planted dependence must be found; nets whose layers share a direction, the more so the wider they
-are, must have neither a decreasing trend nor none.
+are, must not have a decreasing trend, and must have a slope.
 """
 
 import pytest

@@ -1,13 +1,13 @@
 """Appendix B: "even after stabilization, on some occasion, the estimator Î gave a value slightly less than zero …. this
-does not affect the conclusion since those values … are still within a tolerable margin at the vicinity of 0." Appendix
-A: pairs of very different variance "may indeed emerge when data become more diverse (e.g., CIFAR-10)".
+does not affect the conclusion since those values … are still within a tolerable margin at the vicinity of 0."
+Appendix A: pairs of very different variance "may indeed emerge when data become more diverse (e.g., CIFAR-10)".
 
 Measured: on CIFAR-10, at every width, the least 5 % point of the pairs' Î in a hidden layer, and the least over all
 widths; the least mean Î of a hidden layer; and the largest ratio of two neurons' standard deviations in a hidden layer.
 Supported: at some width pairs fall below 0 (negative), and at no width below -0.072 (tolerable), the null's mean minus
-two of its standard deviations, which independent pairs reach, too. Refuted: an interval lies entirely outside its
-region. Also shown: no layer's mean is below -0.02 nats; standard deviations differ tenfold; and "This may be in part
-due to the insufficiently large sample size": on twice as many images the 5 % point is nearer to 0.
+two of its standard deviations. Refuted: an interval lies entirely outside its region. Also shown: no layer's mean is
+below -0.02 nats; standard deviations differ tenfold; and "This may be in part due to the insufficiently large sample
+size": on twice as many images the 5 % point is nearer to 0.
 Controls: the vanilla estimate between unequal scales is far below 0, and must be refuted; of independent pairs the 5 %
 point is negative and tolerable, and of pairs that share 0.223 nats it is not negative.
 """
