@@ -12,7 +12,7 @@ import numpy as np
 
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
-from wndcheck.verdicts import Check, Claim, at_least, within
+from wndcheck.verdicts import Check, Claim, Scope, at_least, within
 
 CLAIM = Claim(
     "§4",
@@ -21,12 +21,12 @@ CLAIM = Claim(
 )
 
 TRAINING = {
-    "relu": Check("training accuracy", at_least(0.99), level=True, unit=""),
-    "tanh": Check("training accuracy", at_least(0.95), level=True, unit=""),
+    "relu": Check("training accuracy", at_least(0.99), scope=Scope.LEVEL, unit=""),
+    "tanh": Check("training accuracy", at_least(0.95), scope=Scope.LEVEL, unit=""),
 }
 VALIDATION = {
-    "relu": Check("validation accuracy", at_least(0.95), level=True, unit=""),
-    "tanh": Check("validation accuracy", at_least(0.92), level=True, unit=""),
+    "relu": Check("validation accuracy", at_least(0.95), scope=Scope.LEVEL, unit=""),
+    "tanh": Check("validation accuracy", at_least(0.92), scope=Scope.LEVEL, unit=""),
 }
 WORSE = Check("training accuracy of N > 20 minus that of N < 20", at_least(0), unit="")
 ALIKE = Check("training accuracy of N > 20 minus that of N < 20", within(-0.1, 0.1), unit="")

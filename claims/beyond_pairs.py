@@ -12,7 +12,7 @@ import pytest
 
 from wndcheck.experiment.record_schema import GROUP_SIZES
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values
 
 CLAIM = Claim(
@@ -23,7 +23,9 @@ CLAIM = Claim(
 
 TREND = Check("slope of the total correlation per doubling of N", at_most(0))
 LEVEL = {
-    size: Check("total correlation at the widest", at_most(0.01 * size * (size - 1) / 2), level=True, primary=False)
+    size: Check(
+        "total correlation at the widest", at_most(0.01 * size * (size - 1) / 2), scope=Scope.LEVEL, primary=False
+    )
     for size in GROUP_SIZES
 }
 

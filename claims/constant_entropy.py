@@ -13,7 +13,7 @@ constant have no entropy, and must get no verdict.
 """
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, slopes, values
 
 CLAIM = Claim(
@@ -25,7 +25,7 @@ CLAIM = Claim(
 
 MOVED = "distance of a neuron's distribution from its initial one"
 DISTRIBUTION_TREND = Check(f"slope of the {MOVED} per doubling of N", at_most(0), primary=False, unit="sd")
-DISTRIBUTION_LEVEL = Check(f"{MOVED} at the widest", at_most(0.1), level=True, primary=False, unit="sd")
+DISTRIBUTION_LEVEL = Check(f"{MOVED} at the widest", at_most(0.1), scope=Scope.LEVEL, primary=False, unit="sd")
 IMPORTANCE = Check("slope per doubling of N of the images a neuron decides", at_most(0), primary=False, unit="")
 
 

@@ -11,7 +11,7 @@ Control: nets whose weights have grown by less than a hundredth have hardly move
 import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_least
+from wndcheck.verdicts import Check, Claim, Scope, at_least
 from wndcheck.verdicts.shared_checks import entropy_moved, entropy_slopes
 
 CLAIM = Claim(
@@ -21,7 +21,7 @@ CLAIM = Claim(
     figures=("figure-b2-convnets",),
 )
 
-LEVEL = Check("|ΔH| at the widest", at_least(0.1))
+LEVEL = Check("|ΔH| at the widest", at_least(0.1), scope=Scope.LEVEL)
 TREND = Check("slope of |ΔH| per doubling of N", at_least(0), primary=False)
 every_dense_layer = pytest.mark.parametrize("layer", [1, 2])
 

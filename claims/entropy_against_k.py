@@ -11,7 +11,7 @@ import pytest
 
 from wndcheck.experiment.gaussian_experiments import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, within
+from wndcheck.verdicts import Check, Claim, Scope, within
 
 CLAIM = Claim(
     "§A, Fig. A.1a",
@@ -20,8 +20,8 @@ CLAIM = Claim(
 )
 SEED_WORD = "entropy-against-k"  # of the draws; frozen, whatever the claim's name
 
-BIAS = Check("bias of Ĥ", within(-0.02, 0.02), replicate="experiments")
-AGREEMENT = Check("Ĥ(k) - Ĥ(3)", within(-0.02, 0.02), primary=False, replicate="experiments")
+BIAS = Check("bias of Ĥ", within(-0.02, 0.02), replicate="experiments", scope=Scope.ESTIMATOR)
+AGREEMENT = Check("Ĥ(k) - Ĥ(3)", within(-0.02, 0.02), primary=False, replicate="experiments", scope=Scope.ESTIMATOR)
 
 
 SAMPLES = {"trials": 64, "m": 1000}

@@ -3,7 +3,7 @@ burden"; "the biases are tolerable with M = 1000 and k = 3".
 
 Measured: bias and root-mean-square error of Ĥ (eq. A.1, k = 3) on standard Gaussian samples of growing size; an
 experiment is 64 samples of each size. Supported: |bias| ≤ 0.02 nats at M = 1000, and the error falls at least half as
-fast as M^-½ (a slope of log RMSE on log M of at most -¼). Refuted: an interval lies entirely outside its region.
+fast as M^-½ (a slope of log RMSE on log M of at most -0.25). Refuted: an interval lies entirely outside its region.
 Control: an estimator that sees only the first 100 points, whatever M, must be refuted.
 """
 
@@ -12,7 +12,7 @@ import pytest
 
 from wndcheck.experiment.gaussian_experiments import entropy_errors
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most, within
+from wndcheck.verdicts import Check, Claim, Scope, at_most, within
 
 CLAIM = Claim(
     "§A, Fig. A.1b",
@@ -22,9 +22,11 @@ CLAIM = Claim(
 SEED_WORD = "entropy-against-m"  # of the draws; frozen, whatever the claim's name
 
 SIZES = (100, 300, 1000, 3000, 10_000)
-BIAS = dict.fromkeys(SIZES, Check("bias of Ĥ", within(-0.02, 0.02), primary=False, replicate="experiments"))
-BIAS[1000] = Check("bias of Ĥ at M = 1000", within(-0.02, 0.02), replicate="experiments")
-RATE = Check("slope of log RMSE on log M", at_most(-0.25), unit="", replicate="experiments")
+BIAS = dict.fromkeys(
+    SIZES, Check("bias of Ĥ", within(-0.02, 0.02), primary=False, replicate="experiments", scope=Scope.ESTIMATOR)
+)
+BIAS[1000] = Check("bias of Ĥ at M = 1000", within(-0.02, 0.02), replicate="experiments", scope=Scope.ESTIMATOR)
+RATE = Check("slope of log RMSE on log M", at_most(-0.25), unit="", replicate="experiments", scope=Scope.ESTIMATOR)
 
 
 def rates(errors):

@@ -9,13 +9,15 @@ Control: a correlation of 0.3 (0.047 nats) must be distinguished from independen
 
 from wndcheck.experiment.gaussian_experiments import information_estimates
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, within
+from wndcheck.verdicts import Check, Claim, Scope, within
 
 CLAIM = Claim("§4", "The 3H estimate of independent Gaussians, M=1000, is 0.012 ± 0.042")
 SEED_WORD = "estimator-null"  # of the draws; frozen, whatever the claim's name
 
-MEAN = Check("mean of 1000 trials", within(0.008, 0.016), replicate="experiments")
-SPREAD = Check("standard deviation of 1000 trials", within(0.039, 0.045), replicate="experiments")
+MEAN = Check("mean of 1000 trials", within(0.008, 0.016), replicate="experiments", scope=Scope.ESTIMATOR)
+SPREAD = Check(
+    "standard deviation of 1000 trials", within(0.039, 0.045), replicate="experiments", scope=Scope.ESTIMATOR
+)
 
 
 @check(MEAN)

@@ -1,14 +1,18 @@
-"""§1 and §5: "by central limit theorem, the activations are approximately Gaussians …; our results further suggest that
-the same holds for trained MLPs given reasonably wide layers".
+"""§5: "Neural activities as multi-variate Gaussians"; §1 and §5: "by central limit theorem, the activations are
+approximately Gaussians …; our results further suggest that the same holds for trained MLPs given reasonably wide
+layers".
 
-Measured: the negentropy of single neurons, ½ log 2πeσ² - H, zero for a Gaussian and otherwise above; its mean over
-every hidden layer of trained nets.
-Supported: it decreases with log N from N = 20 up (trend), and is at most 0.05 nats at the paper's widest (level).
-Refuted: an interval lies entirely outside its region. Also shown: the trend at the stages before the last; the same
-over parameters and data (ensembles); and how far the pairs are from Gaussian, the information ι_c beyond what Gaussians
-of the same correlation share.
+Measured: the negentropy of single neurons, ½ log 2πeσ² - H, zero for a Gaussian and otherwise above; and what pairs
+share beyond their correlation, ι_c minus the information of Gaussians of the same correlation, zero for a bivariate
+Gaussian; their means over every hidden layer of trained nets.
+Supported: the negentropy decreases with log N from N = 20 up (trend), and is at most 0.05 nats at the paper's widest
+(level), where pairs share at most 0.01 nats beyond their correlation (pairs): neurons may be Gaussian one by one, and
+not together. Refuted: an interval lies entirely outside its region. Also shown: the trend at the stages before the
+last; and the negentropy over parameters and data (ensembles).
 Controls: uniform samples (0.176 nats) must be refuted, Gaussian ones supported; sums of ever fewer uniform numbers,
-which the central limit theorem leaves ever less Gaussian, must not have a decreasing trend.
+which the central limit theorem leaves ever less Gaussian, must not have a decreasing trend; correlated Gaussian pairs
+must share nothing beyond their correlation, and the same pairs with random signs, which are uncorrelated, must be
+refuted.
 """
 
 from dataclasses import replace
@@ -16,25 +20,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.experiment.gaussian_experiments import negentropies
+from wndcheck.experiment.gaussian_experiments import information_beyond_correlation, negentropies
 from wndcheck.pytest_plugin.declarations import check, control, over
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import INDEPENDENT, slopes, values
 from wndcheck.verdicts.statistics import slope_per_doubling
 
 CLAIM = Claim(
     "§1, §5",
-    "Neurons of wide layers are nearly Gaussian, trained or not",
+    "Neurons of wide layers are nearly Gaussian, singly and in pairs, trained or not",
     families=("trained/relu", "trained/tanh", "ensembles"),
 )
 SEED_WORD = "gaussian-activations"  # of the draws; frozen, whatever the claim's name
 
 TREND = Check("slope of the negentropy per doubling of N", at_most(0))
-LEVEL = Check("negentropy at the widest", at_most(0.05), level=True)
-IN_ENSEMBLES = Check("negentropy in the widest ensembles", at_most(0.05), primary=False, replicate="ensembles")
+LEVEL = Check("negentropy at the widest", at_most(0.05), scope=Scope.LEVEL)
+IN_ENSEMBLES = Check(
+    "negentropy in the widest ensembles", at_most(0.05), primary=False, replicate="ensembles", scope=Scope.LEVEL
+)
 AT_STAGES = Check("slope of the negentropy per doubling of N", at_most(0), primary=False)
-PAIRS = Check("ι_c minus the Gaussian's at the widest", INDEPENDENT, level=True, primary=False)
-TREND_OF_SAMPLES, LEVEL_OF_SAMPLES = (replace(each, replicate="experiments") for each in (TREND, LEVEL))
+PAIRS = Check("ι_c minus the Gaussian's at the widest", INDEPENDENT, scope=Scope.LEVEL)
+TREND_OF_SAMPLES, LEVEL_OF_SAMPLES, PAIRS_OF_SAMPLES = (
+    replace(each, replicate="experiments") for each in (TREND, LEVEL, PAIRS)
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -87,3 +95,14 @@ def test_gaussian_samples_are_gaussian(decide, simulated):
 def test_fewer_summands_are_less_gaussian(decide, simulated):
     by_width = np.array([simulated(summands) for summands in (4, 2, 1)])
     decide(slope_per_doubling([10, 50, 200], by_width))
+
+
+@control(PAIRS_OF_SAMPLES, must_be="supported")
+def test_gaussian_pairs_share_nothing_beyond_their_correlation(decide, experiments):
+    decide(experiments(information_beyond_correlation, "pairs", trials=64, rho=0.6).mean(axis=1))
+
+
+@control(PAIRS_OF_SAMPLES, must_be="refuted")
+def test_random_signs_leave_what_is_beyond_correlation(decide, experiments):
+    shared = experiments(information_beyond_correlation, "signs", trials=64, rho=0.9, random_signs=True)
+    decide(shared.mean(axis=1))

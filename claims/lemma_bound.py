@@ -12,7 +12,7 @@ Control: nets given a shared direction gain information without entropy, and mus
 
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 from wndcheck.verdicts.shared_checks import INDEPENDENT, change, values
 
 CLAIM = Claim(
@@ -23,7 +23,7 @@ CLAIM = Claim(
 )
 
 BOUND = Check("mean of ΔI - ΔH", at_most(0))
-GROWTH = Check("Δι_c at the widest", INDEPENDENT, level=True, primary=False)
+GROWTH = Check("Δι_c at the widest", INDEPENDENT, scope=Scope.LEVEL, primary=False)
 IN_ENSEMBLES = Check("mean of ΔI - ΔH", at_most(0), replicate="ensembles")
 SHARE = Check("share of pairs with ΔI > ΔH", at_most(0.05), primary=False, unit="")
 

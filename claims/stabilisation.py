@@ -12,7 +12,7 @@ import pytest
 
 from wndcheck.experiment.gaussian_experiments import gaussian_information, information_estimates
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most, within
+from wndcheck.verdicts import Check, Claim, Scope, at_most, within
 
 CLAIM = Claim(
     "§A, Fig. A.1c",
@@ -21,11 +21,19 @@ CLAIM = Claim(
 )
 SEED_WORD = "stabilisation"  # of the draws; frozen, whatever the claim's name
 
-VANILLA = Check("vanilla Î - I", at_most(-0.5), replicate="experiments")
-STABILISED = Check("stabilised Î - I", within(-0.05, 0.05), replicate="experiments")
-FAITHFUL = Check("vanilla Î - I, equal scales", within(-0.05, 0.05), primary=False, replicate="experiments")
-NEGATIVE = Check("vanilla Î", at_most(0), primary=False, replicate="experiments")
-INVARIANT = Check("Î(σx = 10⁻⁴) - Î(σx = 1), stabilised", within(-0.001, 0.001), primary=False, replicate="experiments")
+VANILLA = Check("vanilla Î - I", at_most(-0.5), replicate="experiments", scope=Scope.ESTIMATOR)
+STABILISED = Check("stabilised Î - I", within(-0.05, 0.05), replicate="experiments", scope=Scope.ESTIMATOR)
+FAITHFUL = Check(
+    "vanilla Î - I, equal scales", within(-0.05, 0.05), primary=False, replicate="experiments", scope=Scope.ESTIMATOR
+)
+NEGATIVE = Check("vanilla Î", at_most(0), primary=False, replicate="experiments", scope=Scope.ESTIMATOR)
+INVARIANT = Check(
+    "Î(σx = 10⁻⁴) - Î(σx = 1), stabilised",
+    within(-0.001, 0.001),
+    primary=False,
+    replicate="experiments",
+    scope=Scope.ESTIMATOR,
+)
 some_rho = pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 every_rho = pytest.mark.parametrize("rho", [0.0, 0.25, 0.5, 0.75, 0.9, 0.99])
 

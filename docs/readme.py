@@ -13,7 +13,15 @@ from typing import Any
 
 from wndcheck import pytest_plugin
 from wndcheck.cli import main as cli
-from wndcheck.report.format import SYMBOLS, format_estimate, format_margin
+from wndcheck.report.format import (
+    MISSING,
+    SYMBOLS,
+    count_verdicts,
+    describe_first_fixed,
+    describe_scopes,
+    format_estimate,
+    format_margin,
+)
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run
 from wndcheck.verdicts.run_files import read_run
 
@@ -28,28 +36,38 @@ DECIDED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED)
 
 def run_part(run: Run) -> str:
     """The outcome of a run's claims, with one row for each that it decides, and the paper's Figure 3 redrawn."""
-    tally = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, {run.environment['cores']} cores, base seed "
-        f"{run.base_seed}: {tally} ([its summary]({RUN}/summary.md))."
+        f"{run.base_seed}: {count_verdicts(run)} ([its summary]({RUN}/summary.md))."
     )
-    rows = [decided_row(claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
-    remarks = {ClaimVerdict.INCONCLUSIVE: " (most are about the paper's widest nets, which the full profile trains)"}
-    ids = {verdict: [f"`{claim.id}`" for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
+    rules = (
+        "Some rules were changed after a look at pilots ([which, and why](docs/verdicts.md)): beside each verdict is "
+        "that of the same measurements by the rules as first fixed."
+    )
+    rows = [decided_row(run, claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
+    remarks = {ClaimVerdict.LEFT: " to another profile, which trains the nets that they are about"}
+    ids = {verdict: [name(run, claim) for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
     rest = [
         f"{verdict}{remarks.get(verdict, '')}: {', '.join(ids[verdict])}." for verdict in ids if verdict not in DECIDED
     ]
     figure = f"![Dependence against the width, layer by layer]({FIGURE})"
-    decided = table(("verdict", "the paper says", "found", "claimed"), rows)
-    return "\n\n".join([words, decided, *(line[0].upper() + line[1:] for line in rest), figure])
+    decided = table(("as revised", "as first fixed", "the paper says", "found", "claimed"), rows)
+    return "\n\n".join([words, rules, decided, *(line[0].upper() + line[1:] for line in rest), figure])
 
 
-def decided_row(claim: ClaimResult) -> list[str]:
+def name(run: Run, claim: ClaimResult) -> str:
+    """A claim that is not decided, with its verdict as first fixed where that is another."""
+    former = describe_first_fixed(run, claim)
+    return f"`{claim.id}`" + (f" (as first fixed: {former})" if former not in (MISSING, claim.verdict) else "")
+
+
+def decided_row(run: Run, claim: ClaimResult) -> list[str]:
     """A decided claim with the check that its verdict rests on."""
     found = claim.decisive
     assert found is not None
     return [
-        f"{SYMBOLS[claim.verdict]} {claim.verdict}",
+        f"{SYMBOLS[claim.verdict]} {claim.verdict}: {describe_scopes(claim)}",
+        describe_first_fixed(run, claim),
         f"`{claim.id}`: {claim.statement} ({claim.paper})",
         f"{found.check.estimand}: {format_estimate(found)}",
         format_margin(found),

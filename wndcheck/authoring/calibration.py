@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from math import isnan
+from math import isnan, nan
 
 from wndcheck.authoring.error_rates import FEWEST_RESAMPLED, MOST_WRONG
 from wndcheck.authoring.pooling import Pooled, PooledCheck, PooledClaim, pool_checks, pool_claims
@@ -38,6 +38,11 @@ class Calibration:
     @property
     def primary(self) -> list[PooledCheck]:
         return [each for each in self.checks if each.primary]
+
+    def falsely_refuted(self, claim: str) -> float:
+        """A bound on how often a claim is refuted whose checks have their true means on borders: the sum over them."""
+        rates = [each.reliability.refutes_claim for each in self.primary if each.claim == claim]
+        return min(1.0, sum(rate for rate in rates if not isnan(rate))) if rates else nan
 
     @cached_property
     def flips(self) -> list[str]:

@@ -28,12 +28,15 @@ A verdict is wrong when it is *refuted* although the true mean is inside the cla
 it is outside. Four wrong-verdict rates of one run are given for each check:
 
 - **wrong**: replicates are normal; the pooled mean and the sd between replicates are assumed to be the true ones.
-- **wrong, worst**: the same with the true mean on a border of the region, where the t interval errs most. (A check that
-  the profile does not decide is never wrong: it is always inconclusive.)
+- **wrong, worst**: the same with the true mean on a border of the region, where the t interval errs most.
 - **resampled**: without the assumption of normality; {DRAWS:,} runs of values drawn from those of all runs, pooled,
   whose mean is taken as the true one.
 - **resampled, worst**: the same after moving the values so that their mean is on a border: the effect of skewness on
   the t interval.
+
+A claim is refuted by one of its m primary checks only where the interval at 1 - α/m lies outside. *Falsely refuted, at
+most* is the sum over its primary checks of the rate at which each does that with its true mean on a border (resampled
+where there are enough values).
 
 P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean. Where most runs
 could not measure or train the nets, more nets do not help, and the table says so instead of a number. *Excess* is the
@@ -62,6 +65,7 @@ COLUMNS = (
     Column("wrong, worst", "wrong_worst", lambda each: each.reliability.worst, percent),
     Column("resampled", "resampled_wrong", lambda each: each.reliability.resampled_wrong, percent),
     Column("resampled, worst", "resampled_wrong_worst", lambda each: each.reliability.resampled_worst, percent),
+    Column("", "refutes_claim_worst", lambda each: each.reliability.refutes_claim),
 )
 CHECK_HEAD = ("claimed", "n", *(column.heading for column in COLUMNS if column.heading), "for 90 %")
 CSV_HEAD = ("region_low", "region_high", "unit", "replicate", "n", *(column.name for column in COLUMNS))
@@ -79,8 +83,6 @@ def describe_check(each: PooledCheck) -> dict[str, str]:
 
 def describe_needed(each: PooledCheck) -> str:
     """Return the nets needed for the right verdict with 90 % probability, or why more nets would not help."""
-    if not each.decided_by_profile:
-        return "not decided"
     if each.blocking_cause:
         return short_cause(each.blocking_cause)
     nets = each.reliability.nets
@@ -100,13 +102,16 @@ def markdown(calibration: Calibration, facts: dict[str, str]) -> str:
     """Return the text of calibration.md."""
     secondary = [each for each in calibration.checks if not each.primary]
     controls = [each for each in calibration.pooled if each.must_be]
-    claims = [[claim.id, claim.statement, *counts(claim)] for claim in calibration.claims]
+    claims = [
+        [claim.id, claim.statement, *counts(claim), percent(calibration.falsely_refuted(claim.id))]
+        for claim in calibration.claims
+    ]
     parts = [
         "# Verdicts under many base seeds",
         bullets([f"{name}: {text}" for name, text in facts.items()]),
         f"{escape_markdown(calibration.summary)}.",
         "## Claims",
-        markdown_table(("claim", "statement", *OUTCOMES), claims),
+        markdown_table(("claim", "statement", *OUTCOMES, "falsely refuted, at most"), claims),
         "## Flips between supported and refuted",
         bullets(calibration.flips),
         "## Error rates",
@@ -141,7 +146,7 @@ def check_table(checks: Iterable[PooledCheck]) -> str:
 
 
 def control_row(each: PooledCheck) -> list[str]:
-    held = len(each.seeds(str(each.must_be)))
+    held = sum(not finding.failed for finding in each.findings.values())
     return [each.claim, each.name, str(each.must_be), f"{held} of {len(each.by_seed)}", *counts(each)]
 
 

@@ -24,8 +24,10 @@ class Reliability:
     """Error rates of one check at `n` replicates per run; the measured mean is taken for the true one.
 
     `wrong` and `worst` are wrong-verdict rates: at that mean, and with the true mean on a border of the region;
-    `resampled_*` the same for the measured residuals instead of a normal, NaN where there are too few values. `nets` is
-    the number of replicates that give the right verdict with 90 % probability: infinite beyond 10,000, NaN if unknown.
+    `resampled_*` the same for the measured residuals instead of a normal, NaN where there are too few values.
+    `refutes_claim` is the rate at which it refutes its claim, at 1 - alpha / m, with the true mean on a border:
+    resampled, or for a normal where there are too few values. `nets` is the number of replicates that give the right
+    verdict with 90 % probability: infinite beyond 10,000, NaN if unknown.
     """
 
     n: int
@@ -36,6 +38,7 @@ class Reliability:
     worst: float = nan
     resampled_wrong: float = nan
     resampled_worst: float = nan
+    refutes_claim: float = nan
     nets: float = nan
 
     @property
@@ -45,33 +48,33 @@ class Reliability:
         return max(known, default=nan)
 
 
-def reliability(check: Check, values: NDArray[np.float64], n: int, decides: bool = True) -> Reliability:
-    """Return the reliability of a check from the finite values (R,) of one run or of several, pooled.
+def reliability(check: Check, values: NDArray[np.float64], n: int, m: int = 1) -> Reliability:
+    """Return the reliability of a check, one of m, from the finite values (R,) of one run or of several, pooled.
 
-    With `decides` false (a level, in a profile that does not decide levels) or with fewer replicates than a verdict
-    takes, every run is inconclusive.
+    With fewer replicates than a verdict takes, every run is inconclusive.
     """
     if len(values) < 2:
         return Reliability(n, float(values.mean()) if len(values) else nan)
     mean, sd = float(values.mean()), float(values.std(ddof=1))
-    if not decides:
-        return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0)
     needed = power.nets_needed(check, mean, sd)
     if n < FEWEST:
-        return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0, needed)
+        return Reliability(n, mean, sd, SILENT, 0.0, 0.0, 0.0, 0.0, 0.0, needed)
     rates = power.normal_rates(check, mean, sd, n)
     wrong = power.wrong_rate(check, rates, mean)
-    worst = power.worst_rate(power.normal_rates(check, border, sd, n) for border in power.borders(check))
+    borders = power.borders(check)
+    worst = power.worst_rate(power.normal_rates(check, border, sd, n) for border in borders)
     if len(values) < FEWEST_RESAMPLED:
-        return Reliability(n, mean, sd, rates, wrong, worst, nets=needed)
+        refutes = max(power.normal_rates(check, border, sd, n, m).refuted for border in borders)
+        return Reliability(n, mean, sd, rates, wrong, worst, refutes_claim=refutes, nets=needed)
     means, sds = draw(values, n)
 
     def resampled(truth: float) -> Rates:
         return resampled_rates(check, truth + means, sds, n)
 
-    worst_resampled = power.worst_rate(map(resampled, power.borders(check)))
+    worst_resampled = power.worst_rate(map(resampled, borders))
     wrong_resampled = power.wrong_rate(check, resampled(mean), mean)
-    return Reliability(n, mean, sd, rates, wrong, worst, wrong_resampled, worst_resampled, needed)
+    refutes = max(resampled_rates(check, border + means, sds, n, m).refuted for border in borders)
+    return Reliability(n, mean, sd, rates, wrong, worst, wrong_resampled, worst_resampled, refutes, needed)
 
 
 def draw(values: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -91,10 +94,13 @@ def places(size: int, n: int) -> NDArray[np.int64]:
     return np.random.default_rng(20).integers(0, size, (DRAWS, n))
 
 
-def resampled_rates(check: Check, means: NDArray[np.float64], sds: NDArray[np.float64], n: int) -> Rates:
-    """Apply `verdict_on` to samples of n with these means and sds; return the shares of the verdicts."""
-    region, half = check.region, t_quantile(1 - check.alpha, n) * sds / sqrt(n)
-    low, high = means - half, means + half
-    supported = (region.low <= low) & (high <= region.high)
-    refuted = (high < region.low) | (low > region.high)
+def resampled_rates(check: Check, means: NDArray[np.float64], sds: NDArray[np.float64], n: int, m: int = 1) -> Rates:
+    """Apply `verdict_on` to samples of n with these means and sds; return the shares of the verdicts.
+
+    With m they are those of the check as one of m that count for a claim, which it refutes at 1 - alpha / m.
+    """
+    region = check.region
+    half, strict = (t_quantile(1 - alpha, n) * sds / sqrt(n) for alpha in (check.alpha, check.alpha / m))
+    supported = (region.low <= means - half) & (means + half <= region.high)
+    refuted = (means + strict < region.low) | (means - strict > region.high)
     return Rates.from_decided(float(supported.mean()), float(refuted.mean()))

@@ -25,9 +25,6 @@ def reason(checks: Sequence[PooledCheck]) -> str:
     """Return the estimates that contradict the claim, with one clause per estimand."""
     findings = [finding for check in checks for finding in check.findings.values()]
     groups = group_by(findings, lambda f: (f.check.estimand, f.check.region, f.check.unit))
-    if not any(check.decided_by_profile for check in checks):
-        found = "; ".join(map(against_claim, groups))
-        return f"{found} (of the paper's widest nets, which this profile does not train)"
     return "; ".join(map(clause, groups))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wndcheck.authoring.error_rates import Reliability, reliability
 from wndcheck.authoring.power import UNKNOWN
-from wndcheck.verdicts.checks import CauseKind, Verdict
+from wndcheck.verdicts.checks import CauseKind, MustBe, Statistic, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
 
@@ -69,8 +69,8 @@ class PooledCheck(Pooled):
         return bool(self.findings) and self.last.check.primary
 
     @property
-    def must_be(self) -> Verdict | None:
-        """The verdict that a control must reach; None for a check."""
+    def must_be(self) -> MustBe | None:
+        """What a control must be; None for a check."""
         return self.last.must_be if self.findings else None
 
     @cached_property
@@ -92,12 +92,10 @@ class PooledCheck(Pooled):
         """
         if not self.findings:
             raise ValueError(f"{self.claim} {self.name}: no run has decided it")
-        known = reliability(self.last.check, np.concatenate(self.by_run), self.n, self.decided_by_profile)
+        if (check := self.last.check).statistic is Statistic.RANKS:  # each tail of its test is exact
+            return Reliability(self.n, worst=check.alpha / 2, refutes_claim=check.alpha / 2 / self.last.m)
+        known = reliability(check, np.concatenate(self.by_run), self.n, self.last.m)
         return replace(known, rates=UNKNOWN, nets=nan) if self.blocking_cause else known
-
-    @property
-    def decided_by_profile(self) -> bool:
-        return not all(finding.is_cause(CauseKind.PROFILE) for finding in self.findings.values())
 
     @property
     def blocking_cause(self) -> CauseKind | None:

@@ -40,9 +40,10 @@ SILENT = Rates(0.0, 0.0, 1.0)
 UNKNOWN = Rates(nan, nan, nan)
 
 
-def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
+def normal_rates(check: Check, mean: float, sd: float, n: int, m: int = 1) -> Rates:
     """Return the rates for n independent normal replicates of that mean and standard deviation.
 
+    With m they are those of the check as one of m that count for a claim, which it refutes at 1 - alpha / m.
     The sample mean and the sample standard deviation s are independent; given s the rates are normal probabilities,
     which are integrated over the distribution of s. ValueError for fewer than two replicates, a mean that is not finite
     or an sd that is negative or not finite.
@@ -54,10 +55,11 @@ def normal_rates(check: Check, mean: float, sd: float, n: int) -> Rates:
         return Rates.from_decided(float(verdict is Verdict.SUPPORTED), float(verdict is Verdict.REFUTED))
     scales, weights = scale_nodes(n - 1)
     error = sd / sqrt(n)
-    half = t_quantile(1 - check.alpha, n) * scales  # of the interval, in units of the standard error
+    # Of the intervals, in units of the standard error.
+    half, strict = (t_quantile(1 - alpha, n) * scales for alpha in (check.alpha, check.alpha / m))
     low, high = (check.region.low - mean) / error, (check.region.high - mean) / error
     supported = np.maximum(special.ndtr(high - half) - special.ndtr(low + half), 0)
-    refuted = special.ndtr(low - half) + special.ndtr(-(high + half))
+    refuted = special.ndtr(low - strict) + special.ndtr(-(high + strict))
     return Rates.from_decided(float(weights @ supported), float(weights @ refuted))
 
 

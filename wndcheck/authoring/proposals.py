@@ -91,7 +91,7 @@ def propose(path: Path, named: Sequence[NamedRun]) -> Proposal:
         for check in found.checks
         if needs_entry(check) and not any(entry.covers(check.claim, check.name) for entry in ours)
     ]
-    for checks in group_by(missing, lambda each: (each.claim, frozenset(each.verdicts), each.decided_by_profile)):
+    for checks in group_by(missing, lambda each: (each.claim, frozenset(each.verdicts))):
         same_claim = [group for group in groups if group and group[0].expectation.claim == checks[0].claim]
         if not same_claim:
             groups.append(group := [])

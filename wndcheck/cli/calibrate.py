@@ -114,7 +114,7 @@ def calibrate(
 def run_seeds(series: Series, seeds: range, no_cache: bool) -> Calibration:
     """Run the seeds whose runs are not kept, and read all; print one line per seed."""
     from wndcheck.authoring.calibration import Calibration
-    from wndcheck.report.format import count_of
+    from wndcheck.report.format import count_of, count_verdicts
 
     runs: list[Run] = []
     failed: dict[int, str] = {}
@@ -134,8 +134,7 @@ def run_seeds(series: Series, seeds: range, no_cache: bool) -> Calibration:
                 print_error(f"{which}: {error}")
             failed.setdefault(seed, str(error))
         else:
-            counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
-            print_status(f"wndcheck: {which}: {count_of(len(run.claims), 'claim')}: {counts}")
+            print_status(f"wndcheck: {which}: {count_of(len(run.claims), 'claim')}: {count_verdicts(run)}")
     return Calibration(runs, failed)
 
 

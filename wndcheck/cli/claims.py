@@ -29,9 +29,9 @@ def claims(context: click.Context, folder: Path, statements: bool, markdown: boo
     """Show the claims of FOLDER, each with its place in the paper, its checks, controls and nets, and the profiles that
     decide it.
 
-    FOLDER is `claims` by default. A check is primary (the claim's verdict rests on it) or secondary; "full
-    profile" marks those about the paper's widest nets, which the quick profile does not train. A narrow terminal gets
-    a list instead of a table.
+    FOLDER is `claims` by default. A check is primary (the claim's verdict rests on it) or secondary, and has a scope:
+    estimator, trend, level or recipe. A profile that decides a claim in part is shown with the scopes it decides. A
+    narrow terminal gets a list instead of a table.
 
     Exit status: 0; 1 if a statement names a check that does not exist, a check has no statement or a claim no control,
     all named on standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module in it does not
@@ -75,8 +75,8 @@ def claim_row(claim: ClaimFile) -> tuple[str, ...]:
 
 
 def check_text(check: ClaimTest) -> str:
-    """``level (primary, full profile)``."""
-    return f"{check.name} ({check.counts}{'' if check.is_level is False else ', full profile'})"
+    """``level (primary, level)``."""
+    return f"{check.name} ({check.counts}, {check.scopes})"
 
 
 def statement_row(statement: Statement) -> tuple[str, ...]:

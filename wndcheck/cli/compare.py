@@ -13,7 +13,7 @@ from wndcheck.cli.console import columns, print_error, print_table, with_cli_opt
 
 if TYPE_CHECKING:
     from wndcheck.verdicts.comparison import Comparison, Pair
-    from wndcheck.verdicts.run import Run
+    from wndcheck.verdicts.run import ClaimResult, Run
 
 STACKED = 120  # columns; on a narrower terminal two cells of the widest tables are printed one below the other
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, rows
@@ -68,18 +68,22 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
 
 def tables_of(found: Comparison, folder: Path, other_folder: Path) -> list[Table]:
     """Return the tables of differences; one without rows means that there are none."""
-    from wndcheck.report.format import format_interval, format_margin
+    from wndcheck.report.format import describe_verdict, format_interval, format_margin
     from wndcheck.verdicts.comparison import only_in
 
     def verdicts(pair: Pair) -> list[str]:
         return [*pair.one.key, *(text for f in pair for text in (format_interval(f.interval), str(f.verdict)))]
 
+    def verdict(claim: ClaimResult | None) -> str:
+        return f"{describe_verdict(claim)}; m = {claim.m}" if claim else "absent"
+
+    claims = [(name, *map(verdict, pair)) for name, pair in found.claims.items()]
     sides, head = ("A", "B"), ("claim", "check", "A", "verdict of A", "B", "verdict of B")
     runs = [("folder", str(folder), str(other_folder)), *differing_facts(found.one, found.other)]
     margins = [(*pair.one.key, *map(format_margin, pair)) for pair in found.moved]
     return [
         ("Runs", ("", *sides), runs),
-        ("Claims whose verdicts differ, or that one run lacks", ("claim", *sides), found.claims),
+        ("Claims whose verdicts differ, or that one run lacks", ("claim", *sides), claims),
         ("Checks whose verdicts differ", head, list(map(verdicts, found.changed))),
         ("Intervals that do not overlap", head, list(map(verdicts, found.disjoint))),
         ("Margins that differ", ("claim", "check", *sides), margins),

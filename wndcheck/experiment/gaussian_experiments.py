@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from wndcheck.estimators import knn_entropy, pairwise_mi
+from wndcheck.experiment.measurement.transformed import JITTER
 from wndcheck.seeds import derived_seed
 
 T = TypeVar("T", float, np.ndarray)
@@ -47,6 +48,16 @@ def information_estimates(
     return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, margins=margins).pair_mi
 
 
+def rectified_estimates(*words: object, trials: int, m: int = 1000, rho: float = 0.0) -> np.ndarray:
+    """Î (KSG1, k = 3) of `trials` bivariate Gaussian samples after ReLU, (trials,) nats; `words` name the draw."""
+    rng = np.random.default_rng(derived_seed(*words))
+    x, other = rng.standard_normal((2, m, trials))
+    z = np.maximum(np.hstack([x, rho * x + sqrt(1 - rho**2) * other]), 0)
+    pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
+    seed = derived_seed(*words, "jitter")
+    return pairwise_mi(z, pairs=pairs, estimator="ksg1", jitter=JITTER, random_state=seed).pair_mi
+
+
 def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarray:
     """½ log 2πes² - Ĥ of `trials` samples of size m, (trials,) nats; `words` name the draw.
 
@@ -56,3 +67,23 @@ def negentropies(*words: object, trials: int, m: int, summands: int) -> np.ndarr
     rng = np.random.default_rng(derived_seed(*words))
     samples = rng.random((summands, trials, m)).sum(axis=0) if summands else rng.standard_normal((trials, m))
     return np.array([gaussian_entropy(sample.std(ddof=1)) - knn_entropy(sample) for sample in samples])
+
+
+def information_beyond_correlation(
+    *words: object, trials: int, m: int = 1000, rho: float = 0.0, random_signs: bool = False
+) -> np.ndarray:
+    """Î (3H, corrected) minus what Gaussians of the samples' correlation share, (trials,) nats; `words` name the draw.
+
+    Pairs are Gaussian, of correlation rho, and share nothing beyond it; unless the second has a random sign in every
+    sample: then they are uncorrelated, and share what |x| and |y| do.
+    """
+    rng = np.random.default_rng(derived_seed(*words))
+    x, other = rng.standard_normal((2, m, trials))
+    y = rho * x + sqrt(1 - rho**2) * other
+    if random_signs:
+        y *= rng.choice((-1, 1), size=(m, trials))
+    z, first = np.hstack([x, y]), np.arange(trials)
+    pairs = np.stack([first, trials + first], axis=1)
+    found = pairwise_mi(z, pairs=pairs, null="shuffle", n_shuffles=1, random_state=derived_seed(*words, "null"))
+    correlation = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(x.T, y.T, strict=True)])
+    return cast(np.ndarray, found.pair_corrected) + 0.5 * np.log(1 - correlation**2)

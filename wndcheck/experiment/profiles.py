@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from wndcheck.experiment.cells import Activation, Cell, Probe, Training, Unspecified, Violation
 
@@ -56,6 +57,15 @@ class ConvNets:
     training: Training
 
 
+class Scope(StrEnum):
+    """What a check is about, which says whether a profile can decide it."""
+
+    ESTIMATOR = "estimator"  # samples of a known law, simulated or of untrained nets, and the estimator itself
+    TREND = "trend"  # trained nets against one another: slopes, contrasts, orderings
+    LEVEL = "level"  # trained nets against a constant, which takes the paper's widths and recipe
+    RECIPE = "recipe"  # nets of another recipe against those of the paper's
+
+
 @dataclass(frozen=True)
 class Profile:
     """The nets that a run trains, and the numbers of repetitions."""
@@ -66,7 +76,7 @@ class Profile:
     nets: int  # seeds of each cell
     training: Training
     initial_width: int  # the widest untrained net, for claims about initialisation
-    decides_levels: bool  # does it reach the widths and the training that the paper's levels are stated for?
+    scopes: tuple[Scope, ...]  # of the checks that it decides
     trained_accuracy: float  # training accuracy from which a net of N > 20 counts as trained
     narrow_accuracy: float  # the same for N <= 20, which the paper itself calls usually worse
     probe: Probe
@@ -78,6 +88,7 @@ class Profile:
     violation_widths: tuple[int, ...] = (8, 32, 128)  # ours: enough for a trend, cheap to measure
     violation_width: int = 32  # of violations that are the same at every width
     violation_nets: int = 10  # how far such nets break a claim differs much from one to the next
+    leaves_to: str = ""  # the profile that decides checks of the other scopes
 
     @property
     def widest(self) -> int:
@@ -125,7 +136,8 @@ QUICK = Profile(
     # The stage between them is for "regardless of the training stage".
     training=Training(learning_rate=0.1, batch_size=64, stages=(0, 1, 12)),
     initial_width=1000,  # §4
-    decides_levels=False,
+    scopes=(Scope.ESTIMATOR, Scope.TREND),
+    leaves_to="full",
     trained_accuracy=0.95,  # ours: near the paper's 99 % (ReLU) and 95 % (tanh), which its slower recipe reaches
     narrow_accuracy=0.2,  # ours: twice chance
     # §4: 1000 images, 100 per class; §A: k = 3; ours: a sample of a layer's pairs, whose mean is known to 0.004 nats
@@ -164,7 +176,7 @@ FULL = Profile(
     nets=16,  # ours: a 99 % interval of a mean is then ±0.74 standard deviations
     training=PAPER_TRAINING,
     initial_width=1000,
-    decides_levels=True,
+    scopes=tuple(Scope),
     trained_accuracy=0.95,  # §4: "> 99 %" (ReLU), "> 95 %" (tanh)
     narrow_accuracy=0.2,
     # All pairs up to N = 100; of more, their mean is known to 0.001 nats.

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pytest
 
-from wndcheck.pytest_plugin.declarations import claim_id, claim_of
-from wndcheck.verdicts.run import ClaimResult, Finding, Unfinished, claim_result
-from wndcheck.verdicts.run_files import decode_finding
+from wndcheck.experiment.profiles import Profile, Scope
+from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of
+from wndcheck.verdicts.run import ClaimResult, Finding, Left, Unfinished, claim_result
+from wndcheck.verdicts.run_files import decode_line
 
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # properties by which tests hand JSON to the controller
 
 
-class Texts(msgspec.Struct):
-    """The texts of a claim, as they are sent from a worker to the controller."""
+class Declared(msgspec.Struct):
+    """What the file of a claim declares, as it is sent from a worker to the controller."""
 
     id: str
     paper: str
     statement: str
     about: str
     figures: tuple[str, ...]
+    asked: dict[Scope, int]
+    left: tuple[Left, ...]
+
+
+def declared(tests: Sequence[pytest.Item], profile: Profile) -> Declared:
+    """Return what a file declares, by all its tests, whichever of them are then run."""
+    first, claim = tests[0], claim_of(tests[0])
+    assert claim is not None
+    found = [(check_name(item), check_of(item)) for item in tests if not must_be_of(item)]
+    asked = Counter(check.scope for _, check in found if check.primary and check.scope in profile.scopes)
+    left = (Left(name, check, profile.leaves_to) for name, check in found if check.scope not in profile.scopes)
+    about = getattr(getattr(first, "module", None), "__doc__", None) or ""
+    return Declared(claim_id(first), claim.paper, claim.statement, about, claim.figures, dict(asked), tuple(left))
 
 
 def recorded(properties: Iterable[tuple[str, Any]], name: str) -> str:
@@ -32,20 +46,12 @@ def recorded(properties: Iterable[tuple[str, Any]], name: str) -> str:
     return next((value for found, value in properties if found == name), "")
 
 
-def record_claim(item: pytest.Item) -> None:
-    """Record the texts of its claim on a test."""
-    if claim := claim_of(item):
-        about = getattr(getattr(item, "module", None), "__doc__", None) or ""
-        texts = Texts(claim_id(item), claim.paper, claim.statement, about, claim.figures)
-        item.user_properties.append((CLAIM, msgspec.json.encode(texts).decode()))
-
-
 @dataclass
 class Results:
     """The results, filled from the reports that reach the controller, whichever process ran the test."""
 
     is_selection: bool = False
-    texts: dict[str, Texts] = field(default_factory=dict)  # by claim
+    declared: dict[str, Declared] = field(default_factory=dict)  # by claim
     findings: dict[str, list[Finding]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, list[Unfinished]] = field(default_factory=lambda: defaultdict(list))
     not_run: dict[str, list[Unfinished]] = field(default_factory=lambda: defaultdict(list))
@@ -61,12 +67,12 @@ class Results:
             # The report by xdist of a test whose worker died has no properties.
             self.crashed += [report] if report.failed else []
             return
-        texts = msgspec.json.decode(text, type=Texts)
-        claim = texts.id
-        self.texts.setdefault(claim, texts)
+        declared = decode_line(text, Declared)
+        claim = declared.id
+        self.declared.setdefault(claim, declared)
         self.files[report.nodeid.partition("::")[0]] = claim
         if report.when == "call" and (finding := recorded(report.user_properties, FINDING)):
-            self.findings[claim].append(decode_finding(finding))
+            self.findings[claim].append(decode_line(finding, Finding))
         elif report.failed:
             self.errors[claim].append(Unfinished(report.nodeid, report.longreprtext[-2000:]))
         elif report.skipped:
@@ -92,7 +98,7 @@ class Results:
                 errors=self.errors[claim],
                 not_run=self.not_run[claim],
                 is_selection=self.is_selection,
-                **msgspec.structs.asdict(texts),
+                **msgspec.structs.asdict(declared),
             )
-            for claim, texts in sorted(self.texts.items())
+            for claim, declared in sorted(self.declared.items())
         )

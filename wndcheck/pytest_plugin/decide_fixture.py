@@ -16,9 +16,9 @@ from wndcheck.pytest_plugin.collected_results import FINDING, recorded
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
 from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.checks import Verdict, decide
+from wndcheck.verdicts.checks import Statistic, Verdict, decide
 from wndcheck.verdicts.run import Finding, Outcome
-from wndcheck.verdicts.run_files import encode_finding
+from wndcheck.verdicts.run_files import encode_line
 
 
 class Inconclusive(pytest.skip.Exception):
@@ -37,12 +37,14 @@ class Refuted(Inconclusive):
 
 @dataclass(frozen=True)
 class Judge:
-    """Decides the checks of a run; `options` maps its options to (value, default), for the command that repeats."""
+    """Decides the checks of a run; `options` maps its options to (value, default), for the command that repeats;
+    `asked` holds the number of primary checks by claim."""
 
     profile: Profile
     mode: str
     expectations: list[expectations.Expectation]
     options: Mapping[str, tuple[Any, Any]]
+    asked: Mapping[str, int]
 
     def decider(self, item: pytest.Item) -> Callable[..., None]:
         """Return the `decide` fixture of one test."""
@@ -52,7 +54,7 @@ class Judge:
             if recorded(item.user_properties, FINDING):
                 raise RuntimeError(f"{item.nodeid} calls decide() twice: split it into two tests")
             finding = self.finding(item, np.asarray(values, dtype=float), grid)
-            item.user_properties.append((FINDING, encode_finding(finding)))
+            item.user_properties.append((FINDING, encode_line(finding)))
             if finding.outcome is Outcome.INCONCLUSIVE:
                 raise Inconclusive(f"{describe_cause(finding.cause)}: {finding.check.estimand} = {numbers_of(finding)}")
             if finding.outcome is Outcome.XFAILED:
@@ -67,14 +69,16 @@ class Judge:
         if claim_of(item) is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
         check, must_be, claim, name = check_of(item), must_be_of(item), claim_id(item), check_name(item)
-        if grid and values.shape != (replicates := grid.trained.shape[1:]):
+        # One value per net of every width where the nets of some are compared with those of others by their ranks.
+        replicates = (grid.trained.size,) if grid and check.statistic is Statistic.RANKS else None
+        if grid and values.shape != (replicates := replicates or grid.trained.shape[1:]):
             raise RuntimeError(
                 f"{item.nodeid}: decide() got shape {values.shape}, expected {replicates}: one value per "
                 f"{check.replicate.removesuffix('s')}"
             )
         untrained = grid.untrained if grid else {}
-        decides_levels = self.profile.decides_levels or must_be is not None
-        verdict, cause, interval = decide(check, values, decides_levels=decides_levels, **untrained)
+        m = self.asked[claim] if check.primary and must_be is None else 1
+        verdict, cause, interval, strict = decide(check, values, m=m, **untrained)
         expected, reason = expectations.expected(self.expectations, claim, name)
         finding = Finding(
             claim=claim,
@@ -83,6 +87,8 @@ class Judge:
             interval=interval,
             verdict=verdict,
             cause=cause,
+            m=m,
+            strict=strict,
             values=tuple(map(float, values)),
             untrained=untrained.get("untrained", 0),
             parameters=parameters_of(item),

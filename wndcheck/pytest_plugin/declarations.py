@@ -10,7 +10,7 @@ import pytest
 from wndcheck.experiment import profiles
 from wndcheck.experiment.families import registered
 from wndcheck.experiment.profiles import Profile
-from wndcheck.verdicts.checks import Check, Verdict
+from wndcheck.verdicts.checks import Check, MustBe
 from wndcheck.verdicts.claims import Claim
 
 Checks = Check | Mapping[Any, Check]
@@ -23,9 +23,9 @@ def check(checks: Checks, by: str = "") -> pytest.MarkDecorator:
 
 def control(checks: Checks, by: str = "", *, must_be: str) -> pytest.MarkDecorator:
     """Declare a control: a check with a known answer, on which its claim's verdict depends."""
-    if must_be not in list(Verdict):
-        raise ValueError(f"control(must_be={must_be!r}): expected one of {', '.join(Verdict)}")
-    return pytest.mark.control(*validated(checks, by), must_be=Verdict(must_be))
+    if must_be not in list(MustBe):
+        raise ValueError(f"control(must_be={must_be!r}): expected one of {', '.join(MustBe)}")
+    return pytest.mark.control(*validated(checks, by), must_be=MustBe(must_be))
 
 
 def validated(checks: Checks, by: str) -> tuple[Checks, str]:
@@ -38,9 +38,12 @@ def validated(checks: Checks, by: str) -> tuple[Checks, str]:
     return checks, by
 
 
-def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[int]]) -> None:
-    """Give a test that asks for `name` the values that the run's profile has for it; for `pytest_generate_tests`."""
-    if name in metafunc.fixturenames:
+def over(metafunc: pytest.Metafunc, name: str, values: Callable[[Profile], Sequence[object]]) -> None:
+    """Give a test that asks for `name` the values that the run's profile has for it; for `pytest_generate_tests`.
+
+    `name` may be several, as in "epoch,layer", each value a tuple.
+    """
+    if set(name.split(",")) <= set(metafunc.fixturenames):
         metafunc.parametrize(name, values(profiles.named(metafunc.config.option.wnd_profile)))
 
 
@@ -103,8 +106,8 @@ def with_declarations(report: pytest.CollectReport) -> pytest.CollectReport:
     return report
 
 
-def must_be_of(item: pytest.Item) -> Verdict | None:
-    """Return the verdict a control must reach; None for a check."""
+def must_be_of(item: pytest.Item) -> MustBe | None:
+    """Return what a control must be; None for a check."""
     marker = item.get_closest_marker("control")
     return marker.kwargs["must_be"] if marker else None
 

@@ -16,21 +16,22 @@ from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
+from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin import fixtures, workers
-from wndcheck.pytest_plugin.collected_results import FINDING, Results, record_claim, recorded
+from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared, Results, declared, recorded
 from wndcheck.pytest_plugin.decide_fixture import Judge, with_outcome
-from wndcheck.pytest_plugin.declarations import check_name, claim_id, claim_of, must_be_of, with_declarations
+from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, with_declarations
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import net_seeds
 from wndcheck.store.measurements import Store
-from wndcheck.verdicts import expectations
-from wndcheck.verdicts.run import Outcome, Problem, ProblemKind, Run
-from wndcheck.verdicts.run_files import RunError, decode_finding
+from wndcheck.verdicts import expectations, first_fixed
+from wndcheck.verdicts.run import Finding, Outcome, Problem, ProblemKind, Run
+from wndcheck.verdicts.run_files import RunError, decode_line, encode_line
 from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"
-PROBLEMS = "wnd_problems"
+PROBLEMS, LEFT = "wnd_problems", "wnd_left"  # what a worker hands to the controller as it ends
 PACKAGES = ("torchvision", "numpy", "scipy", "numba", "pytest", "pytest-xdist")  # in addition to ours and torch
 
 
@@ -59,9 +60,13 @@ class ClaimsRun:
         self.device: str = option.wnd_device
         self.device_name = resolve(self.device)
         self.expectations = expectations.read(folder / expectations.FILE, self.profile.name)
+        self.first_fixed = first_fixed.read(folder)
         self.problems: list[Problem] = []
         self.began = time.monotonic()
         self.collected: set[str] = set()  # node ids
+        self.tests: dict[str, dict[str, pytest.Item]] = {}  # all that a claim's file has, by claim and node id
+        self.declared: dict[str, Declared] = {}  # by claim
+        self.only_left: list[Declared] = []  # claims of which nothing else was asked for
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
         self.results = Results(self.selection)
@@ -98,15 +103,24 @@ class ClaimsRun:
     def pytest_configure_node(self, node) -> None:
         node.workerinput[EVENTS] = str(self.messages.events_path)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)  # within --lf, which leaves out tests of a file
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
-        report = yield
-        return with_declarations(report)
+        report = with_declarations((yield))
+        for item in report.result or ():
+            if isinstance(item, pytest.Item) and claim_of(item):
+                self.tests.setdefault(claim_id(item), {})[item.nodeid] = item
+        return report
 
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.declared = {claim: declared([*tests.values()], self.profile) for claim, tests in self.tests.items()}
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
-        names = [(claim_id(item), check_name(item)) for item in checks]
+        if left := {item for item in checks if check_of(item).scope not in self.profile.scopes}:
+            items[:] = [item for item in items if item not in left]
+            self.config.hook.pytest_deselected(items=list(left))
+            others = {claim_id(item) for item in items if claim_of(item)}
+            self.only_left = [self.declared[claim] for claim in {claim_id(item) for item in left} - others]
+        names = [(claim_id(item), check_name(item)) for item in checks if item not in left]
         # Only the tests named by node id, or those that --lf knows, are collected.
         in_part = any("::" in str(argument) for argument in self.config.args) or getattr(
             self.config.option, "lf", False
@@ -126,7 +140,8 @@ class ClaimsRun:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        record_claim(item)
+        if claim_of(item):
+            item.user_properties.append((CLAIM, encode_line(self.declared[claim_id(item)])))
 
     def store(self, **options: Any) -> Store:
         """Return the run's store."""
@@ -158,7 +173,8 @@ class ClaimsRun:
             "--wnd-seed": (self.base_seed, 0),
             "--wnd-device": (self.device, "auto"),
         }
-        return Judge(self.profile, self.mode, self.expectations, options)
+        asked = {claim: sum(found.asked.values()) for claim, found in self.declared.items()}
+        return Judge(self.profile, self.mode, self.expectations, options, asked)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
@@ -173,7 +189,7 @@ class ClaimsRun:
 
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport):
         finding = recorded(getattr(report, "user_properties", ()), FINDING)  # a report of collection has none
-        if report.when == "call" and finding and decode_finding(finding).outcome is Outcome.INCONCLUSIVE:
+        if report.when == "call" and finding and decode_line(finding, Finding).outcome is Outcome.INCONCLUSIVE:
             return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
         return None
 
@@ -187,13 +203,17 @@ class ClaimsRun:
         sent = getattr(node, "workeroutput", {}).get(PROBLEMS, [])
         problems = [Problem(ProblemKind(kind), text) for kind, text in sent]
         self.problems += [problem for problem in problems if problem not in self.problems]
+        self.only_left += [decode_line(text, Declared) for text in getattr(node, "workeroutput", {}).get(LEFT, [])]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if workers.is_worker(self.config):
             problems = [(str(problem.kind), problem.text) for problem in self.problems]
             self.config.workeroutput[PROBLEMS] = problems  # type: ignore[attr-defined]
+            self.config.workeroutput[LEFT] = [encode_line(claim) for claim in self.only_left]  # type: ignore[attr-defined]
             return
+        for claim in self.only_left:
+            self.results.declared.setdefault(claim.id, claim)
         self.messages.stop()
         if self.config.option.collectonly:
             return
@@ -204,7 +224,7 @@ class ClaimsRun:
             text = f"{why}: {len(missing)} of {len(self.collected)} tests did not finish"
             self.problems.append(Problem(ProblemKind.UNREPORTED, text))
         is_whole = not (self.selection or stopped_early)
-        if self.results.texts:
+        if self.results.declared:
             if self.config.option.wnd_report or is_whole:
                 self.write_report()
             self.append_step_summary()
@@ -237,6 +257,7 @@ class ClaimsRun:
 
     def run(self, seconds: dict[str, float] | None = None) -> Run:
         """Return the run as verdicts.json holds it; `seconds` are the durations of the run and of its nets."""
+        claims = self.results.claims
         return Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             profile=self.profile.name,
@@ -247,20 +268,23 @@ class ClaimsRun:
             environment=environment(self.device_name, self.config.rootpath, *PACKAGES),
             problems=tuple(self.problems),
             seconds=seconds or {},
-            claims=self.results.claims,
+            claims=claims,
+            first_fixed={} if self.selection else first_fixed.former_verdicts(self.first_fixed, claims),
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if workers.is_worker(self.config) or not self.results.texts:
+        if workers.is_worker(self.config) or not self.results.declared:
             return
         from wndcheck.pytest_plugin.terminal import print_table, print_wrapped
+        from wndcheck.report.format import join_words
 
-        print_table(terminalreporter, self.run())
+        run = self.run()
+        print_table(terminalreporter, run)
         sentences = []
-        if not self.profile.decides_levels:
+        if scopes := {each.check.scope for claim in run.claims for each in claim.left}:
             sentences.append(
-                f"The {self.profile.name} profile decides closed forms, trends and orderings; what the paper says of "
-                "its widest nets needs --wnd-profile=full."
+                f"Checks of {join_words([scope for scope in Scope if scope in scopes])} are left to "
+                f"--wnd-profile={self.profile.leaves_to}; a claim with such checks is decided in part."
             )
         if self.selection:
             sentences.append(

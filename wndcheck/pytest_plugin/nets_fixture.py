@@ -35,7 +35,8 @@ class Nets:
     def grid(self, family: str) -> Grid:
         """Return the measurements of a family; where the profile has none of its nets, the test is not run."""
         if not (cells := cells_of([family], self.profile, self.base_seed)):
-            pytest.skip(f"not run: profile {self.profile.name} has no {family}; run: pytest claims/ --wnd-profile=full")
+            run = f"pytest claims/ --wnd-profile={self.profile.leaves_to}"
+            pytest.skip(f"not run: profile {self.profile.name} has no {family}; run: {run}")
         return grid(cells, self.measured, self.profile)
 
     def measured(self, cell: Cell) -> Measurement:

@@ -12,13 +12,16 @@ from rich.cells import cell_len, set_cell_size
 from wndcheck.report.format import (
     SYMBOLS,
     count_of,
+    count_verdicts,
     describe_cause,
+    describe_scopes,
     first_and_last_line,
     format_interval,
     format_margin,
     group_by,
     join_few,
     one_line,
+    verdict_word,
 )
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
@@ -27,11 +30,13 @@ COLOURS = {
     ClaimVerdict.SUPPORTED: {"green": True},
     ClaimVerdict.REFUTED: {"red": True},
     ClaimVerdict.INCONCLUSIVE: {"yellow": True},
+    ClaimVerdict.LEFT: {},
     ClaimVerdict.NOT_RUN: {},
     ClaimVerdict.ERROR: {"red": True, "bold": True},
 }
-NARROWEST, LOG_WIDTH = 80, 120  # columns; the latter where the output is not a terminal
+NARROWEST, LOG_WIDTH = 80, 140  # columns; the latter where the output is not a terminal
 WORDS, UNITS = 100, 120  # columns from which verdicts are words, not the symbols of the last line; margins have units
+SHORTEST = 8  # columns that an estimand takes; it is left out where there are fewer
 
 
 class Line(NamedTuple):
@@ -63,33 +68,32 @@ def width_of(terminal: pytest.TerminalReporter) -> int:
 def lines(run: Run, width: int) -> Iterator[Line]:
     """Return the table in `width` columns, 80 at least: a heading, the claims with remarks, and a tally."""
     width = max(width, NARROWEST)
-    rows = [("", "claim", "estimand", "estimate [interval]", "margin")]
+    rows = [("", "claim", "asked", "estimand", "estimate [interval]", "margin")]
     rows += [tuple(map(one_line, row(claim, width))) for claim in run.claims]
     gap = 2 if width >= WORDS else 1
     columns = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     columns[1] = min(columns[1], width // 3)
-    columns[2] = min(columns[2], max(0, width - sum(columns) + columns[2] - gap * (len(columns) - 1)))
+    room = width - columns[0] - columns[1] - columns[4] - columns[5] - gap * (len(columns) - 1)
+    columns[2] = min(columns[2], max(room, SHORTEST))
+    columns[3] = min(columns[3], room - columns[2]) if room - columns[2] >= SHORTEST else 0
     for claim, cells in zip([None, *run.claims], rows, strict=True):
-        start, *others = (set_cell_size(shortened(*cell), cell[1]) for cell in zip(cells, columns, strict=True))
+        shown = [cell for cell in zip(cells, columns, strict=True) if cell[1] or cell[0] == rows[0][0]]
+        start, *others = (set_cell_size(shortened(*cell), cell[1]) for cell in shown)
         rest = shortened((" " * gap).join(["", *others]).rstrip(), width - cell_len(start))
         yield Line(start, rest, claim.verdict) if claim else Line(start + rest, "")
         for remark in remarks(claim) if claim else ():
             yield from (Line("", f"    {part}") for part in wrap(one_line(remark), width - 4, break_on_hyphens=False))
-    yield Line("", f"{count_of(len(run.claims), 'claim')}: {tally(run)}")
+    yield Line("", f"{count_of(len(run.claims), 'claim')}: {count_verdicts(run, symbols=True)}")
 
 
-def tally(run: Run) -> str:
-    """``✓ 7 supported, ✗ 3 refuted``."""
-    return ", ".join(f"{SYMBOLS[verdict]} {count} {verdict}" for verdict, count in run.counts.items())
-
-
-def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str]:
-    """Return verdict and id, and estimand, estimate and margin of the check that the verdict rests on."""
-    verdict = f"{SYMBOLS[claim.verdict]} {claim.verdict}" if width >= WORDS else SYMBOLS[claim.verdict]
+def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str, str]:
+    """Return verdict, id and scopes, and estimand, estimate and margin of the check that the verdict rests on."""
+    symbol, asked = SYMBOLS[claim.verdict], describe_scopes(claim, "{}/{}")
+    verdict = f"{symbol} {verdict_word(claim)}" if width >= WORDS else symbol
     if not (decisive := claim.decisive):
-        return verdict, claim.id, "", "", ""
+        return verdict, claim.id, asked, "", "", ""
     margin = format_margin(decisive) if width >= UNITS else str(decisive.check.region)
-    return verdict, claim.id, decisive.check.estimand, format_interval(decisive.interval), margin
+    return verdict, claim.id, asked, decisive.check.estimand, format_interval(decisive.interval), margin
 
 
 def shortened(text: str, room: int) -> str:
@@ -108,8 +112,9 @@ def remarks(claim: ClaimResult) -> Iterator[str]:
         reason = first_and_last_line(claim.not_run[0].reason).removeprefix("not run: ")
         yield f"{count_of(len(claim.not_run), 'test')} not run: {reason}"
     elif claim.cause and claim.cause.kind is CauseKind.NO_PRIMARY_CHECK:
-        yield f"only {'secondary checks' if claim.checks else 'controls'} ran, and a claim is decided by primary checks"
-    elif claim.cause and claim.cause.kind is CauseKind.NO_CONTROL:
+        ran = "secondary checks" if claim.checks else "controls" if claim.controls else "none of its checks"
+        yield f"{'only ' * bool(claim.findings)}{ran} ran, and a claim is decided by primary checks"
+    elif claim.cause and claim.cause.kind in (CauseKind.NO_CONTROL, CauseKind.ONE_OF_MANY):
         yield describe_cause(claim.cause)
 
 

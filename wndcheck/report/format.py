@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from math import ceil, inf, isfinite, isnan, log10
 from typing import TypeVar
 
+from wndcheck.experiment.profiles import Scope
 from wndcheck.verdicts.checks import FEWEST, Cause, CauseKind, Verdict
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
 from wndcheck.verdicts.statistics import Interval
 
 T = TypeVar("T")
 MISSING = "–"  # in place of a number that is not known
-SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not run": "–", "error": "!"}
+SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "left": "→", "not run": "–", "error": "!"}
 OPENINGS = {
     ClaimVerdict.SUPPORTED: "Holds",
     ClaimVerdict.REFUTED: "Does not hold",
     ClaimVerdict.INCONCLUSIVE: "Inconclusive",
+    ClaimVerdict.LEFT: "Not decided by this profile",
     ClaimVerdict.NOT_RUN: "Not run",
     ClaimVerdict.ERROR: "No verdict",
 }
@@ -27,7 +30,6 @@ INCONCLUSIVE = {  # why one check is, and why several are
     CauseKind.TOO_FEW: ("has too few replicates", "have too few replicates"),
     CauseKind.NOT_TRAINED: ("has too many nets that did not train", "have too many nets that did not train"),
     CauseKind.NOT_MEASURED: ("has too many missing values", "have too many missing values"),
-    CauseKind.PROFILE: ("needs the full profile", "need the full profile"),
 }
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -182,8 +184,12 @@ def describe_cause(cause: Cause | None) -> str:
         CauseKind.NOT_MEASURED: (
             f"{n} of {total} values are missing: neurons constant, tied or a point mass, or nets diverged"
         ),
-        CauseKind.PROFILE: "it is about the paper's widest nets, which --wnd-profile=full trains",
         CauseKind.REFUTED_CHECKS: f"{count_of(len(names), 'check')} refuted: {join_few(names)}",
+        CauseKind.ONE_OF_MANY: (
+            f"{share_of(n, total)} {'lies' if n == 1 else 'lie'} outside at 1 - α and not at 1 - α/{total}, as one of "
+            f"so many may by chance: {join_few(names)}"
+        ),
+        CauseKind.LEFT: f"{count_of(n, 'primary check')} left to {join_words(names)}",
         CauseKind.FAILED_CONTROLS: f"{count_of(len(names), 'control')} failed: {join_few(names)}",
         CauseKind.NO_CONTROL: "it has no control",
         CauseKind.NO_PRIMARY_CHECK: "no primary check gave a verdict",
@@ -278,19 +284,69 @@ def against_claim(findings: Sequence[Finding]) -> str:
     return f"{describe_range(findings)}, where {findings[0].check.region} is claimed"
 
 
+def verdict_word(claim: ClaimResult) -> str:
+    """``supported``, or ``left to full`` where the run's profile decides none of its primary checks."""
+    return (
+        f"left to {join_words(claim.cause.names)}"
+        if claim.verdict is ClaimVerdict.LEFT and claim.cause
+        else claim.verdict
+    )
+
+
+def describe_scopes(claim: ClaimResult, share: str = "({} of {})") -> str:
+    """``trend (8 of 8); level: full``: primary checks supported, of those asked; and the profile others are left to."""
+    supported = Counter(finding.check.scope for finding in claim.primary if finding.verdict is Verdict.SUPPORTED)
+    asked = [f"{name} {share.format(supported[name], claim.asked[name])}" for name in Scope if name in claim.asked]
+    to = {each.check.scope: each.profile for each in claim.left if each.check.primary}
+    if claim.verdict is ClaimVerdict.LEFT:
+        return ", ".join(to)
+    return "; ".join([", ".join(asked), *(f"{scope}: {profile}" for scope, profile in to.items())]).removeprefix("; ")
+
+
+def describe_verdict(claim: ClaimResult) -> str:
+    """``supported: trend (8 of 8); level: full``."""
+    return ": ".join(filter(None, (verdict_word(claim), describe_scopes(claim))))
+
+
+def describe_first_fixed(run: Run, claim: ClaimResult) -> str:
+    """``refuted``, by the rules first fixed, or ``refuted (the_whole)`` of the claim that it was a part of then."""
+    if not (former := run.first_fixed.get(claim.id)):
+        return MISSING
+    return former.verdict + (f" ({former.claim})" if former.claim != claim.id else "")
+
+
+def describe_m(claim: ClaimResult) -> str:
+    """``m = 8: one check refutes the claim where its 99.875 % interval lies outside.``; empty where m is 1."""
+    strict = next((finding.strict for finding in claim.primary if finding.strict), None)
+    if not strict:
+        return ""
+    return (
+        f"m = {claim.m}: one check refutes the claim where its {100 * strict.confidence:.5g} % interval lies outside."
+    )
+
+
+def count_verdicts(run: Run, symbols: bool = False) -> str:
+    """``✓ 7 supported (4 in part), ✗ 3 refuted``: claims by verdict."""
+    return ", ".join(
+        f"{SYMBOLS[verdict] + ' ' if symbols else ''}{count} {verdict}"
+        + (f" ({run.in_part[verdict]} in part)" if run.in_part[verdict] else "")
+        for verdict, count in run.counts.items()
+    )
+
+
 def describe_claim(claim: ClaimResult) -> str:
     """The outcome of a claim, in a sentence or two.
 
     ``Holds in all 4 checks. Closest to its margin: slope of ι_c per doubling of N is -0.036 nats, in 8 nets.``
     """
     opening, cause = OPENINGS[claim.verdict], describe_cause(claim.cause)
-    if claim.verdict in (ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):
+    if claim.verdict in (ClaimVerdict.LEFT, ClaimVerdict.NOT_RUN, ClaimVerdict.ERROR):
         return f"{opening}: {cause.removeprefix('not run: ')}."
     decisive, total = claim.decisive, len(claim.primary)
     if not decisive:
         return f"{opening}: {cause}."
     if claim.verdict is ClaimVerdict.REFUTED:
-        refuted = [finding for finding in claim.primary if finding.verdict is Verdict.REFUTED]
+        refuted = [finding for finding in claim.primary if finding.counts_as is Verdict.REFUTED]
         groups = group_by(refuted, lambda f: (f.check.estimand, f.check.region, f.check.unit))
         where = f" in {share_of(len(refuted), total)}" if total > 1 else ""
         return f"{opening}{where}: {'; '.join(map(against_claim, groups))}."

@@ -18,7 +18,6 @@ from wndcheck.report import format as formatting
 from wndcheck.report.figure_model import Figure, Scatter
 from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
 from wndcheck.report.tables import Section, Strong
-from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.run import ClaimResult, Finding, Run
 
 PAGE = "index.html"
@@ -31,16 +30,23 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def not_run(run: Run) -> list[tuple[str, str, list[str]]]:
-    """Tests that were not run, or not decided by the profile: claim, reason and names."""
+    """Tests that were not run, or are left to another profile: claim, reason and names."""
     lost = [(claim.id, each.reason, each.test) for claim in run.claims for each in claim.not_run]
     lost += [(claim.id, "error, see its section", each.test) for claim in run.claims for each in claim.errors]
-    lost += [
-        (finding.claim, formatting.describe_cause(finding.cause), finding.name)
-        for finding in run.checks.values()
-        if finding.is_cause(CauseKind.PROFILE)
-    ]
     groups = formatting.group_by(lost, lambda each: each[:2])
-    return [(*group[0][:2], [test for _, _, test in group]) for group in groups]
+    found = [(*group[0][:2], [test for _, _, test in group]) for group in groups]
+    return found + [(claim.id, *group) for claim in run.claims for group in left(claim)]
+
+
+def left(claim: ClaimResult) -> list[tuple[str, list[str]]]:
+    """``level, left to full``, with the names of the checks."""
+    groups = formatting.group_by(claim.left, lambda each: (each.check.scope, each.profile))
+    return [(f"{each[0].check.scope}, left to {each[0].profile}", [one.name for one in each]) for each in groups]
+
+
+def functions(names: Iterable[str]) -> str:
+    """``literal (8), vicinity (8)``: checks by their functions, with the number of each."""
+    return ", ".join(f"{name} ({count})" for name, count in Counter(n.partition("[")[0] for n in names).items())
 
 
 def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -113,6 +119,8 @@ def environment(**options: Any) -> Environment:
         "claimed": claimed,
         "estimate": formatting.format_estimate,
         "facts": facts,
+        "first_fixed": formatting.describe_first_fixed,
+        "functions": functions,
         "interval": formatting.format_interval,
         "margin": formatting.format_margin,
         "number": formatting.format_number,
@@ -125,6 +133,10 @@ def environment(**options: Any) -> Environment:
         "slug": slug,
         "tally": tally,
         "describe": formatting.describe_claim,
+        "describe_m": formatting.describe_m,
+        "left": left,
+        "scopes": formatting.describe_scopes,
+        "word": formatting.verdict_word,
     }
     made.globals |= {
         "drawing_width": WIDTH,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
-from wndcheck.verdicts.checks import Check, Verdict, decide
-from wndcheck.verdicts.run import ClaimResult, Finding, Run, Unfinished, claim_result
+from wndcheck.experiment.profiles import Scope
+from wndcheck.verdicts.checks import Check, MustBe, decide
+from wndcheck.verdicts.run import ClaimResult, Finding, Left, Run, Unfinished, claim_result
 from wndcheck.verdicts.run_files import FILE, encode
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0.01))
+LEVEL = Check("the number at the widest", at_most(0.01), scope=Scope.LEVEL)
 HOLDS, FAILS, STRADDLES = [0.001, 0.002] * 4, [0.101, 0.102] * 4, [0.001, 0.02] * 4  # of SMALL
+BARELY = [0.01 + 0.0375 + 0.01 * i for i in range(-4, 5)]  # of it: outside at 99 %, and not at 1 - .01 / 3
 
 
 def make_finding(
@@ -24,11 +30,11 @@ def make_finding(
     *,
     claim: str = "tiny",
     must_be: str | None = None,
-    decides_levels: bool = True,
+    m: int = 1,
     **fields: Any,
 ) -> Finding:
     """Return the finding that the plugin makes of values; further fields as `Finding` has them."""
-    verdict, cause, interval = decide(check, values, decides_levels=decides_levels)
+    verdict, cause, interval, strict = decide(check, values, m=m)
     made = {
         "claim": claim,
         "name": name,
@@ -36,8 +42,10 @@ def make_finding(
         "interval": interval,
         "verdict": verdict,
         "cause": cause,
+        "m": m,
+        "strict": strict,
         "values": tuple(map(float, values)),
-        "must_be": must_be and Verdict(must_be),
+        "must_be": must_be and MustBe(must_be),
         "test": f"claims/{claim}.py::test_{name}",
     }
     return Finding(**made | fields)
@@ -48,18 +56,36 @@ def make_claim(
     *findings: Finding,
     errors: Sequence[str] = (),
     not_run: Sequence[str] = (),
+    asked: dict[Scope, int] | None = None,
+    left: Sequence[str] = (),
     is_selection: bool = True,  # few of them have a control
     **fields: Any,
 ) -> ClaimResult:
-    """Return a claim of a run; checks that ended in an error, or were not run, by name."""
+    """Return a claim of a run; checks that ended in an error, were not run, or are levels left to full, by name.
+
+    Unless given, those asked are the primary ones among the findings, whose intervals outside are strict, too.
+    """
+    primary = [finding for finding in findings if finding.check.primary and not finding.must_be]
+    asked = dict(Counter(finding.check.scope for finding in primary)) if asked is None else asked
     texts = {"paper": "§4", "statement": f"The statement of {id}"}
     return claim_result(
         id=id,
-        findings=findings,
+        findings=[one_of(sum(asked.values()), finding) if finding in primary else finding for finding in findings],
+        asked=asked,
+        left=[Left(name, LEVEL, "full") for name in left],
         errors=[Unfinished(f"claims/{id}.py::test_{name}", "it broke") for name in errors],
         not_run=[Unfinished(f"claims/{id}.py::test_{name}", "no data") for name in not_run],
         is_selection=is_selection,
         **texts | fields,
+    )
+
+
+def one_of(m: int, finding: Finding) -> Finding:
+    """The finding as one of m; with the same interval at 1 - alpha / m unless it has one."""
+    if finding.m == m:
+        return finding
+    return structs.replace(
+        finding, m=m, strict=replace(finding.interval, confidence=1 - finding.check.alpha / m) if m > 1 else None
     )
 
 

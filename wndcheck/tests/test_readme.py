@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from wndcheck.cli import main
 from wndcheck.tests.factories import FAILS, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.verdicts.run import ClaimVerdict, FormerVerdict
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "readme.py"
@@ -55,22 +56,28 @@ def test_a_readme_without_a_part_is_an_error(script: ModuleType) -> None:
 
 def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> None:
     run = make_run(
-        make_claim("holds", make_finding(claim="holds")),
+        make_claim("holds", make_finding(claim="holds"), left=["widest"]),
         make_claim("fails", make_finding(values=FAILS, claim="fails")),
         make_claim("open", make_finding(values=STRADDLES, claim="open")),
+        make_claim("wide", left=["widest"]),
         environment={"cores": "2"},
+        first_fixed={name: FormerVerdict(name, ClaimVerdict.INCONCLUSIVE) for name in ("holds", "open", "wide")},
     )
     part = script.run_part(run)
-    assert "1 supported, 1 refuted, 1 inconclusive" in part
+    assert "1 supported (1 in part), 1 refuted, 1 inconclusive, 1 left" in part
     rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| ")][1:]
-    assert [row[0] for row in rows] == ["| ✗ refuted", "| ✓ supported"]
-    assert rows[0][1:] == [
+    assert [row[:2] for row in rows] == [
+        ["| ✗ refuted: trend (0 of 1)", "–"],
+        ["| ✓ supported: trend (1 of 1); level: full", "inconclusive"],
+    ]
+    assert rows[0][2:] == [
         "`fails`: The statement of fails (§4)",
         "the number: 0.1015 [0.1008, 0.1022] nats",
         "≤ 0.01 nats |",
     ]
-    assert rows[1][1].startswith("`holds`")
-    assert re.search(r"^Inconclusive \(.*\): `open`\.$", part, re.MULTILINE)
+    assert rows[1][2].startswith("`holds`")
+    assert "\nInconclusive: `open`.\n" in part
+    assert re.search(r"^Left to another profile.*: `wide` \(as first fixed: inconclusive\)\.$", part, re.MULTILINE)
 
 
 def test_sections_are_in_order(text: str) -> None:

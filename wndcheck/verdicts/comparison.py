@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from wndcheck.verdicts.run import Finding, Run
-
-ABSENT = "absent"  # in place of the verdict of a claim that a run lacks
+from wndcheck.verdicts.run import ClaimResult, Finding, Run
 
 
 class Pair(NamedTuple):
@@ -38,11 +36,15 @@ class Comparison:
         return [Pair(finding, other[key]) for key, finding in one.items() if key in other]
 
     @cached_property
-    def claims(self) -> list[tuple[str, str, str]]:
-        """The claims whose verdicts differ, and those that one run lacks, with both verdicts."""
-        one, other = ({claim.id: str(claim.verdict) for claim in run.claims} for run in (self.one, self.other))
-        rows = [(name, one.get(name, ABSENT), other.get(name, ABSENT)) for name in {**one, **other}]
-        return [row for row in rows if row[1] != row[2]]
+    def claims(self) -> dict[str, tuple[ClaimResult | None, ClaimResult | None]]:
+        """The claims whose verdicts, or the scopes they are on, differ; and those that one run lacks, which is None."""
+        one, other = ({claim.id: claim for claim in run.claims} for run in (self.one, self.other))
+
+        def verdict(claim: ClaimResult | None) -> object:
+            return claim and (claim.verdict, claim.asked.keys(), {each.check.scope for each in claim.left})
+
+        both = {name: (one.get(name), other.get(name)) for name in one | other}
+        return {name: pair for name, pair in both.items() if verdict(pair[0]) != verdict(pair[1])}
 
     @property
     def changed(self) -> list[Pair]:

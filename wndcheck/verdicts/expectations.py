@@ -37,9 +37,12 @@ class Expectation:
 
     def covers(self, claim: str, check: str) -> bool:
         """Whether the entry covers this check, e.g. ``trend[relu-1]``."""
-        # Square brackets belong to the check's name, not to the pattern language.
-        patterns = (pattern.replace("[", "[[]") for pattern in self.checks)
-        return self.claim == claim and any(fnmatchcase(check, pattern) for pattern in patterns)
+        return self.claim == claim and any(is_match(pattern, check) for pattern in self.checks)
+
+
+def is_match(pattern: str, check: str) -> bool:
+    """Whether a check, e.g. ``trend[relu-1]``, has this name, or pattern, where square brackets are the name's."""
+    return fnmatchcase(check, pattern.replace("[", "[[]"))
 
 
 def read(path: Path, profile: str) -> list[Expectation]:

@@ -7,24 +7,26 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from math import isfinite
+from math import isclose, isfinite
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.experiment.profiles import Scope
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, MustBe, Verdict
 from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.statistics import Interval
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 class ClaimVerdict(StrEnum):
-    """The verdict of a claim; the last two are not verdicts of the rule."""
+    """The verdict of a claim; the last three are not verdicts of the rule."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
     INCONCLUSIVE = "inconclusive"
+    LEFT = "left"  # to another profile
     NOT_RUN = "not run"
     ERROR = "error"
 
@@ -42,8 +44,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     """A decided check, or a control, with its evidence.
 
     `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number per replicate, NaN where
-    there is none. `must_be` is the verdict that a control must reach, None for a check. `expected` holds the verdicts
-    that expectations.toml expects, the usual one first, and `reason` why.
+    there is none. A primary check is one of `m` of its claim, and `strict` is its interval at 1 - alpha / m; None with
+    m = 1, as for a secondary check and a control. `must_be` is what a control must be, None for a check.
+    `expected` holds the verdicts that expectations.toml expects, the usual one first, and `reason` why.
     """
 
     claim: str
@@ -52,10 +55,12 @@ class Finding(Struct, frozen=True, kw_only=True):
     interval: Interval
     verdict: Verdict
     cause: Cause | None = None
+    m: int = 1
+    strict: Interval | None = None
     values: tuple[float, ...] = ()
     untrained: int = 0
     parameters: dict[str, int | float | str] = {}
-    must_be: Verdict | None = None
+    must_be: MustBe | None = None
     expected: tuple[Verdict, ...] = (Verdict.SUPPORTED,)
     reason: str = ""
     outcome: Outcome = Outcome.PASSED
@@ -64,6 +69,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.verdict is not Verdict.INCONCLUSIVE and not isfinite(self.interval.estimate):
             raise ValueError(f"the estimate is missing, expected a number where the verdict is {self.verdict}")
+        confidence = self.strict.confidence if self.strict else self.interval.confidence
+        if self.m < 1 or not isclose(1 - confidence, self.check.alpha / self.m):
+            raise ValueError(f"strict is an interval of {confidence:.4%}, expected 1 - {self.check.alpha} / {self.m}")
 
     @property
     def function(self) -> str:
@@ -75,12 +83,15 @@ class Finding(Struct, frozen=True, kw_only=True):
         return self.claim, self.name
 
     @property
-    def failed(self) -> bool:
-        """Whether it is a control that did not reach the verdict that it must."""
-        return self.must_be is not None and self.verdict is not self.must_be
+    def counts_as(self) -> Verdict:
+        """Its part in the claim's verdict, to which a refutation at 1 - alpha alone is inconclusive."""
+        is_strict = self.strict is None or self.check.region.excludes(self.strict)
+        return self.verdict if self.verdict is not Verdict.REFUTED or is_strict else Verdict.INCONCLUSIVE
 
-    def is_cause(self, kind: CauseKind) -> bool:
-        return self.cause is not None and self.cause.kind is kind
+    @property
+    def failed(self) -> bool:
+        """Whether it is a control that is not what it must be."""
+        return self.must_be is not None and not self.must_be.allows(self.verdict)
 
 
 class Unfinished(Struct, frozen=True):
@@ -95,8 +106,20 @@ class Unfinished(Struct, frozen=True):
         return self.test.partition("::")[2].removeprefix("test_")
 
 
+class Left(Struct, frozen=True):
+    """A check that the run's profile does not decide, and the profile that does."""
+
+    name: str
+    check: Check
+    profile: str
+
+
 class ClaimResult(Struct, frozen=True, kw_only=True):
-    """The result of a run for one claim; `about` is the docstring of its file."""
+    """The result of a run for one claim; `about` is the docstring of its file.
+
+    `asked` counts its primary checks that the profile decides, by scope, whether or not they ran; those that it does
+    not decide are `left`. The verdict is on the `whole` claim unless a primary check is among them.
+    """
 
     id: str
     paper: str
@@ -104,6 +127,9 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     verdict: ClaimVerdict
     cause: Cause | None
     expected: Verdict | None  # the verdict from the expected verdicts of its primary checks; None without one
+    whole: bool
+    asked: dict[Scope, int]
+    left: tuple[Left, ...] = ()
     about: str = ""
     figures: tuple[str, ...] = ()
     checks: tuple[Finding, ...] = ()
@@ -115,9 +141,16 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         for finding in self.findings:
             if finding.claim != self.id:
                 raise ValueError(f"{finding.name} is a check of {finding.claim!r}, expected {self.id!r}")
-        refuse_duplicates("check", (finding.name for finding in self.findings))
+        refuse_duplicates("check", (each.name for each in (*self.findings, *self.left)))
+        for scope, count in Counter(finding.check.scope for finding in self.primary).items():
+            if count > self.asked.get(scope, 0):
+                raise ValueError(f"{count} primary checks of {scope}, expected at most {self.asked.get(scope, 0)}")
+        if wrong := [finding.name for finding in self.primary if finding.m != self.m]:
+            raise ValueError(f"m of {wrong[0]} is not {self.m}, the number of primary checks asked")
+        if self.whole == any(each.check.primary for each in self.left):
+            raise ValueError(f"whole is {self.whole}, which contradicts the checks that are left")
         # Whether tests were selected, and a control may be missing, is a field of the run.
-        evidence = self.primary, self.controls, self.errors, self.not_run
+        evidence = self.primary, self.controls, self.errors, self.not_run, self.m, self.left
         (verdict, cause), of_selection = claim_verdict(*evidence, False), claim_verdict(*evidence, True)
         if (self.verdict, self.cause) not in ((verdict, cause), of_selection):
             raise ValueError(f"verdict {self.verdict} and its cause contradict its checks, which give {verdict}")
@@ -125,6 +158,11 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
     @property
     def findings(self) -> tuple[Finding, ...]:
         return self.checks + self.controls
+
+    @property
+    def m(self) -> int:
+        """The number of primary checks that the profile decides."""
+        return sum(self.asked.values())
 
     @property
     def primary(self) -> list[Finding]:
@@ -138,10 +176,17 @@ class ClaimResult(Struct, frozen=True, kw_only=True):
         supported one closest to its margin. Distances are those of the interval, not of the estimate.
         """
         if refuted := [finding for finding in self.primary if finding.verdict is Verdict.REFUTED]:
-            return max(refuted, key=lambda f: f.check.region.distance_outside(f.interval))
+            return max(refuted, key=lambda f: f.check.region.distance_outside(f.strict or f.interval))
         undecided = [finding for finding in self.primary if finding.verdict is Verdict.INCONCLUSIVE]
         closest = min(self.primary, key=lambda f: f.check.region.distance_inside(f.interval), default=None)
         return undecided[0] if undecided else closest
+
+
+class FormerVerdict(Struct, frozen=True):
+    """The verdict of a claim by the rules first fixed; `claim` is another's id where that one was split, or renamed."""
+
+    claim: str
+    verdict: ClaimVerdict
 
 
 class ProblemKind(StrEnum):
@@ -156,9 +201,12 @@ class Problem(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One run of the claims. `created` is an ISO 8601 time; `seconds` what the run, and its nets, took."""
+    """One run of the claims. `created` is an ISO 8601 time; `seconds` what the run, and its nets, took.
 
-    schema: Literal[2] = SCHEMA
+    `first_fixed` holds, by claim, the verdict of the same measurements by the rules first fixed.
+    """
+
+    schema: Literal[3] = SCHEMA
     created: str
     profile: str
     base_seed: int
@@ -169,6 +217,7 @@ class Run(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     seconds: dict[str, float] = {}
     claims: tuple[ClaimResult, ...] = ()
+    first_fixed: dict[str, FormerVerdict] = {}
 
     def __post_init__(self) -> None:
         if self.base_seed < 0:
@@ -196,6 +245,12 @@ class Run(Struct, frozen=True, kw_only=True):
         return {verdict: found[verdict] for verdict in ClaimVerdict if found[verdict]}
 
     @property
+    def in_part(self) -> Counter[ClaimVerdict]:
+        """The number of supported, and of refuted, claims whose verdict is not on the whole claim."""
+        decided = (ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED)
+        return Counter(claim.verdict for claim in self.claims if claim.verdict in decided and not claim.whole)
+
+    @property
     def version(self) -> str:
         """The version of wndcheck; empty where it is not recorded."""
         return self.environment.get("wndcheck", "")
@@ -214,6 +269,8 @@ def claim_result(
     findings: Sequence[Finding] = (),
     errors: Sequence[Unfinished] = (),
     not_run: Sequence[Unfinished] = (),
+    asked: dict[Scope, int],
+    left: Sequence[Left] = (),
     is_selection: bool = False,
     **texts: Any,
 ) -> ClaimResult:
@@ -225,11 +282,14 @@ def claim_result(
     checks = tuple(finding for finding in ordered if finding.must_be is None)
     controls = tuple(finding for finding in ordered if finding.must_be is not None)
     primary = [finding for finding in checks if finding.check.primary]
-    verdict, cause = claim_verdict(primary, controls, errors, not_run, is_selection)
+    verdict, cause = claim_verdict(primary, controls, errors, not_run, sum(asked.values()), left, is_selection)
     return ClaimResult(
         verdict=verdict,
         cause=cause,
-        expected=roll_up(finding.expected[0] for finding in primary) if primary else None,
+        expected=roll_up(map(expected_of, primary)) if primary else None,
+        whole=not any(each.check.primary for each in left),
+        asked=asked,
+        left=tuple(left),
         checks=checks,
         controls=controls,
         errors=tuple(errors),
@@ -238,22 +298,32 @@ def claim_result(
     )
 
 
+def expected_of(finding: Finding) -> Verdict:
+    """Return the part in the claim's verdict that is expected of a check: its own where its verdict is expected."""
+    return finding.counts_as if finding.verdict is finding.expected[0] else finding.expected[0]
+
+
 def claim_verdict(
     primary: Sequence[Finding],
     controls: Sequence[Finding],
     errors: Sequence[Unfinished],
     not_run: Sequence[Unfinished],
+    m: int,
+    left: Sequence[Left],
     is_selection: bool,
 ) -> tuple[ClaimVerdict, Cause | None]:
-    """Return the verdict that a claim's findings give, and its cause."""
+    """Return the verdict that a claim's findings give, and its cause; `m` primary checks were asked."""
     if errors:
         return ClaimVerdict.ERROR, Cause(CauseKind.ERRORS, len(errors))
+    if not m and (profiles := [each.profile for each in left if each.check.primary]):
+        return ClaimVerdict.LEFT, Cause(CauseKind.LEFT, len(profiles), names=tuple(dict.fromkeys(profiles)))
     if not primary and not_run:
         return ClaimVerdict.NOT_RUN, Cause(CauseKind.NOT_RUN, names=(not_run[0].reason,))
     failed = tuple(control.name for control in controls if control.failed)
     undecided = Counter(f.cause.kind for f in primary if f.verdict is Verdict.INCONCLUSIVE and f.cause)
-    refuted = tuple(finding.name for finding in primary if finding.verdict is Verdict.REFUTED)
-    verdict = roll_up((finding.verdict for finding in primary), controls_hold=not failed)
+    refuted = tuple(finding.name for finding in primary if finding.counts_as is Verdict.REFUTED)
+    one_of_many = tuple(f.name for f in primary if f.verdict is Verdict.REFUTED and f.name not in refuted)
+    verdict = roll_up((finding.counts_as for finding in primary), controls_hold=not failed)
     if not_run:
         cause = Cause(CauseKind.INCOMPLETE, len(not_run))
     elif primary and not (controls or is_selection):
@@ -262,6 +332,8 @@ def claim_verdict(
         cause = Cause(CauseKind.FAILED_CONTROLS, names=failed)
     elif not primary:
         cause = Cause(CauseKind.NO_PRIMARY_CHECK)
+    elif verdict is Verdict.INCONCLUSIVE and one_of_many:
+        cause = Cause(CauseKind.ONE_OF_MANY, len(one_of_many), m, one_of_many)
     elif verdict is Verdict.INCONCLUSIVE:
         parts = dict(undecided.most_common())
         cause = Cause(CauseKind.UNDECIDED_CHECKS, undecided.total(), len(primary), parts=parts)

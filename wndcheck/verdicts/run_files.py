@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from math import inf, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from wndcheck.verdicts.run import SCHEMA, Finding, Run
+from wndcheck.verdicts.run import SCHEMA, Run
 
+T = TypeVar("T")
 FILE = "verdicts.json"
 
 
@@ -36,13 +37,13 @@ def with_escapes(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def encode_finding(finding: Finding) -> str:
-    """Return a finding as one line of JSON, as it crosses from a worker to the controller."""
-    return msgspec.json.encode(finding).decode()
+def encode_line(value: object) -> str:
+    """Return a part of a run as one line of JSON, as it crosses from a worker to the controller."""
+    return msgspec.json.encode(value).decode()
 
 
-def decode_finding(text: str) -> Finding:
-    return msgspec.convert(with_numbers(msgspec.json.decode(text)), Finding)
+def decode_line(text: str, kind: type[T]) -> T:
+    return msgspec.convert(with_numbers(msgspec.json.decode(text)), kind)
 
 
 def decode(content: bytes) -> Run:

@@ -102,6 +102,41 @@ def t_quantile(confidence: float, n: int) -> float:
     return float(stdtrit(n - 1, (1 + confidence) / 2))
 
 
+def rank_interval(first: np.ndarray, second: np.ndarray, confidence: float) -> Interval:
+    """How often a value of one group exceeds one of the other, ties counted by half, with a permutation interval.
+
+    The interval excludes ½ exactly where the test of exchangeability, two-sided at 1 - confidence, rejects it: its half
+    width is the test's critical distance from ½, by the exact distribution over all ways to part the values. It is the
+    whole of 0 to 1 where no way is so rare. ValueError for groups of unequal size or values that are not finite.
+    """
+    first, second = (np.asarray(group, dtype=float) for group in (first, second))
+    n = len(first)
+    if first.shape != (n,) or second.shape != (n,) or not n or not np.isfinite([first, second]).all():
+        raise ValueError(f"groups of shapes {first.shape} and {second.shape}: expected two equal rows of finite values")
+    # Twice the ranks are whole numbers, whatever the ties.
+    doubled = np.rint(2 * ranks(np.concatenate([first, second]))).astype(int)
+    sums = np.arange(doubled.sum() + 1) / 2  # of the ranks of the first group
+    shares = (sums - n * (n + 1) / 2) / n**2
+    chances = rank_sum_chances(doubled, n)
+    possible = np.flatnonzero(chances)
+    estimate = float(shares[doubled[:n].sum()])
+    above = np.cumsum(chances[possible][::-1])[::-1]  # the probability of at least this
+    if above[-1] > (1 - confidence) / 2:
+        return Interval(estimate, 0.0, 1.0, 2 * n, confidence)
+    critical = int(np.argmax(above <= (1 - confidence) / 2))  # of the possible: the least that rejects
+    half = float(shares[possible[critical - 1 : critical + 1]].mean()) - 0.5  # half a step below it
+    return Interval(estimate, max(estimate - half, 0.0), min(estimate + half, 1.0), 2 * n, confidence)
+
+
+def rank_sum_chances(doubled: np.ndarray, n: int) -> np.ndarray:
+    """Probability of each sum of n of these whole numbers, drawn without replacement: (sum of all + 1,)."""
+    ways = np.zeros((n + 1, doubled.sum() + 1))  # by how many are drawn, and their sum
+    ways[0, 0] = 1
+    for value in doubled:
+        ways[1:, value:] += ways[:-1, : ways.shape[1] - value].copy()
+    return ways[n] / ways[n].sum()
+
+
 def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray) -> np.ndarray:
     """Least-squares slope of each net's values on log2 of the width: (widths, S) -> (S,).
 

@@ -25,7 +25,7 @@ def check(
 ) -> Finding:
     """A finding with an interval of ±0.001; that of an inconclusive one includes the margin unless `kind` is given."""
     kind = kind or (CauseKind.STRADDLES if verdict is I else None)
-    interval = Interval(estimate, estimate - 0.001, estimate + 0.001, 8, 0.99)
+    interval = Interval(estimate, estimate - 0.001, estimate + 0.001, 8, 1 - rule.alpha)
     made = {"interval": interval, "verdict": verdict, "cause": kind and Cause(kind)}
     return make_finding(name, [estimate], rule, **made | fields)
 

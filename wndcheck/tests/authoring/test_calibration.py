@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from math import nan
+from math import isnan, nan
 
 import msgspec
 import numpy as np
@@ -27,6 +27,14 @@ def calibrated(*found: Finding) -> Calibration:
 
 def rows(calibration: Calibration) -> list[dict[str, str]]:
     return list(csv.DictReader(calibration_report.csv(calibration).splitlines()))
+
+
+def test_a_claim_on_all_borders_is_refuted_in_half_a_percent_of_runs_however_many_checks_it_has() -> None:
+    checks = [make_finding(f"size[{i}]", sample(i), m=24) for i in range(24)]
+    one, all_24 = (Calibration([make_run(make_claim("tiny", *found))], {}) for found in (checks[:1], checks))
+    assert one.falsely_refuted("tiny") == pytest.approx(0.005, rel=3e-3)
+    assert all_24.falsely_refuted("tiny") == pytest.approx(0.005, rel=3e-3)
+    assert isnan(one.falsely_refuted("another"))
 
 
 def test_flips_are_found_and_nothing_else_is() -> None:
@@ -91,20 +99,20 @@ def test_the_markdown_has_all_tables() -> None:
         "6 runs; 1 failed: 1 of 3 claims have the same verdict in all of them, 2 claims and checks flip between "
         "supported and refuted"
     )
+    rate = percent(calibration.falsely_refuted("flipping"))
     for line in (
         "- base seeds: 0 to 5",
         "- claims' digest: 0123456789abcdef",
         "- seed 6 failed: pytest ended with status 1",
         "- device: cpu or cuda",
-        "| flipping | The statement of flipping | 3 | 3 | 0 | 0 | 0 |",
-        "| partial | The statement of partial | 1 | 0 | 0 | 4 | 1 |",
+        f"| flipping | The statement of flipping | 3 | 3 | 0 | 0 | 0 | 0 | {rate} |",
+        "| partial | The statement of partial | 1 | 0 | 0 | 0 | 4 | 1 | 0.5 % |",
         "- claim flipping: supported under 1, 3 and 5, refuted under 0, 2 and 4",
-        "| steady | planted | refuted | 5 of 6 | 1 | 5 | 0 | 0 | 0 |",
+        "| steady | planted | refuted | 5 of 6 | 1 | 5 | 0 | 0 | 0 | 0 |",
     ):
         assert line in text.splitlines(), line
     primary, secondary = text.partition("## Primary checks")[2].split("## Secondary checks")
-    assert "| steady | size\\[1\\] | 6 | 0 | 0 | 0 | 0 | ≤ 0 nats | 8 nets |" in primary
-    assert "| 100 % | 0 % | 0 % | 0 % | 0 % | not decided |" in primary
+    assert "| steady | size\\[1\\] | 6 | 0 | 0 | 0 | 0 | 0 | ≤ 0 nats | 8 nets |" in primary
     assert "| steady | second |" in secondary
     assert len({row.count(" | ") for row in primary.splitlines() if row.startswith("|")}) == 1
 
@@ -131,8 +139,8 @@ def test_the_csv_has_a_row_for_each_claim_check_and_control() -> None:
 def test_a_check_that_never_ran_has_its_row_in_both_tables() -> None:
     calibration = Calibration([make_run(make_claim("one", not_run=["size"]))], {})
     assert [row["not_run"] for row in rows(calibration)] == ["1", "1"]
-    assert "| one | The statement of one | 0 | 0 | 0 | 1 | 0 |" in markdown(calibration, {})
-    assert "| one | size | 0 | 0 | 0 | 1 | 0 |" in markdown(calibration, {})
+    assert "| one | The statement of one | 0 | 0 | 0 | 0 | 1 | 0 | – |" in markdown(calibration, {})
+    assert "| one | size | 0 | 0 | 0 | 0 | 1 | 0 |" in markdown(calibration, {})
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from wndcheck.authoring.comparable_runs import comparable, why_unusable
+from wndcheck.experiment.profiles import Scope
 from wndcheck.tests.authoring.seeded_runs import IOTA, I, R, S, check, run, runs
 from wndcheck.tests.factories import make_claim, make_run
 from wndcheck.verdicts.run import Problem, ProblemKind, Run
@@ -69,7 +70,7 @@ def test_an_expectation_that_matches_nothing_is_not_a_fault_of_the_run() -> None
         {"unit": "bits"},
         {"replicate": "ensembles"},
         {"primary": False},
-        {"level": True},
+        {"scope": Scope.LEVEL},
     ],
     ids=str,
 )

@@ -46,10 +46,6 @@ def of(*findings: Finding) -> PooledCheck:
             "ι is between 0.02 and 0.05 nats, so near the claimed ≤ 0.01 that 8 nets decide it with some seeds only",
         ),
         (
-            [check("a", I, 0.3, kind=CauseKind.PROFILE)] * 2,
-            "ι is 0.3 nats, where ≤ 0.01 is claimed (of the paper's widest nets, which this profile does not train)",
-        ),
-        (
             [check("a", I, nan, kind=CauseKind.TOO_FEW)] * 2,
             "ι has no estimate, where ≤ 0.01 is claimed, and is not always decided: too few",
         ),

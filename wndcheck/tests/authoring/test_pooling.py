@@ -11,12 +11,12 @@ import pytest
 from wndcheck.authoring.pooling import Pooled, PooledCheck, pool_checks, pool_claims
 from wndcheck.authoring.power import UNKNOWN
 from wndcheck.tests.factories import make_claim, make_finding, make_run
-from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, MustBe, Statistic, Verdict
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run
-from wndcheck.verdicts.statistics import at_most, within
+from wndcheck.verdicts.statistics import at_least, at_most, within
 
 SMALL = Check("the number", at_most(0))
-LEVEL = Check("the level", within(-0.1, 0.1), level=True)
+WIDTH = Check("the width", within(-1.1, -0.9))
 SECOND = Check("another number", at_most(0), primary=False, unit="")
 SEEDS = range(6)
 GAPS = [-1.0, -1.1, -0.9, -1.2, -0.8, nan, nan, nan]  # three of eight missing, of which a quarter may be
@@ -35,7 +35,7 @@ def six_runs() -> list[Run]:
         steady = make_claim(
             "steady",
             make_finding("size[1]", sample(seed), SMALL, claim="steady"),
-            make_finding("level[1]", sample(seed), LEVEL, claim="steady", decides_levels=False),
+            make_finding("width[1]", sample(seed), WIDTH, claim="steady"),
             make_finding("second", sample(seed, sd=3), SECOND, claim="steady"),
             make_finding("planted", sample(seed, mean=2 if seed else -2), SMALL, claim="steady", must_be="refuted"),
         )
@@ -70,14 +70,14 @@ def named(checks: list[PooledCheck], claim: str, name: str) -> PooledCheck:
 def test_verdicts_are_counted() -> None:
     runs = six_runs()
     claims = {claim.id: claim for claim in pool_claims(runs)}
-    assert claims["steady"].counts == {"inconclusive": 6}  # its level is not decided
+    assert claims["steady"].counts == {"inconclusive": 6}
     assert claims["flipping"].counts == {"supported": 3, "refuted": 3}
     assert claims["partial"].counts == {"supported": 1, "error": 1, "not run": 4}
     assert list(claims) == ["flipping", "partial", "steady"]
 
     checks = pool_checks(runs)
     assert named(checks, "steady", "size[1]").counts == {"supported": 6}
-    assert named(checks, "steady", "level[1]").counts == {"inconclusive": 6}
+    assert named(checks, "steady", "width[1]").counts == {"inconclusive": 6}
     partial = named(checks, "partial", "size")
     assert partial.by_seed == {0: "supported", 1: "error", **dict.fromkeys(range(2, 6), "not run")}
 
@@ -109,7 +109,16 @@ def test_values_are_pooled() -> None:
     assert each.primary
     assert each.must_be is None
     assert not named(checks, "steady", "second").primary
-    assert named(checks, "steady", "planted").must_be is Verdict.REFUTED
+    assert named(checks, "steady", "planted").must_be is MustBe.REFUTED
+
+
+def test_a_permutation_test_is_as_often_wrong_as_its_tails_say() -> None:
+    ranked = Check("how often", at_least(0.5), alpha=0.02, statistic=Statistic.RANKS)
+    (each,) = pool_checks(runs_of(make_finding("size", sample(0), ranked)))
+    found = each.reliability
+    assert (found.n, found.worst, found.refutes_claim) == (8, 0.01, 0.01)
+    assert isnan(found.nets)
+    assert found.rates is UNKNOWN
 
 
 @pytest.mark.parametrize(("common", "expected"), [(0, 1), (1, sqrt(8 + 1) / sqrt(2))])
@@ -159,9 +168,3 @@ def test_no_nets_are_needed_where_most_runs_could_not_measure_or_train_them(
         assert each.reliability.rates == UNKNOWN
     else:
         assert each.reliability.nets >= 4
-
-
-@pytest.mark.parametrize(("second", "decided"), [(sample(1), False), (np.array(GAPS), True)])
-def test_a_check_is_not_decided_by_the_profile_where_no_run_could(second: np.ndarray, decided: bool) -> None:
-    findings = (make_finding("level", values, LEVEL, decides_levels=False) for values in (sample(0), second))
-    assert pool_checks(runs_of(*findings))[0].decided_by_profile is decided

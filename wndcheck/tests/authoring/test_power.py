@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, isnan, sqrt
 
 import numpy as np
@@ -202,10 +203,25 @@ def test_a_lax_alpha_is_found_to_be_wrong_too_often():
     assert found.resampled_worst == pytest.approx(0.1, abs=0.03)
 
 
-def test_a_check_that_the_profile_does_not_decide_is_always_inconclusive():
-    found = reliability(UPPER, VALUES, 8, decides=False)
-    assert (found.rates, found.wrong, found.worst, found.greatest_wrong) == (SILENT, 0, 0, 0)
-    assert isnan(found.nets)
+@pytest.mark.parametrize("count", [160, FEWEST_RESAMPLED - 1])
+def test_one_of_many_checks_refutes_its_claim_as_often_less(count):
+    """On a border a t interval at 1 - .01 / m lies outside in .5 % / m of runs; resampled, the ends are the values'."""
+    alone, one_of_24 = (reliability(UPPER, VALUES[:count], 8, m) for m in (1, 24))
+    assert one_of_24.refutes_claim == pytest.approx(0.005 / 24, rel=3e-3 if count < 160 else 2)
+    assert alone.refutes_claim == pytest.approx(0.005, rel=1e-3 if count < 160 else 0.5)
+    assert replace(one_of_24, refutes_claim=0) == replace(alone, refutes_claim=0), "the verdict on the check changed"
+
+
+def test_rates_of_one_of_many_are_those_of_both_intervals():
+    draws = 4000
+    samples = np.random.default_rng(1).normal(0.9, 1, (draws, 8))
+    refuted = [UPPER.region.excludes(mean_interval(sample, 1 - 0.01 / 6)) for sample in samples]
+    rates = normal_rates(UPPER, 0.9, 1, 8, m=6)
+    # 4.5 standard errors of a share.
+    assert np.mean(refuted) == pytest.approx(rates.refuted, abs=4.5 * sqrt(rates.refuted / draws))
+    assert rates.supported == normal_rates(UPPER, 0.9, 1, 8).supported
+    found = resampled_rates(UPPER, samples.mean(axis=1), samples.std(axis=1, ddof=1), 8, m=6)
+    assert found.refuted == np.mean(refuted)
 
 
 def test_too_few_replicates_give_no_verdict_but_the_number_that_would():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from wndcheck.authoring.expectation_entries import Entry, join
 from wndcheck.authoring.proposals import propose
 from wndcheck.tests.authoring.seeded_runs import LETTERS, I, R, S, check, run, runs
-from wndcheck.verdicts.checks import CauseKind, Verdict
+from wndcheck.tests.factories import make_claim
+from wndcheck.verdicts.checks import Verdict
 from wndcheck.verdicts.expectations import FILE, Expectation, ExpectationError, expected, read
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import RunError
@@ -89,9 +91,13 @@ def test_a_pattern_covers_no_check_that_was_not_run(path):
     assert after(path, found)[0].checks == ("trend[1]", "trend[2]")
 
 
-def test_levels_that_the_profile_does_not_decide_have_an_entry_of_their_own(path):
-    found = [run(seed, check("trend", I), check("level", I, kind=CauseKind.PROFILE)) for seed in (0, 1)]
-    assert [each.checks for each in after(path, found)] == [("level",), ("trend",)]
+def test_an_entry_of_a_check_that_is_left_to_another_profile_is_removed(path):
+    write(path, entry("widest", verdict=(I,)))
+    left = [
+        (folder, msgspec.structs.replace(run, claims=(make_claim("tiny", *run.claims[0].findings, left=["widest"]),)))
+        for folder, run in runs(trend="SS")
+    ]
+    assert after(path, left) == []
 
 
 def test_a_check_that_a_run_left_out_is_proposed_from_the_others(path):

@@ -9,13 +9,13 @@ TINY = '''"""§4: things fall (trend, level, either, shown)."""
 import pytest
 
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts import Check, Claim, Scope, at_most
 
 CLAIM = Claim("§4, Fig. 3", "Things fall", families=("trained/relu",), figures=("figure-pairs",))
 
 TREND = Check("slope", at_most(0))
-LEVEL = Check("height", at_most(0.1), level=True)
-EITHER = {1: TREND, 2: Check("height", at_most(1), primary=False, level=True)}
+LEVEL = Check("height", at_most(0.1), scope=Scope.LEVEL)
+EITHER = {1: TREND, 2: Check("height", at_most(1), primary=False, scope=Scope.LEVEL)}
 
 
 @check(TREND)
@@ -35,7 +35,7 @@ def test_either(decide, m):
     decide([0.0])
 
 
-@check(Check("height", at_most(1), primary=False, level=True))
+@check(Check("height", at_most(1), primary=False, scope=Scope.LEVEL))
 def test_shown(decide):
     decide([0.0])
 

@@ -5,11 +5,13 @@ A detector returns the problems that it finds: none without a fault.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from math import sqrt
+from math import isclose, isfinite, sqrt
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,14 +30,16 @@ from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.nets_fixture import Nets
 from wndcheck.report.format import describe_finding
 from wndcheck.seeds import derived_seed
-from wndcheck.tests.claims.worlds import SMALL_FULL, claims_all_true, made, run_claims
-from wndcheck.tests.tiny import TINY_CELL, UNTRAINED
+from wndcheck.tests.claims.worlds import FOLDER, SMALL_FULL, claims_all_true, made, run_claims
+from wndcheck.tests.tiny import TINY_CELL, TINY_TRAINING, UNTRAINED
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind
+from wndcheck.verdicts.coverage.claim_files import claims_in
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
 
 Source = Callable[[Cell], Measurement]
 Detector = Callable[[Path], list[str]]
+Plant = Callable[[pytest.MonkeyPatch], None]
 
 # Nets of twenty neurons on the paper's thousand images: their controls come out as they must, in half a second.
 SMALL_QUICK = replace(
@@ -56,6 +60,26 @@ def everywhere(patch: pytest.MonkeyPatch, original: object, fault: object) -> No
     for module in [m for name, m in ours.items() if not name.startswith("wndcheck.tests")]:
         for name in [name for name, value in vars(module).items() if value is original]:
             patch.setattr(module, name, fault)
+
+
+def at(owner: object, name: str, fault: object) -> Plant:
+    """Put the fault in the place of an attribute."""
+    return lambda patch: patch.setattr(owner, name, fault)
+
+
+def instead_of(original: object, fault: object) -> Plant:
+    """Put the fault in the place of the original, wherever it is imported."""
+    return lambda patch: everywhere(patch, original, fault)
+
+
+class Still(np.random.Generator):
+    """Permutes nothing."""
+
+    def permuted(self, x, *, axis=None, out=None):
+        return x
+
+
+STILL = SimpleNamespace(default_rng=lambda seed: Still(np.random.PCG64(seed)))
 
 
 # --- the claims' own tests ------------------------------------------------------------------------------------------
@@ -79,8 +103,10 @@ def problems_of(claim: ClaimResult, profile: Profile, wanted: str = "supported")
     replicates = {"nets": profile.nets, "ensembles": profile.ensembles.count, "experiments": profile.experiments}
 
     def is_as_wanted(finding: Finding) -> bool:
-        if finding.must_be or wanted != "supported":
-            return finding.verdict == (finding.must_be or wanted)
+        if finding.must_be:
+            return not finding.failed
+        if wanted != "supported":
+            return finding.verdict == wanted
         return finding.verdict == wanted and finding.interval.n == replicates[finding.check.replicate]
 
     wrong = [f"{claim.id} {each.name}: {describe_finding(each)}" for each in claim.findings if not is_as_wanted(each)]
@@ -123,6 +149,39 @@ def altered(**values: float) -> Source:
     return source
 
 
+def altered_at(place: tuple[object, ...], **values: float) -> Source:
+    """The world in which all holds that the paper says, but for some quantities at a place of (stage, net, layer)."""
+
+    def source(cell: Cell) -> Measurement:
+        found = as_paper(cell)
+        for name, value in values.items():
+            found[name][place] = value
+        return found
+
+    return source
+
+
+def margins(root: Path) -> list[str]:
+    """The margins of primary checks are quoted in the docstrings of their claims, as the paper's numbers are."""
+
+    def is_quoted(border: float, docstring: str) -> bool:
+        numbers = re.findall(r"(\d+(?:\.\d+)?)( ?%)?(?: ± (\d+\.\d+))?", docstring)
+        quoted = [
+            float(x) / (100 if percent else 1) + sign * float(d or 0) for x, percent, d in numbers for sign in (-1, 1)
+        ]
+        quoted += [float(d) for d in re.findall(r"± ?(\d+\.\d+)", docstring)]
+        return not isfinite(border) or border == 0 or any(isclose(abs(border), number) for number in quoted)
+
+    return [
+        f"{claim.id} {test.name}: {border} is not in its docstring"
+        for claim in claims_in(FOLDER)
+        for test in claim.checks
+        for check in test.declared
+        for border in (check.region.low, check.region.high)
+        if check.primary and not is_quoted(border, claim.docstring)
+    ]
+
+
 def has_verdict(file: str, select: str, source: Source, verdict: ClaimVerdict, cause: CauseKind | None) -> Detector:
     """What a whole claim comes to in a world where one of its tests goes wrong."""
 
@@ -161,8 +220,8 @@ def initial_nets(root: Path) -> list[str]:
 
 
 def trained_nets(root: Path) -> list[str]:
-    """Nets learn, and the entropy changes by the later entropy minus the first."""
-    found = measure(replace(TINY_CELL, probe=FEW))
+    """Nets learn, and the entropy changes by the later entropy minus the first, at every stage."""
+    found = measure(replace(TINY_CELL, probe=FEW, protocol=replace(TINY_TRAINING, stages=(0, 1, 2))))
     wrong = [] if is_trained(found, QUICK).all() else [f"not trained: {found['accuracy'][-1]}"]
     if not np.allclose(found["entropy_change"], found["entropy"] - found["entropy"][0]):
         wrong.append("ΔH is not the later entropy minus the first")

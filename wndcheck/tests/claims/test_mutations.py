@@ -5,7 +5,7 @@ A detector that always reports a problem would notice anything, so each must fir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,40 +28,46 @@ from wndcheck.nets import mlp
 from wndcheck.nets.training import Steps
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.mutations import (
+    STILL,
     Detector,
+    Plant,
     altered,
+    altered_at,
+    at,
     controls_of_nets,
     coverage,
     ensembles,
-    everywhere,
     has_verdict,
     holds,
     initial_nets,
+    instead_of,
+    margins,
     of_samples,
     scales,
     trained_nets,
 )
 from wndcheck.tests.claims.worlds import FOLDER, made, nets_untrained
+from wndcheck.tests.factories import one_of
 from wndcheck.verdicts import checks as verdicts
-from wndcheck.verdicts import statistics
+from wndcheck.verdicts import shared_checks, statistics
 from wndcheck.verdicts.checks import CauseKind, Check, Verdict, decide, verdict_on
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, claim_result, claim_verdict
-from wndcheck.verdicts.statistics import Region
+from wndcheck.verdicts.shared_checks import change, hidden_mean, of_one_width, values
+from wndcheck.verdicts.statistics import Region, at_most
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package"),
 ]
 Patch = pytest.MonkeyPatch
-Plant = Callable[[Patch], None]
 
 # Detectors.
-INITIAL_CONTROLS = controls_of_nets("initial_independence", "tanh")
+INITIAL_CONTROLS = controls_of_nets("initial_data_reading", "tanh")
 VIOLATION_CONTROLS = controls_of_nets("constant_entropy", "drifting or constant")
 VANILLA_CONTROL = of_samples("cifar_negative_estimates", "vanilla", "control")
 STABILISED = of_samples("stabilisation", "test_stabilised[0.5]")
 BIAS = of_samples("entropy_against_k", "test_bias[3]")
-DEPENDENCE = holds("weak_dependence", "relu and (trend or literal)")
+DEPENDENCE = holds("weak_dependence", "relu and (trend or vicinity)")
 DEPENDENCE_CONTROLS = holds("weak_dependence", "not tanh", "control")
 ENSEMBLES = holds("ensemble_lemma", "trend or level")
 LAST_LAYER = holds("last_layer", "relu and contrast")
@@ -74,9 +80,17 @@ UNLEARNT = holds(
 NOT_FOUND = has_verdict(
     "weak_dependence",
     "relu and (trend or planted)",
-    altered(planted_score=0),
+    altered(planted_strong_score=0),
     ClaimVerdict.INCONCLUSIVE,
     CauseKind.FAILED_CONTROLS,
+)
+CHANGES = holds("conditional_entropy", "relu and rises", source=altered_at(np.s_[1:-1], corrected_score=-9))
+HIDDEN_LAYERS = holds("weak_dependence", "relu and permuted", "control", altered_at(np.s_[:, :, -1], shuffled_score=9))
+EVERY_WIDTH = holds(
+    "two_hundred_suffice",
+    "relu and vicinity and 500",
+    source=lambda cell: altered(score=0.1 if cell.width == 500 else 0.01)(cell),
+    wanted="refuted",
 )
 SECONDARY = has_verdict("last_layer", "relu", altered(correlation=0.1), ClaimVerdict.SUPPORTED, None)
 
@@ -84,16 +98,6 @@ SECONDARY = has_verdict("last_layer", "relu", altered(correlation=0.1), ClaimVer
 METHOD = Method.checked
 
 # --- faults that take more than a line --------------------------------------------------------------------------------
-
-
-def at(owner: object, name: str, fault: object) -> Plant:
-    """Put the fault in the place of an attribute."""
-    return lambda patch: patch.setattr(owner, name, fault)
-
-
-def instead_of(original: object, fault: object) -> Plant:
-    """Put the fault in the place of the original, wherever it is imported."""
-    return lambda patch: everywhere(patch, original, fault)
 
 
 def clip_estimates(*of, **how) -> PairwiseInformation:
@@ -108,16 +112,6 @@ def permute_nothing(n_neurons: int, members: list[np.ndarray], n_shuffles: int, 
 def permute_all_neurons_alike(*of) -> list[np.ndarray]:
     rng = np.random.default_rng(of[-1])
     return [places[:, rng.permutation(places.shape[1])] for places in permute_nothing(*of)]
-
-
-class Still(np.random.Generator):
-    """Permutes nothing."""
-
-    def permuted(self, x, *, axis=None, out=None):
-        return x
-
-
-STILL = SimpleNamespace(default_rng=lambda seed: Still(np.random.PCG64(seed)))
 
 
 def measure_the_first_nets_again(patch: Patch) -> None:
@@ -144,6 +138,19 @@ def add_logits_to_all_layers(grid: Grid, name: str, layer: int | None = None, of
     return np.concatenate([values, values[..., -1:]], axis=-1)
 
 
+def change_since_the_last_stage(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+    (now, _), (before, _) = values(grid, quantity, layer), values(grid.at_stage(-2), quantity, layer)
+    return now - before, grid
+
+
+def compare_with_the_last_stage(layer, initial, summarised=readings.summarised):
+    return summarised(layer, initial)[0], summarised(layer, None)[1]
+
+
+def mean_of_all_layers(grid: Grid, quantity: str) -> tuple[np.ndarray, Grid]:
+    return of_one_width(grid, grid.of(quantity).mean(axis=-1)), grid
+
+
 def negate_margins(check: Check, interval: statistics.Interval) -> Verdict:
     return verdict_on(replace(check, region=Region(-check.region.high, -check.region.low)), interval)
 
@@ -158,9 +165,11 @@ def ignore_failed_controls(primary, controls, *others) -> tuple[ClaimVerdict, ob
     return claim_verdict(primary, [control for control in controls if not control.failed], *others)
 
 
-def count_secondary_checks(*, findings, **fields) -> ClaimResult:
+def count_secondary_checks(*, findings, asked, **fields) -> ClaimResult:
     primary = [structs.replace(each, check=replace(each.check, primary=True)) for each in findings]
-    return claim_result(findings=primary, **fields)
+    asked = Counter(each.check.scope for each in primary if not each.must_be)
+    counted = [each if each.must_be else one_of(asked.total(), each) for each in primary]
+    return claim_result(findings=counted, asked=asked, **fields)
 
 
 ONE_SEED = at(mlp, "derived_seed", lambda seed, *purpose: derived_seed(0, *purpose))
@@ -216,6 +225,10 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
         ensembles,
         at(readings, "images_shown", lambda cell: (images_shown(cell)[1],) * 2),
     ),
+    "the entropy's change is taken from the stage before": (
+        trained_nets,
+        at(readings, "summarised", compare_with_the_last_stage),
+    ),
     "the entropy's change has the wrong sign": (trained_nets, at(layers, "compared", turn_entropy_change)),
     # nets and training
     "one seed for a whole stack": (initial_nets, ONE_SEED),
@@ -233,6 +246,8 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     ),
     "layers are counted from 0": (DEPENDENCE, at(Grid, "of", lambda grid, name, layer: of(grid, name)[:, :, layer])),
     "logits are a hidden layer": (LAST_LAYER, at(Grid, "of", add_logits_to_all_layers)),
+    "a change is taken from the stage before": (CHANGES, instead_of(change, change_since_the_last_stage)),
+    "logits are in a mean over hidden layers": (HIDDEN_LAYERS, instead_of(hidden_mean, mean_of_all_layers)),
     "labels of widths are exchanged": (
         DEPENDENCE_CONTROLS,
         at(Grid, "widths", property(lambda grid: [m.cell.width for m in grid.measurements][::-1])),
@@ -251,7 +266,11 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
         UNLEARNT,
         instead_of(is_trained, lambda measurement, profile: np.ones(measurement.cell.replicates, dtype=bool)),
     ),
+    "a check reads one width of several": (EVERY_WIDTH, at(Grid, "at", lambda grid, *widths: grid.widest)),
     # verdicts
+    ".02 for the paper's .01": (margins, at(shared_checks, "INDEPENDENT", at_most(0.02))),
+    ".081 for .054": (margins, at(shared_checks, "NEAR_INDEPENDENT", at_most(0.081))),
+    ".03 for KSG1's .021": (margins, at(shared_checks, "NEAR_INDEPENDENT_BY_KSG1", at_most(0.03))),
     "margins have the wrong sign": (DEPENDENCE_CONTROLS, at(verdicts, "verdict_on", negate_margins)),
     "inside and outside are exchanged": (DEPENDENCE_CONTROLS, exchange_inside_and_outside),
     "NaN decides as 0": (

@@ -52,8 +52,8 @@ def test_a_claim_is_an_entry_on_a_narrow_terminal(claims, folder, monkeypatch):
     assert lines[first + 1 : first + 5] == [
         "  paper       §4, Fig. 3",
         "  statement   Things fall",
-        "  checks      trend (primary)",
-        "              level (primary, full profile)",
+        "  checks      trend (primary, trend)",
+        "              level (primary, level)",
     ]
 
 
@@ -62,10 +62,10 @@ def test_the_claims_as_markdown(claims, folder):
     assert cells(head) == list(CLAIMS_HEAD)
     assert cells(closed)[:3] == ["closed", "§A", "A closed form holds"]
     assert cells(tiny)[3] == (
-        "trend (primary)<br>level (primary, full profile)<br>either (primary or secondary, full profile)<br>"
-        "shown (secondary, full profile)<br>made (primary)"
+        "trend (primary, trend)<br>level (primary, level)<br>either (primary or secondary, trend or level)<br>"
+        "shown (secondary, level)<br>made (primary, trend)"
     )
-    assert cells(tiny)[4:] == ["planted: refuted", "trained/relu", "quick, in part<br>full"]
+    assert cells(tiny)[4:] == ["planted: refuted", "trained/relu", "quick: trend<br>full"]
 
 
 def test_the_statements_in_the_papers_order(claims, folder):

@@ -62,6 +62,13 @@ def test_a_changed_verdict_and_disjoint_intervals_are_shown(compared, tmp_path: 
         assert text in output
 
 
+def test_a_verdict_on_other_scopes_is_a_difference_and_m_is_shown(compared, tmp_path: Path) -> None:
+    checks = [found(name, SMALL, LOW) for name in "abc"]
+    sides = [run(tmp_path, str(i), make_claim("one", *checks, left=left)) for i, left in enumerate((["d"], []))]
+    output = " ".join(compared(*sides, code=1).output.split())
+    assert "one supported: trend (3 of 3); level: full; m = 3 supported: trend (3 of 3); m = 3" in output
+
+
 def test_a_claim_with_another_verdict_is_a_difference_although_intervals_overlap(compared, tmp_path: Path) -> None:
     sides = [run(tmp_path, str(i), make_claim("one", found("size", SMALL, v))) for i, v in enumerate((LOW, OPEN))]
     assert (
@@ -105,7 +112,7 @@ def test_checks_only_in_one_run_controls_and_margins_are_shown(compared, tmp_pat
     assert "Checks only in A claim check one old" in output
     assert "Checks only in B claim check one planted" in output
     assert "Margins that differ claim check A B one size ≤ 0 nats ≤ 1 nats" in output
-    assert "gone not run absent" in output
+    assert "gone not run; m = 0 absent" in output
 
 
 @pytest.mark.parametrize("region", [within(-1, 1), within(-2, 0), at_most(1)], ids=str)

@@ -14,6 +14,7 @@ import pytest
 
 from wndcheck.authoring.power import nets_needed, normal_rates
 from wndcheck.experiment.families import FAMILIES, Family
+from wndcheck.experiment.profiles import Scope
 from wndcheck.report.format import percent
 from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
@@ -23,7 +24,7 @@ from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import at_most
 
 SMALL = Check("the number", at_most(0))
-LEVEL = Check("the level", at_most(0), level=True)
+LEVEL = Check("the level", at_most(0), scope=Scope.LEVEL)
 ENSEMBLES = Check("ensembles' number", at_most(0), replicate="ensembles")
 EXPERIMENTS = Check("the bias", at_most(0), replicate="experiments")
 SECOND = Check("another number", at_most(0), primary=False)
@@ -55,7 +56,7 @@ def claim(id: str, not_run: Sequence[str] = (), **checks: tuple[Check, np.ndarra
     for key, (check, values) in checks.items():
         must_be = "refuted" if key == "planted" else None
         name = re.sub("__(.*)", r"[\1]", key)
-        findings.append(make_finding(name, values, check, claim=id, decides_levels=id == "two", must_be=must_be))
+        findings.append(make_finding(name, values, check, claim=id, must_be=must_be))
     return make_claim(id, *findings, not_run=not_run)
 
 
@@ -67,11 +68,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, cell in (("tiny nets", TINY_CELL), ("tiny ensembles", ENSEMBLE)):
         monkeypatch.setitem(FAMILIES, name, Family(name, "tiny", lambda profile, base_seed, cell=cell: (cell,)))
     hard, nearly = sample(-0.8), sample(-0.1)
-    checks = {"easy": (SMALL, sample(-9)), "hard__1": (SMALL, hard), "level": (LEVEL, nearly)}
+    checks = {"easy": (SMALL, sample(-9)), "hard__1": (SMALL, hard), "level": (LEVEL, sample(-9))}
     one = claim("one", **checks, second=(SECOND, nearly), planted=(SMALL, sample(9)))
     two = claim("two", ensembles=(ENSEMBLES, hard), level=(LEVEL, sample(0)))
     three = claim("three", bias=(EXPERIMENTS, hard))
-    four = claim("four", ["size"], level=(LEVEL, sample(0)))
+    four = claim("four", ["size"], level=(LEVEL, np.array([np.nan] * 4 + [1.0] * 4)))
     write_run(tmp_path / "reports" / "latest", make_run(one, two, three, four))
     (tmp_path / "claims").mkdir()
     for name in ("one", "two", "three"):
@@ -104,7 +105,7 @@ def test_the_neediest_primary_check_of_each_claim_is_shown(cli, here, planned):
     assert list(rows) == [("four", "level"), ("one", "hard[1]"), ("three", "bias"), ("two", "level")]
     inconclusive = percent(normal_rates(SMALL, -0.8, 1, 8).inconclusive).split()
     assert rows["one", "hard[1]"] == ["≤", "0", "nats", "8", "nets", "-0.8", "1", *inconclusive, f"{NEEDED:.0f}", "–"]
-    assert rows["four", "level"][-5:] == ["100", "%", "not", "decided", "–"]
+    assert rows["four", "level"][-4:] == ["–", "not", "measured", "–"]
     assert rows["two", "level"][-3:] == [">", "10,000", "–"]
     basis = " ".join(cli("plan", "--workers=2").stdout.splitlines()[5:])
     assert basis.startswith("Profile quick, base seed 0; minutes are for 2 workers. Minutes marked – are unknown: ")
@@ -148,7 +149,7 @@ def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, p
         "four level": "–",
         "one easy": "0.0",
         "one hard[1]": f"{30 * (NEEDED - 8) / 2 / 60:.1f}",  # 30 s per net, two workers
-        "one level": "–",
+        "one level": "0.0",
         "one second": rows["one second"],
         "three bias": "–",
         "two ensembles": f"{150 * (NEEDED - 8) / 2 / 60:.1f}",

@@ -7,7 +7,7 @@ import pytest
 from wndcheck.datasets import dataset_digest
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
-from wndcheck.experiment.profiles import CIFAR10_ACCURACY, FULL, NARROW, PROFILES, QUICK, Profile, named
+from wndcheck.experiment.profiles import CIFAR10_ACCURACY, FULL, NARROW, PROFILES, QUICK, Profile, Scope, named
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
@@ -19,14 +19,20 @@ def test_the_full_profile_is_the_papers() -> None:
     assert (FULL.training.learning_rate, FULL.training.stages[-1]) == (0.001, 300)
     assert (FULL.probe.images_per_class, FULL.probe.k) == (100, 3)
     assert FULL.initial_width == 1000
-    assert FULL.decides_levels
+    assert FULL.scopes == tuple(Scope)
 
 
 def test_the_quick_profile_needs_no_download_and_decides_no_level() -> None:
     assert QUICK.dataset == "mnist-subset"
-    assert not QUICK.decides_levels
+    assert set(QUICK.scopes) == {Scope.ESTIMATOR, Scope.TREND}
     assert set(QUICK.widths) < set(FULL.widths)
     assert (QUICK.probe.images_per_class, QUICK.probe.k) == (FULL.probe.images_per_class, FULL.probe.k)
+
+
+def test_what_a_profile_does_not_decide_another_does() -> None:
+    for profile in PROFILES.values():
+        left = set(Scope) - set(profile.scopes)
+        assert not left or left <= set(PROFILES[profile.leaves_to].scopes), profile.name
 
 
 def test_invalid_profiles_are_refused() -> None:

@@ -9,11 +9,12 @@ from scipy.stats import norm
 
 from wndcheck.estimators import pairwise_mi
 from wndcheck.experiment.cells import Probe
-from wndcheck.experiment.gaussian_experiments import gaussian_information
+from wndcheck.experiment.gaussian_experiments import gaussian_information, rectified_estimates
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, sampled_neurons
 from wndcheck.experiment.measurement.transformed import JITTER, NAMES, controls, mixed, transformed, with_latent
 from wndcheck.experiment.record_schema import CONTROLS, PLANTED_CORRELATION, STRONG_CORRELATION, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation
+from wndcheck.verdicts.shared_checks import NEAR_INDEPENDENT_BY_KSG1
 
 # Corrected by one shuffle a pair errs by about .035 nats (sd, 1000 samples, any ρ up to .6): its margins cancel. Half
 # of the pairs share a neuron.
@@ -263,3 +264,9 @@ def test_numbers_of_logits_no_pairs_or_dead_neurons_are_nan(
     found = measured(z, activation, Probe(transformed_pairs=pairs))
     assert list(found) == list(NAMES)
     assert np.isnan(list(found.values())).all()
+
+
+def test_the_null_after_relu_is_what_the_vicinity_of_post_activations_is_made_of() -> None:
+    estimates = rectified_estimates("null after ReLU", trials=1000)
+    assert estimates.mean() == pytest.approx(0, abs=0.002)  # three standard errors
+    assert estimates.std(ddof=1) == pytest.approx(NEAR_INDEPENDENT_BY_KSG1.high, abs=0.002)

@@ -5,17 +5,18 @@ from __future__ import annotations
 CLAIM = """
 import pytest
 from wndcheck.pytest_plugin.declarations import check, control
-from wndcheck.verdicts import Check, Claim, at_most, within
+from wndcheck.verdicts import Check, Claim, Scope, at_most, within
 
 CLAIM = Claim("§4", "The number is small")
 SMALL = Check("the number", at_most(0.01))
+LEVEL = Check("the number at the widest", at_most(0.01), scope=Scope.LEVEL)
 """
 SUPPORTED, REFUTED, STRADDLING = "[0.001, 0.002] * 4", "[0.101, 0.102] * 4", "[0.001, 0.02] * 4"
 
 
-def check(values: str, name: str = "size", must_be: str = "") -> str:
+def check(values: str, name: str = "size", must_be: str = "", of: str = "SMALL") -> str:
     """A test of some values, a control where it must be something."""
-    declared = f'@control(SMALL, must_be="{must_be}")' if must_be else "@check(SMALL)"
+    declared = f'@control({of}, must_be="{must_be}")' if must_be else f"@check({of})"
     return f"\n{declared}\ndef test_{name}(decide):\n    decide({values})\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wndcheck.experiment.profiles import Scope
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.verdicts.checks import Cause, CauseKind
 
@@ -225,20 +226,82 @@ def test_inconclusive_fails_the_full_profile_unless_expected(pytester, claims):
     assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
 
 
-def test_a_level_is_decided_by_the_full_profile_only(pytester, claims, only_claim):
-    claims(tiny=check(SUPPORTED).replace("SMALL", "Check('level', at_most(0.01), level=True)"))
-    pytester.runpytest("claims")
-    assert only_claim().cause == Cause(CauseKind.UNDECIDED_CHECKS, 1, 1, parts={CauseKind.PROFILE: 1})
-    assert only_claim().verdict == "inconclusive"
-    assert pytester.runpytest("claims", "--wnd-profile=full").ret == 0
+MANY = """
+@check({of})
+@pytest.mark.parametrize("k", range({count}))
+def test_{name}(decide, k):
+    decide({values})
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "xdist"])
+def test_checks_of_other_scopes_are_left_to_the_profile_that_decides_them(pytester, claims, last_run, workers):
+    body = check(SUPPORTED) + MANY.format(of="LEVEL", count=2, name="level", values=REFUTED)
+    claims(tiny=body, wide=check(REFUTED, "level", of="LEVEL"))
+    result = pytester.runpytest_subprocess("claims", *workers)
+    assert result.ret == 0
+    result.assert_outcomes(passed=3)
+    tiny, wide = last_run().claims
+    assert (tiny.verdict, tiny.whole, tiny.asked) == ("supported", False, {Scope.TREND: 1})
+    assert [(each.name, each.check.scope, each.profile) for each in tiny.left] == [
+        ("level[0]", Scope.LEVEL, "full"),
+        ("level[1]", Scope.LEVEL, "full"),
+    ]
+    assert (wide.verdict, wide.cause) == ("left", Cause(CauseKind.LEFT, 1, names=("full",)))
+    assert not last_run().selection
+    assert pytester.runpytest_subprocess("claims", "--wnd-profile=full", *workers).ret == 1
+    tiny, wide = last_run().claims
+    assert (tiny.verdict, wide.verdict) == ("refuted", "refuted")
+    assert (tiny.whole, tiny.left, tiny.asked) == (True, (), {Scope.TREND: 1, Scope.LEVEL: 2})
+
+
+@pytest.mark.parametrize("workers", [["-n0"], ["-n1"]], ids=["one process", "xdist"])
+def test_a_claim_of_which_only_checks_left_to_another_profile_are_asked_for_is_shown(pytester, claims, workers):
+    claims(tiny=check(REFUTED, "level", of="LEVEL"))
+    result = pytester.runpytest_subprocess("claims/tiny.py::test_level", *workers)
+    result.stdout.fnmatch_lines(
+        ["→ left to full  tiny*level", "1 claim: → 1 left", "Checks of level are left to *full;*"]
+    )
+
+
+def test_an_expectation_of_a_check_that_is_left_matches_nothing(pytester, claims):
+    claims(entry("refuted", "level"), tiny=check(SUPPORTED) + check(REFUTED, "level", of="LEVEL"))
+    result = pytester.runpytest("claims")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ERROR*'level' of claim 'tiny'*matches no check*"])
 
 
 def test_a_control_is_decided_by_every_profile(pytester, claims, only_claim):
-    level = "Check('level', at_most(0.01), level=True)"
-    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted").replace("SMALL", level))
+    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted", of="LEVEL"))
     pytester.runpytest("claims")
     assert only_claim().verdict == "supported"
     assert only_claim().controls[0].verdict == "refuted"
+
+
+BARELY = "[0.01 + 0.0375 + 0.01 * i for i in range(-4, 5)]"  # outside at 99 %, not at 1 - .01 / 3
+
+
+@pytest.mark.parametrize(
+    "selection", [(), ("-k", "size"), ("--deselect=claims/tiny.py::test_others",), ("--lf",), ("::test_size",)]
+)
+def test_m_counts_the_primary_checks_that_the_profile_decides_whichever_run(pytester, claims, only_claim, selection):
+    """And not secondary checks, controls, nor levels in the quick profile."""
+    others = MANY.format(of="SMALL", count=2, name="others", values=SUPPORTED)
+    shown = check(SUPPORTED, "shown", of='Check("what is shown", at_most(1), primary=False)')
+    body = check(BARELY) + others + shown + check(REFUTED, "level", of="LEVEL") + check(REFUTED, "control", "refuted")
+    claims(tiny=body)
+    if "--lf" in selection:
+        cache = pytester.path / ".pytest_cache/v/cache"
+        cache.mkdir(parents=True)
+        (cache / "lastfailed").write_text('{"claims/tiny.py::test_size": true}')
+    files, options = ("claims/tiny.py::test_size", ()) if "::test_size" in selection else ("claims", selection)
+    pytester.runpytest(files, *options, "--wnd-mode=report", "--wnd-report=reports/latest")
+    claim = only_claim()
+    found = {finding.name: finding for finding in claim.findings}
+    assert (claim.m, found["size"].m, found["size"].verdict) == (3, 3, "refuted")
+    assert found["size"].strict.confidence == 1 - 0.01 / 3
+    assert (claim.verdict, claim.cause) == ("inconclusive", Cause(CauseKind.ONE_OF_MANY, 1, 3, names=("size",)))
+    assert all((found[name].m, found[name].strict) == (1, None) for name in found.keys() & {"shown", "control"})
 
 
 @pytest.mark.parametrize(

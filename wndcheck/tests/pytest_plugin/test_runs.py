@@ -6,11 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from wndcheck.pytest_plugin.collected_results import FINDING
+from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared
 from wndcheck.store.measurements import Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, start_python
-from wndcheck.verdicts.run_files import decode_finding
+from wndcheck.verdicts.run import ClaimVerdict, Finding, FormerVerdict
+from wndcheck.verdicts.run_files import decode_line
 
 pytest_plugins = ["pytester"]
 
@@ -22,10 +23,10 @@ def test_header_and_closing_table(pytester, claims):
         [
             "wndcheck: profile quick *device cpu, seeds 0 to 7 (--wnd-seed=0), mode verify",
             "*verdicts, profile quick*",
-            "✓ supported  other  the number  0.0015 [[]0.0008, 0.0022]  ≤ 0.01 nats",
-            "✗ refuted    third  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
+            "✓ supported  other  trend 1/1  the number  0.0015 [[]0.0008, 0.0022]  ≤ 0.01 nats",
+            "✗ refuted    third  trend 0/1  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
             "    size: refuted, expected supported",
-            "✗ refuted    tiny   the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
+            "✗ refuted    tiny   trend 0/1  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
             "3 claims: ✓ 1 supported, ✗ 2 refuted",
         ]
     )
@@ -54,13 +55,27 @@ def test_two_workers_give_what_one_process_gives(pytester, claims, last_run):
     assert [claim.verdict for claim in together] == ["supported", "refuted", "inconclusive"]
 
 
+def test_a_whole_run_has_the_verdicts_by_the_rules_first_fixed(pytester, claims, last_run):
+    claims(entry("refuted"), tiny=check(REFUTED), new=check(SUPPORTED))
+    (pytester.path / "claims" / "first_fixed.toml").write_text("[tiny]\nsize = [-inf, 9]\n", "utf-8")
+    assert pytester.runpytest("claims", "-n0").ret == 0
+    run = last_run()
+    assert [claim.verdict for claim in run.claims] == ["supported", "refuted"]
+    assert run.first_fixed == {"tiny": FormerVerdict("tiny", ClaimVerdict.SUPPORTED)}
+    pytester.runpytest("claims", "-n0", "-k", "tiny", "--wnd-report=reports/latest")
+    assert last_run().first_fixed == {}
+
+
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one process", "xdist"])
 def test_junit_holds_findings_as_json(pytester, claims, last_run, workers):
-    claims(entry("refuted", "big"), tiny=check(STRADDLING) + check(REFUTED, "big") + check("[0.5]", "one"))
+    body = check(STRADDLING) + check(REFUTED, "big") + check("[0.5]", "one") + check(REFUTED, "level", of="LEVEL")
+    claims(entry("refuted", "big"), tiny=body)
     pytester.runpytest_subprocess("claims", *workers, "--junitxml=junit.xml")
-    properties = ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testcase/properties/property")
+    properties = list(ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testcase/properties/property"))
     texts = [each.attrib["value"] for each in properties if each.attrib["name"] == FINDING]
-    found = sorted((decode_finding(text) for text in texts), key=lambda finding: finding.name)
+    declared = decode_line(next(each.attrib["value"] for each in properties if each.attrib["name"] == CLAIM), Declared)
+    assert (declared.asked, [each.name for each in declared.left]) == ({"trend": 3}, ["level"])
+    found = sorted((decode_line(text, Finding) for text in texts), key=lambda finding: finding.name)
     assert [finding.name for finding in found] == ["big", "one", "planted", "size"]
     assert found == sorted(last_run().findings.values(), key=lambda finding: finding.name)
 

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 from rich.cells import cell_len
 
+from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin.terminal import lines, print_wrapped
-from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.tests.factories import BARELY, FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished, claim_result
 from wndcheck.verdicts.statistics import within
@@ -49,12 +50,22 @@ def test_a_claim_is_one_line_at_any_width(width):
 
 
 def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
-    run = make_run(expected(), make_claim("other", not_run=["size"]))
+    run = make_run(expected(left=["a"]), make_claim("other", not_run=["size"]), make_claim("wide", left=["a", "b"]))
     wide, narrow = ([line.start + line.rest for line in lines(run, width)] for width in (120, 80))
-    assert wide[0].split() == ["claim", "estimand", "estimate", "[interval]", "margin"]
-    assert wide[1] == "✗ refuted  tiny   the number  0.1015 [0.1008, 0.1022]  ≤ 0.01 nats"
-    assert narrow[1] == "✗ tiny  the number 0.1015 [0.1008, 0.1022] ≤ 0.01"
-    assert wide[-1] == narrow[-1] == "2 claims: ✗ 1 refuted, – 1 not run"
+    assert wide[0].split() == ["claim", "asked", "estimand", "estimate", "[interval]", "margin"]
+    found = "the number  0.1015 [0.1008, 0.1022]  ≤ 0.01"
+    assert wide[1] == f"✗ refuted       tiny   trend 0/1; level: full  {found} nats"
+    assert narrow[1] == f"✗ tiny  trend 0/1; level: full {found.replace('  ', ' ')}"
+    assert (wide[-2], narrow[-2]) == ("→ left to full  wide   level", "→ wide  level")
+    assert wide[-1] == narrow[-1] == "3 claims: ✗ 1 refuted (1 in part), → 1 left, – 1 not run"
+
+
+def test_the_estimand_is_left_out_where_there_is_no_room_for_it():
+    name = "cifar_negative_estimates"
+    claim = make_claim(name, make_finding("size", check=LONG, claim=name), left=["a"])
+    heads = {width: next(iter(lines(make_run(claim), width))).start.split() for width in (80, 120)}
+    assert ("estimand" in heads[80], "estimand" in heads[120]) == (False, True)
+    assert all(cell_len(line) <= 80 for line in table(claim, width=80))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +88,14 @@ def test_verdicts_are_words_in_a_wide_terminal_and_symbols_in_a_narrow_one():
         (make_claim("tiny", make_finding("a"), errors=["b"]), ["b: error: it broke"]),
         (make_claim("tiny", not_run=["a", "b"]), ["2 tests not run: no data"]),
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
+        (
+            make_claim("tiny", make_finding("a", BARELY, expected=REFUTED, m=3), asked={Scope.TREND: 3}),
+            ["1 of 3 checks lies outside at 1 - α and not at 1 - α/3, as one of so many may by chance: a"],
+        ),
+        (
+            make_claim("tiny", left=["a"], asked={Scope.TREND: 2}),
+            ["none of its checks ran, and a claim is decided by primary checks"],
+        ),
         (
             make_claim("tiny", make_finding("a", check=SECONDARY)),
             ["only secondary checks ran, and a claim is decided by primary checks"],
@@ -107,7 +126,7 @@ def test_control_characters_do_not_reach_the_terminal():
     assert line.endswith("\ufffd[31m nats")
 
 
-@pytest.mark.parametrize(("is_terminal", "width"), [(True, 80), (False, 120)])
+@pytest.mark.parametrize(("is_terminal", "width"), [(True, 80), (False, 140)])
 def test_sentences_are_wrapped(is_terminal, width):
     shown: list[str] = []
     terminal = SimpleNamespace(isatty=is_terminal, _tw=SimpleNamespace(fullwidth=60), write_line=shown.append)
@@ -118,5 +137,6 @@ def test_sentences_are_wrapped(is_terminal, width):
 
 def test_the_remark_on_an_error_is_its_last_line():
     error = "def test():\n>   raise ValueError\nE   ValueError: a wrong number\n\nclaims/tiny.py:3: ValueError"
-    claim = claim_result(id="tiny", paper="§4", statement="It is", errors=[Unfinished("tiny.py::test_b", error)])
+    errors = [Unfinished("tiny.py::test_b", error)]
+    claim = claim_result(id="tiny", paper="§4", statement="It is", errors=errors, asked={})
     assert table(claim)[1:] == ["    b: error: ValueError: a wrong number"]

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from msgspec import structs
 
 from wndcheck.tests.factories import SMALL, STRADDLES, make_claim, make_finding, make_run
-from wndcheck.verdicts.run import Problem, ProblemKind, Run, Unfinished
+from wndcheck.verdicts.run import Left, Problem, ProblemKind, Run, Unfinished
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\x00"
 LOADS = ("src", "srcset", "poster", "data", "action", "formaction", "background")
@@ -110,9 +110,9 @@ def hostile_run() -> Run:
     control = make_finding(f"{HOSTILE}2", STRADDLES, check, must_be="refuted", **texts)
     texts = {"paper": HOSTILE, "statement": HOSTILE, "about": HOSTILE}
     whole = make_claim(HOSTILE, bad, control, errors=[HOSTILE], figures=(HOSTILE,), **texts)
-    lost = Unfinished(HOSTILE, HOSTILE)
+    lost, left = Unfinished(HOSTILE, HOSTILE), Left(f"{HOSTILE}3", check, HOSTILE)
     return make_run(
-        structs.replace(whole, errors=(lost,), not_run=(lost,)),
+        structs.replace(whole, errors=(lost,), not_run=(lost,), left=(left,), whole=False),
         make_claim(f"{HOSTILE}!"),  # whose anchor is the same
         profile=HOSTILE,
         environment={HOSTILE: HOSTILE},

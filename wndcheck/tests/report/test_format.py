@@ -6,10 +6,14 @@ from math import inf, nan
 
 import pytest
 
+from wndcheck.experiment.profiles import Scope
 from wndcheck.report.format import (
+    count_verdicts,
     describe_cause,
     describe_claim,
     describe_finding,
+    describe_m,
+    describe_verdict,
     escape_markdown,
     format_estimate,
     format_interval,
@@ -18,9 +22,9 @@ from wndcheck.report.format import (
     percent,
     repeat_command,
 )
-from wndcheck.tests.factories import HOLDS, SMALL, STRADDLES, make_claim, make_finding
+from wndcheck.tests.factories import BARELY, FAILS, HOLDS, LEVEL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import finding
-from wndcheck.verdicts.checks import Cause, CauseKind, Check
+from wndcheck.verdicts.checks import Cause, CauseKind
 from wndcheck.verdicts.run import Finding
 from wndcheck.verdicts.statistics import Interval, at_least, within
 
@@ -31,11 +35,10 @@ UNDECIDED = finding("inconclusive", 0.01)
 UNMEASURED = make_finding("unmeasured", [nan] * 8, claim="weak_dependence")
 COMFORTABLE, TIGHT = finding("comfortable", 0.001), finding("tight", 0.0085)
 SECONDARY = finding("secondary", 0.5, primary=False)
-LEVEL = Check("ι_c at the widest", SMALL.region, level=True)
 
 
 def test_the_decisive_check_is_furthest_by_its_interval() -> None:
-    assert make_claim("weak_dependence", FAR, WIDE).decisive is FAR
+    assert make_claim("weak_dependence", FAR, WIDE).decisive.name == FAR.name
 
 
 @pytest.mark.parametrize(
@@ -113,21 +116,48 @@ def test_verdicts_of_claims_as_text(checks: list[Finding], words: str) -> None:
 
 
 def test_causes_of_inconclusive_claims_as_text() -> None:
-    wide = [make_finding(f"wide[{i}]", HOLDS, LEVEL, decides_levels=False) for i in range(3)]
-    words = "Inconclusive: all 3 checks need the full profile. Measured: ι_c at the widest is 0.0015 nats, in 8 nets."
-    assert describe_claim(make_claim("tiny", *wide)) == words
-    assert describe_claim(make_claim("tiny", wide[0])).startswith(
-        "Inconclusive: its only check needs the full profile."
-    )
-    mixed = [*wide, make_finding("missing", [nan] * 8), make_finding("few", HOLDS[:3]), make_finding("holds")]
+    few = [make_finding(f"few[{i}]", HOLDS[:3]) for i in range(3)]
+    words = "Inconclusive: all 3 checks have too few replicates. Measured: the number is 0.0013 nats, in 3 nets."
+    assert describe_claim(make_claim("tiny", *few)) == words
+    assert describe_claim(make_claim("tiny", few[0])).startswith("Inconclusive: its only check has too few replicates.")
+    mixed = [*few, make_finding("missing", [nan] * 8), make_finding("over", STRADDLES), make_finding("holds")]
     assert describe_cause(make_claim("tiny", *mixed).cause) == (
-        "3 of 6 checks need the full profile, 1 has too few replicates and 1 has too many missing values"
+        "3 of 6 checks have too few replicates, 1 has too many missing values and 1 has an interval that includes the "
+        "margin"
     )
+    barely = make_claim("tiny", make_finding("a", BARELY, m=3), make_finding("b", m=3), make_finding("c", m=3))
+    assert describe_claim(barely) == (
+        "Inconclusive: 1 of 3 checks lies outside at 1 - α and not at 1 - α/3, as one of so many may by chance: a. "
+        "Measured: the number is 0.048 nats, in 9 nets."
+    )
+    assert describe_m(barely) == "m = 3: one check refutes the claim where its 99.667 % interval lies outside."
+    assert describe_m(make_claim("tiny", make_finding())) == ""
     assert describe_claim(make_claim(not_run=["size"])) == "Not run: no data."
     assert describe_claim(make_claim(errors=["one", "two"])) == "No verdict: 2 tests ended in an error."
     failed = make_finding("planted", HOLDS, must_be="refuted")
     words = describe_claim(make_claim("tiny", make_finding(), failed))
     assert words.startswith("Inconclusive: 1 control failed: planted.")
+
+
+def test_a_verdict_is_one_on_what_was_asked() -> None:
+    trends, levels = (
+        [make_finding(name) for name in "abc"],
+        [make_finding("d", check=LEVEL), make_finding("e", FAILS, LEVEL)],
+    )
+    for claim, words in (
+        (make_claim("tiny", *trends, left=["d", "e"]), "supported: trend (3 of 3); level: full"),
+        (make_claim("tiny", *trends, *levels), "refuted: trend (3 of 3), level (1 of 2)"),
+        (make_claim("tiny", *trends[:1], asked={Scope.TREND: 3}), "supported: trend (1 of 3)"),
+        (make_claim("tiny", left=["d", "e"]), "left to full: level"),
+        (make_claim("tiny", not_run=["a"], asked={Scope.TREND: 1}, left=["d"]), "not run: trend (0 of 1); level: full"),
+        (make_claim("tiny", make_finding("planted", FAILS, must_be="refuted")), "inconclusive"),
+    ):
+        assert describe_verdict(claim) == words
+    assert describe_claim(make_claim("tiny", left=["d", "e"])) == (
+        "Not decided by this profile: 2 primary checks left to full."
+    )
+    run = make_run(make_claim("a", make_finding(claim="a"), left=["b"]), make_claim("b", make_finding(claim="b")))
+    assert count_verdicts(run) == "2 supported (1 in part)"
 
 
 def test_every_cause_has_a_text() -> None:

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wndcheck.report.format import describe_cause
-from wndcheck.report.pages import LARGEST, PAGE, anchors, page
+from wndcheck.report.pages import LARGEST, PAGE, anchors, page, verdict_table
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.tables import Section, Strong, Table
 from wndcheck.report.writing import write_report
-from wndcheck.tests.factories import FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
+from wndcheck.tests.factories import FAILS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import estimator_claims, finding, measured
 from wndcheck.tests.report.pages import HOSTILE, Page, hostile_run, section, tables
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, verdict_on
-from wndcheck.verdicts.run import Problem, ProblemKind, Run
+from wndcheck.verdicts.run import ClaimVerdict, FormerVerdict, Problem, ProblemKind, Run
 from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
 
 WEAK = "weak_dependence"
@@ -30,18 +30,23 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10">{}</svg>'
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    level, secondary = Check("ι at the widest", SMALL.region, level=True), Check("ι", SMALL.region, primary=False)
+    secondary = Check("ι", SMALL.region, primary=False)
     findings = [
         make_finding("level[relu-1]", parameters={"activation": "relu", "layer": 1}, claim=WEAK),
         make_finding("level[relu-2]", FAILS, reason="seen before", claim=WEAK, untrained=2),
         make_finding("level[tanh-2]", [nan] * 8, claim=WEAK),
-        make_finding("widest", HOLDS, level, claim=WEAK, decides_levels=False),
         make_finding("second", STRADDLES, secondary, claim=WEAK),
         make_finding("planted", FAILS, must_be="refuted", claim=WEAK),
     ]
     failed = make_finding("permuted", FAILS, claim="two", must_be="supported")
     return make_run(
-        make_claim(WEAK, *findings, figures=("figure-3-dependence", "figure-pairs"), about="What it says.\n\nMore."),
+        make_claim(
+            WEAK,
+            *findings,
+            left=["widest"],
+            figures=("figure-3-dependence", "figure-pairs"),
+            about="What it says.\n\nMore.",
+        ),
         make_claim("two", make_finding(claim="two"), failed, figures=("figure-3-dependence",)),
         make_claim("convnet", not_run=["size"]),
         make_claim("broken", errors=["boom"]),
@@ -95,21 +100,35 @@ def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
     top = tables(whole.html)[0]
     assert [line["claim"] for line in top][:4] == [WEAK, "two", "convnet", "broken"]
     assert top[0] == {
-        "verdict": "✗ refutedexpected: supported",
+        "verdict": "✗ refutedtrend (1 of 3);level: fullexpected: supported",
         "claim": WEAK,
         "the paper says": "The statement of weak_dependence (§4)",
         "claimed": "≤ 0.01 nats",
         "found": "0.1015 [0.1008, 0.1022] nats, 8 nets (2 untrained)",
-        "in words": "Does not hold in 1 of 4 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
+        "in words": "Does not hold in 1 of 3 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
     }
     assert top[2]["verdict"] == "– not run"
-    assert top[4]["verdict"] == "✓ supportedas expected"
+    assert top[4]["verdict"] == "✓ supportedtrend (3 of 3)as expected"
 
 
 def test_the_first_table_has_the_margin_of_the_decisive_check() -> None:
     comfortable = make_finding("a", check=Check("the number", at_most(9)))
     (top,) = tables(page(make_run(make_claim("tiny", comfortable, make_finding("b", FAILS)))))[0]
     assert (top["claimed"], top["found"]) == ("≤ 0.01 nats", "0.1015 [0.1008, 0.1022] nats, 8 nets")
+
+
+def test_verdicts_as_first_fixed_are_beside_those_as_revised() -> None:
+    claims = make_claim("part", make_finding(claim="part")), make_claim("new", make_finding(claim="new"))
+    run = make_run(*claims, first_fixed={"part": FormerVerdict("whole", ClaimVerdict.REFUTED)})
+    top = tables(page(run))[0]
+    assert [row["as first fixed"] for row in top] == ["refuted (whole)", "–"]
+    assert [row["as revised"][:11] for row in top] == ["✓ supported"] * 2
+    rows = [line.split(" | ") for line in verdict_table(run).splitlines()]
+    assert rows[0][5:7] == ["as first fixed", "as revised"]
+    assert [row[5:7] for row in rows[2:]] == [
+        ["refuted (whole)", "**supported**: trend (1 of 1)"],
+        ["–", "**supported**: trend (1 of 1)"],
+    ]
 
 
 def test_checks_of_one_function_in_different_units_have_tables_of_their_own() -> None:
@@ -121,14 +140,13 @@ def test_checks_of_one_function_in_different_units_have_tables_of_their_own() ->
 
 def test_every_number_of_a_check_is_in_its_column(whole: Page) -> None:
     missing = Cause(CauseKind.NOT_MEASURED, 8, 8)
-    levels, widest, second, controls = tables(section(whole.html, f"claim-{WEAK}"))
+    levels, second, controls = tables(section(whole.html, f"claim-{WEAK}"))
     assert [list(row.values()) for row in levels] == [
         ["activation relu, layer 1", "", "0.0015 [0.0008, 0.0022] nats", "8 nets", "✓ supported"],
         ["relu-2", "", "0.1015 [0.1008, 0.1022] nats", "8 nets (2 untrained)", "✗ refuted"],
         ["tanh-2", "", "no estimate", "0 nets", f"? inconclusive {describe_cause(missing)}"],
     ]
     assert list(levels[0]) == ["with", "interval", "estimate", "n", "verdict"]
-    assert widest[0]["verdict"].startswith("? inconclusive it is about the paper's widest nets")
     assert second[0]["with"] == "second"
     assert (controls[0]["control"], controls[0]["must be"], controls[0]["was"]) == ("planted", "refuted", "✗ refuted")
 
@@ -138,7 +156,7 @@ def test_tests_that_did_not_run_are_listed_with_their_reasons(whole: Page) -> No
     assert [(line["claim"], line["checks"], line["why"]) for line in lines] == [
         ("convnet", "1", "no data"),
         ("broken", "1", "error, see its section"),
-        (WEAK, "1", "it is about the paper's widest nets, which --wnd-profile=full trains"),
+        (WEAK, "1", "level, left to full"),
     ]
     assert "All checks that this run collected have run" in Page(page(make_run())).text
     assert "a selection of checks" in Page(page(make_run(selection=True))).text

@@ -27,7 +27,7 @@ def test_every_finding_is_in_the_summary() -> None:
         finding("level", 0.5, primary=False),
     ]
     permuted = finding("permuted", 0.02, must_be="supported")
-    weak = make_claim(WEAK, *checks, permuted, statement="ι | falls", not_run=["it[relu]"])
+    weak = make_claim(WEAK, *checks, permuted, statement="ι | falls", not_run=["it[relu]"], left=["widest[1]"])
     run = make_run(
         weak,
         make_claim("broken", errors=["more"]),
@@ -40,19 +40,28 @@ def test_every_finding_is_in_the_summary() -> None:
         "- profile: full\n- base seed: 7\n- date: 2026-11-23T12:00:00+00:00\n- mode: report\n",
         "- wndcheck: 0.1.0\n- **problem**: a \\| b\n\n| claim | ",
         r"| [weak\_dependence](#weak_dependence) | ι \| falls | ≤ 0.01 nats |"
-        r" 0.008 \[0.007, 0.009\] nats, trend\[relu\|1\] | 8 nets (1 untrained) | **inconclusive** | supported |"
+        r" 0.008 \[0.007, 0.009\] nats, trend\[relu\|1\] | 8 nets (1 untrained)"
+        " | **inconclusive**: trend (1 of 1); level: full | supported |"
         " Inconclusive: 1 test was not run. Measured: ι is 0.0082 nats, in 8 nets. |",
-        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**; expected: supported. Incon",
+        "## weak\\_dependence\n\nPaper, §4: ι \\| falls\n\nVerdict: **inconclusive**: trend (1 of 1); "
+        "level: full; expected: supported. Incon",
         "\n\nWhy this was expected: the paper says so.\n\n",
         r"| trend\[relu\|1\] | layer=1 | ι | 0.008 \[0.007, 0.009\] nats | ≤ 0.01 nats | 8 nets (1 untrained)"
         " | yes | supported |  |",
         r"| level |  | ι | 0.500 \[0.499, 0.501\] nats | ≤ 0.01 nats | 8 nets | no | refuted |  |",
         r"| permuted |  | ι | 0.020 \[0.019, 0.021\] nats | ≤ 0.01 nats | 8 nets | supported | **refuted** |  |",
         r"- claims/weak\_dependence.py::test\_it\[relu\]: no data",
+        "\n\nLevel, left to full: widest (1).\n\n",
         r"- claims/broken.py::test\_more: it broke",
         '\n\n```sh\npytest "claims/broken.py::test_more" --wnd-profile=full --wnd-seed=7\n```\n',
     ):
         assert words in text
+
+
+def test_the_number_of_primary_checks_is_shown_where_there_are_several() -> None:
+    one, other = (make_claim("tiny", *(make_finding(name) for name in names)) for names in ("a", "ab"))
+    assert "m = 2: one check refutes the claim where its 99.5 % interval lies outside." in summary(make_run(other))
+    assert "m = " not in summary(make_run(one))
 
 
 def test_the_margin_is_that_of_the_decisive_check() -> None:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf, nan, sqrt
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict, decide
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, Statistic, Verdict, decide
 from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.statistics import Region, at_least, at_most, mean_interval, within
 
@@ -69,7 +68,7 @@ def test_power_inside_and_outside_is_that_of_the_t_test(inside: float) -> None:
     ],
 )
 def test_decide(region: Region, mean: float, verdict: Verdict) -> None:
-    found, cause, interval = decide(Check("a number", region), EIGHT + mean)
+    found, cause, interval, _ = decide(Check("a number", region), EIGHT + mean)
     assert found is verdict
     assert cause == (Cause(CauseKind.STRADDLES) if verdict is INCONCLUSIVE else None)
     assert interval == mean_interval(EIGHT + mean, 0.99)
@@ -83,7 +82,7 @@ def test_values_without_spread_are_decided_and_the_border_belongs_to_the_region(
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_fewer_than_four_values_decide_nothing(n: int) -> None:
-    verdict, cause, interval = decide(BELOW, [0.5] * n)
+    verdict, cause, interval, _ = decide(BELOW, [0.5] * n)
     assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.TOO_FEW, n))
     assert decide(BELOW, [0.5] * 4)[0] is SUPPORTED
     assert interval.n == n
@@ -105,20 +104,19 @@ def test_more_than_a_quarter_without_measurement_decides_nothing() -> None:
 
 
 def test_no_value_at_all_is_inconclusive_without_a_warning() -> None:
-    verdict, cause, interval = decide(BELOW, [nan] * 8)
+    verdict, cause, interval, _ = decide(BELOW, [nan] * 8)
     assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.NOT_MEASURED, 8, 8))
     assert np.isnan(interval.estimate)
     assert interval.n == 0
 
 
-@pytest.mark.parametrize("primary", [True, False])
-def test_a_level_is_decided_only_where_the_profile_reaches_it(primary: bool) -> None:
-    level = replace(BELOW, level=True, primary=primary)
-    verdict, cause, interval = decide(level, EIGHT, decides_levels=False)
-    assert (verdict, cause) == (INCONCLUSIVE, Cause(CauseKind.PROFILE))
-    assert interval.n == 8  # the number is still there
-    assert decide(level, EIGHT)[0] is SUPPORTED
-    assert decide(BELOW, EIGHT, decides_levels=False)[0] is SUPPORTED
+def test_one_of_many_checks_has_a_second_interval_and_the_same_verdict() -> None:
+    """At 1 - .01 / m, which changes nothing of the verdict on the check itself."""
+    alone, one_of_24 = decide(BELOW, EIGHT + 1.09), decide(BELOW, EIGHT + 1.09, m=24)
+    assert alone == one_of_24._replace(strict=None)
+    assert one_of_24.strict == mean_interval(EIGHT + 1.09, 1 - 0.01 / 24)
+    assert one_of_24.verdict is REFUTED
+    assert one_of_24.strict.low < 1 < one_of_24.interval.low
 
 
 @pytest.mark.parametrize(
@@ -143,3 +141,27 @@ def test_roll_up(verdicts: list[Verdict], expected: Verdict) -> None:
 def test_check_refuses_an_impossible_alpha(alpha: float) -> None:
     with pytest.raises(ValueError, match=r"alpha .*: expected a number between 0 and 1"):
         Check("a number", at_most(1), alpha=alpha)
+
+
+# --- ranks of two groups ----------------------------------------------------------------------------------------------
+
+OFTENER = Check("how often", at_least(0.5), alpha=0.02, statistic=Statistic.RANKS)
+
+
+def test_ranks_decide_by_a_permutation_test_at_alpha_and_at_alpha_over_m() -> None:
+    first, second = np.arange(8) + 0.5, np.r_[4, 5, 6, 8:13]  # refuted at .01, not at .01 / 4
+    found = decide(OFTENER, [*first, *second], m=4)
+    p = stats.mannwhitneyu(first, second, alternative="less", method="exact").pvalue
+    assert 0.01 / 4 < p <= 0.01
+    assert (found.verdict, found.interval.n) == (REFUTED, 16)
+    assert found.strict is not None
+    assert not OFTENER.region.excludes(found.strict)
+    assert decide(OFTENER, [*second, *first]).verdict == SUPPORTED
+
+
+def test_ranks_leave_out_values_that_are_missing_from_both_groups_alike() -> None:
+    values = np.r_[nan, np.arange(9, 16), np.arange(7), nan]
+    assert decide(OFTENER, values).verdict == SUPPORTED
+    assert decide(OFTENER, np.full(16, nan)).cause == Cause(CauseKind.NOT_MEASURED, 16, 16)
+    with pytest.raises(ValueError, match="two equal rows"):
+        decide(OFTENER, [nan, *range(15)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from wndcheck.experiment.profiles import PROFILES, Scope
 from wndcheck.tests.claims.claims_folder import TINY, write_claims
 from wndcheck.verdicts.checks import Check, Verdict
 from wndcheck.verdicts.claims import Claim
@@ -45,22 +47,22 @@ def test_claims_come_by_id_with_checks_and_controls(tiny):
     assert [check.name for check in first.checks] == ["trend", "level", "either", "shown", "made"]
     assert {control.name: control.must_be for control in first.controls} == {"planted": Verdict.REFUTED}
     assert first.check_names[0] == "tiny:trend"
-    assert [(check.counts, check.is_level) for check in first.checks[:4]] == [
-        ("primary", False),
-        ("primary", True),
-        ("primary or secondary", None),  # a parameter chooses
-        ("secondary", True),
+    assert [(check.counts, check.scopes) for check in first.checks[:4]] == [
+        ("primary", "trend"),
+        ("primary", "level"),
+        ("primary or secondary", "trend or level"),  # a parameter chooses
+        ("secondary", "level"),
     ]
 
 
 def test_profiles_that_decide(tiny):
     second, first = tiny
-    assert first.decided_by == ["quick, in part", "full"]
+    assert first.decided_by == ["quick: trend", "full"]
     assert second.decided_by == ["quick", "full"]
-    level = ClaimTest("level", (Check("height", at_most(0), level=True),))
+    level = ClaimTest("level", (Check("height", at_most(0), scope=Scope.LEVEL),))
     assert replace(first, tests=(level,)).decided_by == ["full"]
     # Neither secondary checks nor controls count.
-    plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), level=True, primary=False)
+    plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), scope=Scope.LEVEL, primary=False)
     assert replace(first, tests=(ClaimTest("trend", (plain, shown)),)).decided_by == ["quick", "full"]
     assert replace(first, tests=(level, ClaimTest("planted", (plain,), Verdict.REFUTED))).decided_by == ["full"]
     # Quick trains no convnets; other nets, for a control, do not make up for them.
@@ -214,3 +216,14 @@ def test_every_claim_is_decided_by_a_profile_and_a_primary_check_and_names_figur
         assert claim.decided_by, f"{claim.id} is decided by no profile"
         assert any("primary" in check.counts for check in claim.checks), f"{claim.id} has no primary check"
         assert set(claim.claim.figures) <= set(FIGURES), claim.id
+
+
+@in_repository
+def test_the_documentation_lists_every_check_by_scope_and_the_profiles_that_decide_it():
+    text = (FOLDER.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    for claim in claims_in(FOLDER):
+        by_scope = ([test.name for test in claim.checks if scope in test.scopes.split(" or ")] for scope in Scope)
+        assert f"| {' | '.join([claim.id, *map(', '.join, by_scope)])} |" in text
+    for scope in Scope:
+        deciding = ", ".join(profile.name for profile in PROFILES.values() if scope in profile.scopes)
+        assert re.search(rf"^\| {scope} \| .* \| {deciding} \|$", text, re.MULTILINE), scope

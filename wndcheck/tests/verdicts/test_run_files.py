@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from wndcheck.authoring.seed_runs import STAMP, Series
+from wndcheck.experiment.profiles import Scope
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.expectations import FILE as EXPECTATIONS
@@ -19,7 +20,7 @@ from wndcheck.verdicts.run_files import FILE, RunError, decode, encode, read_run
 from wndcheck.verdicts.statistics import at_least
 
 MINUS_ONE = [-1.0, -1.1, -0.9, -1.05, -0.95]
-LEVEL = Check("the share", at_least(0.5), primary=False, level=True, alpha=0.05, unit="", replicate="experiments")
+SHARE = Check("the share", at_least(0.5), False, Scope.LEVEL, alpha=0.05, unit="", replicate="experiments")
 
 
 def whole(seed: int = 0) -> Run:
@@ -67,6 +68,7 @@ def test_every_field_has_a_type_and_a_misfit_is_named_by_its_place() -> None:
 
 CHECK = ("claims", 0, "checks", 1)
 AT = "claims[0].checks[1]"
+LEFT = json.loads(encode(make_claim("two", left=["level"]).left[0]))
 MISFITS = {  # by name: the place, the value, what is wrong, and where
     "seed-true": (("base_seed",), True, "Expected `int`, got `bool`", "base_seed"),
     "seed-negative": (("base_seed",), -1, "base_seed is -1, expected 0 or more", ""),
@@ -77,8 +79,8 @@ MISFITS = {  # by name: the place, the value, what is wrong, and where
         "Invalid enum value 'other'",
         "problems[0].kind",
     ),
-    "schema": (("schema",), True, "schema is True, expected 2, that of this version", ""),
-    "schema-1": (("schema",), 1, "schema is 1, expected 2, that of this version", ""),
+    "schema": (("schema",), True, "schema is True, expected 3, that of this version", ""),
+    "schema-2": (("schema",), 2, "schema is 2, expected 3, that of this version", ""),
     "claim-twice": (("claims", 1), document()["claims"][0], "claim 'one' appears twice, expected once", ""),
     "claim-verdict": (("claims", 0, "verdict"), "maybe", "Invalid enum value 'maybe'", "claims[0].verdict"),
     "another's": ((*CHECK, "claim"), "two", "size[2] is a check of 'two', expected 'one'", "claims[0]"),
@@ -119,6 +121,28 @@ MISFITS = {  # by name: the place, the value, what is wrong, and where
         {"estimate": 0.0, "low": 9.0, "high": -9.0, "n": 8, "confidence": 0.99},
         "interval from 9.0 to -9.0: expected low <= high",
         f"{AT}.interval",
+    ),
+    "m": ((*CHECK, "m"), 3, "strict is an interval of 99.5000%, expected 1 - 0.01 / 3", AT),
+    "strict-missing": ((*CHECK, "strict"), None, "strict is an interval of 99.0000%, expected 1 - 0.01 / 2", AT),
+    "asked": (
+        ("claims", 0, "asked"),
+        {"trend": 3},
+        "m of size[1] is not 3, the number of primary checks asked",
+        "claims[0]",
+    ),
+    "asked-other": (("claims", 0, "asked"), {"level": 2}, "2 primary checks of trend, expected at most 0", "claims[0]"),
+    "left-all": (
+        ("claims", 1, "left"),
+        [LEFT],
+        "whole is True, which contradicts the checks that are left",
+        "claims[1]",
+    ),
+    "whole": (("claims", 1, "whole"), False, "whole is False, which contradicts the checks that are left", "claims[1]"),
+    "left-and-found": (
+        ("claims", 0, "left"),
+        [LEFT | {"name": "size[2]"}],
+        "check 'size[2]' appears twice, expected once",
+        "claims[0]",
     ),
     "claim-refuted": (
         ("claims", 1, "verdict"),
@@ -166,7 +190,7 @@ def test_the_message_on_a_misfit(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("place", [("schema",), ("mode",), (*CHECK, "interval"), ("claims", 0, "not_run", 0, "reason")])
 def test_a_missing_field_is_named(place: tuple[str | int, ...]) -> None:
     change(fields := document(), *place, drop=True)
-    with pytest.raises(ValueError, match=f"missing required field `{place[-1]}`|{place[-1]} is missing, expected 2"):
+    with pytest.raises(ValueError, match=f"missing required field `{place[-1]}`|{place[-1]} is missing, expected 3"):
         decode(json.dumps(fields).encode())
 
 
@@ -179,6 +203,16 @@ def test_a_verdict_without_the_tests_that_gave_it_is_refused(field: str) -> None
         decode(json.dumps(fields).encode())
 
 
+def test_a_refutation_without_a_strict_interval_outside_is_refused() -> None:
+    claim = make_claim("one", *(make_finding(name, [1.0] * 8, claim="one", m=2) for name in "ab"))
+    fields = json.loads(encode(make_run(claim)))
+    assert decode(json.dumps(fields).encode()).claims[0].verdict == "refuted"
+    for check in fields["claims"][0]["checks"]:
+        check["strict"]["low"] = 0
+    with pytest.raises(ValueError, match="verdict refuted and its cause contradict its checks, which give inconclus"):
+        decode(json.dumps(fields).encode())
+
+
 def test_a_run_survives_a_round_trip(tmp_path: Path) -> None:
     run = whole(3)
     assert read_run(write_run(tmp_path, run)) == run
@@ -188,10 +222,10 @@ def test_a_run_survives_a_round_trip(tmp_path: Path) -> None:
 def test_nan_and_infinity_survive_a_round_trip(tmp_path: Path) -> None:
     """Open regions, unbounded intervals, and values, estimates and seconds that are missing."""
     low = make_finding("low", [-1.0, nan, -0.9, -1.1, -1.05], claim="one")
-    level = make_finding("level", [nan] * 4, LEVEL, claim="one", decides_levels=False)
-    run = make_run(make_claim("one", low, level), seconds={"run": 1.5, "nets": nan})
+    level = make_finding("level", [nan] * 4, SHARE, claim="one")
+    run = make_run(make_claim("one", low, level, left=["widest"]), seconds={"run": 1.5, "nets": nan})
     back = read_run(write_run(tmp_path, run))
-    assert back.findings["one", "level"].check == LEVEL
+    assert back.findings["one", "level"].check == SHARE
     assert isnan(back.findings["one", "level"].interval.estimate)
     assert (back.findings["one", "level"].interval.low, back.findings["one", "level"].interval.high) == (-inf, inf)
     assert isnan(back.findings["one", "low"].values[1])
@@ -209,7 +243,7 @@ def test_nan_and_infinity_survive_a_round_trip(tmp_path: Path) -> None:
         (b"[1, 2", "truncated"),
         (b"", "truncated"),
         (b"\xff\xfe", "malformed"),
-        (b"{}", "schema is missing, expected 2"),
+        (b"{}", "schema is missing, expected 3"),
     ],
 )
 def test_other_content_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import combinations
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -16,6 +17,7 @@ from wndcheck.verdicts.statistics import (
     at_most,
     mean_interval,
     rank_correlations,
+    rank_interval,
     ranks,
     slope_per_doubling,
     within,
@@ -189,3 +191,58 @@ def test_rank_correlations_are_spearmans() -> None:
 def test_rank_correlations_are_nan_for_constant_values_or_two_widths() -> None:
     assert np.isnan(rank_correlations(np.ones((4, 2)), np.arange(8.0).reshape(4, 2))).all()
     assert np.isnan(rank_correlations(np.arange(4.0).reshape(2, 2), np.arange(4.0).reshape(2, 2))).all()
+
+
+# --- ranks of two groups ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confidence", [0.98, 1 - 0.02 / 4, 0.8])
+@pytest.mark.parametrize("n", [4, 6, 8])
+def test_a_rank_interval_excludes_a_half_where_scipys_exact_test_rejects(n: int, confidence: float) -> None:
+    rng = np.random.default_rng(n)
+    tail = (1 - confidence) / 2
+    outcomes = set()
+    for shift in np.linspace(-3, 3, 60):
+        first, second = rng.normal(shift, 1, n), rng.normal(0, 1, n)
+        found = rank_interval(first, second, confidence)
+        assert found.estimate == pytest.approx(np.mean(first[:, None] > second))
+        above, below = (
+            stats.mannwhitneyu(first, second, alternative=side, method="exact").pvalue for side in ("greater", "less")
+        )
+        outcome = (at_least(0.5).contains(found), at_least(0.5).excludes(found))
+        assert outcome == (above <= tail, below <= tail)
+        outcomes.add(outcome)
+    assert len(outcomes) == 3 or n == 4  # for which 1 of 70 ways is too common
+
+
+def test_ties_are_counted_by_half_and_in_the_exact_distribution() -> None:
+    first, second = np.array([3.0, 2, 2, 5]), np.array([1.0, 2, 0, 3])
+    pool = np.concatenate([first, second])
+
+    def share(chosen: tuple[int, ...]) -> float:
+        others = np.delete(pool, chosen)
+        return float(np.mean(np.sign(pool[list(chosen)][:, None] - others) / 2 + 0.5))
+
+    by_chance = np.array([share(chosen) for chosen in combinations(range(8), 4)])
+    found = rank_interval(first, second, 0.6)
+    assert found.estimate == pytest.approx(share((0, 1, 2, 3)))
+    rejects = {np.mean(by_chance >= some - 1e-9) <= 0.2: some for some in sorted(by_chance, reverse=True)}
+    step = (rejects[True] + max(some for some in by_chance if some < rejects[True] - 1e-9)) / 2 - 0.5
+    assert (found.low, found.high) == pytest.approx((found.estimate - step, min(1, found.estimate + step)))
+
+
+@given(arrays(float, 10, elements=moderate))
+def test_exchanging_the_groups_reflects_a_rank_interval(values: np.ndarray) -> None:
+    one, other = rank_interval(values[:5], values[5:], 0.98), rank_interval(values[5:], values[:5], 0.98)
+    assert (one.estimate, one.low, one.high) == pytest.approx((1 - other.estimate, 1 - other.high, 1 - other.low))
+
+
+def test_few_values_leave_a_rank_interval_whole() -> None:
+    found = rank_interval(np.array([9.0, 8, 7]), np.array([1.0, 2, 3]), 0.98)
+    assert (found.estimate, found.low, found.high, found.n) == (1, 0, 1, 6)
+
+
+@pytest.mark.parametrize(("first", "second"), [([1.0, 2], [1.0]), ([], []), ([1.0, nan], [1.0, 2]), ([[1.0]], [[2.0]])])
+def test_groups_that_are_not_exchangeable_are_refused(first: list[float], second: list[float]) -> None:
+    with pytest.raises(ValueError, match="expected two equal rows of finite values"):
+        rank_interval(np.array(first), np.array(second), 0.98)

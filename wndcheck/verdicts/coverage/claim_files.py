@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from wndcheck.experiment.families import cells_of, registered
-from wndcheck.experiment.profiles import PROFILES, Profile
-from wndcheck.verdicts.checks import Check, Verdict
+from wndcheck.experiment.profiles import PROFILES, Profile, Scope
+from wndcheck.verdicts.checks import Check, MustBe
 from wndcheck.verdicts.claims import Claim
 
 
@@ -21,14 +21,14 @@ class CoverageError(ValueError):
 
 @dataclass(frozen=True)
 class ClaimTest:
-    """A test of a claim, whatever its parameters: a check, or a control with the verdict it must reach.
+    """A test of a claim, whatever its parameters: a check, or a control with what it must be.
 
     `declared` holds its check, or those that it has for the values of a parameter.
     """
 
     name: str  # without "test_"
     declared: tuple[Check, ...]
-    must_be: Verdict | None = None
+    must_be: MustBe | None = None
 
     @property
     def counts(self) -> str:
@@ -36,10 +36,9 @@ class ClaimTest:
         return " or ".join(sorted({"primary" if check.primary else "secondary" for check in self.declared}))
 
     @property
-    def is_level(self) -> bool | None:
-        """Whether it is about the paper's widest nets; None where that depends on a parameter."""
-        levels = {check.level for check in self.declared}
-        return levels.pop() if len(levels) == 1 else None
+    def scopes(self) -> str:
+        """``trend``, or ``trend or level``."""
+        return " or ".join(scope for scope in Scope if scope in {check.scope for check in self.declared})
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,12 @@ class ClaimFile:
 
     @property
     def decided_by(self) -> list[str]:
-        """The profiles that decide the claim: ``quick, in part`` where only what is not a level."""
-        levels = {check.level for test in self.checks for check in test.declared if check.primary}
+        """The profiles that decide the claim: ``quick: trend`` where only that scope of its primary checks."""
+        scopes = {check.scope for test in self.checks for check in test.declared if check.primary}
         names = []
         for name, profile in PROFILES.items():
-            if not self.lacks_nets(profile) and (profile.decides_levels or levels != {True}):
-                names.append(name if profile.decides_levels or True not in levels else f"{name}, in part")
+            if not self.lacks_nets(profile) and (decided := [scope for scope in profile.scopes if scope in scopes]):
+                names.append(name if len(decided) == len(scopes) else f"{name}: {', '.join(decided)}")
         return names
 
     def lacks_nets(self, profile: Profile) -> bool:

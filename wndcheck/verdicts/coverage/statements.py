@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wndcheck.verdicts.checks import Verdict
+from wndcheck.verdicts.checks import MustBe
 from wndcheck.verdicts.coverage.claim_files import ClaimFile, CoverageError
 
 FILE = "statements.toml"
@@ -134,7 +134,7 @@ def uncontrolled(claims: Sequence[ClaimFile]) -> list[str]:
     return gaps + [
         f"{claim.id} has no control that must be refuted"
         for claim in claims
-        if Verdict.REFUTED not in {control.must_be for control in claim.controls}
+        if MustBe.REFUTED not in {control.must_be for control in claim.controls}
     ]
 
 
