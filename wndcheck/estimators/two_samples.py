@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .entropy import LARGEST_CHANGE, check_positive
 from .estimation import K, Layer, Method, estimate, prepare_layer, unresolved
 from .formulas import nats_per_unit
-from .validation import RandomState, all_pairs, check_base, real_samples
+from .validation import RandomState, all_pairs, check_base, check_same_index, printable, real_samples
 
 
 def mutual_information(
@@ -75,7 +75,12 @@ def mutual_information(
     >>> round(mutual_information(x, 0.5 * x + 0.75**0.5 * noise), 2)  # −½ log(1 − ¼) = 0.14
     0.14
     """
-    _check_index(x, y)
+    check_same_index(
+        x,
+        y,
+        "x and y",
+        "type x, y = x.align(y, join='inner', axis=0) to pair them by index, or give x.to_numpy() and y.to_numpy()",
+    )
     first, second = (real_samples(sample, name, ndim=(1, 2)) for sample, name in ((x, "x"), (y, "y")))
     m, n = len(first.values), len(second.values)
     if m != n:
@@ -93,7 +98,9 @@ def mutual_information(
     resolutions = [np.full((samples.columns.shape[1], 1), samples.resolution) for samples, _ in named]
     layer = prepare_layer(columns, np.vstack(resolutions), method)
     names = [
-        f"column {label} of {name}" if is_block else name for samples, name in named for label in samples.labels or (0,)
+        f"column {printable(label)} of {name}" if is_block else name
+        for samples, name in named
+        for label in samples.labels or (0,)
     ]
     for column, reason in layer.flags.items():
         raise ValueError(_refusal(names[column], reason, method))
@@ -112,16 +119,6 @@ def mutual_information(
         if unresolved(layer, method):
             _compare_with_ksg(layer, information, method)
     return information / nats_per_unit(base)
-
-
-def _check_index(x: object, y: object) -> None:
-    """ValueError if both are pandas objects with different indexes: samples would be paired by their places."""
-    indexes = [getattr(sample, "index", None) for sample in (x, y)]
-    if all(hasattr(index, "equals") for index in indexes) and not indexes[0].equals(indexes[1]):  # pyright: ignore
-        raise ValueError(
-            "x and y have different indexes: expected the same, since samples are paired by place; type "
-            "x, y = x.align(y, join='inner', axis=0) to pair them by index, or give x.to_numpy() and y.to_numpy()"
-        )
 
 
 def _compare_with_ksg(layer: Layer, information: float, method: Method) -> None:
