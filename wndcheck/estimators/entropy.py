@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .flags import LARGEST_MASS, LARGEST_REPEATS, find_even_spacing, ties_of
+from .flags import LARGEST_MASS, LARGEST_REPEATS, find_even_spacing, find_tails, ties_of
 from .formulas import digamma, entropy_from_log_distance, nats_per_unit
-from .preprocessing import z_scores
+from .preprocessing import sort_scores, z_scores
 from .validation import Samples, check_base, check_choice, check_k, printable, real_samples
 
 LARGEST_CHANGE = 0.5  # nats between the resolutions of a neuron and its pairs; 0.2 for tanh of a normal neuron
@@ -41,8 +41,9 @@ def knn_entropy(
         If x does not hold real numbers.
     ValueError
         If x has another shape, contains NaN or infinity, has no more than k samples, if a column is evenly spaced
-        (ranks), constant, or repeats more than 1 % of its values (rounded samples, point masses), or if the distance to
-        a k-th neighbour is 0.
+        (ranks), constant, or repeats more than 1 % of its values (rounded samples, point masses), if the distance to a
+        k-th neighbour is 0, or for the z-scores of d > 1 columns, if the standard deviation of one says nothing of most
+        samples (outliers).
 
     Notes
     -----
@@ -78,6 +79,12 @@ def knn_entropy(
         scores = z_scores(columns, samples.resolution)
         for column in np.flatnonzero(np.isnan(scores.log_sd)):
             raise ValueError(f"{_name(samples, column)} is constant: it has no standard deviation to divide by")
+        tails = find_tails(columns, sort_scores(scores.z), k) if d > 1 else {}
+        for column, reason in tails.items():
+            raise ValueError(
+                f"{_name(samples, column)} has z-scores that say nothing of most samples ({reason}): "
+                "take units='data' and margins='none'"
+            )
         columns, log_unit = scores.z.T, 0.0 if units == "sd" else float(scores.log_sd.sum())
     if d == 1:
         distances = _kth_distances_of_sorted(np.sort(columns.T, axis=1), k)[0]

@@ -227,11 +227,17 @@ def _flags_of_ties(ties: dict[int, Ties], method: Method) -> dict[int, str]:
                 kept = "" if method.jitter is not None or found.reason.startswith("repeated") else found.reason
             elif method.jitter is not None and found.jitter <= method.jitter:
                 kept = ""
-            elif method.jitter is not None and np.isfinite(found.jitter):
-                kept = f"{found.reason}, which takes jitter={found.jitter:.1g} or more to cover"
+            elif method.jitter is not None and found.jitter <= LARGEST_JITTER:
+                kept = f"{found.reason}, which takes jitter={_rounded_up(found.jitter):g} or more to cover"
         if kept:
             flags[column] = kept
     return flags
+
+
+def _rounded_up(value: float) -> float:
+    """The next number of two digits."""
+    digit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / digit) * digit
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -181,6 +181,6 @@ def test_ties_are_ranked_by_what_a_column_holds(estimator):
 
 
 def test_columns_of_equal_ranks_have_their_ties_ranked_independently():
-    """I(x; x) of a fair coin is log 2, less some .1 by edges within the neighbourhoods; in one order it would be 3.9."""
+    """I(x; x) of a fair coin is log 2, less some .1 by edges within neighbourhoods; in one order it would be 3.9."""
     x = np.random.default_rng(5).integers(0, 2, 1000)
     assert mutual_information(x, np.exp(x), margins="normal") == pytest.approx(math.log(2), abs=0.15)
