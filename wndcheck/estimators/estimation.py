@@ -57,7 +57,7 @@ class Method:
         if jitter is not None:
             if margins == "normal":
                 raise ValueError(
-                    "jitter has no effect on margins='normal', which rank tied values at random: leave it out"
+                    "jitter has no effect on margins='normal', which ranks tied values at random: leave it out"
                 )
             check_number(jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
         seed = drawn_seed(random_state)
