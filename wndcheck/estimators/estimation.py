@@ -166,7 +166,8 @@ def unresolved(layer: Layer, method: Method) -> list[int]:
     if method.estimator != "3h" or method.margins != "sd":
         return []
     narrow = [int(neuron) for neuron in np.flatnonzero(layer.entropies < 0) if neuron not in layer.flags]
-    return [n for n in narrow if entropy_change(np.sort(layer.z[n]), method.k) > LARGEST_CHANGE]
+    change = LARGEST_CHANGE * math.sqrt(max(1, 128 / layer.z.shape[1]))  # ten standard errors of fewer samples
+    return [n for n in narrow if entropy_change(np.sort(layer.z[n]), method.k) > change]
 
 
 def identical_pairs(

@@ -126,11 +126,12 @@ def mutual_information(
 def _compare_with_ksg(layer: Layer, information: float, method: Method) -> None:
     """Warn if 3H is more than half a nat from KSG1, which takes one distance for all of its terms."""
     other = float(estimate(layer, layer.rows, all_pairs(2), replace(method, estimator="ksg1"), n_jobs=1)[0])
-    _compare(information, other, method, LARGEST_CHANGE, "such as between clusters", ", or margins='normal'")
+    _compare(information, other, method, layer.z.shape[1], "such as between clusters", ", or margins='normal'")
 
 
-def _compare(information: float, other: float, method: Method, change: float, where: str, advice: str) -> None:
-    if abs(information - other) > change:
+def _compare(information: float, other: float, method: Method, m: int, where: str, advice: str) -> None:
+    # Of few samples, six standard errors of the difference, which is .06 for five columns and M = 1000.
+    if abs(information - other) > LARGEST_CHANGE * math.sqrt(max(1, 500 / m)):
         warnings.warn(
             f"3H is {information:.2f} nats and KSG1 {other:.2f}: the density varies within the distance to neighbour "
             f"k={method.k} of (x, y), {where}, and 3H adds entropies of different resolution; take "
@@ -158,9 +159,8 @@ def _of_blocks(x: NDArray[np.float64], y: NDArray[np.float64], method: Method) -
         )
     information = block_information(x, y, method.k, method.estimator, method.margins)
     if method.estimator == "3h" and d <= LARGEST_DIMENSION:
-        # With few samples, six standard errors of the difference of 3H and KSG1 of five columns (.06 for M = 1000).
-        change = LARGEST_CHANGE * math.sqrt(max(1, 500 / len(x)))
-        _compare(information, block_information(x, y, method.k, "ksg1"), method, change, "or follows a curve", "")
+        other = block_information(x, y, method.k, "ksg1")
+        _compare(information, other, method, len(x), "or follows a curve", "")
     return information
 
 
