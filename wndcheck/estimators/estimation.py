@@ -57,7 +57,7 @@ class Method:
         if jitter is not None:
             if margins == "normal":
                 raise ValueError(
-                    "jitter has no effect on margins='normal', which rank tied values at random: leave it out"
+                    "jitter has no effect on margins='normal', which ranks tied values at random: leave it out"
                 )
             check_number(jitter, "jitter", least=LEAST_JITTER, most=LARGEST_JITTER)
         seed = drawn_seed(random_state)
@@ -166,7 +166,8 @@ def unresolved(layer: Layer, method: Method) -> list[int]:
     if method.estimator != "3h" or method.margins != "sd":
         return []
     narrow = [int(neuron) for neuron in np.flatnonzero(layer.entropies < 0) if neuron not in layer.flags]
-    return [n for n in narrow if entropy_change(np.sort(layer.z[n]), method.k) > LARGEST_CHANGE]
+    change = LARGEST_CHANGE * math.sqrt(max(1, 128 / layer.z.shape[1]))  # ten standard errors of fewer samples
+    return [n for n in narrow if entropy_change(np.sort(layer.z[n]), method.k) > change]
 
 
 def identical_pairs(
@@ -227,11 +228,17 @@ def _flags_of_ties(ties: dict[int, Ties], method: Method) -> dict[int, str]:
                 kept = "" if method.jitter is not None or found.reason.startswith("repeated") else found.reason
             elif method.jitter is not None and found.jitter <= method.jitter:
                 kept = ""
-            elif method.jitter is not None and np.isfinite(found.jitter):
-                kept = f"{found.reason}, which takes jitter={found.jitter:.1g} or more to cover"
+            elif method.jitter is not None and found.jitter <= LARGEST_JITTER:
+                kept = f"{found.reason}, which takes jitter={_rounded_up(found.jitter):g} or more to cover"
         if kept:
             flags[column] = kept
     return flags
+
+
+def _rounded_up(value: float) -> float:
+    """The next number of two digits."""
+    digit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / digit) * digit
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -112,10 +112,11 @@ def ties_of(ascending: NDArray[np.float64], sd: float, k: int, z_repeats: int = 
         reason, step = f"tied: {100 * share:.1f} % of values repeat", grid_step(ascending)
         counts_all = step is not None and step >= spacing.max() and (values == np.rint(values)).all()
         by_format = explained and not counts_all
-        if by_format and precision == "half":  # half a step covers 95 %; the others' step is twice as coarse
-            return Ties(f"{reason}, half precision", float(np.quantile(spacing, 0.95)) / 2 / sd)
-        if by_format:
-            return Ties(f"{reason}, which {precision} precision cannot tell apart at this offset")
+        if by_format:  # half a step covers 95 %; the others' step is twice as coarse
+            told = "half precision"
+            if precision != "half":
+                told = f"which {precision} precision cannot tell apart at this offset"
+            return Ties(f"{reason}, {told}", float(np.quantile(spacing, 0.95)) / 2 / sd)
         if step is not None and rounding_explains(ascending, np.full(m, step)):
             return Ties(f"{reason}, in steps of {step:.3g}", step / 2 / sd)
         return Ties(reason)

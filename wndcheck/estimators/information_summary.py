@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import e, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .formulas import nats_per_unit
+from .validation import printable
 
 if TYPE_CHECKING:
     from .pairwise_information import PairwiseInformation
@@ -21,7 +22,7 @@ LONGEST_NAME = 24  # characters
 def summary(information: PairwiseInformation) -> str:
     """What was measured and how, ι, ι_c where there is a null, flags, and the strongest pairs."""
     meta, known = information.meta, np.flatnonzero(np.isfinite(information.pair_mi))
-    unit = {None: "nats", 2.0: "bits"}.get(meta["base"], f"units of log {meta['base']}")
+    unit = {None: "nats", e: "nats", 2.0: "bits"}.get(meta["base"]) or f"units of log {meta['base']:g}"
     jitter = "" if meta["jitter"] is None else f", jitter {meta['jitter']:g}"
     error = f" ± {information.score_se:.4f}" if isfinite(information.score_se) else ""
     lines = [
@@ -38,7 +39,8 @@ def summary(information: PairwiseInformation) -> str:
         more = ["…"] * (len(information.flags) > NAMED)
         lines.append(f"{_count(len(information.flags), 'neuron')} without an estimate: {', '.join(named + more)}")
     if len(information.identical):
-        lines.append(f"{_count(len(information.identical), 'pair')} equal up to shift, scale and sign")
+        alike = "of equal or opposite ranks" if meta["margins"] == "normal" else "equal up to shift, scale and sign"
+        lines.append(f"{_count(len(information.identical), 'pair')} {alike}")
     if len(known):
         mi = information.pair_mi[known]
         above = 100 * (mi * nats_per_unit(meta["base"]) > THRESHOLD).mean()
@@ -58,6 +60,6 @@ def _count(number: int, thing: str) -> str:
 
 
 def _name(label: object) -> str:
-    """A neuron's name on one line, shortened where it is long."""
-    text = " ".join(str(label).split())
+    """A neuron's name on one line without control characters, shortened where it is long."""
+    text = printable(" ".join(str(label).split()))
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"

@@ -18,6 +18,7 @@ from .validation import (
     RandomState,
     all_pairs,
     check_base,
+    check_same_index,
     chosen_pairs,
     group_members,
     real_samples,
@@ -125,6 +126,11 @@ def pairwise_mi(
     the estimator and the marginals. 3H is meaningless on a point mass, with or without jitter, and on rounded samples
     unless the jitter is half a step or more; KSG is meaningful with jitter.
 
+    With normal margins, tied values are ranked at random, which leaves the information of a pair as it is. Estimates
+    of neurons that hold few values and depend strongly fall short, since neighbourhoods extend beyond the edges between
+    values: two equal neurons of 2, 5 and 10 equally frequent values (0.69, 1.61 and 2.30 nats) give 0.60, 1.40 and 1.98
+    for M = 1000 and k = 20, and 0.68, 1.52 and 2.20 for k = 3.
+
     Examples
     --------
     >>> x, noise = np.random.default_rng(0).standard_normal((2, 1000))
@@ -141,6 +147,9 @@ def pairwise_mi(
     method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
     check_resampling(null, n_shuffles, groups, n_subsamples, m, method.k)
     check_base(base)
+    check_same_index(
+        X, groups, "X and groups", "give groups.reindex(X.index) to pair them by index, or groups.to_numpy()"
+    )
     members, threads = group_members(groups, m), thread_count(n_jobs)
     n_shuffles, unit = int(n_shuffles) if null else 0, nats_per_unit(base)
 

@@ -48,8 +48,8 @@ class PairwiseInformation:
     flags : dict
         Name -> why the neuron has no estimate.
     identical : (Q, 2)
-        Pairs of neurons that are equal up to shift, scale and sign. Their estimate is near ψ(M) − ψ(k), an artefact
-        that grows like log M.
+        Pairs of neurons that are equal up to shift, scale and sign; with normal margins, of equal or opposite ranks
+        without ties. Their estimate is near ψ(M) − ψ(k), an artefact that grows like log M.
     meta : dict
         How the estimates were made, as plain Python values.
     """

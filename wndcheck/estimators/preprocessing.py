@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -49,9 +51,11 @@ def normal_scores(columns: NDArray[np.float64], random_state: int) -> tuple[NDAr
     """Normal scores Φ⁻¹((rank − ½) / M) of each column of (n_samples, n_columns), as rows (van der Waerden).
 
     Returns them in double precision and as kernels take them, and the number of values that repeat another. Tied values
-    are ranked in a random order, drawn for each column from random_state and its index: in the order of the samples,
-    ties of two columns would look like dependence. A column is a function of its scores, and given the column they are
-    independent of everything else: ties, even a point mass, leave the information of a pair as it is.
+    are ranked in a random order, independent for each column: in the order of the samples, ties of two columns would
+    look like dependence. A column is a function of its scores, and given the column they are independent of everything
+    else: ties, even a point mass, leave the information of a pair as it is. The order is drawn from random_state, the
+    column's ranks before ties are separated, and the number of columns before it that have the same: so the estimate of
+    a pair depends neither on its order nor on its place in a layer.
     """
     rows = np.ascontiguousarray(columns.T)
     with np.errstate(over="ignore"):
@@ -61,8 +65,13 @@ def normal_scores(columns: NDArray[np.float64], random_state: int) -> tuple[NDAr
         order[column] = np.argsort(rows[column])
         ascending[column] = rows[column, order[column]]
     repeats = ascending[:, 1:] == ascending[:, :-1]
+    seen: Counter[int] = Counter()
     for column in np.flatnonzero(repeats.any(axis=1)):
-        rng = np.random.default_rng(np.random.SeedSequence(int(random_state), spawn_key=(3, int(column))))
+        ranks = np.zeros(len(columns), "<u4")
+        ranks[order[column, 1:]] = np.cumsum(~repeats[column])
+        digest = int.from_bytes(blake2b(ranks.tobytes(), digest_size=16).digest(), "little")
+        rng = np.random.default_rng(np.random.SeedSequence(int(random_state), spawn_key=(3, digest, seen[digest])))
+        seen[digest] += 1
         shuffled = rng.permutation(len(columns))
         order[column] = shuffled[np.argsort(rows[column, shuffled], kind="stable")]
     grid = score_grid(len(columns))

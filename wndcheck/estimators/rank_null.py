@@ -23,6 +23,7 @@ TABLE = Path(__file__).with_name("rank_null.json")
 ESTIMATORS = ("3h", "ksg1", "ksg2")
 LARGEST_K = 50
 LARGEST_M = 1_000_000  # of pairs; above the simulated 50,000 the polynomials are extrapolated to t = 0
+ADVICE = "take estimator='ksg1', which needs no table, and p-values from null='shuffle'"
 LEAST_EXCESS = 1e-4  # of the kurtosis above that of a lognormal law, the limit of Johnson's S_U
 
 
@@ -81,12 +82,11 @@ def rank_null(estimator: str, m: int, k: int, d: int = 2) -> RankNull:
     least, largest = table[str(d)]["least_m"], LARGEST_M if d == 2 else table[str(d)]["largest_m"]
     if not least <= m <= largest:
         raise ValueError(
-            f"{m} samples: the null of {d} columns of ranks is tabulated for {least} to {largest}; "
-            "give margins='sd' and null='shuffle', or fewer samples"
+            f"{m} samples: the null of {d} columns of ranks is tabulated for {least} to {largest}; {ADVICE}"
         )
     if k > min(LARGEST_K, m // 2):
         raise ValueError(
-            f"k={k} of {m} samples: the null of ranks is tabulated for k to {LARGEST_K} and to half of them"
+            f"k={k} of {m} samples: the null of ranks is tabulated for k to {LARGEST_K} and to half of them; {ADVICE}"
         )
     coefficients = table[str(d)]["coefficients"][estimator]
     mean, sd, skewness, kurtosis = (_moment(coefficients[moment], m, k, d, moment) for moment in range(4))

@@ -15,7 +15,7 @@ RandomState = int | np.random.Generator | np.random.RandomState | None
 ROUNDING = {"bfloat16": 2.0**-7}  # relative rounding error of dtypes that numpy lacks
 # Kind of a dtype that is not real -> what to do.
 ADVICE = {
-    "b": "astype(float) makes it 0 and 1, two point masses, which only estimator='ksg1' with jitter=1e-3 can measure",
+    "b": "astype(float) makes it 0 and 1, two point masses, whose mutual information takes margins='normal'",
     "c": "give the real and the imaginary part as two columns",
     "M": "give a number, such as the days since the first date",
     "m": "give a number, such as the days",
@@ -59,11 +59,16 @@ def real_samples(x: Any, name: str, *, ndim: tuple[int, ...]) -> Samples:
     unusable = ~np.isfinite(values)
     if unusable.any():
         where = np.argwhere(unusable)[0]
-        column = f"column {labels[where[1]]} of {name}" if array.ndim == 2 else name
+        column = f"column {printable(labels[where[1]])} of {name}" if array.ndim == 2 else name
         value = values[tuple(where)]
         raise ValueError(f"{column} holds {value} at sample {where[0]}: expected finite numbers, none missing")
     rounding = ROUNDING.get(dtype) or (float(np.finfo(dtype).eps) if np.dtype(dtype).kind == "f" else 0.0)
     return Samples(values, labels, dtype, max(rounding, float(np.finfo(np.float64).eps)))
+
+
+def printable(label: Hashable) -> str:
+    """A name as text without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(label))
 
 
 def check_integer(value: int, name: str, *, least: int) -> None:
@@ -197,6 +202,15 @@ def group_members(groups: Any, n_samples: int) -> list[NDArray[np.int32]]:
     return [np.array(samples, np.int32) for samples in members.values()]
 
 
+def check_same_index(x: Any, y: Any, names: str, advice: str) -> None:
+    """ValueError if both are pandas objects with different indexes: samples would be paired by their places."""
+    indexes = [getattr(sample, "index", None) for sample in (x, y)]
+    if all(hasattr(index, "equals") for index in indexes) and not indexes[0].equals(indexes[1]):  # pyright: ignore
+        raise ValueError(
+            f"{names} have different indexes: expected the same, since samples are paired by place; {advice}"
+        )
+
+
 def _check_kind(dtype: Any, name: str) -> None:
     """TypeError unless a dtype of numpy or pandas is real."""
     if dtype.kind not in "iuf":
@@ -251,7 +265,7 @@ def _pandas_values(x: Any, name: str) -> tuple[NDArray, str]:
     if hasattr(x, "columns"):
         dtypes = list(x.dtypes)
         for label, dtype in zip(x.columns, dtypes, strict=True):
-            _check_kind(dtype, f"column {label} of {name}")
+            _check_kind(dtype, f"column {printable(label)} of {name}")
     else:
         dtypes = [x.dtype]
         _check_kind(x.dtype, name)

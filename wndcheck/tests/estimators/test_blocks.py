@@ -197,3 +197,22 @@ def test_equal_indexes_and_one_index_pair_by_place():
         == expected
     )
     assert mutual_information(x.tolist(), Y.to_numpy()) == expected
+
+
+CURVES = {
+    "circle": lambda angle, x: (np.cos(angle), np.sin(angle)),
+    "parabola": lambda angle, x: (x, x**2),
+    "fold": lambda angle, x: (x, np.abs(x)),
+}
+
+
+@pytest.mark.parametrize("margins", ["sd", "normal"])
+@pytest.mark.parametrize("name", CURVES)
+def test_3h_warns_of_columns_that_follow_a_curve(name, margins):
+    """Uncorrelated, or nearly so, and yet of one dimension: 3H is near −2 for independent blocks, KSG1 right."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 1000))
+    block = np.stack(CURVES[name](2 * np.pi * rng.random(1000), x), axis=1)
+    with pytest.warns(UserWarning, match=r"^3H is -\d\.\d\d nats and KSG1 .*follows a curve.*estimator='ksg1'$"):
+        assert mutual_information(block, y, estimator="3h", margins=margins) < -1
+    assert mutual_information(block, y, estimator="ksg1", margins=margins) == pytest.approx(0, abs=0.1)

@@ -123,8 +123,14 @@ def test_integers_and_single_precision_are_exact(dtype):
         ([0.0, 1.0, 3.0], 3, r"k=3 with 3 samples: expected more samples than k"),
         ([], 1, r"k=1 with 0 samples: expected more samples than k"),
         ([0.0, 1.0, 3.0], 0, r"k=0: expected at least 1"),
-        ([0, 0, 0, 1, 2, 4], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples, which coincide: a point mass"),
-        ([[0, 5]] * 3 + [[1, 2], [2, 3], [9, 9]], 2, r"the distance to neighbour k=2 is 0 for 3 of 6 samples"),
+        ([0, 0, 0, 1, 2, 4], 2, r"x has no density \(point mass: 50.0 % of samples at 0\): a point mass has none"),
+        (
+            [[0, 5]] * 3 + [[1, 2], [2, 3], [9, 9]],
+            2,
+            r"column 0 of x has no density \(point mass: 50.0 % of",
+        ),
+        (np.ones(100), 3, r"the distance to neighbour k=3 is 0 for 100 of 100 samples, which coincide: a point mass"),
+        (np.full(100, 0.1) * (1 + np.arange(100) % 2 * 2e-16), 3, r"x has no density \(point mass: 50.0 %"),
         (
             np.arange(1000)[::-1],
             3,
@@ -147,3 +153,24 @@ def test_a_constant_column_cannot_be_standardized():
     x = np.stack([np.arange(10.0), np.full(10, 0.1)], axis=1)
     with pytest.raises(ValueError, match="column 1 of x is constant: it has no standard deviation to divide by"):
         knn_entropy(x, units="sd")
+
+
+@pytest.mark.parametrize("k", [3, 55, 100])
+def test_rounded_samples_are_refused_for_any_k(k):
+    """Distances are numbers of steps: k = 55 gives 1.56, k = 100 1.33 for 1.42; what the message says helps."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(10_000).round(2)
+    message = r"^x has no density \(tied: 94\.. % of values repeat, in steps of 0\.01\): give the values"
+    with pytest.raises(ValueError, match=message):
+        knn_entropy(x, k=k)
+    assert knn_entropy(x + rng.uniform(-0.005, 0.005, len(x))) == pytest.approx(1.419, abs=4 * 0.033 / math.sqrt(10))
+
+
+@pytest.mark.parametrize("units", ["data", "sd"])
+def test_an_outlier_is_refused_beside_another_column(units):
+    """Of the z-scores it gives 7.32 in place of 2.84 nats; what the message says helps."""
+    x = np.random.default_rng(0).standard_normal((1000, 2))
+    x[0, 1] = 1e6
+    with pytest.raises(ValueError, match=r"column 1 of x .*\(tails: .*\): take units='data' and margins='none'$"):
+        knn_entropy(x, units=units)
+    assert knn_entropy(x, margins="none") == pytest.approx(2.838, abs=0.15)

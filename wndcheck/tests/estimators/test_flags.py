@@ -198,3 +198,16 @@ def test_3h_of_narrow_clusters_is_not_silent():
     with pytest.warns(UserWarning, match=r"^the density of 1 neurons, such as 0, varies within the distances"):
         pairwise_mi(X)
     assert pairwise_mi(X, null="shuffle").flags == {}  # whose null has the same error
+
+
+def test_a_point_mass_of_most_samples_is_called_one():
+    """And not tails, though its quantile range is 0."""
+    X = np.random.default_rng(6).standard_normal((1000, 2))
+    X[:900, 0] = 0
+    assert pairwise_mi(X).flags[0].startswith("point mass: 90.0 % of samples at 0")
+
+
+def test_ten_samples_are_not_called_narrow_by_chance():
+    """Warnings are errors here: 10 of 400 such layers had one."""
+    for seed in (49, 106):
+        pairwise_mi(np.random.default_rng(seed).standard_normal((10, 4)))

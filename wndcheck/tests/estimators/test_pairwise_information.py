@@ -169,3 +169,19 @@ def test_only_requested_and_unflagged_pairs_are_identical():
     information = pairwise_mi(np.stack([np.maximum(x, 0), np.maximum(x, 0), x], axis=1))
     assert set(information.flags) == {0, 1}
     assert information.identical.tolist() == []
+
+
+def test_names_print_without_control_characters():
+    frame = pd.DataFrame(np.random.default_rng(7).standard_normal((100, 2)), columns=["\x1b[31mred\x07", "\u202eb"])
+    assert "\\x1b[31mred\\x07–\\u202eb" in repr(pairwise_mi(frame))
+    frame.iloc[3, 0] = np.nan
+    with pytest.raises(ValueError, match=r"^column \\x1b\[31mred\\x07 of X holds nan at sample 3"):
+        pairwise_mi(frame)
+
+
+def test_base_e_is_nats_and_equal_ranks_are_called_so():
+    x = np.random.default_rng(8).standard_normal(200)
+    layer = pairwise_mi(np.stack([x, np.exp(x)], axis=1), margins="normal", base=math.e)
+    assert ", in nats\n" in repr(layer)
+    assert "\n1 pair of equal or opposite ranks\n" in repr(layer)
+    assert ", in units of log 10\n" in repr(pairwise_mi(np.stack([x, -x], axis=1), base=10))

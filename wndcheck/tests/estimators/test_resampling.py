@@ -445,3 +445,13 @@ def test_too_few_or_too_many_parts_are_refused(n_subsamples):
     message = rf"n_subsamples={n_subsamples} of 100 samples: expected two parts or more, of more than k=4 samples"
     with pytest.raises(ValueError, match=message):
         pairwise_mi(np.random.default_rng(30).standard_normal((100, 3)), k=4, n_subsamples=n_subsamples)
+
+
+def test_groups_of_another_index_are_refused():
+    frame = pd.DataFrame(np.random.default_rng(9).standard_normal((100, 2)))
+    groups = pd.Series(np.arange(100) % 2, index=np.arange(100)[::-1])
+    with pytest.raises(ValueError, match=r"X and groups have different indexes: .* give groups.reindex\(X.index\)"):
+        pairwise_mi(frame, null="shuffle", groups=groups)
+    given = pairwise_mi(frame, null="shuffle", groups=groups.reindex(frame.index)).null_mi
+    by_place = pairwise_mi(frame, null="shuffle", groups=groups[::-1].tolist()).null_mi
+    np.testing.assert_array_equal(given, by_place)

@@ -264,3 +264,33 @@ def test_trees_equal_all_differences(k):
             rtol=0,
             atol=1e-12,
         )
+
+
+def test_the_jitter_that_is_advised_is_accepted():
+    """It was rounded down: half a step of .00506 standard deviations is not covered by .005."""
+    x, noise = np.random.default_rng(3).standard_normal((2, 10_000))
+    x = np.round(0.988 * x / x.std(), 2)
+    y = 0.8 * x / x.std() + 0.6 * noise
+    with pytest.raises(ValueError, match=r"which takes jitter=\S+ or more to cover") as refused:
+        mutual_information(x, y, jitter=1e-3)
+    jitter = float(str(refused.value).split("jitter=")[1].split()[0])
+    assert mutual_information(x, y, jitter=jitter) == pytest.approx(0.511, abs=0.06)
+
+
+def test_jitter_covers_rounding_in_single_precision():
+    """Pressures in pascal, 2 % tied, in steps of 10⁻⁵ standard deviations."""
+    x, noise = np.random.default_rng(4).standard_normal((2, 10_000))
+    x, y = (101325 + 500 * x).astype(np.float32), (101325 + 500 * (0.8 * x + 0.6 * noise)).astype(np.float32)
+    with pytest.raises(ValueError, match="single precision cannot tell apart"):
+        mutual_information(x, y)
+    assert mutual_information(x, y, jitter=1e-3) == pytest.approx(0.511, abs=0.06)
+
+
+def test_samples_that_coincide_in_single_precision_in_both_neurons_are_told_apart():
+    """k = 1 finds a distance of 0 in float32 between two of 500 samples: the pair is estimated in double precision."""
+    X = np.random.default_rng(5).standard_normal((500, 2))
+    X[1] = X[0] + [1e-10, 2e-10]
+    found = pairwise_mi(X, k=1).pair_mi[0]
+    z = (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
+    expected = sum(knn_entropy(column, k=1) for column in z.T) - knn_entropy(z, k=1, margins="none")
+    assert found == pytest.approx(expected, abs=1e-4)
