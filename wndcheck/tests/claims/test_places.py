@@ -114,7 +114,7 @@ CHANGES = {
         "post_activations no_more_than_before[4-tanh]",
     ],
     cifar("pair_quantiles", 0.1, *HIDDEN, quantile=0.05): ["cifar_negative_estimates negative_pairs"],
-    cifar("pair_quantiles", 0.2, *HIDDEN, quantile=0.05, widths=(200,), images_per_class=200): [],
+    cifar("pair_quantiles_2000", 0.2, *HIDDEN, quantile=0.05, widths=(200,)): [],
 }
 OTHER_NETS = {
     cifar("corrected_score", large_growth, 2): [
