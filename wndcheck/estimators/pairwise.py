@@ -160,8 +160,8 @@ def pairwise_mi(
     information = estimates(layer, layer.rows)
     if null is None and (narrow := unresolved(layer, method)):
         warnings.warn(
-            f"the density of {len(narrow)} neurons, such as {samples.labels[narrow[0]]!r}, varies within the distances "
-            "in their pairs, whose 3H is half a nat too low or more: take pair_corrected with null='shuffle', "
+            f"{len(narrow)} of {n} neurons, such as {samples.labels[narrow[0]]!r}, have a density that varies within the "
+            "distances in their pairs, whose 3H is half a nat too low or more: take pair_corrected with null='shuffle', "
             "estimator='ksg1', or margins='normal'",
             stacklevel=2,
         )

@@ -206,7 +206,7 @@ DISTINCT = {  # in float64, but not in float32
 
 
 @pytest.mark.filterwarnings("ignore:3H is")
-@pytest.mark.filterwarnings("ignore:the density of")
+@pytest.mark.filterwarnings("ignore:.*density")
 @each_estimator
 @pytest.mark.parametrize("kind", DISTINCT)
 def test_values_that_differ_in_double_precision_get_their_estimate(kind, estimator):
