@@ -69,6 +69,8 @@ def estimates(cell: Cell) -> int:
     on_more = 2 * len(probe.more_images)  # the pairs and their null
     layers = stages * sum(layer_estimates(n, probe) + on_more * scored_pairs(n, probe) for n in neurons(cell))
     layers += sum(transformed_estimates(n, probe, cell.activation) for n in neurons(cell)[:-1])  # at the last stage
+    if not cell.ensembles:
+        layers += 2 * sum(scored_pairs(n, probe) for n in neurons(cell))  # within classes, with their null, also there
     return _forms(cell) * cell.replicates * layers
 
 

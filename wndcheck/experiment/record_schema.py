@@ -44,6 +44,7 @@ LAYER_QUANTITIES = {
     "distribution_change": "mean over neurons of the Wasserstein distance to stage 0, in initial standard deviations",
     "correlation": "mean over pairs of Pearson's correlation",
     "gaussian_score": "mean over pairs of the information that Gaussians of their correlation share (nats)",
+    "rank_gaussian_score": "the same of the correlation of normal scores of the ranks (nats)",
     "post_score": "ι of post-activations, 3H (tanh) or KSG1 (ReLU), of some pairs; last stage (nats)",
     "post_corrected_score": "ι_c of post-activations, by the same estimators (nats)",
     "post_change": "mean over those pairs of the information after minus before the activation function, KSG1 (nats)",
@@ -57,6 +58,8 @@ LAYER_QUANTITIES = {
 }
 
 DATA_QUANTITIES = {
+    "within_class_score": "ι_c with shuffles within each class of the images; last stage (nats)",
+    "image_floor": "of a first hidden layer, what pairs of random Gaussian weight vectors share on the same images (nats)",
     "importance": "mean over some hidden neurons of the share of images classified differently without the neuron",
 }
 

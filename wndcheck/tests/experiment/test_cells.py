@@ -40,6 +40,7 @@ OTHER = {
         "groups": 5,
         "ablated": 4,
         "more_images": (40, 60),
+        "sampling": "fixed",
     },
 }
 
@@ -108,7 +109,7 @@ def test_kept_key_of_ensembles_depends_on_their_images(monkeypatch: pytest.Monke
         if field == "more_images":  # which ensembles refuse
             continue
         same = replace(ensembles, probe=probe).kept_key == ensembles.kept_key
-        assert same == (field not in ("images_per_class", "seed")), field
+        assert same == (field not in ("images_per_class", "seed", "sampling")), field
     assert replace(ensembles, ensembles=2).kept_key != ensembles.kept_key
     monkeypatch.setattr(cells, "KEPT_ACTIVATIONS", cells.KEPT_ACTIVATIONS + 1)
     assert replace(ensembles).kept_key != ensembles.kept_key
@@ -144,6 +145,7 @@ REFUSED = [
     (Cell, {"seeds": (0, 1, 2), "ensembles": 2}, "3 nets in 2 ensembles: expected ensembles of one size"),
     (Cell, {"seeds": tuple(range(201)), "ensembles": 1}, "of at most the probe's 200 images"),
     (Cell, {"probe": Probe(more_images=(200,)), "ensembles": 2}, r"more_images \(200,\) in 2 ensembles: expected none"),
+    (Probe, (20, 0, 3, 10, 8, 9, 1, 1, (), "some"), "sampling 'some': expected 'own' or 'fixed'"),
     *((Probe, (20, 0, 3, 10, 8, 9, 1, 1, more), ASCENDING) for more in ((20,), (10, 30), (40, 30), (30, 30))),
 ]
 
