@@ -137,6 +137,8 @@ class Cell(NetSpec):
     def label(self) -> str:
         """A short name for people: ``mnist relu N=200 ×16 300 epochs of 32``."""
         kind = "" if self.kind == "mlp" else f" {self.kind}"
+        if self.architecture == "convnet":
+            kind += f" {'-'.join(map(str, self.channels))}"
         recipe = ""
         if isinstance(self.protocol, Training):
             recipe = f" {self.protocol.stages[-1]} epochs of {self.protocol.batch_size}"

@@ -22,7 +22,7 @@ def inputs(cell: Cell) -> int:
 
 def layer_sizes(cell: Cell) -> list[int]:
     """Numbers from what enters the first dense layer to the logits."""
-    return dense_sizes(cell.architecture, inputs(cell), cell.width)
+    return dense_sizes(cell, inputs(cell))
 
 
 def neurons(cell: Cell) -> list[int]:
@@ -123,4 +123,4 @@ def _forms(cell: Cell) -> int:
 
 
 def _convolutions(cell: Cell) -> list[Convolution]:
-    return list(convolutions()) if cell.architecture == "convnet" else []
+    return list(convolutions(cell.channels)) if cell.architecture == "convnet" else []

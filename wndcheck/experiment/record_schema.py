@@ -59,7 +59,7 @@ LAYER_QUANTITIES = {
 
 DATA_QUANTITIES = {
     "within_class_score": "ι_c with shuffles within each class of the images; last stage (nats)",
-    "image_floor": "of a first hidden layer, what pairs of random Gaussian weight vectors share on the same images (nats)",
+    "image_floor": "of the first hidden layer: what random Gaussian weight vectors share on the images (nats)",
     "importance": "mean over some hidden neurons of the share of images classified differently without the neuron",
 }
 

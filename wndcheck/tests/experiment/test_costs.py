@@ -30,11 +30,12 @@ from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 CONVNET = Cell("cifar10", "relu", 12, (0, 1), Training(0.1, 8, (0, 2)), TINY_PROBE, architecture="convnet")
+SMALL = replace(CONVNET, channels=(4, 4, 8, 8, 8))
 CIFAR = replace(TINY_CELL, dataset="cifar10", width=20)
 ENSEMBLES = replace(TINY_CELL, seeds=tuple(range(30)), ensembles=2)
 WIDE = replace(TINY_CELL, width=1000, seeds=(0,), probe=Probe(1))  # its parameters outweigh all else
 EACH = pytest.mark.parametrize(
-    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET], ids=lambda cell: cell.label
+    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET, SMALL], ids=lambda cell: cell.label
 )
 
 

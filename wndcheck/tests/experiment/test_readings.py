@@ -207,8 +207,8 @@ def test_planted_dependence_across_nets_is_measured() -> None:
     scores = found[SAME_IMAGE + "corrected_score"].mean(axis=1)
     # Shown one image, first-layer neurons of initial nets are independent normals; after it, of one correlation, .6.
     assert abs(scores[0, 0]) < ERROR
-    # What they share is the same for all pairs. Of 200 nets its variance errs by √(2/200), the correlation by .6 · .4 of
-    # that, the information by .6 / (1 - .6²) of that: .022 nats, of two ensembles .016.
+    # What they share is the same for all pairs. Of 200 nets its variance errs by √(2/200), the correlation by .6 · .4
+    # of that, the information by .6 / (1 - .6²) of that: .022 nats, of two ensembles .016.
     assert abs(scores[1, 0] - -0.5 * log(1 - 0.6**2)) < hypot(ERROR, 4 * 0.016)
     for form in FORMS:
         assert (found[form + "corrected_score"][1, :, :4] > 0.1).all(), form
