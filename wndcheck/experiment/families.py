@@ -84,7 +84,7 @@ def perceptron(
     width: int,
     base_seed: int,
     training: Training | None = None,
-    nets: int = 0,
+    nets: int | None = None,
 ) -> Cell:
     seeds = net_seeds(base_seed, nets or profile.fewer.get((activation, width), profile.nets))
     protocol = training or profile.training
@@ -129,7 +129,7 @@ def cifar10(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     return tuple(replace(cell, probe=twice) if cell.width == nets.twice_measured else cell for cell in cells)
 
 
-def cifar10_cell(profile: Profile, width: int, base_seed: int, training: Training, nets: int = 0) -> Cell:
+def cifar10_cell(profile: Profile, width: int, base_seed: int, training: Training, nets: int | None = None) -> Cell:
     cifar10 = profile.cifar10
     seeds = net_seeds(base_seed, nets or cifar10.fewer.get(width, cifar10.nets))
     return Cell(cifar10.dataset, "relu", width, seeds, training, profile.probe, unspecified=UNSPECIFIED)
@@ -268,7 +268,7 @@ def sensitivity_choices(profile: Profile, base_seed: int) -> dict[str, Cell]:
     """Return ReLU nets of one width by the choice where the paper leaves it open; the profile's own choice first."""
     width, training, batch = profile.sensitivity_width, profile.training, profile.training.batch_size
     [usual] = [cell for cell in trained("relu", profile, base_seed) if cell.width == width]
-    varied = perceptron(profile, "relu", width, base_seed, nets=profile.sensitivity_nets or 0)
+    varied = perceptron(profile, "relu", width, base_seed, nets=profile.sensitivity_nets)
     # With a batch of another size the rate is scaled along, so that rate × steps stays.
     rate = training.learning_rate / batch
     quarter, fourfold = (Training(rate * size, size, training.stages) for size in (batch // 4, batch * 4))
