@@ -10,9 +10,12 @@ from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
-PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
-RANK_PAIR_FLOPS = 5e6  # the same of the rank estimator, with its twenty neighbours
-STEP_FLOPS = 2e7  # the overhead of a step, in the same operations
+# Measured on one core of an x86-64 machine with AVX2: multiplications and additions a second by kind of net, the
+# overhead of a step, and a pair's estimate from 1000 images by 3H and by the rank estimator with twenty neighbours.
+CORE_FLOPS = {"mlp": 50e9, "narrow": 20e9, "convnet": 40e9, "ensemble": 35e9}
+NARROW_PRODUCTS = 100  # neurons
+STEP_SECONDS = 4e-4
+PAIR_SECONDS, RANK_PAIR_SECONDS = 3e-5, 1e-4
 
 
 def inputs(cell: Cell) -> int:
@@ -111,10 +114,16 @@ def stack_bytes(cell: Cell, members: int) -> float:
     return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)
 
 
-def cost(cell: Cell) -> float:
-    """Rough work of a cell in multiplications, to put the longest first and to predict the time left."""
-    measuring = PAIR_FLOPS * estimates(cell) + RANK_PAIR_FLOPS * rank_estimates(cell)
-    return training_flops(cell) + STEP_FLOPS * steps(cell) + measuring
+def core_seconds(cell: Cell) -> float:
+    """Rough seconds that training and measuring the cell take one core, to divide the work and predict the time left.
+
+    Products of wide layers run at its full speed, those of narrow layers and of thousands of tiny nets do not.
+    """
+    kind = cell.kind if cell.kind in CORE_FLOPS else "mlp"
+    if kind == "mlp" and cell.width < NARROW_PRODUCTS:
+        kind = "narrow"
+    training = training_flops(cell) / CORE_FLOPS[kind] + STEP_SECONDS * steps(cell)
+    return training + PAIR_SECONDS * estimates(cell) + RANK_PAIR_SECONDS * rank_estimates(cell)
 
 
 def _forms(cell: Cell) -> int:

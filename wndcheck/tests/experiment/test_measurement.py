@@ -156,7 +156,11 @@ def test_provenance(measured: Measurement) -> None:
     found = dict(measured.provenance)
     assert found.pop("made")
     assert found.pop("device")
-    assert set(found.pop("seconds")) == {"training", "measuring"}  # type: ignore[call-overload]
+    for name in ("seconds", "core_seconds"):
+        spent = found.pop(name)
+        assert set(spent) == {"training", "measuring"}  # type: ignore[call-overload]
+        assert all(seconds > 0 for seconds in spent.values())  # type: ignore[attr-defined]
+    assert all(0 < seconds < 10 for seconds in found.pop("matrix_product"))  # type: ignore[attr-defined]
     assert set(found.pop("versions")) == {"wndcheck", "torch", "numpy", "numba"}  # type: ignore[call-overload]
     assert found == {
         "threads": 1,

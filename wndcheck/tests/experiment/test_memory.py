@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from wndcheck import devices
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement import measuring, probing
-from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members, split
+from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members
+from wndcheck.experiment.pieces import split
 from wndcheck.nets.specification import Unspecified
 from wndcheck.tests.store.test_resume import forked
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
