@@ -52,23 +52,25 @@ def fill(
     for cell in wanted - missing:
         store.discard_unfinished(cell)  # of a process killed after it had saved the measurement
     in_pieces = {cell: pieces_on(device, cell, store) for cell in missing}
-    waiting = longest_first(Piece(part, cell) for cell, parts in in_pieces.items() for part in parts)
-    waiting = [piece for piece in waiting if not piece.is_measured(store)]
-    if waiting:
-        reporter.planned([piece.cell for piece in waiting])
+    work = longest_first(Piece(part, cell) for cell, parts in in_pieces.items() for part in parts)
+    waiting = work
+    if to_do := [piece for piece in work if not piece.is_measured(store)]:
+        reporter.planned([piece.cell for piece in to_do])
     start = partial(measured, device=device, data_root=data_root, keep_weights=keep_weights)
     jobs: list[Job] = []
-    failures: dict[Cell, Exception] = {}  # by the whole cell
+    failures: dict[Piece, Exception] = {}
     last_poll = -POLL_SECONDS
     try:
-        while missing.difference(failures) or waiting or jobs:
+        while waiting or jobs:
             if len(jobs) < cells_at_once(device) and time.monotonic() - last_poll >= POLL_SECONDS:
-                for cell in missing.difference(failures):
-                    join_pieces(cell, in_pieces[cell], store)
-                missing = {cell for cell in missing if not store.has(cell)}
-                waiting = [piece for piece in waiting if not piece.is_measured(store)]
-                jobs += new_jobs(waiting, jobs, device, lambda piece: Job(piece, store, reporter, start))
-                waiting = [piece for piece in waiting if piece not in {job.piece for job in jobs}]
+                for cell, parts in in_pieces.items():
+                    join_pieces(cell, parts, store)
+                taken = {job.piece for job in jobs}.union(failures)
+                waiting = [piece for piece in work if piece not in taken and not store.has(piece.whole)]
+                to_do = [piece for piece in waiting if not piece.is_measured(store)]
+                failed = {piece.whole for piece in failures}
+                waiting = [piece for piece in waiting if piece in to_do or piece.whole not in failed]
+                jobs += new_jobs(to_do, jobs, device, lambda piece: Job(piece, store, reporter, start))
                 last_poll = time.monotonic()
             if not jobs:
                 time.sleep(POLL_SECONDS)
@@ -77,7 +79,7 @@ def fill(
                     if job.advance():
                         continue
                 except Exception as error:
-                    failures.setdefault(job.piece.whole, error)
+                    failures[job.piece] = error
                 job.close()
                 jobs.remove(job)
                 last_poll = -POLL_SECONDS
