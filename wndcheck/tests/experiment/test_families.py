@@ -11,33 +11,43 @@ import pytest
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, family, parts, perceptron, sensitivity_choices
-from wndcheck.experiment.profiles import ACTIVATIONS, FULL, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
-from wndcheck.nets.specification import ViolationKind
+from wndcheck.experiment.profiles import ACTIVATIONS, FULL, MEDIUM, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
+from wndcheck.nets.specification import Training, ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
-# Digests of the cells of base seed 0, of the quick and of the full profile: nets that were drawn once stay as they are.
+# Digests of the cells of base seed 0 of the quick, medium and full profiles: nets that were drawn once stay as they are.
 FROZEN = {
-    "trained/relu": ("8845aa960b1d", "b0c57a1b8832"),
-    "trained/tanh": ("a6e4eb521870", "baeea514297c"),
-    "cifar10": ("c112031e979a", "fa3c445c0e66"),
-    "initial/relu": ("418fe5a4d717", "271666de53eb"),
-    "initial/tanh": ("6db3bcb10883", "5cebd98d5a2d"),
-    "ensembles/initial": ("5afb5881e345", "a84437c59039"),
-    "violation/drift": ("fc044fb4b787", "9d0c1a1bcf7e"),
-    "violation/still": ("93decb71a511", "f32983f5b021"),
-    "violation/shared": ("8844efde1fa2", "bbfddc1679c1"),
-    "violation/bottleneck": ("b48289701a46", "8c4a750f9489"),
-    "violation/tied": ("5700f504f3cb", "7066aa7062b9"),
-    "violation/constant": ("59f368f8afe2", "eab108ca5dc9"),
-    "violation/bottleneck-relu": ("de34b40efbb8", "dc208fe4aedc"),
-    "biased/relu": ("bc8ee13979f4", "d035fd9e5b57"),
-    "biased/tanh": ("78b20a776470", "bb07b342e377"),
-    "ensembles": ("18f5aea5e01a", "38a5516be97d"),
-    "ensembles/violating": ("3d59e629eb74", "4b7af7d18be6"),
-    "convnets": ("4f53cda18c2b", "1c0033f55c88"),
-    "sensitivity": ("fe317acf79d0", "ee3a3b6f6b9a"),
+    "trained/relu": ("c247b8c61e7d", "ce45738b8152", "3e61074a84eb"),
+    "trained/tanh": ("05c824c011b6", "688cc580d79c", "d652e3b58bcc"),
+    "more-seeds/relu": ("4f53cda18c2b", "3870225ad3af", "4f53cda18c2b"),
+    "more-seeds/tanh": ("4f53cda18c2b", "0ec525aa422f", "4f53cda18c2b"),
+    "trained/relu/fixed-images": ("4f53cda18c2b", "4b95f88c3df5", "4f53cda18c2b"),
+    "cifar10": ("6eae02c4d174", "d3a40e3fa346", "b185331d8f1e"),
+    "paper-recipe/relu": ("4f53cda18c2b", "f6961e216f02", "4f53cda18c2b"),
+    "paper-recipe-begun/relu": ("4f53cda18c2b", "562798e7b7db", "4f53cda18c2b"),
+    "paper-recipe/tanh": ("4f53cda18c2b", "0a419d87705c", "4f53cda18c2b"),
+    "paper-recipe-begun/tanh": ("4f53cda18c2b", "002c2b9f7b71", "4f53cda18c2b"),
+    "paper-recipe/cifar10": ("4f53cda18c2b", "8c26efef35cc", "4f53cda18c2b"),
+    "paper-recipe-begun/cifar10": ("4f53cda18c2b", "b41c8da00d48", "4f53cda18c2b"),
+    "initial/relu": ("6a5bd5e51156", "9aa270a91d1c", "24f269eedd45"),
+    "initial/tanh": ("f8b74a9de872", "af7ee1041299", "b26aee8e0c6a"),
+    "ensembles/initial": ("18a032be67ce", "f7c11982fa38", "c73487da464f"),
+    "violation/drift": ("d0303edac76e", "cbc57d7e96ff", "cbc57d7e96ff"),
+    "violation/still": ("264f983ff7a7", "c93bd1849ce8", "c93bd1849ce8"),
+    "violation/shared": ("70875cd26324", "ef923686b67e", "ef923686b67e"),
+    "violation/bottleneck": ("3ecaa83c24db", "157f46038b91", "157f46038b91"),
+    "violation/tied": ("52cc5ef8d183", "205c20236726", "205c20236726"),
+    "violation/constant": ("6c11b3cf7160", "d4c99497c1ed", "d4c99497c1ed"),
+    "violation/bottleneck-relu": ("6d98f49bcb42", "7143210867a8", "7143210867a8"),
+    "biased/relu": ("98f1b3ed13f4", "d0e274256ca2", "d0e274256ca2"),
+    "biased/tanh": ("a4887b8b6bca", "cdaa904c862b", "cdaa904c862b"),
+    "ensembles": ("3a307e87124e", "a90fa13c3723", "b491958246e2"),
+    "ensembles/violating": ("a23a4079e833", "bb74d55e1dfa", "781bde382575"),
+    "convnets": ("0c8f9740fce4", "43d5e018aee1", "c5069315d51e"),
+    "convnets/more-channels": ("4f53cda18c2b", "4a072d5bde4c", "4f53cda18c2b"),
+    "sensitivity": ("87b56f670a90", "f1352395eb69", "8572b371e015"),
 }
 
 
@@ -45,8 +55,8 @@ def facts(cell: Cell) -> tuple[object, ...]:
     """The identity of a cell, whatever its fields are called."""
     protocol = (type(cell.protocol).__name__, astuple(cell.protocol))
     shape = (cell.dataset, cell.activation, cell.width, cell.seeds, cell.architecture, cell.ensembles)
-    *probe, more_images = astuple(cell.probe)
-    return (*shape, *protocol, (*probe, *more_images), astuple(cell.unspecified))
+    *probe, more_images, sampling = astuple(cell.probe)
+    return (*shape, cell.channels, *protocol, (*probe, *more_images, sampling), astuple(cell.unspecified))
 
 
 def digest(name: str, profile: Profile) -> str:
@@ -54,7 +64,7 @@ def digest(name: str, profile: Profile) -> str:
 
 
 def test_no_cell_has_changed() -> None:
-    assert {name: (digest(name, QUICK), digest(name, FULL)) for name in FAMILIES} == FROZEN
+    assert {name: tuple(digest(name, profile) for profile in PROFILES.values()) for name in FAMILIES} == FROZEN
 
 
 @every_profile
@@ -67,12 +77,18 @@ def test_a_base_seed_moves_the_seeds_alone(profile: Profile) -> None:
 
 
 @every_profile
-def test_a_family_differs_in_its_width_alone_and_in_further_images(profile: Profile) -> None:
+def test_a_family_differs_in_its_width_further_images_and_number_of_seeds_alone(
+    profile: Profile,
+) -> None:
     for name in FAMILIES:
         cells = cells_of([name], profile, 0)
         if name != "sensitivity":
-            alike = {replace(cell, width=2, probe=replace(cell.probe, more_images=())) for cell in cells}
+            widths = [replace(cell, width=2, probe=replace(cell.probe, more_images=())) for cell in cells]
+            alike = {replace(cell, seeds=widths[0].seeds, ensembles=widths[0].ensembles) for cell in widths}
             assert len(alike) <= 1, name
+            assert len({cell.ensembles for cell in cells}) <= 1, name
+            most = max((cell.seeds for cell in cells), key=len, default=())
+            assert all(cell.seeds == most[: len(cell.seeds)] for cell in cells), name
             assert [cell.width for cell in cells] == sorted({cell.width for cell in cells}), name
 
 
@@ -88,8 +104,10 @@ def test_no_two_cells_share_a_key_and_bases_share_no_net(profile: Profile) -> No
 @every_profile
 def test_the_parts_of_a_profile_are_those_of_its_families(profile: Profile) -> None:
     found = parts(profile, 0)
-    assert list(found) == ["mlp", "cifar10", "initial", "violations", "ensembles", "convnets", "sensitivity"]
-    assert [part for part, cells in found.items() if not cells] == ([] if profile is FULL else ["convnets"])
+    usual = {"mlp", "cifar10", "initial", "violations", "ensembles", "convnets", "sensitivity"}
+    of_medium = {"more-seeds", "fixed-images", "paper-recipe"}
+    assert found.keys() == usual | of_medium
+    assert {part for part, cells in found.items() if not cells} == (set() if profile is MEDIUM else of_medium)
     assert [cell for cells in found.values() for cell in cells] == list(cells_of(FAMILIES, profile, 0))
 
 
@@ -102,7 +120,9 @@ def test_profiles_do_not_share_cells() -> None:
 def test_a_family_is_registered_once_and_an_unknown_one_is_refused() -> None:
     with pytest.raises(ValueError, match="family 'convnets' is registered twice: name each once"):
         family("convnets", part="mlp")(lambda profile, base_seed: ())
-    with pytest.raises(ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, cifar10"):
+    with pytest.raises(
+        ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, more-seeds/relu"
+    ):
         cells_of(["trained/relu", "trained"], QUICK, 0)
 
 
@@ -131,7 +151,8 @@ def test_families_of_a_profile_have_its_widths_and_training(profile: Profile) ->
 @every_profile
 def test_cifar10_nets_of_one_width_are_measured_on_twice_as_many_images(profile: Profile) -> None:
     twice = 2 * profile.probe.images_per_class
-    more = {cell.width: cell.probe.more_images for cell in cells_of(FAMILIES, profile, 0) if cell.probe.more_images}
+    others = set(FAMILIES) - {"trained/relu"}
+    more = {cell.width: cell.probe.more_images for cell in cells_of(others, profile, 0) if cell.probe.more_images}
     assert more == {profile.cifar10.twice_measured: (twice,)}
     assert min(specification_of(profile.cifar10.dataset).train_counts) >= twice
     [cell] = [cell for cell in cells_of(["cifar10"], profile, 0) if cell.probe.more_images]
@@ -167,8 +188,50 @@ def test_every_kind_of_violation_occurs_with_a_possible_strength(profile: Profil
 @every_profile
 def test_sensitivity_choices_differ_from_the_profile_in_one_field(profile: Profile) -> None:
     usual, *others = sensitivity_choices(profile, 0).values()
-    assert usual == perceptron(profile, "relu", profile.sensitivity_width, 0)
+    assert usual.width == profile.sensitivity_width
     assert usual in cells_of(["trained/relu"], profile, 0)
+    varied = perceptron(profile, "relu", profile.sensitivity_width, 0, nets=profile.sensitivity_nets)
+    assert len(others) == 6
     for cell in others:
         assert (cell.protocol == usual.protocol) != (cell.unspecified == usual.unspecified)
-        assert replace(cell, protocol=usual.protocol, unspecified=usual.unspecified) == usual
+        assert replace(cell, protocol=usual.protocol, unspecified=usual.unspecified) == varied
+        assert isinstance(cell.protocol, Training)
+        # Rate × steps stay, and with them what the nets have learned.
+        rate = profile.training.learning_rate / profile.training.batch_size
+        assert cell.protocol.learning_rate / cell.protocol.batch_size == pytest.approx(rate)
+
+
+def test_the_table_of_medium() -> None:
+    def nets(family: str) -> dict[int, int]:
+        return {cell.width: cell.replicates for cell in cells_of([family], MEDIUM, 100)}
+
+    def recipe(family: str) -> tuple[float, int, tuple[int, ...]]:
+        [training] = {cell.protocol for cell in cells_of([family], MEDIUM, 100)}
+        assert isinstance(training, Training)
+        return training.learning_rate, training.batch_size, training.stages
+
+    usual = dict.fromkeys((5, 10, 20, 50, 100, 200), 8)
+    assert nets("trained/relu") == usual | {500: 6, 1000: 8}
+    assert nets("trained/tanh") == usual | {500: 6, 1000: 6}
+    assert nets("cifar10") == dict.fromkeys((10, 15, 20, 200, 500), 8) | dict.fromkeys((50, 100, 1000), 4)
+    assert nets("convnets") == dict.fromkeys((20, 100, 500), 6)
+    assert nets("convnets/more-channels") == {100: 2}
+    assert nets("ensembles") == dict.fromkeys((8, 16, 32, 64, 128), 8)
+    assert [cell.nets_per_ensemble for cell in cells_of(["ensembles"], MEDIUM, 100)] == [250] * 4 + [125]
+    assert nets("paper-recipe/relu") == nets("paper-recipe/tanh") == {50: 8, 100: 16}
+    assert nets("paper-recipe-begun/relu") == {200: 8, 1000: 8}
+    assert nets("paper-recipe-begun/tanh") == {200: 8}
+    assert (nets("paper-recipe/cifar10"), nets("paper-recipe-begun/cifar10")) == ({50: 4}, {200: 4})
+    assert nets("more-seeds/relu") == nets("more-seeds/tanh") == {100: 16}
+    for name in ("trained/relu", "trained/tanh", "cifar10", "convnets", "more-seeds/relu", "more-seeds/tanh"):
+        assert recipe(name) == (0.01, 32, (0, 1, 6, 30)), name
+    assert recipe("convnets/more-channels") == (0.01, 32, (0, 1, 6, 10))
+    assert recipe("ensembles") == (0.02, 32, (0, 1, 4))
+    for kind in ("relu", "tanh", "cifar10"):
+        assert recipe(f"paper-recipe/{kind}") == (0.001, 32, (0, 10, 60, 300))
+        assert recipe(f"paper-recipe-begun/{kind}") == (0.001, 32, (0, 10, 60))
+    [fixed] = cells_of(["trained/relu/fixed-images"], MEDIUM, 100)
+    beside = perceptron(MEDIUM, "relu", 200, 100)
+    assert fixed == replace(beside, probe=replace(beside.probe, sampling="fixed"))
+    more = {cell.width: cell.probe.further_images for cell in cells_of(["trained/relu"], MEDIUM, 100)}
+    assert {width: images for width, images in more.items() if images} == dict.fromkeys((200, 1000), (2000, 4000))
