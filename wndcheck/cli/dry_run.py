@@ -18,7 +18,7 @@ from wndcheck.store.progress import format_duration
 if TYPE_CHECKING:
     from wndcheck.store.time_prediction import TimingModel
 
-HEAD = ("part", "cells", "measured", "nets to do", "TFLOP", "largest stack", "about")
+HEAD = ("part", "cells", "measured", "pieces", "nets to do", "TFLOP", "core hours", "largest stack", "about")
 LOG_WIDTH = 100  # columns where the output is not a terminal
 
 
@@ -36,13 +36,16 @@ def row(cells: Sequence[Cell], plan: MeasurePlan, calibration: TimingModel | Non
     missing = [cell for cell in cells if cell in plan.missing]
     counts = [str(len(cells)), str(len(cells) - len(missing))]
     if not missing or not calibration:
-        return [*counts, "0", "", "", ""]
+        return [*counts, "0", "0", "", "", "", ""]
+    to_do = [piece for cell in missing for piece in plan.pieces(cell)]
     return [
         *counts,
+        str(len(to_do)),
         str(sum(len(cell.seeds) for cell in missing)),
         f"{sum(training_flops(cell) for cell in missing if cell not in plan.kept) / 1e12:,.2f}",
-        f"{max(stack_bytes(cell, len(cell.seeds)) for cell in missing) / 1e9:.2f} GB",
-        format_duration(calibration.together(missing, plan.workers, plan.kept)),
+        f"{sum(map(calibration.seconds, to_do)) / 3600:,.2f}",
+        f"{max(stack_bytes(piece, len(piece.seeds)) for piece in to_do) / 1e9:.2f} GB",
+        format_duration(calibration.together(to_do, plan.workers, plan.kept)),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, print_error, print_status, with_cli_options
+from wndcheck.seeds import BASE_SEED
 
 if TYPE_CHECKING:
     from wndcheck.cli.measure_plan import MeasurePlan
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Train and measure the nets of a profile.")
 @PROFILE
-@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Base seed; moves all seeds.")
+@click.option("--seed", metavar="N", type=int, default=BASE_SEED, show_default=True, help="Base seed; moves all seeds.")
 @click.option(
     "--cells",
     "patterns",
     metavar="PATTERN",
     multiple=True,
-    help="A part of the profile (mlp, cifar10, initial, violations, ensembles, convnets, sensitivity) or a shell "
+    help="A part of the profile (mlp, cifar10, ensembles, paper-recipe and others: --dry-run lists them) or a shell "
     "pattern for labels, such as '*relu N=50 *'. May be given several times.  [default: all cells]",
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
@@ -55,8 +56,9 @@ def measure(
     """Train and measure the nets of a profile, as far as the store lacks them.
 
     Several such commands, and runs of the claims, share one store and the work. Ctrl-C or a crash costs little: what is
-    measured stays, and the same command goes on from the last checkpoint of what is half trained. Nets that were kept
-    are measured without training.
+    measured stays, and the same command goes on from the last checkpoint of what is half trained. On a CPU, cells that
+    would keep a core for more than 45 minutes are measured in pieces and joined, by seeds. Nets that were kept are
+    measured without training.
 
     Exit status: 0 if all the cells are measured; 1 if data is missing or a cell failed, with the reason on standard
     error; 2 if the command line is wrong; 130 if it was interrupted.

@@ -14,6 +14,7 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import steps, training_flops
 from wndcheck.experiment.profiles import Profile, named
 from wndcheck.report.format import count_of
+from wndcheck.store.filling import pieces_on
 from wndcheck.store.measurements import Store
 
 
@@ -49,9 +50,13 @@ class MeasurePlan:
         """Each once, also where two parts have it."""
         return tuple(dict.fromkeys(cell for cells in self.parts.values() for cell in cells))
 
+    def pieces(self, cell: Cell) -> tuple[Cell, ...]:
+        """The pieces in which a missing cell is measured; often the cell itself."""
+        return pieces_on(resolve(self.device), cell, self.store)
+
     @property
     def workers(self) -> int:
-        return max(1, min(self.most_workers, len(self.missing)))
+        return max(1, min(self.most_workers, sum(len(self.pieces(cell)) for cell in self.missing)))
 
     @property
     def summary(self) -> str:

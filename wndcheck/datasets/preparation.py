@@ -11,11 +11,14 @@ _GREYS = 256
 _CHUNK = 1 << 20
 
 
-def probe_indices(labels: NDArray[np.integer], *, per_class: int = 100, seed: int = 0) -> NDArray[np.int64]:
+def probe_indices(
+    labels: NDArray[np.integer], *, per_class: int = 100, seed: int = 0, number: int = 0
+) -> NDArray[np.int64]:
     """Return ascending indices (10 * per_class,) of a random sample of the images, `per_class` of each class (§4).
 
     Every image draws a number, and those with the lowest of each class are taken: a smaller sample is part of a larger
-    one of the same seed. Raises ValueError if a class has too few images.
+    one of the same seed. Samples of one seed and different `number`, from 0 on, are disjoint, until a class has too few
+    images for another; from there on they begin anew. Raises ValueError if a class has too few images for one.
     """
     if labels.ndim != 1 or per_class < 1:
         raise ValueError(
@@ -23,12 +26,13 @@ def probe_indices(labels: NDArray[np.integer], *, per_class: int = 100, seed: in
         )
     # The raw stream of a bit generator never changes between NumPy versions; that of `Generator` methods may.
     draws = np.random.PCG64(seed).random_raw(len(labels))
+    start = number % max(1, np.bincount(labels, minlength=CLASSES).min() // per_class) * per_class
     chosen = []
     for label in range(CLASSES):
         members = np.flatnonzero(labels == label)
         if len(members) < per_class:
             raise ValueError(f"class {label} has {len(members)} images, but {per_class} of each class are asked for")
-        chosen.append(members[np.argsort(draws[members], kind="stable")[:per_class]])
+        chosen.append(members[np.argsort(draws[members], kind="stable")[start : start + per_class]])
     return np.sort(np.concatenate(chosen))
 
 

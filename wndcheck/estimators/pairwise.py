@@ -160,9 +160,9 @@ def pairwise_mi(
     information = estimates(layer, layer.rows)
     if null is None and (narrow := unresolved(layer, method)):
         warnings.warn(
-            f"{len(narrow)} of {n} neurons, such as {samples.labels[narrow[0]]!r}, have a density that varies within the "
-            "distances in their pairs, whose 3H is half a nat too low or more: take pair_corrected with null='shuffle', "
-            "estimator='ksg1', or margins='normal'",
+            f"{len(narrow)} of {n} neurons, such as {samples.labels[narrow[0]]!r}, have a density that varies within "
+            "the distances in their pairs, whose 3H is half a nat too low or more: take pair_corrected with "
+            "null='shuffle', estimator='ksg1', or margins='normal'",
             stacklevel=2,
         )
     null_mi = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 from wndcheck.nets.specification import Activation, NetSpec, Training, Unspecified, Violation, digest
 
@@ -17,16 +17,22 @@ __all__ = ["Activation", "Cell", "NetSpec", "Probe", "Training", "Unspecified", 
 # Version of the record. Raised by hand when a change of code measures other quantities, or the same ones otherwise.
 RECORD = 2
 # Version of what is kept of an ensemble's nets: their accuracies and their pre-activations on the probe's images.
-KEPT_ACTIVATIONS = 1
+KEPT_ACTIVATIONS = 2
+
+Sampling = Literal["own", "fixed"]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """The paper's 1000 training images (100 per class), fixed by seed; k of eq. A.1; what is taken of each layer.
+    """1000 training images (100 per class, §4); k of eq. A.1; what is taken of each layer.
 
-    Pairs for its score, for controls and for post-activations; groups of neurons for total correlations; neurons whose
-    importance is measured. `more_images`: further numbers of images per class, ascending, on which the scores alone are
-    measured; the probe's images are among them.
+    `sampling`: "own" images of every net, drawn from its seed, so that an interval over nets covers the choice of
+    images, too; those of a seed are the same at every width, of every activation and recipe. Ensembles draw theirs
+    from the images that earlier ones have left. Or the same "fixed" images for all nets, as the paper has it.
+
+    Pairs for its score, for the rank estimator, whose spread is a fifth, for controls and for post-activations; groups
+    of neurons for total correlations; neurons whose importance is measured. `more_images`: further numbers of images
+    per class, ascending, on which the scores alone are measured; the probe's images are among them.
     """
 
     images_per_class: int = 100
@@ -38,8 +44,12 @@ class Probe:
     groups: int = 4
     ablated: int = 3
     more_images: tuple[int, ...] = ()
+    sampling: Sampling = "own"
+    rank_pairs: int = 5000
 
     def __post_init__(self) -> None:
+        if self.sampling not in get_args(Sampling):
+            raise ValueError(f"sampling {self.sampling!r}: expected 'own' or 'fixed'")
         numbers = (self.images_per_class, *self.more_images)
         if any(more <= fewer for fewer, more in pairwise(numbers)):
             raise ValueError(
@@ -113,7 +123,8 @@ class Cell(NetSpec):
         """
         if not self.ensembles:
             return self.nets_key
-        images = self.probe.images_per_class, self.probe.seed, self.ensembles, KEPT_ACTIVATIONS
+        probe = self.probe
+        images = probe.images_per_class, probe.seed, probe.sampling, self.ensembles, KEPT_ACTIVATIONS
         return f"{self.nets_key}-e{digest({'images': images}, 8)}"
 
     @property
@@ -127,6 +138,8 @@ class Cell(NetSpec):
     def label(self) -> str:
         """A short name for people: ``mnist relu N=200 ×16 300 epochs of 32``."""
         kind = "" if self.kind == "mlp" else f" {self.kind}"
+        if self.architecture == "convnet":
+            kind += f" {'-'.join(map(str, self.channels))}"
         recipe = ""
         if isinstance(self.protocol, Training):
             recipe = f" {self.protocol.stages[-1]} epochs of {self.protocol.batch_size}"

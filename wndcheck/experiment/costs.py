@@ -10,9 +10,12 @@ from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
 
-PAIR_FLOPS = 1.5e6  # one pair's estimate, in the operations of training that take as long on a CPU
-RANK_PAIR_FLOPS = 5e6  # the same of the rank estimator, with its twenty neighbours
-STEP_FLOPS = 2e7  # the overhead of a step, in the same operations
+# Measured on one core of an x86-64 machine with AVX2: multiplications and additions a second by kind of net, the
+# overhead of a step, and a pair's estimate from 1000 images by 3H and by the rank estimator with twenty neighbours.
+CORE_FLOPS = {"mlp": 50e9, "narrow": 20e9, "convnet": 40e9, "ensemble": 35e9}
+NARROW_PRODUCTS = 100  # neurons
+STEP_SECONDS = 4e-4
+PAIR_SECONDS, RANK_PAIR_SECONDS = 3e-5, 1e-4
 
 
 def inputs(cell: Cell) -> int:
@@ -22,7 +25,7 @@ def inputs(cell: Cell) -> int:
 
 def layer_sizes(cell: Cell) -> list[int]:
     """Numbers from what enters the first dense layer to the logits."""
-    return dense_sizes(cell.architecture, inputs(cell), cell.width)
+    return dense_sizes(cell, inputs(cell))
 
 
 def neurons(cell: Cell) -> list[int]:
@@ -69,13 +72,16 @@ def estimates(cell: Cell) -> int:
     on_more = 2 * len(probe.more_images)  # the pairs and their null
     layers = stages * sum(layer_estimates(n, probe) + on_more * scored_pairs(n, probe) for n in neurons(cell))
     layers += sum(transformed_estimates(n, probe, cell.activation) for n in neurons(cell)[:-1])  # at the last stage
+    if not cell.ensembles:
+        layers += 2 * sum(scored_pairs(n, probe) for n in neurons(cell))  # within classes, with their null, also there
     return _forms(cell) * cell.replicates * layers
 
 
 def rank_estimates(cell: Cell) -> int:
     """Number of pair estimates by the rank estimator that the cell takes: none of few samples."""
     samples = [cell.nets_per_ensemble] if cell.ensembles else [cell.probe.images, *cell.probe.further_images]
-    layers = len(cell.protocol.stages) * sum(scored_pairs(n, cell.probe) for n in neurons(cell))
+    pairs = sum(min(scored_pairs(n, cell.probe), cell.probe.rank_pairs) for n in neurons(cell))
+    layers = len(cell.protocol.stages) * pairs
     return _forms(cell) * cell.replicates * layers * sum(m >= RANK_SAMPLES for m in samples)
 
 
@@ -109,10 +115,16 @@ def stack_bytes(cell: Cell, members: int) -> float:
     return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)
 
 
-def cost(cell: Cell) -> float:
-    """Rough work of a cell in multiplications, to put the longest first and to predict the time left."""
-    measuring = PAIR_FLOPS * estimates(cell) + RANK_PAIR_FLOPS * rank_estimates(cell)
-    return training_flops(cell) + STEP_FLOPS * steps(cell) + measuring
+def core_seconds(cell: Cell) -> float:
+    """Rough seconds that training and measuring the cell take one core, to divide the work and predict the time left.
+
+    Products of wide layers run at its full speed, those of narrow layers and of thousands of tiny nets do not.
+    """
+    kind = cell.kind if cell.kind in CORE_FLOPS else "mlp"
+    if kind == "mlp" and cell.width < NARROW_PRODUCTS:
+        kind = "narrow"
+    training = training_flops(cell) / CORE_FLOPS[kind] + STEP_SECONDS * steps(cell)
+    return training + PAIR_SECONDS * estimates(cell) + RANK_PAIR_SECONDS * rank_estimates(cell)
 
 
 def _forms(cell: Cell) -> int:
@@ -121,4 +133,4 @@ def _forms(cell: Cell) -> int:
 
 
 def _convolutions(cell: Cell) -> list[Convolution]:
-    return list(convolutions()) if cell.architecture == "convnet" else []
+    return list(convolutions(cell.channels)) if cell.architecture == "convnet" else []

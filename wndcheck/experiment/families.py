@@ -12,7 +12,15 @@ from functools import partial
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Activation, Cell, Training
-from wndcheck.experiment.profiles import ACTIVATIONS, TRENDS, UNSPECIFIED, VIOLATION_PROBE, VIOLATIONS, Profile
+from wndcheck.experiment.profiles import (
+    ACTIVATIONS,
+    TRENDS,
+    UNSPECIFIED,
+    VIOLATION_PROBE,
+    VIOLATIONS,
+    ConvNets,
+    Profile,
+)
 from wndcheck.seeds import net_seeds
 
 Cells = Callable[[Profile, int], Iterable[Cell]]
@@ -71,20 +79,42 @@ def parts(profile: Profile, base_seed: int) -> dict[str, tuple[Cell, ...]]:
 
 
 def perceptron(
-    profile: Profile, activation: Activation, width: int, base_seed: int, training: Training | None = None
+    profile: Profile,
+    activation: Activation,
+    width: int,
+    base_seed: int,
+    training: Training | None = None,
+    nets: int | None = None,
 ) -> Cell:
-    seeds = net_seeds(base_seed, profile.nets)
+    seeds = net_seeds(base_seed, nets or profile.fewer.get((activation, width), profile.nets))
     protocol = training or profile.training
     return Cell(profile.dataset, activation, width, seeds, protocol, profile.probe, unspecified=UNSPECIFIED)
 
 
 def trained(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained nets of every width."""
-    return tuple(perceptron(profile, activation, width, base_seed) for width in profile.widths)
+    """Trained nets of every width; ReLU nets of some widths are measured on more images, too."""
+    cells = [perceptron(profile, activation, width, base_seed) for width in profile.widths]
+    more = profile.more_images if activation == "relu" else {}
+    return tuple(replace(cell, probe=replace(cell.probe, more_images=more.get(cell.width, ()))) for cell in cells)
+
+
+def more_seeds(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained nets of more seeds, of few widths."""
+    more = profile.more_seeds.items()
+    return tuple(perceptron(profile, activation, width, base_seed, nets=nets) for width, nets in more)
 
 
 for _activation in ACTIVATIONS:
     family(f"trained/{_activation}", part="mlp")(partial(trained, _activation))
+for _activation in ACTIVATIONS:
+    family(f"more-seeds/{_activation}", part="more-seeds")(partial(more_seeds, _activation))
+
+
+@family("trained/relu/fixed-images", part="fixed-images")
+def fixed_images(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained ReLU nets that are all measured on the same images, as in the paper."""
+    fixed = replace(profile.probe, sampling="fixed")
+    return tuple(replace(perceptron(profile, "relu", n, base_seed), probe=fixed) for n in profile.fixed_images)
 
 
 # --- CIFAR-10 ---------------------------------------------------------------------------------------------------------
@@ -94,13 +124,35 @@ for _activation in ACTIVATIONS:
 def cifar10(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     """Trained ReLU nets on CIFAR-10, of every width; those of one are measured on twice as many images, too."""
     nets, probe = profile.cifar10, profile.probe
-    seeds = net_seeds(base_seed, nets.nets)
     twice = replace(probe, more_images=(2 * probe.images_per_class,))
+    cells = [cifar10_cell(profile, width, base_seed, nets.training) for width in nets.widths]
+    return tuple(replace(cell, probe=twice) if cell.width == nets.twice_measured else cell for cell in cells)
+
+
+def cifar10_cell(profile: Profile, width: int, base_seed: int, training: Training, nets: int | None = None) -> Cell:
+    cifar10 = profile.cifar10
+    seeds = net_seeds(base_seed, nets or cifar10.fewer.get(width, cifar10.nets))
+    return Cell(cifar10.dataset, "relu", width, seeds, training, profile.probe, unspecified=UNSPECIFIED)
+
+
+# --- the paper's recipe -----------------------------------------------------------------------------------------------
+
+
+def paper_recipe(kind: str, begun: bool, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Nets of the paper's recipe, of few widths; `begun` stops at its last stage but one."""
+    if not (recipe := profile.paper_recipe):
+        return ()
+    nets = (recipe.begun if begun else recipe.whole).get(kind, {})
+    training = replace(recipe.training, stages=recipe.training.stages[:-1]) if begun else recipe.training
+    cell = cifar10_cell if kind == "cifar10" else partial(perceptron, activation=kind)
     return tuple(
-        Cell(nets.dataset, "relu", width, seeds, nets.training, probes, unspecified=UNSPECIFIED)
-        for width in nets.widths
-        for probes in [twice if width == nets.twice_measured else probe]
+        cell(profile, width=width, base_seed=base_seed, training=training, nets=count) for width, count in nets.items()
     )
+
+
+for _kind in (*ACTIVATIONS, "cifar10"):
+    family(f"paper-recipe/{_kind}", part="paper-recipe")(partial(paper_recipe, _kind, False))
+    family(f"paper-recipe-begun/{_kind}", part="paper-recipe")(partial(paper_recipe, _kind, True))
 
 
 # --- untrained nets ---------------------------------------------------------------------------------------------------
@@ -164,7 +216,7 @@ for _activation in ACTIVATIONS:
 
 def ensemble(profile: Profile, width: int, base_seed: int) -> Cell:
     groups = profile.ensembles
-    seeds = net_seeds(base_seed, groups.count * groups.nets)
+    seeds = net_seeds(base_seed, groups.count * groups.fewer.get(width, groups.nets))
     probe = replace(profile.probe, control_pairs=100)  # of few samples, and so cheap
     training, count = groups.training, groups.count
     return Cell(profile.dataset, "relu", width, seeds, training, probe, ensembles=count, unspecified=UNSPECIFIED)
@@ -188,14 +240,25 @@ def violating_ensembles(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
 # --- convolutional nets -----------------------------------------------------------------------------------------------
 
 
-@family("convnets", part="convnets")
-def convnets(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained convolutional nets on CIFAR-10, of every width of their dense layers; none where the profile has none."""
-    if not (nets := profile.convnets):
+def convnet_cells(profile: Profile, nets: ConvNets | None, base_seed: int) -> tuple[Cell, ...]:
+    """Convolutional nets, of every width of their dense layers; none where the profile has none."""
+    if not nets:
         return ()
     seeds = net_seeds(base_seed, nets.nets)
-    how = {"architecture": "convnet", "unspecified": UNSPECIFIED}
-    return tuple(Cell("cifar10", "relu", width, seeds, nets.training, profile.probe, **how) for width in nets.widths)
+    how = {"architecture": "convnet", "channels": nets.channels, "unspecified": UNSPECIFIED}
+    return tuple(Cell(nets.dataset, "relu", width, seeds, nets.training, profile.probe, **how) for width in nets.widths)
+
+
+@family("convnets", part="convnets")
+def convnets(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained convolutional nets on CIFAR-10."""
+    return convnet_cells(profile, profile.convnets, base_seed)
+
+
+@family("convnets/more-channels", part="convnets")
+def convnets_of_more_channels(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """The same with more channels."""
+    return convnet_cells(profile, profile.more_channels, base_seed)
 
 
 # --- what the paper leaves unspecified --------------------------------------------------------------------------------
@@ -203,17 +266,21 @@ def convnets(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
 
 def sensitivity_choices(profile: Profile, base_seed: int) -> dict[str, Cell]:
     """Return ReLU nets of one width by the choice where the paper leaves it open; the profile's own choice first."""
-    usual = perceptron(profile, "relu", profile.sensitivity_width, base_seed)
-    training, batch = profile.training, profile.training.batch_size
+    width, training, batch = profile.sensitivity_width, profile.training, profile.training.batch_size
+    [usual] = [cell for cell in trained("relu", profile, base_seed) if cell.width == width]
+    varied = perceptron(profile, "relu", width, base_seed, nets=profile.sensitivity_nets)
+    # With a batch of another size the rate is scaled along, so that rate × steps stays.
+    rate = training.learning_rate / batch
+    quarter, fourfold = (Training(rate * size, size, training.stages) for size in (batch // 4, batch * 4))
     sixth = sum(specification_of(profile.dataset).train_counts) // 6  # MNIST's customary 10,000 of 60,000
     return {
         "as in the profile": usual,
-        f"batches of {batch // 4}": replace(usual, protocol=replace(training, batch_size=batch // 4)),
-        f"batches of {batch * 4}": replace(usual, protocol=replace(training, batch_size=batch * 4)),
-        "initial weights × ½": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=0.5)),
-        "initial weights × 1.5": replace(usual, unspecified=replace(UNSPECIFIED, initial_gain=1.5)),
-        "pixels in [0, 1]": replace(usual, unspecified=replace(UNSPECIFIED, scaling="unit")),
-        "a sixth held out for validation": replace(usual, unspecified=replace(UNSPECIFIED, held_out=sixth)),
+        f"batches of {quarter.batch_size}": replace(varied, protocol=quarter),
+        f"batches of {fourfold.batch_size}": replace(varied, protocol=fourfold),
+        "initial weights × ½": replace(varied, unspecified=replace(UNSPECIFIED, initial_gain=0.5)),
+        "initial weights × 1.5": replace(varied, unspecified=replace(UNSPECIFIED, initial_gain=1.5)),
+        "pixels in [0, 1]": replace(varied, unspecified=replace(UNSPECIFIED, scaling="unit")),
+        "a sixth held out for validation": replace(varied, unspecified=replace(UNSPECIFIED, held_out=sixth)),
     }
 
 

@@ -14,7 +14,10 @@ from wndcheck.experiment.record_schema import Measurement, on_images
 
 @dataclass(frozen=True)
 class Grid:
-    """Measurements that differ only in their width, narrowest first, at one stage (the last by default)."""
+    """Measurements that differ only in their width, narrowest first, at one stage (the last by default).
+
+    Where widths have different numbers of nets, quantities are of those that all of them have: the first S.
+    """
 
     measurements: tuple[Measurement, ...]
     profile: Profile
@@ -27,13 +30,18 @@ class Grid:
     @property
     def trained(self) -> np.ndarray:
         """Whether each net counts as trained, (widths, S); nets that were never to be trained always do."""
-        return np.array([is_trained(m, self.profile) for m in self.measurements])
+        return np.array([is_trained(m, self.profile)[: self.nets] for m in self.measurements])
+
+    @property
+    def nets(self) -> int:
+        """Number of nets, or of ensembles, that all widths have; their seeds are the same."""
+        return min(m.cell.replicates for m in self.measurements)
 
     def raw(self, name: str) -> np.ndarray:
         """A quantity of every net, trained or not: (widths, S, ...); ValueError for an unknown one."""
         if name not in (known := self.measurements[0].arrays):
             raise ValueError(f"quantity {name!r}: expected one of {', '.join(sorted(known))}")
-        return np.stack([m[name][self.stage] for m in self.measurements])
+        return np.stack([m[name][self.stage][: self.nets] for m in self.measurements])
 
     def of(self, name: str, layer: int | None = None) -> np.ndarray:
         """A quantity (see record_schema.LAYER_QUANTITIES and QUANTILES) of the trained nets, NaN for the others.

@@ -33,7 +33,7 @@ LAYER_QUANTITIES = {
     "entropy_change": "ΔH: mean neuron entropy minus its value at stage 0 (nats)",
     "score": "dependence score ι: mean signed 3H information over pairs, standardised (nats)",
     "corrected_score": "ι_c: mean over pairs of H(X, πY) - H(X, Y) (nats)",
-    "rank_score": "mean over the same pairs of the rank estimator: KSG1 of normal scores, k = 20 (nats)",
+    "rank_score": "mean over some of these pairs of the rank estimator: KSG1 of normal scores, k = 20 (nats)",
     "rank_dependent": "share of those pairs whose estimate is above 0.01 nats plus the null's 0.99 quantile",
     "lemma_excess": "mean over pairs of ΔI - ΔH, eq. 7 (nats)",
     "lemma_broken": "share of ordered pairs with ΔI above the neuron's ΔH",
@@ -44,6 +44,7 @@ LAYER_QUANTITIES = {
     "distribution_change": "mean over neurons of the Wasserstein distance to stage 0, in initial standard deviations",
     "correlation": "mean over pairs of Pearson's correlation",
     "gaussian_score": "mean over pairs of the information that Gaussians of their correlation share (nats)",
+    "rank_gaussian_score": "the same of the correlation of normal scores of the ranks (nats)",
     "post_score": "ι of post-activations, 3H (tanh) or KSG1 (ReLU), of some pairs; last stage (nats)",
     "post_corrected_score": "ι_c of post-activations, by the same estimators (nats)",
     "post_change": "mean over those pairs of the information after minus before the activation function, KSG1 (nats)",
@@ -57,6 +58,8 @@ LAYER_QUANTITIES = {
 }
 
 DATA_QUANTITIES = {
+    "within_class_score": "ι_c with shuffles within each class of the images; last stage (nats)",
+    "image_floor": "of the first hidden layer: what random Gaussian weight vectors share on the images (nats)",
     "importance": "mean over some hidden neurons of the share of images classified differently without the neuron",
 }
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from wndcheck.nets.mlp import ACTIVATION, GAIN, StackedMLP, for_each_member, gaussian_weights, generators
-from wndcheck.nets.specification import IMAGE, LAYERS, Activation, convolutions, features
+from wndcheck.nets.specification import CHANNELS, IMAGE, LAYERS, Activation, convolutions, features
 
 
 class StackedConvNet(nn.Module):
@@ -20,17 +20,26 @@ class StackedConvNet(nn.Module):
     Members are the groups of grouped convolutions. The dense part is a `StackedMLP`, and only it is measured.
     """
 
-    def __init__(self, width: int, *, seeds: Sequence[int], activation: Activation, gain: float = 1.0) -> None:
+    def __init__(
+        self,
+        width: int,
+        *,
+        seeds: Sequence[int],
+        activation: Activation,
+        gain: float = 1.0,
+        channels: tuple[int, ...] = CHANNELS,
+    ) -> None:
         super().__init__()
         self.activation: Activation = activation
         self.filters, self.shifts = nn.ParameterList(), nn.ParameterList()
         drawn = generators(seeds, "initial filters")
-        for layer in convolutions():
+        self.convolutions = list(convolutions(channels))
+        for layer in self.convolutions:
             sd = gain * GAIN[activation] / sqrt(9 * layer.channels)
             self.filters.append(gaussian_weights((layer.out, layer.channels, 3, 3), sd, drawn))
             self.shifts.append(torch.zeros(len(seeds), layer.out))
         self.dense = StackedMLP(
-            features(), width, seeds=seeds, activation=activation, layers=LAYERS["convnet"], gain=gain
+            features(channels), width, seeds=seeds, activation=activation, layers=LAYERS["convnet"], gain=gain
         )
 
     @property
@@ -45,7 +54,7 @@ class StackedConvNet(nn.Module):
     @property
     def widest(self) -> int:
         """Activations of the largest layer for one image."""
-        return max([self.dense.widest, *(layer.out * layer.pixels for layer in convolutions())])
+        return max([self.dense.widest, *(layer.out * layer.pixels for layer in self.convolutions)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (S, n, classes) of images (S, n, 3072), or of (n, 3072) shown to every member; channels last."""
@@ -61,7 +70,7 @@ class StackedConvNet(nn.Module):
         members, n, _ = images.shape
         height, width, channels = IMAGE
         maps = images.reshape(members, n, height, width, channels).permute(1, 0, 4, 2, 3).flatten(1, 2)
-        for filters, shifts, layer in zip(self.filters, self.shifts, convolutions(), strict=True):
+        for filters, shifts, layer in zip(self.filters, self.shifts, self.convolutions, strict=True):
             z = conv2d(maps, filters.flatten(0, 1), shifts.flatten(), stride=layer.stride, padding=1, groups=members)
             maps = ACTIVATION[self.activation](z)
         return maps.reshape(n, members, -1).transpose(0, 1)

@@ -29,7 +29,7 @@ IMAGE = (32, 32, 3)  # height, width and channels of CIFAR-10's images
 # Output channels and stride of the five convolutions, all 3×3. Springenberg et al. (2015) put strides in the place of
 # pooling and double the channels where they halve the image; their first block has 96. The paper says only how many
 # convolutions there are: a third of the channels keeps sixteen nets on one device.
-CONVOLUTIONS = ((32, 1), (32, 2), (64, 1), (64, 2), (64, 1))
+CHANNELS, STRIDES = (32, 32, 64, 64, 64), (1, 2, 1, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class NetSpec:
     protocol: Training | Violation
     _: KW_ONLY
     architecture: Architecture = "mlp"
+    channels: tuple[int, ...] = CHANNELS  # out of the convolutions of a convnet
     unspecified: Unspecified = Unspecified()
 
     def __post_init__(self) -> None:
@@ -116,8 +117,15 @@ class NetSpec:
             raise ValueError(f"width {self.width}, seeds {self.seeds}: expected a width >= 2 and distinct seeds")
         if self.architecture not in LAYERS:
             raise ValueError(f"architecture {self.architecture!r}: expected 'mlp' or 'convnet'")
-        if self.architecture == "convnet" and (self.dataset != "cifar10" or isinstance(self.protocol, Violation)):
+        is_convnet = self.architecture == "convnet"
+        if is_convnet and (not self.dataset.startswith("cifar10") or isinstance(self.protocol, Violation)):
             raise ValueError(f"a convnet on {self.dataset}, {self.protocol}: expected cifar10 and Training")
+        if (
+            len(self.channels) != len(STRIDES)
+            or min(self.channels) < 1
+            or not (is_convnet or self.channels == CHANNELS)
+        ):
+            raise ValueError(f"channels {self.channels}: expected {len(STRIDES)} positive numbers, of a convnet alone")
 
     @property
     def layers(self) -> int:
@@ -128,8 +136,9 @@ class NetSpec:
     def nets_key(self) -> str:
         """Digest of all that makes the nets: the fields, the data, the architecture's layers, and the version NETS."""
         described = {field.name: _plain(getattr(self, field.name)) for field in fields(NetSpec)}
+        channels = described.pop("channels")
         described |= {"protocol_kind": type(self.protocol).__name__, "layers": self.layers, "nets": NETS}
-        described["convolutions"] = CONVOLUTIONS if self.architecture == "convnet" else ()
+        described["convolutions"] = list(zip(channels, STRIDES, strict=True)) if self.architecture == "convnet" else ()
         return digest(described | {"data_sha256": dataset_digest(self.dataset)})
 
 
@@ -151,22 +160,22 @@ class Convolution(NamedTuple):
     pixels: int
 
 
-def convolutions() -> Iterator[Convolution]:
-    """The convolutions, from the image upwards."""
+def convolutions(outputs: tuple[int, ...] = CHANNELS) -> Iterator[Convolution]:
+    """The convolutions with these numbers of output channels, from the image upwards."""
     side, _, channels = IMAGE
-    for out, stride in CONVOLUTIONS:
+    for out, stride in zip(outputs, STRIDES, strict=True):
         side //= stride
         yield Convolution(channels, out, stride, side * side)
         channels = out
 
 
-def features() -> int:
+def features(outputs: tuple[int, ...] = CHANNELS) -> int:
     """Number of outputs of the convolutions for an image."""
-    *_, last = convolutions()
+    *_, last = convolutions(outputs)
     return last.out * last.pixels
 
 
-def dense_sizes(architecture: Architecture, inputs: int, width: int) -> list[int]:
-    """Numbers from what enters the first dense layer to the logits."""
-    entering = features() if architecture == "convnet" else inputs
-    return [entering] + [width] * (LAYERS[architecture] - 1) + [CLASSES]
+def dense_sizes(nets: NetSpec, inputs: int) -> list[int]:
+    """Numbers from what enters the first dense layer to the logits; `inputs` is the number of values of an image."""
+    entering = features(nets.channels) if nets.architecture == "convnet" else inputs
+    return [entering] + [nets.width] * (nets.layers - 1) + [CLASSES]

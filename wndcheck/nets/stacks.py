@@ -28,5 +28,5 @@ def build(nets: NetSpec, seeds: Sequence[int], inputs: int, device: torch.device
     """The initial nets of some of the specification's seeds; `inputs` is the number of values of an image."""
     shape = {"seeds": seeds, "activation": nets.activation, "gain": nets.unspecified.initial_gain}
     if nets.architecture == "convnet":
-        return StackedConvNet(nets.width, **shape).to(device)
+        return StackedConvNet(nets.width, channels=nets.channels, **shape).to(device)
     return StackedMLP(inputs, nets.width, layers=nets.layers, **shape).to(device)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wndcheck.devices import cells_at_once, spare_bytes
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import cost, stack_bytes
+from wndcheck.experiment.costs import core_seconds, stack_bytes
+from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.store.measurements import Store
 
 Work = Generator[tuple[str, float], None, None]  # yields the activity, and the share of it that is done
@@ -36,30 +37,40 @@ def fill(
 ) -> None:
     """Measure every cell the store lacks, longest first, but those that other processes have locked.
 
-    Cells that share a device take turns, a stretch of training each. Returns when the store has all of them. A process
-    that dies releases its cells, and they are measured here. A cell that cannot be measured is left out, and the first
-    error is raised when the others are done. With `keep_weights` the nets that are trained are kept, to be measured
-    again. Nothing is measured for a store that was named as complete: IncompleteStore if it lacks a cell.
+    On a CPU, cells that take a core long are measured in pieces, by several processes or one after the other, which the
+    store keeps until it can join them. Cells that share a device take turns, a stretch of training each. Returns when
+    the store has all of them. A process that dies releases its cells, and they are measured here. A cell that cannot be
+    measured is left out, and the first error is raised when the others are done. With `keep_weights` the nets that are
+    trained are kept, to be measured again. Nothing is measured for a store that was named as complete: IncompleteStore
+    if it lacks a cell.
     """
-    wanted = longest_first(cells)
-    missing = [cell for cell in wanted if not store.has(cell)]
+    wanted = set(cells)
+    missing = {cell for cell in wanted if not store.has(cell)}
     if store.is_complete:
         store.require(*missing)
         return
-    for cell in set(wanted).difference(missing):
-        store.checkpoints.discard(cell)  # of a process killed after it had saved the measurement
-    if missing:
-        reporter.planned(missing)
-    start = partial(measured, store=store, device=device, data_root=data_root, keep_weights=keep_weights)
+    for cell in wanted - missing:
+        store.discard_unfinished(cell)  # of a process killed after it had saved the measurement
+    in_pieces = {cell: pieces_on(device, cell, store) for cell in missing}
+    work = longest_first(Piece(part, cell) for cell, parts in in_pieces.items() for part in parts)
+    waiting = work
+    if to_do := [piece for piece in work if not piece.is_measured(store)]:
+        reporter.planned([piece.cell for piece in to_do])
+    start = partial(measured, device=device, data_root=data_root, keep_weights=keep_weights)
     jobs: list[Job] = []
-    failures: list[Exception] = []
+    failures: dict[Piece, Exception] = {}
     last_poll = -POLL_SECONDS
     try:
-        while missing or jobs:
+        while waiting or jobs:
             if len(jobs) < cells_at_once(device) and time.monotonic() - last_poll >= POLL_SECONDS:
-                missing = [cell for cell in missing if not store.has(cell)]
-                jobs += new_jobs(missing, jobs, device, lambda cell: Job(cell, store, reporter, start))
-                missing = [cell for cell in missing if cell not in {job.cell for job in jobs}]
+                for cell, parts in in_pieces.items():
+                    join_pieces(cell, parts, store)
+                taken = {job.piece for job in jobs}.union(failures)
+                waiting = [piece for piece in work if piece not in taken and not store.has(piece.whole)]
+                to_do = [piece for piece in waiting if not piece.is_measured(store)]
+                failed = {piece.whole for piece in failures}
+                waiting = [piece for piece in waiting if piece in to_do or piece.whole not in failed]
+                jobs += new_jobs(to_do, jobs, device, lambda piece: Job(piece, store, reporter, start))
                 last_poll = time.monotonic()
             if not jobs:
                 time.sleep(POLL_SECONDS)
@@ -68,7 +79,7 @@ def fill(
                     if job.advance():
                         continue
                 except Exception as error:
-                    failures.append(error)
+                    failures[job.piece] = error
                 job.close()
                 jobs.remove(job)
                 last_poll = -POLL_SECONDS
@@ -76,20 +87,55 @@ def fill(
         for job in jobs:
             job.close()
     if failures:
-        raise failures[0]
+        raise next(iter(failures.values()))
 
 
-def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[[Cell], Job]) -> list[Job]:
-    """Jobs for missing cells that are not locked, as many as the device has room for next to the running ones."""
+class Piece(NamedTuple):
+    """A part of a cell's nets, which is a cell itself, or the whole cell."""
+
+    cell: Cell
+    whole: Cell
+
+    def store(self, store: Store) -> Store:
+        """The store that keeps it: that of pieces, unless it is the whole cell."""
+        return store if self.cell == self.whole else store.pieces
+
+    def is_measured(self, store: Store) -> bool:
+        """Whether it, or the whole cell, is measured; in this order, since pieces are removed once they are joined."""
+        return self.store(store).has(self.cell) or store.has(self.whole)
+
+
+def pieces_on(device: str, cell: Cell, store: Store) -> tuple[Cell, ...]:
+    """The pieces in which a cell is measured: the cell itself on a GPU, and where its nets need no training."""
+    return pieces(cell) if device == "cpu" and not store.weights.has(cell) else (cell,)
+
+
+def join_pieces(cell: Cell, parts: Sequence[Cell], store: Store) -> None:
+    """Save the measurement of a cell all of whose pieces are measured, and remove these."""
+    if len(parts) == 1 or not all(store.pieces.has(part) for part in parts):
+        return
+    with ExitStack() as locks:
+        if not all(locks.enter_context(store.pieces.locked(part)) for part in parts):
+            return  # another process joins them
+        measured = [measurement for part in parts if (measurement := store.pieces.load(part))]
+        if len(measured) == len(parts) and not store.has(cell):
+            store.weights.take_over(cell, parts, store.pieces.weights)
+            store.save(joined(cell, measured))
+        if store.has(cell):
+            store.discard_unfinished(cell)
+
+
+def new_jobs(waiting: list[Piece], jobs: list[Job], device: str, start: Callable[[Piece], Job]) -> list[Job]:
+    """Jobs for pieces that are not locked, as many as the device has room for next to the running ones."""
     new: list[Job] = []
-    for cell in missing:
+    for piece in waiting:
         running = len(jobs) + len(new)
         if running == cells_at_once(device):
             break
-        begun = sum(stack_bytes(job.cell, len(job.cell.seeds)) for job in new)  # takes its memory when it advances
-        if running and begun + stack_bytes(cell, len(cell.seeds)) > spare_bytes(device):
+        begun = sum(stack_bytes(job.piece.cell, len(job.piece.cell.seeds)) for job in new)  # taken when it advances
+        if running and begun + stack_bytes(piece.cell, len(piece.cell.seeds)) > spare_bytes(device):
             continue
-        job = start(cell)
+        job = start(piece)
         if job.has_lock:
             new.append(job)
         else:
@@ -98,29 +144,30 @@ def new_jobs(missing: list[Cell], jobs: list[Job], device: str, start: Callable[
 
 
 class Job:
-    """One cell that this process measures, and keeps locked until the job is closed."""
+    """One cell, or a piece of one, that this process measures, and keeps locked until the job is closed."""
 
-    def __init__(self, cell: Cell, store: Store, reporter: Reporter, start: Callable[[Cell], Work]) -> None:
-        self.cell, self.store, self.reporter, self.start = cell, store, reporter, start
+    def __init__(self, piece: Piece, store: Store, reporter: Reporter, start: Callable[[Cell, Store], Work]) -> None:
+        self.piece, self.store, self.reporter, self.start = piece, store, reporter, start
         self.lock = ExitStack()
-        self.has_lock = self.lock.enter_context(store.locked(cell))
+        self.has_lock = self.lock.enter_context(piece.store(store).locked(piece.cell))
         self.work: Work | None = None
         self.began = time.perf_counter()
 
     def advance(self) -> bool:
         """Do a piece of the work; return False when the store has the cell."""
+        cell = self.piece.cell
         if self.work is None:
-            if self.store.has(self.cell):  # measured by the process that had locked it before
+            if self.piece.is_measured(self.store):  # by the process that had locked it before
                 return False
-            self.work = self.start(self.cell)
+            self.work = self.start(cell, self.piece.store(self.store))
         try:
-            self.reporter.working(self.cell, *next(self.work))
+            self.reporter.working(cell, *next(self.work))
             return True
         except StopIteration:
-            self.reporter.finished(self.cell, time.perf_counter() - self.began)
+            self.reporter.finished(cell, time.perf_counter() - self.began)
             return False
         except Exception as error:
-            error.add_note(f"while training or measuring {self.cell.label}")
+            error.add_note(f"while training or measuring {cell.label}")
             raise
 
     def close(self) -> None:
@@ -130,7 +177,7 @@ class Job:
         self.lock.close()
 
 
-def measured(cell: Cell, *, store: Store, device: str, data_root: str | None, keep_weights: bool) -> Work:
+def measured(cell: Cell, store: Store, *, device: str, data_root: str | None, keep_weights: bool) -> Work:
     """Measure a cell piece by piece, and save its measurement."""
     from wndcheck.experiment.measurement.measuring import Keeping, measuring  # torch; a warm store needs none
 
@@ -146,6 +193,6 @@ def measured(cell: Cell, *, store: Store, device: str, data_root: str | None, ke
         )
 
 
-def longest_first(cells: Iterable[Cell]) -> list[Cell]:
-    """Each cell once, the costliest first, in the same order in every process."""
-    return sorted(set(cells), key=lambda cell: (-cost(cell), cell.key))
+def longest_first(work: Iterable[Piece]) -> list[Piece]:
+    """The costliest first, in the same order in every process."""
+    return sorted(work, key=lambda piece: (-core_seconds(piece.cell), piece.cell.key))

@@ -109,6 +109,16 @@ class Weights:
         """Whether all nets of the cell are kept at all stages."""
         return bool(self.parts(cell))
 
+    def take_over(self, cell: Cell, pieces: Sequence[Cell], kept: Weights) -> None:
+        """Keep the nets that were kept of the cell's pieces as parts of its stack."""
+        for piece in pieces:
+            for part in kept.parts(piece):
+                for epoch in piece.protocol.stages:
+                    file = kept.of(piece, part, epoch)
+                    if state := file.load():
+                        self.of(cell, part, epoch).save(state)
+                    file.path.unlink(missing_ok=True)
+
     def discard_incomplete(self, cell: Cell) -> None:
         """Remove the parts that are not there at all stages, such as one that memory ran out for."""
         complete = self._complete(cell)

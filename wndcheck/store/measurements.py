@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from wndcheck.experiment import cells
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.pieces import pieces
 from wndcheck.experiment.record_schema import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
 from wndcheck.store.files import DAMAGE, UnwritableStore, read_npz, remove_unfinished, write_npz
@@ -78,11 +80,27 @@ class Store:
         """The nets that were kept to be measured again."""
         return Weights(self.root / "weights", self.say)
 
+    @cached_property
+    def pieces(self) -> Store:
+        """The store of what is measured of cells that are not whole yet: its cells are pieces of theirs."""
+        return Store(self.root / "pieces", self.say, make=self.is_writable)
+
+    def discard_unfinished(self, cell: Cell) -> None:
+        """Remove the checkpoints and the measured pieces of a cell, once it is measured."""
+        self.checkpoints.discard(cell)
+        if (self.root / "pieces").exists() and len(parts := pieces(cell)) > 1:
+            for part in parts:
+                self.pieces.path(part).unlink(missing_ok=True)
+                self.pieces.checkpoints.discard(part)
+
     def has(self, cell: Cell) -> bool:
         return self.path(cell).exists()
 
     def is_half_trained(self, cell: Cell) -> bool:
-        return not self.has(cell) and bool(self.checkpoints.paths(cell))
+        if self.has(cell):
+            return False
+        begun = [self.pieces.has(part) or self.pieces.checkpoints.paths(part) for part in pieces(cell)]
+        return bool(self.checkpoints.paths(cell)) or any(begun)
 
     def other_records(self, cell: Cell) -> list[Path]:
         """The files of the same nets' other records: of another probe, or of another version of what is measured."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import cost
+from wndcheck.experiment.costs import core_seconds
 from wndcheck.store.files import append_line
 
 EVENT_INTERVAL = 0.5  # seconds between two events of one cell: a GPU takes a few milliseconds for a stretch of steps
@@ -98,7 +98,7 @@ class EventReporter:
         self.last_event: dict[str, float] = {}
 
     def planned(self, cells: list[Cell]) -> None:
-        self.send({"event": "planned", "costs": {cell.key: cost(cell) for cell in cells}})
+        self.send({"event": "planned", "costs": {cell.key: core_seconds(cell) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
         if (now := time.monotonic()) - self.last_event.get(cell.key, -EVENT_INTERVAL) >= EVENT_INTERVAL:

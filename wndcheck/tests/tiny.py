@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import wndcheck
 from wndcheck.datasets.catalogue import Dataset, Specification, digest
 from wndcheck.datasets.loading import MNIST
-from wndcheck.experiment.cells import Cell, Probe, Training
+from wndcheck.experiment.cells import Cell, Probe, Training, Violation
 from wndcheck.experiment.record_schema import RANK_SAMPLES, SAME_IMAGE, Measurement, record_shapes
 
 _RNG = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def write_tiny(root: Path, arrays: Dataset = TINY) -> Path:
 TINY_PROBE = Probe(images_per_class=20, most_pairs=10, control_pairs=8)
 TINY_TRAINING = Training(0.1, 64, (0, 1))
 TINY_CELL = Cell("mnist-subset", "tanh", 6, (0, 1), TINY_TRAINING, TINY_PROBE)
-LAST_STAGE = ("post_", "folded_", "total_correlation")  # what begins so is measured at no other
+LAST_STAGE = ("post_", "folded_", "total_correlation", "within_class")  # what begins so is measured at no other
 UNTRAINED = replace(TINY_CELL, protocol=replace(TINY_TRAINING, stages=(0,)))
 
 
@@ -67,13 +67,15 @@ def unmeasured(cell: Cell) -> dict[str, NDArray[np.bool_]]:
         for name in masks:
             if name.startswith(tuple(form + start for start in LAST_STAGE)):
                 masks[name][:-1] = True
-            if name.startswith(f"{form}rank_"):
+            if name.startswith(f"{form}rank_") and not name.endswith("gaussian_score"):
                 masks[name][...] = (cell.nets_per_ensemble if cell.ensembles else cell.probe.images) < RANK_SAMPLES
             if name.startswith((f"{form}post_", f"{form}folded_")):
                 masks[name][:, :, -1] = True  # nothing comes after logits
                 masks[name][...] |= cell.activation == "relu" and name.endswith("_3h")
     if not cell.ensembles:
         masks["importance"][:, :, -1] = True
+        masks["image_floor"][:, :, 1:] = True
+        masks["image_floor"][...] |= isinstance(cell.protocol, Violation)
     if len(cell.protocol.stages) == 1:  # never trained
         for name in {"accuracy", "validation_accuracy", "importance"} & set(masks):
             masks[name][...] = True

@@ -9,10 +9,11 @@ import numpy as np
 from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
+from wndcheck.estimators.preprocessing import normal_scores
 from wndcheck.estimators.rank_null import quantile, rank_null
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy
-from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, mean, quantiles
+from wndcheck.experiment.measurement.sampling import DrawKey, evenly_chosen, layer_groups, mean, quantiles
 from wndcheck.experiment.measurement.transformed import controls, transformed
 from wndcheck.experiment.record_schema import (
     GROUP_SIZES,
@@ -26,6 +27,7 @@ from wndcheck.experiment.record_schema import (
 from wndcheck.nets.specification import Activation
 
 LEVELS = (np.arange(32) + 0.5) / 32  # at which distributions are compared
+FLOOR_NEURONS = 200  # 19,900 pairs of them, whose mean information is known to about 3 %
 
 
 class Initial(NamedTuple):
@@ -54,6 +56,7 @@ class Layer(NamedTuple):
     activation: Activation | None  # None for logits
     is_last_stage: bool
     device: str
+    classes: np.ndarray | None = None  # of the samples, (samples,), where these are images that one net sees
 
 
 def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object], Initial]:
@@ -70,25 +73,40 @@ def summarised(layer: Layer, initial: Initial | None) -> tuple[dict[str, object]
     initial = initial or Initial(now.entropy, moment.spread, moment.quantiles, now.pair_mi)
     numbers = scores(now) | rank_scores(layer) | compared(now, initial)
     numbers |= distribution(moment, now.entropy, len(z)) | correlation(z, moment, now.pairs)
+    numbers |= rank_correlation(layer, moment)
     numbers["distribution_change"] = distribution_change(moment, initial.spread, initial.quantiles)
     numbers |= controls(z, draw_key, probe, layer.device)
     if layer.is_last_stage:  # they cost the most
         numbers |= transformed(z, layer.activation, draw_key, probe, layer.device)
         numbers |= total_correlations(z, flagged, draw_key, probe)
+        numbers |= within_classes(layer)
     return numbers, initial
 
 
-def information(layer: Layer) -> PairwiseInformation:
-    """Entropies and pairwise 3H information of one layer; the null is one permutation of every neuron."""
+def information(layer: Layer, draw: str = "null", groups: np.ndarray | None = None) -> PairwiseInformation:
+    """Entropies and pairwise 3H information of one layer; the null is one permutation of every neuron, within groups
+    if there are any (samples,).
+    """
     return pairwise_mi(
         layer.z,
         k=layer.probe.k,
         pairs=layer.pairs,
         null="shuffle",
         n_shuffles=1,
-        random_state=layer.draw_key.seed("null"),
+        groups=groups,
+        random_state=layer.draw_key.seed(draw),
         device=layer.device,
     )
+
+
+def within_classes(layer: Layer) -> dict[str, object]:
+    """The layer's corrected score with samples permuted within their classes.
+
+    It is what pairs share given the class, where classes do not overlap.
+    """
+    if layer.classes is None:
+        return {}
+    return {"within_class_score": mean(information(layer, "null within classes", layer.classes).pair_corrected)}
 
 
 def scores(now: PairwiseInformation) -> dict[str, object]:
@@ -101,16 +119,16 @@ def scores(now: PairwiseInformation) -> dict[str, object]:
 
 
 def rank_scores(layer: Layer) -> dict[str, object]:
-    """Mean and quantiles of the rank estimator over the layer's pairs (nats), and the share of dependent pairs.
+    """Mean and quantiles of the rank estimator over some of the layer's pairs (nats), and the share of dependent ones.
 
     NaN of a layer that has fewer than RANK_SAMPLES samples.
     """
-    samples = len(layer.z)
-    estimates = np.full(len(layer.pairs), np.nan)
+    samples, pairs = len(layer.z), evenly_chosen(layer.pairs, layer.probe.rank_pairs)
+    estimates = np.full(len(pairs), np.nan)
     if samples >= RANK_SAMPLES:
         seed = layer.draw_key.seed("ranks")  # of the order of tied values
         estimates = pairwise_mi(
-            layer.z, k=RANK_K, margins="normal", pairs=layer.pairs, random_state=seed, device=layer.device
+            layer.z, k=RANK_K, margins="normal", pairs=pairs, random_state=seed, device=layer.device
         ).pair_mi
     known = estimates[np.isfinite(estimates)]
     threshold = RANK_THRESHOLD + (quantile(rank_null("ksg1", samples, RANK_K), RANK_NULL_QUANTILE) if known.size else 0)
@@ -189,17 +207,43 @@ def distribution_change(now: Moments, initial_spread: np.ndarray, initial_quanti
 
 
 def correlation(z: np.ndarray, now: Moments, pairs: np.ndarray) -> dict[str, object]:
-    """Mean correlation of the pairs, and the mean information (nats) of Gaussians of the same correlation.
-
-    The latter minus its expectation for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
-    """
+    """Mean correlation of the pairs, and the mean information (nats) of Gaussians of the same correlation."""
     samples, spread = len(z), np.where(now.spread > 0, now.spread, np.nan)
     neurons, pairs = np.unique(pairs, return_inverse=True)  # few pairs leave many of a wide layer's neurons out
     scores = (z[:, neurons] - now.centre[neurons]) / spread[neurons]
     matrix = scores.T @ scores / (samples - 1)
-    r = np.clip(matrix[tuple(pairs.T)], -1 + 1e-12, 1 - 1e-12)
+    r = matrix[tuple(pairs.T)]
+    return {"correlation": mean(r), "gaussian_score": gaussian_score(r, samples)}
+
+
+def rank_correlation(layer: Layer, now: Moments) -> dict[str, object]:
+    """Mean information (nats) of Gaussians whose correlation is that of the pairs' normal scores."""
+    neurons, pairs = np.unique(layer.pairs, return_inverse=True)
+    scores, *_ = normal_scores(layer.z[:, neurons].astype(np.float64), layer.draw_key.seed("ranks"))
+    scores[~(now.spread[neurons] > 0)] = np.nan
+    matrix = scores @ scores.T / np.square(scores).sum(axis=1)  # all rows hold the same values, of mean 0
+    return {"rank_gaussian_score": gaussian_score(matrix[tuple(pairs.T)], len(layer.z))}
+
+
+def gaussian_score(correlations: np.ndarray, samples: int) -> float:
+    """Mean information (nats) of Gaussians of these correlations, estimated from so many samples.
+
+    Minus its expectation for independent Gaussians, ½ [ψ((M-1)/2) - ψ((M-2)/2)].
+    """
+    r = np.clip(correlations, -1 + 1e-12, 1 - 1e-12)
     expected = (digamma((samples - 1) / 2) - digamma((samples - 2) / 2)) / 2
-    return {"correlation": mean(r), "gaussian_score": mean(-0.5 * np.log1p(-(r**2)) - expected)}
+    return mean(-0.5 * np.log1p(-(r**2)) - expected)
+
+
+def image_floor(images: np.ndarray, seed: int) -> float:
+    """What two neurons of an untrained, infinitely wide first layer share because of the images alone (nats).
+
+    Their z of images (n, inputs) are Gaussian with correlation ρ, given by the images' covariance and the two weight
+    vectors; the mean of -½ log(1 - ρ²) over all pairs of FLOOR_NEURONS seeded Gaussian weight vectors.
+    """
+    weights = np.random.default_rng(seed).standard_normal((images.shape[1], FLOOR_NEURONS), dtype=np.float32)
+    correlations = np.corrcoef((images @ weights).T)
+    return gaussian_score(correlations[np.triu_indices(FLOOR_NEURONS, 1)], len(images))
 
 
 # --- more than pairs --------------------------------------------------------------------------------------------------

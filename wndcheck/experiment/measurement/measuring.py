@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from wndcheck.experiment.costs import stack_bytes, steps
 from wndcheck.experiment.measurement.probing import Data, load
 from wndcheck.experiment.measurement.provenance import Arrays, CheckpointStore, History, State, WeightStore
 from wndcheck.experiment.measurement.readings import EnsembleReading, ProgressEvent, Reading, reading_of
+from wndcheck.experiment.pieces import split
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import Violation
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
@@ -220,13 +220,6 @@ def run(
 def most_members(cell: Cell, memory: float) -> int:
     """Number of the cell's nets that fit the memory (bytes) at once, at least one."""
     return int(max(1, min(len(cell.seeds), memory // stack_bytes(cell, 1))))
-
-
-def split(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
-    """The seeds in as few parts of at most `size` as can be, all of much the same length, in order."""
-    parts = -(-len(seeds) // size)
-    bounds = [len(seeds) * part // parts for part in range(parts + 1)]
-    return [tuple(seeds[low:high]) for low, high in pairwise(bounds)]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -14,17 +14,20 @@ from itertools import product
 from typing import TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from wndcheck.devices import host_threads
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import neurons, steps
-from wndcheck.experiment.measurement.layers import Initial, Layer, scores_alone, summarised, unknown
-from wndcheck.experiment.measurement.probing import Data, accuracies, importance, pre_activations
+from wndcheck.experiment.measurement.layers import Initial, Layer, image_floor, scores_alone, summarised, unknown
+from wndcheck.experiment.measurement.probing import Data, Images, accuracies, importance, pre_activations
 from wndcheck.experiment.measurement.provenance import Arrays
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, sampled_neurons
 from wndcheck.experiment.record_schema import SAME_IMAGE, blank_record, on_images
+from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack, weights_of
-from wndcheck.seeds import derived_seed
+from wndcheck.seeds import SEEDS_PER_BASE, derived_seed
 
 T = TypeVar("T")
 ProgressEvent = tuple[str, float]  # the activity, and the share of it that is done
@@ -35,7 +38,7 @@ POLL_SECONDS = 0.002  # seconds between two polls of the threads
 
 
 class DataReading:
-    """One net is a replicate, and its samples are the probe's images."""
+    """One net is a replicate, and its samples are the probe's images: its own, or the same for all nets."""
 
     def __init__(self, cell: Cell, seeds: Sequence[int], device: str) -> None:
         self.cell = replace(cell, seeds=tuple(seeds))
@@ -56,27 +59,33 @@ class DataReading:
         sample.
         """
         cell, row = self.cell, self.cell.protocol.stages.index(epoch)
+        probe = data.probe(cell.probe, cell.seeds)
         if steps(cell):  # the accuracy of nets that are never trained is chance
-            for name, values in accuracies(stack, data, on_all=epoch == cell.protocol.stages[-1]).items():
+            sample = None if epoch == cell.protocol.stages[-1] else probe
+            for name, values in accuracies(stack, data, sample).items():
                 self.arrays[name][row] = values
-            self.arrays["importance"][row, :, :-1] = importance(stack, data.probe, self.ablated)
+            self.arrays["importance"][row, :, :-1] = importance(stack, probe.x, self.ablated)
+        members = range(len(cell.seeds))
         pieces = [
-            partial(self.measure, z[member], member, layer, epoch)
-            for layer, z in enumerate(pre_activations(stack, data.probe))
-            for member in range(len(cell.seeds))
+            partial(self.measure, z[member], member, layer, epoch, probe.of(member).labels.cpu().numpy())
+            for layer, z in enumerate(pre_activations(stack, probe.x))
+            for member in members
         ]
+        if not row and cell.architecture == "mlp" and isinstance(cell.protocol, Training):
+            pieces += [partial(self.measure_floor, probe.of(member).x.cpu().numpy(), member) for member in members]
         pieces += [
             partial(self.measure_scores, z[member], member, layer, epoch)
             for per_class in cell.probe.more_images
-            for layer, z in enumerate(pre_activations(stack, data.larger_probe(per_class)))
-            for member in range(len(cell.seeds))
+            for layer, z in enumerate(pre_activations(stack, data.probe(cell.probe, cell.seeds, per_class).x))
+            for member in members
         ]
         for share in run_in_threads(pieces, host_threads(self.device)):
             yield f"measuring stage {epoch}", share
 
-    def measure(self, z: np.ndarray, member: int, layer: int, epoch: int) -> None:
-        """Measure one net's layer z (images, neurons) at a stage."""
+    def measure(self, z: np.ndarray, member: int, layer: int, epoch: int, classes: np.ndarray) -> None:
+        """Measure one net's layer z (images, neurons) at a stage; classes of the images, (images,)."""
         row, layer_now = self.layer_at_stage(z, member, layer, epoch)
+        layer_now = layer_now._replace(classes=classes)
         initial = Initial(*(self.arrays[f"initial_{name}_{layer}"][member] for name in Initial._fields))
         numbers, first = summarised(layer_now, initial if row else None)
         for name, value in numbers.items():
@@ -89,6 +98,11 @@ class DataReading:
         row, layer_now = self.layer_at_stage(z, member, layer, epoch)
         for name, value in scores_alone(layer_now).items():
             self.arrays[on_images(name, len(z))][row, member, layer] = value
+
+    def measure_floor(self, images: np.ndarray, member: int) -> None:
+        """Record what the images (n, inputs) of a net set as a floor, which is the same at all stages."""
+        seed = derived_seed(self.cell.seeds[member], "image floor")
+        self.arrays["image_floor"][:, member, 0] = image_floor(images, seed)
 
     def layer_at_stage(self, z: np.ndarray, member: int, layer: int, epoch: int) -> tuple[int, Layer]:
         """The stage's row in the arrays, and a net's layer z (images, neurons) at it."""
@@ -124,16 +138,16 @@ class EnsembleReading:
     def record_stage(self, stack: Stack, data: Data, epoch: int) -> Iterator[ProgressEvent]:
         """Keep the pre-activations of every net on the net's images, and how well the net classifies.
 
-        Accuracies are those of a sample of the images at all stages.
+        Accuracies are those of a fixed sample of the images at all stages.
         """
         row = self.cell.protocol.stages.index(epoch)
         yield f"measuring stage {epoch}", 0.0
         if steps(self.cell):  # as in the data reading
-            for name, values in accuracies(stack, data, on_all=False).items():
+            sample = data.sample(self.cell.probe.images_per_class, self.cell.probe.seed)
+            for name, values in accuracies(stack, data, sample).items():
                 self.arrays[name][row] = values
-        for form, shown in zip(FORMS, images_shown(self.cell), strict=True):
-            images = data.probe[shown[self.part]][:, None]
-            for layer, z in enumerate(pre_activations(stack, images)):
+        for form, images in zip(FORMS, images_shown(self.cell, data, self.part), strict=True):
+            for layer, z in enumerate(pre_activations(stack, images[:, None])):
                 self.arrays[f"{form}z_{layer}"][row] = z[:, 0]
 
     def kept(self, stack: Stack, epoch: int) -> Arrays:
@@ -196,12 +210,29 @@ def layer_at_stage(
     return Layer(z, pairs, DrawKey(replicate, layer, epoch), cell.probe, activation, is_last_stage, device)
 
 
-def images_shown(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the probe's images that each net sees, (S,) each: one per net of an ensemble; the same for all."""
-    images, size = cell.probe.images, cell.nets_per_ensemble
-    seeds = [derived_seed(ensemble_name(cell, e), "images", cell.probe.seed) for e in range(cell.ensembles)]
-    draws = [np.random.default_rng(seed).permutation(images) for seed in seeds]
-    return np.concatenate([draw[:size] for draw in draws]), np.repeat([draw[0] for draw in draws], size)
+def images_shown(cell: Cell, data: Data, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
+    """The image that each net of a part of an ensembles' stack sees, (S, inputs): its own, and its ensemble's."""
+    size = cell.nets_per_ensemble
+    nets = range(len(cell.seeds))[part]
+    each, same = [], []
+    for ensemble in range(nets[0] // size, nets[-1] // size + 1):
+        seed = derived_seed(ensemble_name(cell, ensemble), "images", cell.probe.seed)
+        drawn = np.random.default_rng(seed).permutation(cell.probe.images)[:size]
+        mine = [drawn[net % size] for net in nets if net // size == ensemble]
+        images = ensemble_probe(cell, data, ensemble).x
+        each.append(images[mine])
+        same.append(images[drawn[[0] * len(mine)]])
+    return torch.cat(each), torch.cat(same)
+
+
+def ensemble_probe(cell: Cell, data: Data, ensemble: int) -> Images:
+    """The images that the nets of an ensemble see some of; those of its base seed share none, as far as there are."""
+    probe, first = cell.probe, cell.seeds[ensemble * cell.nets_per_ensemble]
+    if probe.sampling == "fixed":
+        return data.sample(probe.images_per_class, probe.seed)
+    base, at = divmod(first, SEEDS_PER_BASE)
+    seed = derived_seed("ensembles", "probe", base, probe.seed)
+    return data.sample(probe.images_per_class, seed, at // cell.nets_per_ensemble)
 
 
 def ensemble_name(cell: Cell, ensemble: int) -> str:

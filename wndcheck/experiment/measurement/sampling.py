@@ -34,6 +34,11 @@ def layer_pairs(count: int, most: int, layer: int) -> np.ndarray:
     return pairs[np.sort(rng.choice(len(pairs), most, replace=False))]
 
 
+def evenly_chosen(pairs: np.ndarray, most: int) -> np.ndarray:
+    """Up to `most` of the pairs, evenly spaced in their order."""
+    return pairs if len(pairs) <= most else pairs[np.linspace(0, len(pairs) - 1, most).round().astype(int)]
+
+
 @drawn_once
 def sampled_neurons(purpose: str, count: int, most: int, layer: int) -> np.ndarray:
     """Up to `most` of a layer's `count` neurons, ascending, the same for every net."""

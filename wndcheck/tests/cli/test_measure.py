@@ -40,7 +40,7 @@ TINY = replace(
     ensembles=replace(QUICK.ensembles, widths=(4,), initial_width=5, count=2, nets=10),
 )
 CELLS = cells_of(["trained/relu", "trained/tanh"], TINY, 0)
-ENDLESS = replace(TINY, name="endless", training=Training(0.01, 64, (0, 100_000)))
+ENDLESS = replace(TINY, name="endless", training=Training(0.01, 64, (0, 10_000)))
 NEEDS_DATA = replace(TINY, name="needs-data", dataset="mnist")
 
 pytestmark = pytest.mark.usefixtures("one_thread", "more_profiles")

@@ -35,6 +35,15 @@ def test_the_probe_is_balanced_sorted_repeatable_and_nested(per_class: int, seed
     assert set(probe_indices(LABELS, per_class=1, seed=seed)) <= set(indices)
 
 
+@pytest.mark.parametrize(("per_class", "samples"), [(1, 12), (5, 2), (12, 1)])
+def test_samples_of_one_seed_are_disjoint_until_a_class_has_no_more(per_class: int, samples: int) -> None:
+    found = [probe_indices(LABELS, per_class=per_class, seed=3, number=number) for number in range(samples + 1)]
+    np.testing.assert_array_equal(found[0], probe_indices(LABELS, per_class=per_class, seed=3))
+    assert len(set(np.concatenate(found[:-1]))) == samples * 10 * per_class
+    assert all(np.bincount(LABELS[each]).tolist() == [per_class] * 10 for each in found)
+    np.testing.assert_array_equal(found[-1], found[0])
+
+
 def test_the_probe_of_the_subset_never_changes(subset: Dataset) -> None:
     indices = probe_indices(subset.train_labels)
     assert len(indices) == 1000

@@ -13,6 +13,7 @@ from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.tests.tiny import TINY_CELL
 
 VIOLATED = replace(TINY_CELL, protocol=Violation("drift", 0.1))
+CONVNET = replace(TINY_CELL, dataset="cifar10", architecture="convnet")
 
 # One other value for every field; a field without one fails below, so that none can be forgotten.
 OTHER = {
@@ -23,6 +24,7 @@ OTHER = {
         "seeds": (0, 2),
         "protocol": replace(TINY_CELL.protocol, stages=(0, 2)),
         "architecture": "convnet",
+        "channels": (8, 8, 16, 16, 16),
         "unspecified": Unspecified(scaling="unit"),
         "probe": Probe(),
         "ensembles": 2,
@@ -40,6 +42,8 @@ OTHER = {
         "groups": 5,
         "ablated": 4,
         "more_images": (40, 60),
+        "sampling": "fixed",
+        "rank_pairs": 12,
     },
 }
 
@@ -50,6 +54,8 @@ def changed(owner: type, field: str) -> tuple[Cell, Cell]:
     if field == "architecture":
         before = replace(TINY_CELL, dataset="cifar10")
         return before, replace(before, **other)
+    if field == "channels":
+        return CONVNET, replace(CONVNET, **other)
     if owner is Cell:
         return TINY_CELL, replace(TINY_CELL, **other)
     if owner is Probe:
@@ -70,17 +76,13 @@ def test_each_field_is_in_one_key(owner: type, field: str) -> None:
     assert replace(TINY_CELL, seeds=(1, 0)).nets_key != TINY_CELL.nets_key
 
 
-CONVNET = replace(TINY_CELL, dataset="cifar10", architecture="convnet")
-
-
 @pytest.mark.parametrize(
     ("name", "other", "changed"),
     [
         ("NETS", specification.NETS + 1, [True, True]),
         ("dataset_digest", lambda name: "another digest", [True, True]),
         ("LAYERS", {"mlp": 6, "convnet": 3}, [True, False]),
-        ("CONVOLUTIONS", ((96, 1), *specification.CONVOLUTIONS[1:]), [False, True]),
-        ("CONVOLUTIONS", ((32, 2), *specification.CONVOLUTIONS[1:]), [False, True]),
+        ("STRIDES", (2, *specification.STRIDES[1:]), [False, True]),
     ],
 )
 def test_nets_key_changes_with_data_architecture_and_version(
@@ -108,7 +110,7 @@ def test_kept_key_of_ensembles_depends_on_their_images(monkeypatch: pytest.Monke
         if field == "more_images":  # which ensembles refuse
             continue
         same = replace(ensembles, probe=probe).kept_key == ensembles.kept_key
-        assert same == (field not in ("images_per_class", "seed")), field
+        assert same == (field not in ("images_per_class", "seed", "sampling")), field
     assert replace(ensembles, ensembles=2).kept_key != ensembles.kept_key
     monkeypatch.setattr(cells, "KEPT_ACTIVATIONS", cells.KEPT_ACTIVATIONS + 1)
     assert replace(ensembles).kept_key != ensembles.kept_key
@@ -129,6 +131,7 @@ STAGES = r"expected ascending epochs that start at 0, e.g. \(0, 10\)"
 POSITIVE = "learning rate .* and batch size .*: expected both positive"
 UNSPECIFIED = "expected a positive gain, scaling 'standardised' or 'unit', held_out >= 0"
 WIDTH = "width .*, seeds .*: expected a width >= 2 and distinct seeds"
+CHANNELS = "channels .*: expected 5 positive numbers, of a convnet alone"
 CONVNETS = "a convnet on .*: expected cifar10 and Training"
 ASCENDING = "more_images .* per class: expected ascending numbers, more than the probe's 20"
 REFUSED = [
@@ -141,9 +144,12 @@ REFUSED = [
     *((Cell, fields, WIDTH) for fields in ({"width": 1}, {"width": 0}, {"seeds": ()}, {"seeds": (0, 0)})),
     (Cell, {"architecture": "convnet"}, CONVNETS),
     (Cell, {"architecture": "convnet", "dataset": "cifar10", "protocol": VIOLATED.protocol}, CONVNETS),
+    *((Cell, {"channels": channels}, CHANNELS) for channels in ((8,) * 4, (8,) * 5)),
+    (Cell, {"dataset": "cifar10", "architecture": "convnet", "channels": (8, 8, 0, 8, 8)}, CHANNELS),
     (Cell, {"seeds": (0, 1, 2), "ensembles": 2}, "3 nets in 2 ensembles: expected ensembles of one size"),
     (Cell, {"seeds": tuple(range(201)), "ensembles": 1}, "of at most the probe's 200 images"),
     (Cell, {"probe": Probe(more_images=(200,)), "ensembles": 2}, r"more_images \(200,\) in 2 ensembles: expected none"),
+    (Probe, (20, 0, 3, 10, 8, 9, 1, 1, (), "some"), "sampling 'some': expected 'own' or 'fixed'"),
     *((Probe, (20, 0, 3, 10, 8, 9, 1, 1, more), ASCENDING) for more in ((20,), (10, 30), (40, 30), (30, 30))),
 ]
 

@@ -9,7 +9,7 @@ import torch
 from wndcheck.experiment import costs
 from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.costs import (
-    cost,
+    core_seconds,
     estimates,
     layer_sizes,
     parameters,
@@ -30,11 +30,12 @@ from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 CONVNET = Cell("cifar10", "relu", 12, (0, 1), Training(0.1, 8, (0, 2)), TINY_PROBE, architecture="convnet")
+SMALL = replace(CONVNET, channels=(4, 4, 8, 8, 8))
 CIFAR = replace(TINY_CELL, dataset="cifar10", width=20)
 ENSEMBLES = replace(TINY_CELL, seeds=tuple(range(30)), ensembles=2)
 WIDE = replace(TINY_CELL, width=1000, seeds=(0,), probe=Probe(1))  # its parameters outweigh all else
 EACH = pytest.mark.parametrize(
-    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET], ids=lambda cell: cell.label
+    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET, SMALL], ids=lambda cell: cell.label
 )
 
 
@@ -147,15 +148,18 @@ def test_activations_count_those_of_the_stack() -> None:
 
 
 def test_cost_of_a_cell_by_hand() -> None:
-    assert cost(TINY_CELL) == pytest.approx(
-        training_flops(TINY_CELL)
-        + costs.STEP_FLOPS * 157
-        + costs.PAIR_FLOPS * estimates(TINY_CELL)
-        + costs.RANK_PAIR_FLOPS * rank_estimates(TINY_CELL)
-    )
+    pairs = costs.PAIR_SECONDS * estimates(TINY_CELL) + costs.RANK_PAIR_SECONDS * rank_estimates(TINY_CELL)
+    rest = pairs + costs.STEP_SECONDS * 157
+    assert core_seconds(TINY_CELL) == pytest.approx(rest + training_flops(TINY_CELL) / costs.CORE_FLOPS["narrow"])
+    for cell, kind in ((WIDE, "mlp"), (CONVNET, "convnet"), (ENSEMBLES, "ensemble")):
+        doubled = replace(cell, protocol=replace(cell.protocol, stages=(*cell.protocol.stages[:-1], 4)))
+        more = (training_flops(doubled) - training_flops(cell)) / costs.CORE_FLOPS[kind]
+        more += costs.STEP_SECONDS * (steps(doubled) - steps(cell))
+        assert core_seconds(doubled) - core_seconds(cell) == pytest.approx(more)
     violated = replace(TINY_CELL, protocol=Violation("drift", 0.1))
-    before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage only
-    assert cost(violated) == pytest.approx(cost(before) + cost(UNTRAINED))
+    before = replace(UNTRAINED, probe=replace(UNTRAINED.probe, transformed_pairs=0))  # taken at the last stage only,
+    within_classes = costs.PAIR_SECONDS * 2 * 5 * 2 * 10  # as these are: two nets, five layers, ten pairs, a null
+    assert core_seconds(violated) == pytest.approx(core_seconds(before) + core_seconds(UNTRAINED) - within_classes)
 
 
 @pytest.mark.parametrize(
@@ -173,5 +177,5 @@ def test_cost_of_a_cell_by_hand() -> None:
     ids=str,
 )
 def test_cost_grows_with_the_work(more: dict) -> None:
-    assert cost(replace(TINY_CELL, **more)) > cost(TINY_CELL) > cost(UNTRAINED) > 0
-    assert cost(CONVNET) > cost(CIFAR) > cost(TINY_CELL)
+    assert core_seconds(replace(TINY_CELL, **more)) > core_seconds(TINY_CELL) > core_seconds(UNTRAINED) > 0
+    assert core_seconds(CONVNET) > core_seconds(CIFAR) > core_seconds(TINY_CELL)

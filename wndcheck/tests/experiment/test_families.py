@@ -11,33 +11,43 @@ import pytest
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, family, parts, perceptron, sensitivity_choices
-from wndcheck.experiment.profiles import ACTIVATIONS, FULL, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
-from wndcheck.nets.specification import ViolationKind
+from wndcheck.experiment.profiles import ACTIVATIONS, FULL, MEDIUM, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
+from wndcheck.nets.specification import Training, ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
-# Digests of the cells of base seed 0, of the quick and of the full profile: nets that were drawn once stay as they are.
+# Digests of the cells of base seed 0 of the quick, medium and full profiles: nets once drawn stay as they are.
 FROZEN = {
-    "trained/relu": ("8845aa960b1d", "b0c57a1b8832"),
-    "trained/tanh": ("a6e4eb521870", "baeea514297c"),
-    "cifar10": ("c112031e979a", "fa3c445c0e66"),
-    "initial/relu": ("418fe5a4d717", "271666de53eb"),
-    "initial/tanh": ("6db3bcb10883", "5cebd98d5a2d"),
-    "ensembles/initial": ("5afb5881e345", "a84437c59039"),
-    "violation/drift": ("fc044fb4b787", "9d0c1a1bcf7e"),
-    "violation/still": ("93decb71a511", "f32983f5b021"),
-    "violation/shared": ("8844efde1fa2", "bbfddc1679c1"),
-    "violation/bottleneck": ("b48289701a46", "8c4a750f9489"),
-    "violation/tied": ("5700f504f3cb", "7066aa7062b9"),
-    "violation/constant": ("59f368f8afe2", "eab108ca5dc9"),
-    "violation/bottleneck-relu": ("de34b40efbb8", "dc208fe4aedc"),
-    "biased/relu": ("bc8ee13979f4", "d035fd9e5b57"),
-    "biased/tanh": ("78b20a776470", "bb07b342e377"),
-    "ensembles": ("18f5aea5e01a", "38a5516be97d"),
-    "ensembles/violating": ("3d59e629eb74", "4b7af7d18be6"),
-    "convnets": ("4f53cda18c2b", "1c0033f55c88"),
-    "sensitivity": ("fe317acf79d0", "ee3a3b6f6b9a"),
+    "trained/relu": ("3548ae3c9bb4", "6fc37ef018fa", "44119d8fc823"),
+    "trained/tanh": ("37b96e126ece", "b12082a52701", "6caef4da4487"),
+    "more-seeds/relu": ("4f53cda18c2b", "52663513ec6d", "4f53cda18c2b"),
+    "more-seeds/tanh": ("4f53cda18c2b", "6d859fcf37f2", "4f53cda18c2b"),
+    "trained/relu/fixed-images": ("4f53cda18c2b", "74103fff9326", "4f53cda18c2b"),
+    "cifar10": ("90cab4445f41", "0e2bbdf315dd", "4d95e37e8aa5"),
+    "paper-recipe/relu": ("4f53cda18c2b", "fa50f9dbab99", "4f53cda18c2b"),
+    "paper-recipe-begun/relu": ("4f53cda18c2b", "1c418bdabd34", "4f53cda18c2b"),
+    "paper-recipe/tanh": ("4f53cda18c2b", "e3198a0095e4", "4f53cda18c2b"),
+    "paper-recipe-begun/tanh": ("4f53cda18c2b", "d105c2bd74cb", "4f53cda18c2b"),
+    "paper-recipe/cifar10": ("4f53cda18c2b", "679faf2b2246", "4f53cda18c2b"),
+    "paper-recipe-begun/cifar10": ("4f53cda18c2b", "b42e5c69720d", "4f53cda18c2b"),
+    "initial/relu": ("5bbaf0feba63", "e6316bc624bb", "52381f7ba8e6"),
+    "initial/tanh": ("8497575e53c4", "4eca7a198029", "5f9c93820e76"),
+    "ensembles/initial": ("1956b21a1aab", "1855a24c7190", "359c7de1bb12"),
+    "violation/drift": ("9fc663e2d9c9", "4276f3285686", "4276f3285686"),
+    "violation/still": ("d229b3ec1fcb", "e88023f0b05a", "e88023f0b05a"),
+    "violation/shared": ("b8b495b13462", "f0070460f0ea", "f0070460f0ea"),
+    "violation/bottleneck": ("5d8a0bedcdfb", "d0f376bfff21", "d0f376bfff21"),
+    "violation/tied": ("289d2ebda423", "4fdc9271d746", "4fdc9271d746"),
+    "violation/constant": ("0e6e3ddc97b1", "227d0170fb75", "227d0170fb75"),
+    "violation/bottleneck-relu": ("fcbcddce60ac", "3504ba04772c", "3504ba04772c"),
+    "biased/relu": ("2c644b561725", "b521711b3217", "b521711b3217"),
+    "biased/tanh": ("43fee6a659c6", "449a60ee97d4", "449a60ee97d4"),
+    "ensembles": ("acb6f6e1ad87", "ff38144384cc", "d0adcfc6a807"),
+    "ensembles/violating": ("8c677380e692", "cafce9b3cbb1", "aa41cc4806e9"),
+    "convnets": ("3f8accaf09d0", "3ca920ef71f3", "7ca065c32f6c"),
+    "convnets/more-channels": ("4f53cda18c2b", "edc724c4dd1a", "4f53cda18c2b"),
+    "sensitivity": ("64b12b6df5d3", "b83443170465", "fa343a0aa540"),
 }
 
 
@@ -45,8 +55,8 @@ def facts(cell: Cell) -> tuple[object, ...]:
     """The identity of a cell, whatever its fields are called."""
     protocol = (type(cell.protocol).__name__, astuple(cell.protocol))
     shape = (cell.dataset, cell.activation, cell.width, cell.seeds, cell.architecture, cell.ensembles)
-    *probe, more_images = astuple(cell.probe)
-    return (*shape, *protocol, (*probe, *more_images), astuple(cell.unspecified))
+    *probe, more_images, sampling = astuple(cell.probe)
+    return (*shape, cell.channels, *protocol, (*probe, *more_images, sampling), astuple(cell.unspecified))
 
 
 def digest(name: str, profile: Profile) -> str:
@@ -54,7 +64,7 @@ def digest(name: str, profile: Profile) -> str:
 
 
 def test_no_cell_has_changed() -> None:
-    assert {name: (digest(name, QUICK), digest(name, FULL)) for name in FAMILIES} == FROZEN
+    assert {name: tuple(digest(name, profile) for profile in PROFILES.values()) for name in FAMILIES} == FROZEN
 
 
 @every_profile
@@ -67,12 +77,18 @@ def test_a_base_seed_moves_the_seeds_alone(profile: Profile) -> None:
 
 
 @every_profile
-def test_a_family_differs_in_its_width_alone_and_in_further_images(profile: Profile) -> None:
+def test_a_family_differs_in_its_width_further_images_and_number_of_seeds_alone(
+    profile: Profile,
+) -> None:
     for name in FAMILIES:
         cells = cells_of([name], profile, 0)
         if name != "sensitivity":
-            alike = {replace(cell, width=2, probe=replace(cell.probe, more_images=())) for cell in cells}
+            widths = [replace(cell, width=2, probe=replace(cell.probe, more_images=())) for cell in cells]
+            alike = {replace(cell, seeds=widths[0].seeds, ensembles=widths[0].ensembles) for cell in widths}
             assert len(alike) <= 1, name
+            assert len({cell.ensembles for cell in cells}) <= 1, name
+            most = max((cell.seeds for cell in cells), key=len, default=())
+            assert all(cell.seeds == most[: len(cell.seeds)] for cell in cells), name
             assert [cell.width for cell in cells] == sorted({cell.width for cell in cells}), name
 
 
@@ -88,8 +104,10 @@ def test_no_two_cells_share_a_key_and_bases_share_no_net(profile: Profile) -> No
 @every_profile
 def test_the_parts_of_a_profile_are_those_of_its_families(profile: Profile) -> None:
     found = parts(profile, 0)
-    assert list(found) == ["mlp", "cifar10", "initial", "violations", "ensembles", "convnets", "sensitivity"]
-    assert [part for part, cells in found.items() if not cells] == ([] if profile is FULL else ["convnets"])
+    usual = {"mlp", "cifar10", "initial", "violations", "ensembles", "convnets", "sensitivity"}
+    of_medium = {"more-seeds", "fixed-images", "paper-recipe"}
+    assert found.keys() == usual | of_medium
+    assert {part for part, cells in found.items() if not cells} == (set() if profile is MEDIUM else of_medium)
     assert [cell for cells in found.values() for cell in cells] == list(cells_of(FAMILIES, profile, 0))
 
 
@@ -102,7 +120,9 @@ def test_profiles_do_not_share_cells() -> None:
 def test_a_family_is_registered_once_and_an_unknown_one_is_refused() -> None:
     with pytest.raises(ValueError, match="family 'convnets' is registered twice: name each once"):
         family("convnets", part="mlp")(lambda profile, base_seed: ())
-    with pytest.raises(ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, cifar10"):
+    with pytest.raises(
+        ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, more-seeds/relu"
+    ):
         cells_of(["trained/relu", "trained"], QUICK, 0)
 
 
@@ -131,7 +151,8 @@ def test_families_of_a_profile_have_its_widths_and_training(profile: Profile) ->
 @every_profile
 def test_cifar10_nets_of_one_width_are_measured_on_twice_as_many_images(profile: Profile) -> None:
     twice = 2 * profile.probe.images_per_class
-    more = {cell.width: cell.probe.more_images for cell in cells_of(FAMILIES, profile, 0) if cell.probe.more_images}
+    others = set(FAMILIES) - {"trained/relu"}
+    more = {cell.width: cell.probe.more_images for cell in cells_of(others, profile, 0) if cell.probe.more_images}
     assert more == {profile.cifar10.twice_measured: (twice,)}
     assert min(specification_of(profile.cifar10.dataset).train_counts) >= twice
     [cell] = [cell for cell in cells_of(["cifar10"], profile, 0) if cell.probe.more_images]
@@ -167,8 +188,50 @@ def test_every_kind_of_violation_occurs_with_a_possible_strength(profile: Profil
 @every_profile
 def test_sensitivity_choices_differ_from_the_profile_in_one_field(profile: Profile) -> None:
     usual, *others = sensitivity_choices(profile, 0).values()
-    assert usual == perceptron(profile, "relu", profile.sensitivity_width, 0)
+    assert usual.width == profile.sensitivity_width
     assert usual in cells_of(["trained/relu"], profile, 0)
+    varied = perceptron(profile, "relu", profile.sensitivity_width, 0, nets=profile.sensitivity_nets)
+    assert len(others) == 6
     for cell in others:
         assert (cell.protocol == usual.protocol) != (cell.unspecified == usual.unspecified)
-        assert replace(cell, protocol=usual.protocol, unspecified=usual.unspecified) == usual
+        assert replace(cell, protocol=usual.protocol, unspecified=usual.unspecified) == varied
+        assert isinstance(cell.protocol, Training)
+        # Rate × steps stay, and with them what the nets have learned.
+        rate = profile.training.learning_rate / profile.training.batch_size
+        assert cell.protocol.learning_rate / cell.protocol.batch_size == pytest.approx(rate)
+
+
+def test_the_table_of_medium() -> None:
+    def nets(family: str) -> dict[int, int]:
+        return {cell.width: cell.replicates for cell in cells_of([family], MEDIUM, 100)}
+
+    def recipe(family: str) -> tuple[float, int, tuple[int, ...]]:
+        [training] = {cell.protocol for cell in cells_of([family], MEDIUM, 100)}
+        assert isinstance(training, Training)
+        return training.learning_rate, training.batch_size, training.stages
+
+    usual = dict.fromkeys((5, 10, 20, 50, 100, 200), 8)
+    assert nets("trained/relu") == usual | {500: 6, 1000: 8}
+    assert nets("trained/tanh") == usual | {500: 6, 1000: 6}
+    assert nets("cifar10") == dict.fromkeys((10, 15, 20, 200, 500), 8) | dict.fromkeys((50, 100, 1000), 4)
+    assert nets("convnets") == dict.fromkeys((20, 100, 500), 6)
+    assert nets("convnets/more-channels") == {100: 2}
+    assert nets("ensembles") == dict.fromkeys((8, 16, 32, 64, 128), 8)
+    assert [cell.nets_per_ensemble for cell in cells_of(["ensembles"], MEDIUM, 100)] == [250] * 4 + [125]
+    assert nets("paper-recipe/relu") == nets("paper-recipe/tanh") == {50: 8, 100: 16}
+    assert nets("paper-recipe-begun/relu") == {200: 8, 1000: 8}
+    assert nets("paper-recipe-begun/tanh") == {200: 8}
+    assert (nets("paper-recipe/cifar10"), nets("paper-recipe-begun/cifar10")) == ({50: 4}, {200: 4})
+    assert nets("more-seeds/relu") == nets("more-seeds/tanh") == {100: 16}
+    for name in ("trained/relu", "trained/tanh", "cifar10", "convnets", "more-seeds/relu", "more-seeds/tanh"):
+        assert recipe(name) == (0.01, 32, (0, 1, 6, 30)), name
+    assert recipe("convnets/more-channels") == (0.01, 32, (0, 1, 6, 10))
+    assert recipe("ensembles") == (0.02, 32, (0, 1, 4))
+    for kind in ("relu", "tanh", "cifar10"):
+        assert recipe(f"paper-recipe/{kind}") == (0.001, 32, (0, 10, 60, 300))
+        assert recipe(f"paper-recipe-begun/{kind}") == (0.001, 32, (0, 10, 60))
+    [fixed] = cells_of(["trained/relu/fixed-images"], MEDIUM, 100)
+    beside = perceptron(MEDIUM, "relu", 200, 100)
+    assert fixed == replace(beside, probe=replace(beside.probe, sampling="fixed"))
+    more = {cell.width: cell.probe.further_images for cell in cells_of(["trained/relu"], MEDIUM, 100)}
+    assert {width: images for width, images in more.items() if images} == dict.fromkeys((200, 1000), (2000, 4000))

@@ -37,6 +37,25 @@ def test_a_grid_runs_from_narrow_to_wide(three: Grid) -> None:
     assert three.at(20).raw("entropy").shape == (1, 3, 5)
 
 
+def test_nets_are_those_that_all_widths_have(three: Grid) -> None:
+    fewer = [replace(cell, seeds=(0, 1) if cell.width == 20 else (0, 1, 2)) for cell in CELLS]
+
+    def made(cell: Cell) -> Measurement:
+        measurement = random_measurement(cell, cell.width)
+        measurement["accuracy"][-1] = 1
+        return measurement
+
+    several = grid(fewer, made, PROFILE)
+    assert (several.nets, three.nets) == (2, 3)
+    assert several.trained.shape == (3, 2)
+    assert several.untrained["nets"] == 6
+    for name in ("entropy", "pair_quantiles"):
+        values = several.of(name)
+        for row, measurement in enumerate(several.measurements):
+            np.testing.assert_array_equal(values[row], measurement[name][-1, :2])
+    np.testing.assert_array_equal(several.at(50).of("entropy")[0], several.measurements[2]["entropy"][-1])
+
+
 def test_scores_by_the_number_of_images(three: Grid) -> None:
     probes = [replace(TINY_CELL.probe, more_images=more) for more in ((40, 60), (60, 80), (30, 60))]
     cells = [replace(cell, probe=probe) for cell, probe in zip(CELLS, probes, strict=True)]
@@ -82,7 +101,7 @@ def test_a_trend_without_trained_widest_nets_is_not_measured() -> None:
 
     trained = grid(cells, measured, PROFILE)
     slopes = slope_per_doubling(trained.widths, trained.of("score", 1))
-    verdict, cause, _ = decide(Check("slope", at_most(0)), slopes, **trained.untrained)
+    verdict, cause, *_ = decide(Check("slope", at_most(0)), slopes, **trained.untrained)
     assert (verdict, cause and cause.kind) == (Verdict.INCONCLUSIVE, CauseKind.NOT_MEASURED)
 
 

@@ -4,7 +4,7 @@ from math import e, log, pi, sqrt
 
 import numpy as np
 import pytest
-from scipy.stats import wasserstein_distance
+from scipy.stats import norm, rankdata, wasserstein_distance
 
 from wndcheck.estimators import knn_entropy
 from wndcheck.experiment.cells import Probe
@@ -16,12 +16,15 @@ from wndcheck.experiment.measurement.layers import (
     correlation,
     distribution,
     distribution_change,
+    image_floor,
     information,
     moments,
+    rank_correlation,
     rank_scores,
     summarised,
     total_correlation,
     total_correlations,
+    within_classes,
 )
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, layer_pairs
 from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, RANK_SAMPLES
@@ -150,6 +153,58 @@ def test_the_gaussian_score_of_independent_gaussians_is_zero(samples: int) -> No
     error = 4 / sqrt(2) / samples / sqrt(200) * 1.5  # r² has heavier tails than that at ten samples
     assert error < 1 / (2 * samples)
     assert abs(found["gaussian_score"]) < error  # type: ignore[arg-type]
+
+
+def test_the_rank_gaussian_score_is_that_of_normal_scores() -> None:
+    z = NORMAL.copy()
+    z[:, 1::2] = 0.6 * NORMAL[:, ::2] + 0.8 * NORMAL[:, 1::2]
+    pairs = np.arange(40).reshape(20, 2)
+
+    def score(z: np.ndarray) -> object:
+        return rank_correlation(layer(z)._replace(pairs=pairs), moments(z, ()))["rank_gaussian_score"]
+
+    scores = norm.ppf((rankdata(z, axis=0) - 0.5) / 1000)
+    expected = correlation(scores, moments(scores, ()), pairs)["gaussian_score"]
+    assert score(z) == pytest.approx(expected, abs=1e-9)
+    assert score(np.exp(z)) == pytest.approx(expected, abs=1e-9)  # of any margins; those of exp(z) correlate less
+    assert correlation(np.exp(z), moments(np.exp(z), ()), pairs)["gaussian_score"] < 0.9 * expected  # type: ignore[operator]
+    # Of independent neurons 0, as above, where chance gives 1/2000.
+    assert abs(score(NORMAL)) < 4 / sqrt(2) / 1000 / sqrt(20)  # type: ignore[arg-type]
+    z[:, 0] = 3
+    assert score(z) == pytest.approx(score(z[:, [1, 1, *range(2, 40)]] * [0, *[1] * 39]), abs=1e-12)
+    dead = np.ones((100, 40))
+    assert np.isnan(rank_correlation(layer(dead)._replace(pairs=pairs), moments(dead, ()))["rank_gaussian_score"])  # type: ignore[arg-type]
+
+
+def test_what_pairs_share_within_classes() -> None:
+    classes = np.repeat(np.arange(10), 100)
+    centres = 20.0 * classes[:, None]  # apart, so that the mixture has the information of each class
+    by_class = NORMAL[:, :12] + centres  # dependent by the class alone
+    z = by_class.copy()
+    z[:, 6:] = centres + 0.6 * NORMAL[:, :6] + 0.8 * NORMAL[:, 6:12]
+    pairs = np.stack([np.arange(6), np.arange(6, 12)], axis=1)
+
+    def score(z: np.ndarray) -> float:
+        return within_classes(layer(z)._replace(pairs=pairs, classes=classes))["within_class_score"]  # type: ignore[return-value]
+
+    # An estimate minus its null errs by .06 nats (sd), six pairs; what densities of ten narrow classes cost, about .03.
+    assert abs(score(by_class)) < 4 * 0.06 / sqrt(6)
+    assert abs(score(z) - gaussian_information(0.6)) < 4 * 0.06 / sqrt(6) + 0.03
+    assert information(layer(by_class)._replace(pairs=pairs)).pair_corrected.mean() > 0.5  # type: ignore[union-attr]
+    assert within_classes(layer(z)) == {}
+
+
+def test_the_floor_of_images_is_that_of_their_covariance() -> None:
+    rng = np.random.default_rng(0)
+    # Isotropic images of d dimensions: ρ² of two random directions is Beta(½, (d-1)/2), of two unit vectors.
+    for d in (5, 20):
+        images = rng.standard_normal((20_000, d)).astype(np.float32)
+        rho2 = rng.beta(0.5, (d - 1) / 2, 10**6)
+        expected = -0.5 * np.log1p(-rho2).mean()
+        assert image_floor(images, 1) == pytest.approx(expected, rel=0.06)
+    # Neurons of 200 random directions in many dimensions are independent, but by chance, which is subtracted.
+    assert abs(image_floor(rng.standard_normal((500, 10_000)).astype(np.float32), 2)) < 1e-3 / 2
+    assert image_floor(images, 1) != image_floor(images, 2)
 
 
 def test_copies_have_a_finite_gaussian_score_and_constants_none() -> None:

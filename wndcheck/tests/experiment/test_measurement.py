@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from wndcheck.estimators import PairwiseInformation
-from wndcheck.experiment.measurement.layers import compared, scores
+from wndcheck.experiment.measurement.layers import Layer, compared, image_floor, information, scores, within_classes
 from wndcheck.experiment.measurement.measuring import measure
-from wndcheck.experiment.measurement.probing import accuracy, importance, load
-from wndcheck.experiment.measurement.sampling import sampled_neurons
+from wndcheck.experiment.measurement.probing import accuracy, importance, load, pre_activations
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs, sampled_neurons
 from wndcheck.experiment.record_schema import (
     DATA_QUANTITIES,
     LAYER_QUANTITIES,
@@ -24,6 +24,7 @@ from wndcheck.experiment.record_schema import (
 from wndcheck.nets.specification import Activation, Training, Violation
 from wndcheck.nets.stacks import build
 from wndcheck.nets.training import BatchOrder, steps_on, train
+from wndcheck.seeds import derived_seed
 from wndcheck.tests.tiny import LAST_STAGE, TINY_CELL, TINY_TRAINING, UNTRAINED, assert_same_numbers, unmeasured
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -70,19 +71,40 @@ def test_accuracies_and_importance_are_those_of_the_nets_and_the_images(measured
             continue
         row = TINY_TRAINING.stages.index(int(epoch))
         is_last = epoch == 1  # before, accuracies are those of a sample
-        some = slice(None if is_last else len(data.probe))
-        on_probe = accuracy(stack, data.probe, data.probe_labels)
+        probe = data.probe(TINY_CELL.probe, seeds)
+        some = slice(None if is_last else 200)
+        on_probe = accuracy(stack, *probe)
         trained_on = accuracy(stack, data.images, data.labels) if is_last else on_probe
         validated_on = accuracy(stack, data.validation_images[some], data.validation_labels[some])
         assert (trained_on != validated_on).all()  # else either could stand for the other
         assert (trained_on != on_probe).all() == is_last
         np.testing.assert_allclose(measured["accuracy"][row], trained_on, rtol=0, atol=1e-9)
         np.testing.assert_allclose(measured["validation_accuracy"][row], validated_on, rtol=0, atol=1e-9)
-        matters = importance(stack, data.probe, ablated)
+        matters = importance(stack, probe.x, ablated)
         assert (matters > 0).all()
         np.testing.assert_allclose(measured["importance"][row, :, :-1], matters, rtol=0, atol=1e-9)
         stages.append(row)
     assert stages == [0, 1]
+
+
+def test_every_net_is_measured_on_its_own_images(measured: Measurement) -> None:
+    """Its last member, on the images and classes of its seed."""
+    cpu, seed, cell = torch.device("cpu"), TINY_CELL.seeds[-1], UNTRAINED
+    data, found = load(cell, cpu, None), measure(cell)
+    probe = data.probe(cell.probe, (seed,)).of(0)
+    for layer, z in enumerate(pre_activations(build(cell, (seed,), 784, cpu), probe.x)):
+        draw_key = DrawKey(seed, layer, 0)
+        pairs = layer_pairs(z.shape[2], cell.probe.most_pairs, layer)
+        now = Layer(z[0], pairs, draw_key, cell.probe, None, True, "cpu", probe.labels.numpy())
+        assert found["score"][0, -1, layer] == pytest.approx(information(now).score, abs=1e-4)
+        within = within_classes(now)["within_class_score"]
+        assert found["within_class_score"][0, -1, layer] == pytest.approx(within, abs=1e-4)
+    floor = image_floor(probe.x.numpy(), derived_seed(seed, "image floor"))
+    for each in (found, measured):
+        assert (each["image_floor"][:, -1, 0] == floor).all()
+    assert found["image_floor"][0, 0, 0] != floor
+    fixed = measure(replace(cell, probe=replace(cell.probe, sampling="fixed")))
+    assert (fixed["score"] != found["score"]).all()
 
 
 def test_changes_are_zero_at_stage_0(measured: Measurement) -> None:
@@ -134,7 +156,11 @@ def test_provenance(measured: Measurement) -> None:
     found = dict(measured.provenance)
     assert found.pop("made")
     assert found.pop("device")
-    assert set(found.pop("seconds")) == {"training", "measuring"}  # type: ignore[call-overload]
+    for name in ("seconds", "core_seconds"):
+        spent = found.pop(name)
+        assert set(spent) == {"training", "measuring"}  # type: ignore[call-overload]
+        assert all(seconds > 0 for seconds in spent.values())  # type: ignore[attr-defined]
+    assert all(0 < seconds < 10 for seconds in found.pop("matrix_product"))  # type: ignore[attr-defined]
     assert set(found.pop("versions")) == {"wndcheck", "torch", "numpy", "numba"}  # type: ignore[call-overload]
     assert found == {
         "threads": 1,
@@ -230,7 +256,7 @@ PINNED = {
 
 def test_no_draw_has_changed() -> None:
     """Nets, batches, probe, pairs, nulls, controls and groups: another draw of any would show."""
-    found = measure(TINY_CELL)
+    found = measure(replace(TINY_CELL, probe=replace(TINY_CELL.probe, sampling="fixed")))
     assert found["accuracy"][1].mean() == pytest.approx(0.6966)
     for name, values in PINNED.items():
         assert found[name][1].mean(axis=0) == pytest.approx(values, abs=1e-3), name

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from wndcheck import devices
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement import measuring, probing
-from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members, split
+from wndcheck.experiment.measurement.measuring import is_out_of_memory, measure, most_members
 from wndcheck.nets.specification import Unspecified
 from wndcheck.tests.store.test_resume import forked
 from wndcheck.tests.tiny import TINY_CELL, finish, start_python
@@ -38,18 +37,6 @@ def test_most_members_fill_the_memory(count: int, memory: float) -> None:
     assert 1 <= most <= count
     assert most == 1 or stack_bytes(cell, most) <= memory
     assert most == count or stack_bytes(cell, most + 1) > memory
-
-
-@hypothesis_settings(deadline=None)
-@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60, unique=True), st.integers(1, 70))
-def test_split(seeds: list[int], size: int) -> None:
-    parts = split(seeds, size)
-    assert [seed for part in parts for seed in part] == seeds
-    lengths = [len(part) for part in parts]
-    assert min(lengths) >= 1
-    assert max(lengths) <= size
-    assert max(lengths) - min(lengths) <= 1
-    assert len(parts) == -(-len(seeds) // size)
 
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -3,13 +3,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from wndcheck import datasets
-from wndcheck.experiment.cells import Cell, Probe
+from wndcheck.experiment.cells import Cell, Probe, Sampling
 from wndcheck.experiment.measurement import probing
 from wndcheck.experiment.measurement.probing import Data, accuracy, importance, load, pre_activations
 from wndcheck.nets.convnet import StackedConvNet
@@ -50,7 +51,7 @@ def test_unit_pixels_are_the_greys_over_255() -> None:
 
 def test_labels_and_standardised_pixels() -> None:
     data = loaded(TINY_CELL)
-    assert data.labels.dtype == data.probe_labels.dtype == data.validation_labels.dtype == torch.int64
+    assert data.labels.dtype == data.validation_labels.dtype == torch.int64
     np.testing.assert_array_equal(data.labels, RAW.train_labels)
     np.testing.assert_array_equal(data.validation_labels, RAW.validation_labels)
     assert data.images.dtype == torch.float32
@@ -64,18 +65,41 @@ def test_labels_and_standardised_pixels() -> None:
 @pytest.mark.parametrize("count", [0, 3000])
 def test_the_probe_is_of_the_images_that_are_trained_on(count: int) -> None:
     data = loaded(held_out(count))
-    assert data.probe.shape == (200, 784)
-    assert np.bincount(data.probe_labels, minlength=10).tolist() == [20] * 10
     trained = tally(greys(data.images), data.labels)
-    assert not tally(greys(data.probe), data.probe_labels) - trained
+    for sampling in get_args(Sampling):
+        probe = data.probe(Probe(20, sampling=sampling), (3, 4)).of(1)
+        assert probe.x.shape == (200, 784)
+        assert np.bincount(probe.labels, minlength=10).tolist() == [20] * 10
+        assert not tally(greys(probe.x), probe.labels) - trained
 
 
-def test_the_probe_follows_its_seed_and_size() -> None:
-    other = loaded(replace(UNIT, probe=Probe(images_per_class=20, seed=1)))
-    larger = loaded(replace(UNIT, probe=Probe(images_per_class=30)))
-    probe = tally(greys(loaded(UNIT).probe), loaded(UNIT).probe_labels)
-    assert tally(greys(other.probe), other.probe_labels) != probe
-    assert not probe - tally(greys(larger.probe), larger.probe_labels)  # a smaller one lies within a larger one
+def tallied(probe: Probe, seed: int = 7, per_class: int | None = None) -> Counter[bytes]:
+    images = loaded(UNIT).probe(probe, (5, seed), per_class).of(1)
+    return tally(greys(images.x), images.labels)
+
+
+@pytest.mark.parametrize("sampling", get_args(Sampling))
+def test_the_probe_follows_its_seed_and_size(sampling: Sampling) -> None:
+    probe = Probe(20, sampling=sampling)
+    assert tallied(replace(probe, seed=1)) != tallied(probe)
+    larger = tallied(replace(probe, images_per_class=30))
+    assert not tallied(probe) - larger  # a smaller one lies within a larger one
+    assert tallied(probe, per_class=30) == larger
+
+
+def test_a_net_has_images_of_its_own_whatever_it_is_stacked_with() -> None:
+    own, fixed = Probe(20), Probe(20, sampling="fixed")
+    data = loaded(UNIT)
+    several = data.probe(own, (4, 9, 2))
+    assert several.x.shape == (3, 200, 784)
+    assert several.labels.shape == (3, 200)
+    for member, seed in enumerate((4, 9, 2)):
+        alone = data.probe(own, (seed,))
+        assert several.of(member).x.equal(alone.x[0])
+        assert several.of(member).labels.equal(alone.labels[0])
+    assert tallied(own, 4) != tallied(own, 9)
+    assert tallied(fixed, 4) == tallied(fixed, 9)
+    assert data.probe(fixed, (4, 9)).x.shape == (200, 784)
 
 
 @pytest.mark.parametrize("count", [1, 3000, 9500])
@@ -116,7 +140,7 @@ def test_standardised_pixels_of_held_out_images_follow_the_kept_ones() -> None:
 )
 def test_too_few_images_left_to_train_on_or_to_probe_are_refused(count: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        loaded(held_out(count))
+        loaded(held_out(count)).probe(UNIT.probe, UNIT.seeds)
 
 
 def test_missing_data_is_an_error(tmp_path: Path) -> None:
@@ -130,10 +154,10 @@ def test_cells_with_the_same_data_share_one_copy() -> None:
         replace(TINY_CELL, width=50, seeds=(5,)),
         replace(TINY_CELL, activation="relu", unspecified=Unspecified(initial_gain=2)),
         replace(TINY_CELL, protocol=replace(TINY_CELL.protocol, batch_size=8)),
-        replace(TINY_CELL, probe=replace(TINY_CELL.probe, most_pairs=3, k=4)),
+        replace(TINY_CELL, probe=replace(TINY_CELL.probe, most_pairs=3, k=4, seed=1)),
     ):
         assert loaded(alike) is data
-    for other in (UNIT, held_out(1), replace(TINY_CELL, probe=Probe(images_per_class=20, seed=1))):
+    for other in (UNIT, held_out(1)):
         assert loaded(other) is not data
 
 

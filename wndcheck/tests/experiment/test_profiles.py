@@ -36,7 +36,7 @@ def test_what_a_profile_does_not_decide_another_does() -> None:
 
 
 def test_invalid_profiles_are_refused() -> None:
-    with pytest.raises(ValueError, match="profile 'fast': expected quick or full; try --wnd-profile=quick"):
+    with pytest.raises(ValueError, match="profile 'fast': expected quick or medium or full; try --wnd-profile=quick"):
         named("fast")
     with pytest.raises(ValueError, match=r"twice_measured 7: expected one of the widths \(10,"):
         replace(QUICK.cifar10, widths=(10, 20), twice_measured=7)

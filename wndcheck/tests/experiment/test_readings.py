@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
-from math import log, log2, sqrt
+from math import hypot, log, log2, sqrt
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 
 from wndcheck import devices
 from wndcheck.estimators import pairwise_mi
-from wndcheck.experiment.cells import Cell, Probe
+from wndcheck.experiment.cells import Cell, Probe, Sampling
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement.layers import Layer, summarised
 from wndcheck.experiment.measurement.measuring import measure
@@ -23,6 +23,7 @@ from wndcheck.experiment.measurement.readings import (
     FORMS,
     EnsembleReading,
     ensemble_name,
+    ensemble_probe,
     images_shown,
     reading_of,
     run_in_threads,
@@ -67,18 +68,46 @@ def test_each_cell_has_its_reading() -> None:
     assert reading_of(TINY_CELL) is not EnsembleReading
 
 
-def test_nets_of_an_ensemble_see_an_image_each_or_the_same() -> None:
-    each, same = (shown.reshape(3, 10) for shown in images_shown(CELL))
-    assert all(len(set(images)) == 10 for images in each.tolist())
-    assert all(len(set(images)) == 1 for images in same.tolist())
-    assert len({tuple(images) for images in each.tolist()}) == 3
-    assert (same[:, 0] == each[:, 0]).all()
-    whole, _ = images_shown(replace(CELL, ensembles=1))
-    assert sorted(whole) == list(range(30)) != list(whole)
-    by_itself = images_shown(replace(CELL, seeds=CELL.seeds[10:20], ensembles=1))
-    np.testing.assert_array_equal(by_itself, [each[1], same[1]])
-    other = replace(CELL, probe=replace(CELL.probe, seed=1))
-    assert (images_shown(other)[0] != images_shown(CELL)[0]).any()
+def shown(cell: Cell, part: slice = slice(None)) -> list[list[bytes]]:
+    """The images that its nets see, in both forms."""
+    data = load(cell, torch.device("cpu"), None)
+    return [[image.numpy().tobytes() for image in form] for form in images_shown(cell, data, part)]
+
+
+@pytest.mark.parametrize("sampling", ["own", "fixed"])
+def test_nets_of_an_ensemble_see_an_image_each_or_the_same(sampling: Sampling) -> None:
+    cell = replace(CELL, probe=replace(CELL.probe, sampling=sampling))
+    each, same = shown(cell)
+    for start in (0, 10, 20):
+        assert len(set(each[start : start + 10])) == 10
+        assert set(same[start : start + 10]) == {each[start]}
+    # Ensembles have ten of their own thirty images, or draw them from the same thirty.
+    assert (len(set(each)) == 30) == (sampling == "own")
+    assert shown(replace(cell, seeds=cell.seeds[10:20], ensembles=1)) == [each[10:20], same[10:20]]
+    assert shown(cell, slice(7, 23)) == [each[7:23], same[7:23]]
+    for other in (replace(cell, probe=replace(cell.probe, seed=1)), replace(cell, seeds=tuple(range(10_100, 10_130)))):
+        assert shown(other)[0] != each
+
+
+def test_an_ensemble_that_sees_as_many_images_as_its_probe_has_sees_all_of_them() -> None:
+    cell = replace(CELL, ensembles=1)
+    probe = ensemble_probe(cell, load(cell, torch.device("cpu"), None), 0)
+    assert np.bincount(probe.labels).tolist() == [3] * 10
+    each = shown(cell)[0]
+    images = [image.numpy().tobytes() for image in probe.x]
+    assert sorted(each) == sorted(images)
+    assert each != images
+
+
+def test_ensembles_share_images_where_the_data_have_too_few() -> None:
+    data = load(CELL, torch.device("cpu"), None)
+    of_class = int(np.bincount(data.labels).min()) // 3  # samples of three that the smallest class has
+    first, last, again = (
+        ensemble_probe(replace(CELL, seeds=tuple(range(10 * n, 10 * n + 10)), ensembles=1), data, 0).x
+        for n in (0, of_class - 1, of_class)
+    )
+    assert again.equal(first)
+    assert not (first[:, None] == last).all(-1).any()
 
 
 def test_the_record_has_both_forms(measured: Measurement) -> None:
@@ -112,15 +141,14 @@ def test_an_ensembles_numbers_are_those_of_nets_trained_one_by_one(measured: Mea
     seeds, nets = CELL.seeds[10:20], slice(10, 20)
     members = [stack_of_one(seed) for seed in seeds]
     for row, epoch in enumerate((0, 1)):
-        rightly = [accuracy(stages[row], data.probe, data.probe_labels) for stages in members]
+        rightly = [accuracy(stages[row], *data.sample(3, 0)) for stages in members]
         assert measured["accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))
-        images, labels = data.validation_images[:30], data.validation_labels[:30]  # as many as the probe has
-        rightly = [accuracy(stages[row], images, labels) for stages in members]
+        unseen = data.validation_images[:30], data.validation_labels[:30]  # as many as the probe has
+        rightly = [accuracy(stages[row], *unseen) for stages in members]
         assert measured["validation_accuracy"][row, ensemble] == pytest.approx(np.mean(rightly))
-        for form, shown in zip(FORMS, images_shown(CELL), strict=True):
+        for form, images in zip(FORMS, images_shown(CELL, data), strict=True):
             arrays = [
-                stages[row].pre_activations(data.probe[image][None])
-                for stages, image in zip(members, shown[nets], strict=True)
+                stages[row].pre_activations(image[None]) for stages, image in zip(members, images[nets], strict=True)
             ]
             for layer, z in enumerate(zip(*arrays, strict=True)):
                 draw_key = DrawKey("ensemble from 110" + form, layer, epoch)
@@ -179,7 +207,9 @@ def test_planted_dependence_across_nets_is_measured() -> None:
     scores = found[SAME_IMAGE + "corrected_score"].mean(axis=1)
     # Shown one image, first-layer neurons of initial nets are independent normals; after it, of one correlation, .6.
     assert abs(scores[0, 0]) < ERROR
-    assert abs(scores[1, 0] - -0.5 * log(1 - 0.6**2)) < ERROR
+    # What they share is the same for all pairs. Of 200 nets its variance errs by √(2/200), the correlation by .6 · .4
+    # of that, the information by .6 / (1 - .6²) of that: .022 nats, of two ensembles .016.
+    assert abs(scores[1, 0] - -0.5 * log(1 - 0.6**2)) < hypot(ERROR, 4 * 0.016)
     for form in FORMS:
         assert (found[form + "corrected_score"][1, :, :4] > 0.1).all(), form
         assert (np.abs(found[form + "shuffled_score"].mean(axis=1)) < 4 * 0.08 * sqrt(2 / 200)).all(), form

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
-from wndcheck.nets.specification import convolutions
 from wndcheck.nets.stacks import Stack
 
 KINDS = ("relu", "tanh", "convnet")
@@ -52,7 +51,7 @@ def sequential(stack: Stack, member: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     if isinstance(stack, StackedConvNet):
         layers.append(ChannelsFirst())
-        for filters, shifts, shape in zip(stack.filters, stack.shifts, convolutions(), strict=True):
+        for filters, shifts, shape in zip(stack.filters, stack.shifts, stack.convolutions, strict=True):
             layer = nn.Conv2d(shape.channels, shape.out, 3, stride=shape.stride, padding=1)
             layer.weight.data, layer.bias.data = filters.data[member].clone(), shifts.data[member].clone()  # type: ignore[union-attr]
             layers += [layer, nn.ReLU()]

@@ -172,7 +172,7 @@ def test_without_a_neuron_its_outgoing_weights_do_not_matter(kind: str) -> None:
     "cell",
     [
         replace(TINY_CELL, activation="tanh", width=8),
-        Cell("cifar10", "relu", 12, (9, 5), Training(0.1, 8, (0,)), architecture="convnet"),
+        Cell("cifar10", "relu", 12, (9, 5), Training(0.1, 8, (0,)), architecture="convnet", channels=(4, 4, 8, 8, 8)),
     ],
     ids=lambda cell: cell.kind,
 )
@@ -180,7 +180,7 @@ def test_a_cells_stack_has_its_shape_gain_and_seeds(cell: Cell) -> None:
     cell = replace(cell, unspecified=Unspecified(initial_gain=0.5))
     stack = build(cell, (5,), inputs(cell), torch.device("cpu"))
     expected = (
-        StackedConvNet(12, seeds=(5,), activation="relu", gain=0.5)
+        StackedConvNet(12, seeds=(5,), activation="relu", gain=0.5, channels=(4, 4, 8, 8, 8))
         if cell.kind == "convnet"
         else StackedMLP(784, 8, seeds=(5,), activation="tanh", gain=0.5)
     )

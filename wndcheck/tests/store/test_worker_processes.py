@@ -21,7 +21,7 @@ from wndcheck.store.measurements import Store
 from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, in_worker_processes, work
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
 
-ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 100_000))) for width in (5, 6))
+ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 10_000))) for width in (5, 6))
 
 TOGETHER = """
 import os, sys
