@@ -17,7 +17,7 @@ from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
-# Digests of the cells of base seed 0 of the quick, medium and full profiles: nets that were drawn once stay as they are.
+# Digests of the cells of base seed 0 of quick, medium and full: nets that were drawn once stay as they are.
 FROZEN = {
     "trained/relu": ("c247b8c61e7d", "ce45738b8152", "3e61074a84eb"),
     "trained/tanh": ("05c824c011b6", "688cc580d79c", "d652e3b58bcc"),
@@ -120,9 +120,7 @@ def test_profiles_do_not_share_cells() -> None:
 def test_a_family_is_registered_once_and_an_unknown_one_is_refused() -> None:
     with pytest.raises(ValueError, match="family 'convnets' is registered twice: name each once"):
         family("convnets", part="mlp")(lambda profile, base_seed: ())
-    with pytest.raises(
-        ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, more-seeds/relu"
-    ):
+    with pytest.raises(ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, more-"):
         cells_of(["trained/relu", "trained"], QUICK, 0)
 
 
