@@ -92,10 +92,15 @@ def perceptron(
 
 
 def trained(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained nets of every width; ReLU nets of some widths are measured on more images, too."""
-    cells = [perceptron(profile, activation, width, base_seed) for width in profile.widths]
-    more = profile.more_images if activation == "relu" else {}
-    return tuple(replace(cell, probe=replace(cell.probe, more_images=more.get(cell.width, ()))) for cell in cells)
+    """Trained nets of every width."""
+    return tuple(trained_cell(profile, activation, width, base_seed) for width in profile.widths)
+
+
+def trained_cell(profile: Profile, activation: Activation, width: int, base_seed: int) -> Cell:
+    """Trained nets of one width; ReLU nets of some widths are measured on more images, too."""
+    cell = perceptron(profile, activation, width, base_seed)
+    more = profile.more_images.get(width, ()) if activation == "relu" else ()
+    return replace(cell, probe=replace(cell.probe, more_images=more))
 
 
 def more_seeds(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
@@ -267,7 +272,7 @@ def convnets_of_more_channels(profile: Profile, base_seed: int) -> tuple[Cell, .
 def sensitivity_choices(profile: Profile, base_seed: int) -> dict[str, Cell]:
     """Return ReLU nets of one width by the choice where the paper leaves it open; the profile's own choice first."""
     width, training, batch = profile.sensitivity_width, profile.training, profile.training.batch_size
-    [usual] = [cell for cell in trained("relu", profile, base_seed) if cell.width == width]
+    usual = trained_cell(profile, "relu", width, base_seed)
     varied = perceptron(profile, "relu", width, base_seed, nets=profile.sensitivity_nets)
     # With a batch of another size the rate is scaled along, so that rate × steps stays.
     rate = training.learning_rate / batch

@@ -125,9 +125,13 @@ def measure_the_first_nets_again(patch: Patch) -> None:
     patch.setattr(readings, "pre_activations", lambda stack, images: seen.setdefault(stack, probed(stack, images)))
 
 
+class ValidationProbe(Data):
+    def sample(self, per_class: int, seed: int, number: int = 0) -> Images:
+        return Images(self.validation_images[: 10 * per_class], self.validation_labels[: 10 * per_class])
+
+
 def probe_validation_images(*of, load=measuring.load):
-    data = load(*of)
-    return replace(data, probe=data.validation_images[: len(data.probe)])
+    return ValidationProbe(**vars(load(*of)))
 
 
 def roll_labels(stack, images, labels, training, steps_on=measuring.steps_on):
