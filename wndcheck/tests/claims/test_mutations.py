@@ -24,6 +24,7 @@ from wndcheck.estimators.resampling import permutations
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained
 from wndcheck.experiment.measurement import layers, measuring, readings, sampling, transformed
+from wndcheck.experiment.measurement.probing import Data, Images
 from wndcheck.nets import mlp
 from wndcheck.nets.training import Steps
 from wndcheck.seeds import derived_seed
@@ -218,7 +219,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     "images that nobody trained on": (initial_nets, at(measuring, "load", probe_validation_images)),
     "one image for all in either form": (
         ensembles,
-        at(readings, "images_shown", lambda cell: (images_shown(cell)[1],) * 2),
+        at(readings, "images_shown", lambda *of: (images_shown(*of)[1],) * 2),
     ),
     "the entropy's change has the wrong sign": (trained_nets, at(layers, "compared", turn_entropy_change)),
     # nets and training

@@ -57,7 +57,7 @@ def more_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def run(cli: Callable[..., Result]) -> Callable[..., Result]:
     def measure(*arguments: object, profile: Profile = TINY) -> Result:
-        return cli("measure", f"--profile={profile.name}", "--device=cpu", "--workers=1", *arguments)
+        return cli("measure", f"--profile={profile.name}", "--seed=0", "--device=cpu", "--workers=1", *arguments)
 
     return measure
 
@@ -142,7 +142,7 @@ def test_ctrl_c_keeps_what_there_is_and_says_so(cli, run, tmp_path):
     listed = cli("store", "list")
     assert (listed.exit_code, listed.stdout) == (
         0,
-        f"half trained: {cell.label}: 0 of 100000 epochs of 2 nets from seed 0\n",
+        f"half trained: {cell.label}: 0 of 10000 epochs of 2 nets from seed 0\n",
     )
 
 
@@ -160,7 +160,7 @@ def test_missing_data_is_reported_before_anything_is_trained(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--profile=huge"], "profile 'huge': expected quick or full or .*; try --profile=quick"),
+        (["--profile=huge"], "profile 'huge': expected quick or medium or full or .*; try --profile=quick"),
         (["--seed=-1"], "base seed -1 with 2 nets: .*; choose another --seed"),
         (["--device=abacus"], "device 'abacus': expected auto, cpu, cuda or cuda:N; try --device=auto"),
         (["--workers=0"], "0 is not in the range"),

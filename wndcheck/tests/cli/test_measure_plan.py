@@ -83,7 +83,15 @@ def another_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
 
 @pytest.fixture
 def measure(cli: Callable[..., Result], another_record: Store) -> Callable[..., Result]:
-    options = ("--profile=tiny", "--seed=0", "--cells=mlp", "--device=cpu", "--workers=1", "--store", another_record.root.parent)
+    options = (
+        "--profile=tiny",
+        "--seed=0",
+        "--cells=mlp",
+        "--device=cpu",
+        "--workers=1",
+        "--store",
+        another_record.root.parent,
+    )
     return lambda *more: cli("measure", *options, *more)
 
 
