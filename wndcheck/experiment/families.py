@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Activation, Cell, Training
@@ -143,16 +144,21 @@ def cifar10_cell(profile: Profile, width: int, base_seed: int, training: Trainin
 # --- the paper's recipe -----------------------------------------------------------------------------------------------
 
 
-def paper_recipe(kind: str, begun: bool, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+def paper_recipe(
+    kind: Activation | Literal["cifar10"], begun: bool, profile: Profile, base_seed: int
+) -> tuple[Cell, ...]:
     """Nets of the paper's recipe, of few widths; `begun` stops at its last stage but one."""
     if not (recipe := profile.paper_recipe):
         return ()
     nets = (recipe.begun if begun else recipe.whole).get(kind, {})
     training = replace(recipe.training, stages=recipe.training.stages[:-1]) if begun else recipe.training
-    cell = cifar10_cell if kind == "cifar10" else partial(perceptron, activation=kind)
-    return tuple(
-        cell(profile, width=width, base_seed=base_seed, training=training, nets=count) for width, count in nets.items()
-    )
+
+    def cell(width: int, count: int) -> Cell:
+        if kind == "cifar10":
+            return cifar10_cell(profile, width, base_seed, training, count)
+        return perceptron(profile, kind, width, base_seed, training, count)
+
+    return tuple(cell(width, count) for width, count in nets.items())
 
 
 for _kind in (*ACTIVATIONS, "cifar10"):

@@ -67,7 +67,7 @@ def files(root: Path) -> dict[str, int]:
 
 
 def test_the_help_names_all_parts_of_a_profile(cli):
-    words = cli("measure", "--help").output.split()
+    words = re.sub(r"-\s+", "-", cli("measure", "--help").output).split()  # lines may end within a name
     assert set(families.parts(QUICK, 0)) <= {word.strip("(,)") for word in words}
 
 
@@ -201,13 +201,7 @@ def test_a_dry_run_predicts_and_writes_nothing(run, tmp_path):
     assert (outcome.exit_code, outcome.exception) == (0, None)
     assert list(tmp_path.iterdir()) == []
     rows = [line.split() for line in outcome.stdout.splitlines()]
-    assert rows[0] == [
-        "part",
-        "cells",
-        "measured",
-        "pieces",
-        *"nets to do TFLOP core hours largest stack about".split(),
-    ]
+    assert " ".join(rows[0]) == "part cells measured pieces nets to do TFLOP core hours largest stack about"
     counts = [["mlp", "2", "0", "2", "4"], ["violations", "9", "0", "9", "18"], ["total", "11", "0", "11", "22"]]
     assert [row[:5] for row in rows[1:4]] == counts
     assert all(re.fullmatch(r"\d+ (s|min \d+ s)", " ".join(row[9:])) for row in rows[1:4])
@@ -262,7 +256,8 @@ from wndcheck.experiment import profiles
 from wndcheck.cli import main
 from wndcheck.tests.cli.test_measure import TINY
 profiles.PROFILES["tiny"] = TINY
-main(["measure", "--profile=tiny", "--seed=0", "--device=cpu", "--store", sys.argv[1], *sys.argv[2:]], prog_name="wndcheck")
+options = ["--profile=tiny", "--seed=0", "--device=cpu", "--store", *sys.argv[1:]]
+main(["measure", *options], prog_name="wndcheck")
 """
 
 
