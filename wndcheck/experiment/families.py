@@ -24,6 +24,7 @@ from wndcheck.experiment.profiles import (
 )
 from wndcheck.seeds import net_seeds
 
+Kind = Activation | Literal["cifar10"]
 Cells = Callable[[Profile, int], Iterable[Cell]]
 
 
