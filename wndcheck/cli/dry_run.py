@@ -12,7 +12,7 @@ from wndcheck.cli.console import print_status, print_table
 from wndcheck.cli.measure_plan import MeasurePlan
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import stack_bytes, training_flops
+from wndcheck.experiment.costs import core_seconds, stack_bytes, training_flops
 from wndcheck.store.progress import format_duration
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def row(cells: Sequence[Cell], plan: MeasurePlan, calibration: TimingModel | Non
         str(len(to_do)),
         str(sum(len(cell.seeds) for cell in missing)),
         f"{sum(training_flops(cell) for cell in missing if cell not in plan.kept) / 1e12:,.2f}",
-        f"{sum(map(calibration.seconds, to_do)) / 3600:,.2f}",
+        f"{sum(map(core_seconds, to_do)) / 3600:,.2f}",
         f"{max(stack_bytes(piece, len(piece.seeds)) for piece in to_do) / 1e9:.2f} GB",
         format_duration(calibration.together(to_do, plan.workers, plan.kept)),
     ]
@@ -71,5 +71,5 @@ def basis(plan: MeasurePlan, calibration: TimingModel) -> str:
     return again + (
         f"Times are for {workers} on {calibration.device}; a part's is for that part only. They rest {stacks}on a few "
         "hundred estimates of pairs, timed just now with random images. Starting up and other work on this machine "
-        "come on top; what is half trained takes less."
+        "come on top; what is half trained takes less. Core hours are counted, for cores of 50 GFLOP/s."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Activation, Cell, Training
@@ -23,6 +24,7 @@ from wndcheck.experiment.profiles import (
 )
 from wndcheck.seeds import net_seeds
 
+Kind = Activation | Literal["cifar10"]
 Cells = Callable[[Profile, int], Iterable[Cell]]
 
 
@@ -92,10 +94,15 @@ def perceptron(
 
 
 def trained(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
-    """Trained nets of every width; ReLU nets of some widths are measured on more images, too."""
-    cells = [perceptron(profile, activation, width, base_seed) for width in profile.widths]
-    more = profile.more_images if activation == "relu" else {}
-    return tuple(replace(cell, probe=replace(cell.probe, more_images=more.get(cell.width, ()))) for cell in cells)
+    """Trained nets of every width."""
+    return tuple(trained_cell(profile, activation, width, base_seed) for width in profile.widths)
+
+
+def trained_cell(profile: Profile, activation: Activation, width: int, base_seed: int) -> Cell:
+    """Trained nets of one width; ReLU nets of some widths are measured on more images, too."""
+    cell = perceptron(profile, activation, width, base_seed)
+    more = profile.more_images.get(width, ()) if activation == "relu" else ()
+    return replace(cell, probe=replace(cell.probe, more_images=more))
 
 
 def more_seeds(activation: Activation, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
@@ -138,16 +145,21 @@ def cifar10_cell(profile: Profile, width: int, base_seed: int, training: Trainin
 # --- the paper's recipe -----------------------------------------------------------------------------------------------
 
 
-def paper_recipe(kind: str, begun: bool, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+def paper_recipe(
+    kind: Activation | Literal["cifar10"], begun: bool, profile: Profile, base_seed: int
+) -> tuple[Cell, ...]:
     """Nets of the paper's recipe, of few widths; `begun` stops at its last stage but one."""
     if not (recipe := profile.paper_recipe):
         return ()
     nets = (recipe.begun if begun else recipe.whole).get(kind, {})
     training = replace(recipe.training, stages=recipe.training.stages[:-1]) if begun else recipe.training
-    cell = cifar10_cell if kind == "cifar10" else partial(perceptron, activation=kind)
-    return tuple(
-        cell(profile, width=width, base_seed=base_seed, training=training, nets=count) for width, count in nets.items()
-    )
+
+    def cell(width: int, count: int) -> Cell:
+        if kind == "cifar10":
+            return cifar10_cell(profile, width, base_seed, training, count)
+        return perceptron(profile, kind, width, base_seed, training, count)
+
+    return tuple(cell(width, count) for width, count in nets.items())
 
 
 for _kind in (*ACTIVATIONS, "cifar10"):
@@ -267,7 +279,7 @@ def convnets_of_more_channels(profile: Profile, base_seed: int) -> tuple[Cell, .
 def sensitivity_choices(profile: Profile, base_seed: int) -> dict[str, Cell]:
     """Return ReLU nets of one width by the choice where the paper leaves it open; the profile's own choice first."""
     width, training, batch = profile.sensitivity_width, profile.training, profile.training.batch_size
-    [usual] = [cell for cell in trained("relu", profile, base_seed) if cell.width == width]
+    usual = trained_cell(profile, "relu", width, base_seed)
     varied = perceptron(profile, "relu", width, base_seed, nets=profile.sensitivity_nets)
     # With a batch of another size the rate is scaled along, so that rate × steps stays.
     rate = training.learning_rate / batch

@@ -242,7 +242,7 @@ def image_floor(images: np.ndarray, seed: int) -> float:
     vectors; the mean of -½ log(1 - ρ²) over all pairs of FLOOR_NEURONS seeded Gaussian weight vectors.
     """
     weights = np.random.default_rng(seed).standard_normal((images.shape[1], FLOOR_NEURONS), dtype=np.float32)
-    correlations = np.corrcoef((images @ weights).T)
+    correlations = np.asarray(np.corrcoef((images @ weights).T))
     return gaussian_score(correlations[np.triu_indices(FLOOR_NEURONS, 1)], len(images))
 
 

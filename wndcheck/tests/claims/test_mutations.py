@@ -24,6 +24,7 @@ from wndcheck.estimators.resampling import permutations
 from wndcheck.experiment import grids
 from wndcheck.experiment.grids import Grid, is_trained
 from wndcheck.experiment.measurement import layers, measuring, readings, sampling, transformed
+from wndcheck.experiment.measurement.probing import Data, Images
 from wndcheck.nets import mlp
 from wndcheck.nets.training import Steps
 from wndcheck.seeds import derived_seed
@@ -119,9 +120,13 @@ def measure_the_first_nets_again(patch: Patch) -> None:
     patch.setattr(readings, "pre_activations", lambda stack, images: seen.setdefault(stack, probed(stack, images)))
 
 
+class ValidationProbe(Data):
+    def sample(self, per_class: int, seed: int, number: int = 0) -> Images:
+        return Images(self.validation_images[: 10 * per_class], self.validation_labels[: 10 * per_class])
+
+
 def probe_validation_images(*of, load=measuring.load):
-    data = load(*of)
-    return replace(data, probe=data.validation_images[: len(data.probe)])
+    return ValidationProbe(**vars(load(*of)))
 
 
 def roll_labels(stack, images, labels, training, steps_on=measuring.steps_on):
@@ -223,7 +228,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     "images that nobody trained on": (initial_nets, at(measuring, "load", probe_validation_images)),
     "one image for all in either form": (
         ensembles,
-        at(readings, "images_shown", lambda cell: (images_shown(cell)[1],) * 2),
+        at(readings, "images_shown", lambda *of: (images_shown(*of)[1],) * 2),
     ),
     "the entropy's change is taken from the stage before": (
         trained_nets,

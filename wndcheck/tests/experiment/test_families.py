@@ -120,9 +120,7 @@ def test_profiles_do_not_share_cells() -> None:
 def test_a_family_is_registered_once_and_an_unknown_one_is_refused() -> None:
     with pytest.raises(ValueError, match="family 'convnets' is registered twice: name each once"):
         family("convnets", part="mlp")(lambda profile, base_seed: ())
-    with pytest.raises(
-        ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, more-seeds/relu"
-    ):
+    with pytest.raises(ValueError, match="family 'trained': expected one of trained/relu, trained/tanh, more-"):
         cells_of(["trained/relu", "trained"], QUICK, 0)
 
 
