@@ -29,7 +29,9 @@ DATA = click.option(
     type=FOLDER,
     help="Folder of the data sets.  [default: $WNDCHECK_DATA, else the user's cache folder]",
 )
-PROFILE = click.option("--profile", metavar="quick|full", default="quick", show_default=True, help="The grid of nets.")
+PROFILE = click.option(
+    "--profile", metavar="quick|medium|full", default="quick", show_default=True, help="The grid of nets."
+)
 CLAIMS = click.option(
     "--claims-folder", type=FOLDER, default=Path("claims"), show_default=True, help="Folder of the claims."
 )

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import pytest
 
+from wndcheck.seeds import BASE_SEED
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("wndcheck", "the claims of the weak neural dependence paper")
-    group.addoption("--wnd-profile", default="quick", metavar="quick|full", help="the grid of nets (default: quick)")
-    group.addoption("--wnd-seed", type=int, default=0, metavar="N", help="base seed; moves all seeds (default: 0)")
+    group.addoption(
+        "--wnd-profile", default="quick", metavar="quick|medium|full", help="the grid of nets (default: quick)"
+    )
+    group.addoption(
+        "--wnd-seed",
+        type=int,
+        default=BASE_SEED,
+        metavar="N",
+        help=f"base seed; moves all seeds (default: {BASE_SEED})",
+    )
     group.addoption(
         "--wnd-mode",
         choices=("verify", "report"),

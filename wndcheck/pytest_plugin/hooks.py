@@ -23,7 +23,7 @@ from wndcheck.pytest_plugin.decide_fixture import Judge, with_outcome
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, with_declarations
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
-from wndcheck.seeds import net_seeds
+from wndcheck.seeds import BASE_SEED, net_seeds
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations, first_fixed
 from wndcheck.verdicts.run import Finding, Outcome, Problem, ProblemKind, Run
@@ -170,7 +170,7 @@ class ClaimsRun:
     def judge(self) -> Judge:
         options = {
             "--wnd-profile": (self.profile.name, "quick"),
-            "--wnd-seed": (self.base_seed, 0),
+            "--wnd-seed": (self.base_seed, BASE_SEED),
             "--wnd-device": (self.device, "auto"),
         }
         asked = {claim: sum(found.asked.values()) for claim, found in self.declared.items()}

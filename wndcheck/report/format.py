@@ -10,6 +10,7 @@ from math import ceil, inf, isfinite, isnan, log10
 from typing import TypeVar
 
 from wndcheck.experiment.profiles import Scope
+from wndcheck.seeds import BASE_SEED
 from wndcheck.verdicts.checks import FEWEST, Cause, CauseKind, Verdict
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
 from wndcheck.verdicts.statistics import Interval
@@ -363,5 +364,5 @@ def repeat_command(claim: ClaimResult, profile: str, base_seed: int) -> str:
     ids = [each.test for each in (*claim.findings, *claim.errors, *claim.not_run)]
     tests = dict.fromkeys(test.partition("[")[0] for test in ids if test)
     options = [f"--wnd-profile={profile}"] if profile != "quick" else []
-    options += [f"--wnd-seed={base_seed}"] if base_seed else []
+    options += [f"--wnd-seed={base_seed}"] if base_seed != BASE_SEED else []
     return " ".join(["pytest", *(f'"{test}"' for test in tests), *options]) if tests else ""

@@ -19,6 +19,7 @@ from wndcheck.report.figure_model import columns, csv_text, interval
 from wndcheck.report.figures import DATA_READING, FORMS, has
 from wndcheck.report.format import count_of, format_accuracy, format_interval, layer_name
 from wndcheck.report.stored_nets import Measured
+from wndcheck.seeds import BASE_SEED
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval
 
@@ -78,7 +79,7 @@ def all_sections(run: Run, measured: Measured) -> list[Section]:
 
 def measure_command(profile: str, base_seed: int, parts: Iterable[str] = ()) -> str:
     """Return the command that measures nets which the store lacks."""
-    seed = [f"--seed={base_seed}"] if base_seed else []
+    seed = [f"--seed={base_seed}"] if base_seed != BASE_SEED else []
     return " ".join(["wndcheck measure", f"--profile={profile}", *seed, *(f"--cells={part}" for part in parts)])
 
 
