@@ -27,7 +27,7 @@ from wndcheck.verdicts.run_files import read_run
 
 ROOT = Path(__file__).parents[1]
 README = "README.md"
-RUN = "reports/quick-seed0"
+RUN = "reports/quick-seed100"
 FIGURE = f"{RUN}/figure-3-dependence.svg"
 
 

@@ -251,7 +251,7 @@ def test_the_digest_is_of_the_claims_the_profile_and_the_data_sets(here, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--profile=slow"], "profile 'slow': expected quick or full; try --profile=quick"),
+        (["--profile=slow"], "profile 'slow': expected quick or medium or full; try --profile=quick"),
         (["--claims-folder=reports"], "reports has no expectations.toml: name the folder of the claims with --claims-"),
         (["--workers=none"], "'none' is not a valid integer"),
         (["--seeds=0"], "0 is not in the range"),

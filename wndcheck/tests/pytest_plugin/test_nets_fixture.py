@@ -134,10 +134,10 @@ def test_a_family_is_given_as_a_grid_from_narrow_to_wide(
 
 
 def test_a_family_that_the_profile_lacks_is_not_run(tmp_path: Path, filled: Filled) -> None:
-    with pytest.raises(pytest.skip.Exception, match=r"quick has no convnets; run: pytest claims/ --wnd-profile=full"):
-        nets(tmp_path).grid("convnets")
+    lacks = r"quick has no paper-recipe/relu; run: pytest claims/ --wnd-profile=medium"
+    with pytest.raises(pytest.skip.Exception, match=lacks):
+        nets(tmp_path).grid("paper-recipe/relu")
     assert filled == []
-    assert FULL.convnets
     profile = replace(FULL, convnets=replace(FULL.convnets, widths=(3, 4), nets=2))
     found = nets(tmp_path, profile=profile)
     cells = cells_of(["convnets"], profile, 0)

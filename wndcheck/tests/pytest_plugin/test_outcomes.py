@@ -244,10 +244,10 @@ def test_checks_of_other_scopes_are_left_to_the_profile_that_decides_them(pytest
     tiny, wide = last_run().claims
     assert (tiny.verdict, tiny.whole, tiny.asked) == ("supported", False, {Scope.TREND: 1})
     assert [(each.name, each.check.scope, each.profile) for each in tiny.left] == [
-        ("level[0]", Scope.LEVEL, "full"),
-        ("level[1]", Scope.LEVEL, "full"),
+        ("level[0]", Scope.LEVEL, "medium"),
+        ("level[1]", Scope.LEVEL, "medium"),
     ]
-    assert (wide.verdict, wide.cause) == ("left", Cause(CauseKind.LEFT, 1, names=("full",)))
+    assert (wide.verdict, wide.cause) == ("left", Cause(CauseKind.LEFT, 1, names=("medium",)))
     assert not last_run().selection
     assert pytester.runpytest_subprocess("claims", "--wnd-profile=full", *workers).ret == 1
     tiny, wide = last_run().claims
@@ -260,7 +260,7 @@ def test_a_claim_of_which_only_checks_left_to_another_profile_are_asked_for_is_s
     claims(tiny=check(REFUTED, "level", of="LEVEL"))
     result = pytester.runpytest_subprocess("claims/tiny.py::test_level", *workers)
     result.stdout.fnmatch_lines(
-        ["→ left to full  tiny*level", "1 claim: → 1 left", "Checks of level are left to *full;*"]
+        ["→ left to medium  tiny*level", "1 claim: → 1 left", "Checks of level are left to *medium;*"]
     )
 
 

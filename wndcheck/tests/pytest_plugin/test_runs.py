@@ -172,7 +172,7 @@ def test_a_selection_leaves_no_expectation_unmatched_and_writes_no_report(pytest
 @pytest.mark.parametrize(
     ("option", "complaint"),
     [
-        ("--wnd-profile=huge", "profile 'huge': expected quick or full"),
+        ("--wnd-profile=huge", "profile 'huge': expected quick or medium or full"),
         ("--wnd-device=abacus", "device 'abacus': expected auto, cpu, cuda or cuda:N"),
         ("--wnd-device=cuda:99", "this machine shows"),
         ("--wnd-seed=-1", "base seed -1"),

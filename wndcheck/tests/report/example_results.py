@@ -29,7 +29,7 @@ TOLERABLE = within(-0.02, 0.02)
 WHOLE = replace(
     QUICK,
     training=replace(QUICK.training, stages=STAGES),
-    convnets=ConvNets(widths=(10, 50), nets=4, training=Training(0.01, 32, (0, 1))),
+    convnets=ConvNets("cifar10", (10, 50), nets=4, training=Training(0.01, 32, (0, 1))),
 )
 
 

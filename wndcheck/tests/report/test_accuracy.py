@@ -94,7 +94,7 @@ PAPERS = trained("relu", 50, FULL)
         (PAPERS, "The paper's recipe, which leaves the batch size unspecified: 300 epochs"),
         (
             trained("relu", 50, QUICK),
-            "for 12 epochs at rate 0.1 in batches of 64 on 10,000 images; the paper for 300 epochs at rate 0.001 on "
+            "for 10 epochs at rate 0.02 in batches of 32 on 10,000 images; the paper for 300 epochs at rate 0.001 on "
             "60,000.",
         ),
         (replace(PAPERS, protocol=Training(0.001, 32, (0, 299))), "the paper for 300 epochs"),

@@ -57,16 +57,21 @@ def test_claims_come_by_id_with_checks_and_controls(tiny):
 
 def test_profiles_that_decide(tiny):
     second, first = tiny
-    assert first.decided_by == ["quick: trend", "full"]
-    assert second.decided_by == ["quick", "full"]
+    assert first.decided_by == ["quick: trend", "medium", "full"]
+    assert second.decided_by == ["quick", "medium", "full"]
     level = ClaimTest("level", (Check("height", at_most(0), scope=Scope.LEVEL),))
-    assert replace(first, tests=(level,)).decided_by == ["full"]
+    assert replace(first, tests=(level,)).decided_by == ["medium", "full"]
     # Neither secondary checks nor controls count.
     plain, shown = Check("slope", at_most(0)), Check("height", at_most(0), scope=Scope.LEVEL, primary=False)
-    assert replace(first, tests=(ClaimTest("trend", (plain, shown)),)).decided_by == ["quick", "full"]
-    assert replace(first, tests=(level, ClaimTest("planted", (plain,), Verdict.REFUTED))).decided_by == ["full"]
-    # Quick trains no convnets; other nets, for a control, do not make up for them.
-    assert replace(first, claim=Claim("§B", "x", families=("convnets", "trained/relu"))).decided_by == ["full"]
+    assert replace(first, tests=(ClaimTest("trend", (plain, shown)),)).decided_by == ["quick", "medium", "full"]
+    assert replace(first, tests=(level, ClaimTest("planted", (plain,), Verdict.REFUTED))).decided_by == [
+        "medium",
+        "full",
+    ]
+    # Only medium trains nets by two recipes; other nets, for a control, do not make up for them.
+    assert replace(first, claim=Claim("§B", "x", families=("paper-recipe/relu", "trained/relu"))).decided_by == [
+        "medium"
+    ]
 
 
 def test_a_folder_without_claims_is_refused(tmp_path):
