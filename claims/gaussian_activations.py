@@ -99,7 +99,7 @@ def test_fewer_summands_are_less_gaussian(decide, simulated):
 
 @control(PAIRS_OF_SAMPLES, must_be="supported")
 def test_gaussian_pairs_share_nothing_beyond_their_correlation(decide, experiments):
-    decide(experiments(information_beyond_correlation, "pairs", trials=64, rho=0.6).mean(axis=1))
+    decide(experiments(information_beyond_correlation, "pairs", trials=256, rho=0.6).mean(axis=1))
 
 
 @control(PAIRS_OF_SAMPLES, must_be="refuted")

@@ -47,7 +47,7 @@ def test_list_shows_what_is_half_trained(run, kept):
     kept.checkpoints.of(known, known.seeds[3:]).save(CHECKPOINT)
     kept.checkpoints.of(OTHER_CELL, OTHER_CELL.seeds).save(CHECKPOINT)
     assert set(run("list").stdout.splitlines()[1:]) == {
-        f"half trained: {known.label}: 5 of 12 epochs of 5 nets from seed {2 * SEEDS_PER_BASE + 3}",
+        f"half trained: {known.label}: 5 of 10 epochs of 5 nets from seed {2 * SEEDS_PER_BASE + 3}",
         f"half trained: cell {OTHER_CELL.key}: 5 epochs of 2 nets from seed 0",
     }
 

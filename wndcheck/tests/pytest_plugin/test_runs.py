@@ -21,7 +21,7 @@ def test_header_and_closing_table(pytester, claims):
     result = pytester.runpytest("claims", "-n0")
     result.stdout.fnmatch_lines(
         [
-            "wndcheck: profile quick *device cpu, seeds 0 to 7 (--wnd-seed=0), mode verify",
+            "wndcheck: profile quick *device cpu, seeds 1000000 to 1000007 (--wnd-seed=100), mode verify",
             "*verdicts, profile quick*",
             "✓ supported  other  trend 1/1  the number  0.0015 [[]0.0008, 0.0022]  ≤ 0.01 nats",
             "✗ refuted    third  trend 0/1  the number  0.1015 [[]0.1008, 0.1022]  ≤ 0.01 nats",
@@ -273,7 +273,7 @@ def test_the_table_is_added_to_the_github_step_summary(pytester, claims, monkeyp
     claims(entry("refuted", claim="other"), tiny=check(SUPPORTED), other=check(REFUTED))
     assert pytester.runpytest("claims", "-n2", "-p", "xdist").ret == 0
     text = page.read_text(encoding="utf-8")
-    assert text.count("## wndcheck: profile quick, base seed 0") == 1, "workers wrote it, too"
+    assert text.count("## wndcheck: profile quick, base seed 100") == 1, "workers wrote it, too"
     assert "tiny" in text
     assert "refuted" in text
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "absent" / "step.md"))
