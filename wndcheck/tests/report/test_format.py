@@ -22,10 +22,10 @@ from wndcheck.report.format import (
     percent,
     repeat_command,
 )
+from wndcheck.seeds import BASE_SEED
 from wndcheck.tests.factories import BARELY, FAILS, HOLDS, LEVEL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import finding
 from wndcheck.verdicts.checks import Cause, CauseKind
-from wndcheck.seeds import BASE_SEED
 from wndcheck.verdicts.run import Finding
 from wndcheck.verdicts.statistics import Interval, at_least, within
 
