@@ -202,6 +202,7 @@ def run_claims(root: Path, profile: Profile, *options: str, file: str = "") -> t
     listener = Listener()
     settings = [
         f"--wnd-profile={profile.name}",
+        "--wnd-seed=0",
         f"--wnd-store={root}",
         "--wnd-mode=report",
         f"--rootdir={FOLDER.parent}",

@@ -65,7 +65,7 @@ def test_the_claims_as_markdown(claims, folder):
         "trend (primary, trend)<br>level (primary, level)<br>either (primary or secondary, trend or level)<br>"
         "shown (secondary, level)<br>made (primary, trend)"
     )
-    assert cells(tiny)[4:] == ["planted: refuted", "trained/relu", "quick: trend<br>full"]
+    assert cells(tiny)[4:] == ["planted: refuted", "trained/relu", "quick: trend<br>medium<br>full"]
 
 
 def test_the_statements_in_the_papers_order(claims, folder):
