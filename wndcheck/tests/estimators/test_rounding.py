@@ -157,6 +157,17 @@ def test_a_few_coincidences_in_single_precision_are_no_point_mass(estimator, k, 
     assert mutual_information(*single.T, estimator=estimator, k=k) == found.score
 
 
+def test_coincident_values_count_alike_in_any_unit():
+    """A layer in one common unit, beside a neuron of 10⁴ times the scale, and the sample alone: k = 1, float32."""
+    x = np.stack(
+        [300 + 5 * np.random.default_rng(8).standard_normal(10_000), 5e4 * np.random.default_rng(9).random(10_000)]
+    )
+    x = x.T.astype(np.float32)
+    assert (np.diff(np.sort(x[:, 0])) == 0).any()
+    found = pairwise_mi(x, k=1, margins="none").entropy
+    np.testing.assert_allclose(found, [knn_entropy(column, k=1) for column in x.T], rtol=0, atol=1e-9)
+
+
 def test_the_distance_in_place_of_0_leaves_no_bias():
     """300 ± 5 in float32, .8 % repeats, k = 1: 1.6 % of the distances are 0, and a factor e in each would be .016."""
     errors = []
