@@ -11,7 +11,6 @@ from .preprocessing import sort_scores, z_scores
 from .validation import Samples, check_base, check_choice, check_k, printable, real_samples
 
 LARGEST_CHANGE = 0.5  # nats between the resolutions of a neuron and its pairs; 0.2 for tanh of a normal neuron
-
 IN_CACHE = 2**14  # numbers of a temporary array that a core's cache holds beside three others
 
 

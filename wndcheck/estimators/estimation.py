@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from .entropy import LARGEST_CHANGE, entropy_change, sorted_entropies
 from .flags import LARGEST_REPEATS, Ties, find_even_spacing, find_tails, find_ties
-from .formulas import NORMAL_ENTROPY, digamma, entropy_from_log_distance, information_from_digammas
+from .formulas import ESTIMATORS, NORMAL_ENTROPY, digamma, entropy_from_log_distance, information_from_digammas
 from .kernels import select_kernel
 from .kernels.rows import SortedRows
 from .preprocessing import LARGEST_JITTER, LEAST_JITTER, add_jitter, normal_scores, sort_scores, z_scores
 from .rank_null import rank_null
 from .validation import RandomState, check_choice, check_estimator, check_k, check_number, drawn_seed
 
-ESTIMATORS = ("3h", "ksg1", "ksg2")
 MARGINS = ("sd", "normal", "none")
 LEAST_LOG_SCALE = -300 * math.log(10)  # below, a value in units of the largest scale has few digits
 MASSES = ("constant", "point mass")  # flags of columns with most samples at few values

@@ -14,6 +14,7 @@ from .validation import check_base
 if TYPE_CHECKING:
     from .pairwise_information import PairwiseInformation
 
+ESTIMATORS = ("3h", "ksg1", "ksg2")
 NORMAL_ENTROPY = (1 + math.log(2 * math.pi)) / 2  # of a standard normal variable, ½ log 2πe nats
 
 T = TypeVar("T", float, NDArray[np.float64])

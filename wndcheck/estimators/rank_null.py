@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .formulas import ESTIMATORS
 from .validation import check_choice, check_integer
 
 TABLE = Path(__file__).with_name("rank_null.json")
-ESTIMATORS = ("3h", "ksg1", "ksg2")
 LARGEST_K = 50
 LARGEST_M = 1_000_000  # of pairs; above the simulated 50,000 the polynomials are extrapolated to t = 0
 ADVICE = "take estimator='ksg1', which needs no table, and p-values from null='shuffle'"

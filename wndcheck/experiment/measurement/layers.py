@@ -10,7 +10,6 @@ from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
 from wndcheck.estimators.preprocessing import normal_scores
-from wndcheck.estimators.rank_null import quantile, rank_null
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy
 from wndcheck.experiment.measurement.sampling import DrawKey, evenly_chosen, layer_groups, mean, quantiles
@@ -123,19 +122,20 @@ def rank_scores(layer: Layer) -> dict[str, object]:
 
     NaN of a layer that has fewer than RANK_SAMPLES samples.
     """
-    samples, pairs = len(layer.z), evenly_chosen(layer.pairs, layer.probe.rank_pairs)
-    estimates = np.full(len(pairs), np.nan)
-    if samples >= RANK_SAMPLES:
-        seed = layer.draw_key.seed("ranks")  # of the order of tied values
-        estimates = pairwise_mi(
-            layer.z, k=RANK_K, margins="normal", pairs=pairs, random_state=seed, device=layer.device
-        ).pair_mi
-    known = estimates[np.isfinite(estimates)]
-    threshold = RANK_THRESHOLD + (quantile(rank_null("ksg1", samples, RANK_K), RANK_NULL_QUANTILE) if known.size else 0)
+    if len(layer.z) < RANK_SAMPLES:
+        return {"rank_score": np.nan, "rank_quantiles": np.full(len(RANK_QUANTILES), np.nan), "rank_dependent": np.nan}
+    ranked = pairwise_mi(
+        layer.z,
+        k=RANK_K,
+        margins="normal",
+        pairs=evenly_chosen(layer.pairs, layer.probe.rank_pairs),
+        random_state=layer.draw_key.seed("ranks"),  # of the order of tied values
+        device=layer.device,
+    )
     return {
-        "rank_score": mean(known),
-        "rank_quantiles": quantiles(known, RANK_QUANTILES),
-        "rank_dependent": mean(known > threshold),
+        "rank_score": mean(ranked.pair_mi),
+        "rank_quantiles": quantiles(ranked.pair_mi, RANK_QUANTILES),
+        "rank_dependent": ranked.share_above(RANK_THRESHOLD, RANK_NULL_QUANTILE),
     }
 
 
