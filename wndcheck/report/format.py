@@ -286,7 +286,7 @@ def against_claim(findings: Sequence[Finding]) -> str:
 
 
 def verdict_word(claim: ClaimResult) -> str:
-    """``supported``, or ``left to full`` where the run's profile decides none of its primary checks."""
+    """``supported``, or ``left to medium`` where the run's profile decides none of its primary checks."""
     return (
         f"left to {join_words(claim.cause.names)}"
         if claim.verdict is ClaimVerdict.LEFT and claim.cause
@@ -295,7 +295,7 @@ def verdict_word(claim: ClaimResult) -> str:
 
 
 def describe_scopes(claim: ClaimResult, share: str = "({} of {})") -> str:
-    """``trend (8 of 8); level: full``: primary checks supported, of those asked; and the profile others are left to."""
+    """``trend (8 of 8); level: medium``: primary checks supported, of those asked, and the profile for the others."""
     supported = Counter(finding.check.scope for finding in claim.primary if finding.verdict is Verdict.SUPPORTED)
     asked = [f"{name} {share.format(supported[name], claim.asked[name])}" for name in Scope if name in claim.asked]
     to = {each.check.scope: each.profile for each in claim.left if each.check.primary}

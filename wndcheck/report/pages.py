@@ -39,7 +39,7 @@ def not_run(run: Run) -> list[tuple[str, str, list[str]]]:
 
 
 def left(claim: ClaimResult) -> list[tuple[str, list[str]]]:
-    """``level, left to full``, with the names of the checks."""
+    """``level, left to medium``, with the names of the checks."""
     groups = formatting.group_by(claim.left, lambda each: (each.check.scope, each.profile))
     return [(f"{each[0].check.scope}, left to {each[0].profile}", [one.name for one in each]) for each in groups]
 
