@@ -7,7 +7,6 @@ matrices in single precision on one core of the same machine, in the same run; i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,6 +23,8 @@ from wndcheck.experiment.measurement.readings import reading_of
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
 from wndcheck.nets.training import BatchOrder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 
@@ -44,14 +45,6 @@ CELLS = {
     "bottleneck, N = 32": cell_of("violation/bottleneck", QUICK.violation_width),
     "two ensembles, N = 32": two_ensembles(),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def nets_by_stage(cell: Cell, stack: Stack, data: Data) -> dict[int, Arrays]:

@@ -5,8 +5,6 @@ The rows of a group train the same nets, so the number in brackets is the time r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,17 +17,11 @@ from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
 from wndcheck.nets.training import BatchOrder, GraphedSteps, Steps, steps_on, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BATCH, RATE = 32, 0.001  # on random images, a higher rate amplifies rounding errors
 EPOCH = Training(RATE, BATCH, (0, 1))
 needs_cuda = pytest.mark.skipif(not visible_gpus(), reason="no CUDA device")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def images(count: int, inputs: int, device: str) -> tuple[Tensor, Tensor]:
