@@ -13,6 +13,7 @@ import numpy as np
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.pytest_plugin.declarations import check, control, over_widths
 from wndcheck.verdicts import Check, Claim, Scope, at_least, within
+from wndcheck.verdicts.shared_checks import of_one_width
 
 CLAIM = Claim(
     "§4",
@@ -37,6 +38,11 @@ def pytest_generate_tests(metafunc):
     over_widths(metafunc, NARROW + 1)
 
 
+def accuracy(grid, name):
+    """Accuracies of the nets of one width, (S,)."""
+    return of_one_width(grid, grid.raw(name))
+
+
 def gained(grid, name):
     """Mean accuracy of the wide nets minus that of the narrow ones, (S,)."""
     widths, accuracies = np.array(grid.widths), grid.raw(name)
@@ -45,29 +51,29 @@ def gained(grid, name):
 
 @check(TRAINING, by="activation")
 def test_training(decide, trained, width):
-    decide(trained.at(width).raw("accuracy")[0])
+    decide(accuracy, trained.at(width).whole, "accuracy")
 
 
 @check(VALIDATION, by="activation")
 def test_validation(decide, trained, width):
-    decide(trained.at(width).raw("validation_accuracy")[0])
+    decide(accuracy, trained.at(width).whole, "validation_accuracy")
 
 
 @check(WORSE)
 def test_narrow_is_worse(decide, trained):
-    decide(gained(trained, "accuracy"))
+    decide(gained, trained.whole, "accuracy")
 
 
 @check(WORSE_ON_VALIDATION)
 def test_narrow_is_worse_on_validation_images(decide, trained):
-    decide(gained(trained, "validation_accuracy"))
+    decide(gained, trained.whole, "validation_accuracy")
 
 
 @control(TRAINING, by="activation", must_be="refuted")
 def test_untrained_nets_fall_short(decide, trained, width):
-    decide(trained.at_stage(0).at(width).raw("accuracy")[0])
+    decide(accuracy, trained.at_stage(0).at(width).whole, "accuracy")
 
 
 @control(ALIKE, must_be="supported")
 def test_untrained_nets_are_alike(decide, trained):
-    decide(gained(trained.at_stage(0), "accuracy"))
+    decide(gained, trained.at_stage(0).whole, "accuracy")

@@ -52,27 +52,27 @@ def grid(nets, profile, activation, epoch):
 
 @check(TREND)
 def test_trend(decide, layer, grid):
-    decide(*slopes(grid.wide, "corrected_score", layer))
+    decide(slopes, grid.wide, "corrected_score", layer)
 
 
 @check(NO_RISE)
 def test_no_rise(decide, trained):
-    decide(*slopes(trained.at_stage(0).wide, "corrected_score", layer=1))
+    decide(slopes, trained.at_stage(0).wide, "corrected_score", layer=1)
 
 
 @check(LITERAL)
 def test_literal(decide, layer, grid):
-    decide(*values(grid.widest, "corrected_score", layer))
+    decide(values, grid.widest, "corrected_score", layer)
 
 
 @check(VICINITY)
 def test_vicinity(decide, layer, grid):
-    decide(*values(grid.widest, "score", layer))
+    decide(values, grid.widest, "score", layer)
 
 
 @control(VICINITY, must_be="supported")
 def test_independently_permuted_activations_are_in_the_vicinity(decide, grid):
-    decide(*hidden_mean(grid.widest, "shuffled_score"))
+    decide(hidden_mean, grid.widest, "shuffled_score")
 
 
 @control(NO_RISE, must_be="supported")
@@ -84,14 +84,14 @@ def test_independently_permuted_activations_have_no_slope(decide, trained):
 
 @control(VICINITY, must_be="refuted")
 def test_planted_dependence_is_found(decide, grid):
-    decide(*hidden_mean(grid.widest, "planted_strong_score"))
+    decide(hidden_mean, grid.widest, "planted_strong_score")
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))
+    decide(slopes, nets["violation/shared"], "corrected_score", layer=1)
 
 
 @control(NO_RISE, must_be="refuted")
 def test_shared_directions_have_a_slope(decide, nets):
-    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))
+    decide(slopes, nets["violation/shared"], "corrected_score", layer=1)

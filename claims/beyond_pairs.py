@@ -37,19 +37,19 @@ def size(request):
 
 @check(TREND)
 def test_trend(decide, size, layer, trained):
-    decide(*slopes(trained.wide, f"total_correlation_{size}", layer))
+    decide(slopes, trained.wide, f"total_correlation_{size}", layer)
 
 
 @check(LEVEL, by="size")
 def test_level(decide, size, layer, trained):
-    decide(*values(trained.widest, f"total_correlation_{size}", layer))
+    decide(values, trained.widest, f"total_correlation_{size}", layer)
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets, size):
-    decide(*slopes(nets["violation/shared"], f"total_correlation_{size}", layer=1))
+    decide(slopes, nets["violation/shared"], f"total_correlation_{size}", layer=1)
 
 
 @control(LEVEL, by="size", must_be="refuted")
 def test_bottlenecks_are_dependent(decide, nets, size):
-    decide(*hidden_mean(nets["violation/bottleneck"], f"total_correlation_{size}"))
+    decide(hidden_mean, nets["violation/bottleneck"], f"total_correlation_{size}")

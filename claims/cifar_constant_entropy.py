@@ -28,32 +28,33 @@ AGNOSTIC = Check("|H̄ on CIFAR-10 - H̄ on MNIST|", at_most(0.1), primary=False
 
 @check(ENTROPY_TREND)
 def test_trend(decide, nets, layer):
-    decide(*entropy_slopes(nets["cifar10"].wide, layer))
+    decide(entropy_slopes, nets["cifar10"].wide, layer)
 
 
 @check(ENTROPY_LEVEL)
 def test_level(decide, nets, layer):
-    decide(*entropy_moved(nets["cifar10"].widest, layer))
+    decide(entropy_moved, nets["cifar10"].widest, layer)
 
 
 @check(AGNOSTIC)
 def test_data_agnostic(decide, nets, layer):
-    on_cifar10, widest = values(nets["cifar10"].widest, "entropy", layer)
-    on_mnist, _ = values(nets["trained/relu"].at(*widest.widths), "entropy", layer)
+    widest = nets["cifar10"].widest
+    on_cifar10 = values(widest, "entropy", layer)
+    on_mnist = values(nets["trained/relu"].at(*widest.widths), "entropy", layer)
     both = min(len(on_cifar10), len(on_mnist))  # nets of the same seeds
     decide(np.abs(on_cifar10[:both] - on_mnist[:both]), widest)
 
 
 @control(ENTROPY_TREND, must_be="refuted")
 def test_drifting_nets_have_no_falling_trend(decide, nets):
-    decide(*entropy_slopes(nets["violation/drift"], layer=1))
+    decide(entropy_slopes, nets["violation/drift"], layer=1)
 
 
 @control(ENTROPY_LEVEL, must_be="refuted")
 def test_drifting_nets_do_not_keep_the_level(decide, nets):
-    decide(*entropy_moved(nets["violation/drift"].widest, layer=1))
+    decide(entropy_moved, nets["violation/drift"].widest, layer=1)
 
 
 @control(ENTROPY_LEVEL, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    decide(*entropy_moved(nets["violation/constant"], layer=1))
+    decide(entropy_moved, nets["violation/constant"], layer=1)

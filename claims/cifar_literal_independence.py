@@ -24,19 +24,19 @@ LITERAL = literal()
 
 @check(LITERAL)
 def test_literal(decide, nets, layer):
-    decide(*values(nets["cifar10"].widest, "corrected_score", layer))
+    decide(values, nets["cifar10"].widest, "corrected_score", layer)
 
 
 @control(LITERAL, must_be="supported")
 def test_independently_permuted_activations_are_independent(decide, nets):
-    decide(*hidden_mean(nets["cifar10"].widest, "shuffled_score"))
+    decide(hidden_mean, nets["cifar10"].widest, "shuffled_score")
 
 
 @control(LITERAL, must_be="refuted")
 def test_planted_dependence_is_found(decide, nets):
-    decide(*hidden_mean(nets["cifar10"].widest, "planted_score"))
+    decide(hidden_mean, nets["cifar10"].widest, "planted_score")
 
 
 @control(LITERAL, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "corrected_score", layer=1))
+    decide(values, nets["violation/shared"].widest, "corrected_score", layer=1)

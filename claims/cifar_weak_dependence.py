@@ -27,12 +27,12 @@ LAST = Check("ι of the logits - largest ι of a hidden layer at the widest", at
 
 @check(TREND)
 def test_trend(decide, nets, layer):
-    decide(*slopes(nets["cifar10"].wide, "corrected_score", layer))
+    decide(slopes, nets["cifar10"].wide, "corrected_score", layer)
 
 
 @check(VICINITY)
 def test_vicinity(decide, nets, layer):
-    decide(*values(nets["cifar10"].widest, "score", layer))
+    decide(values, nets["cifar10"].widest, "score", layer)
 
 
 @check(LAST)
@@ -44,19 +44,19 @@ def test_last_layer(decide, nets):
 
 @control(VICINITY, must_be="supported")
 def test_independently_permuted_activations_are_in_the_vicinity(decide, nets):
-    decide(*hidden_mean(nets["cifar10"].widest, "shuffled_score"))
+    decide(hidden_mean, nets["cifar10"].widest, "shuffled_score")
 
 
 @control(VICINITY, must_be="refuted")
 def test_planted_dependence_is_found(decide, nets):
-    decide(*hidden_mean(nets["cifar10"].widest, "planted_strong_score"))
+    decide(hidden_mean, nets["cifar10"].widest, "planted_strong_score")
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))
+    decide(slopes, nets["violation/shared"], "corrected_score", layer=1)
 
 
 @control(VICINITY, must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "score", layer=1))
+    decide(values, nets["violation/shared"].widest, "score", layer=1)

@@ -31,32 +31,30 @@ def pytest_generate_tests(metafunc):
 
 
 def conditional_change(grid, layer):
-    """ΔH - ΔI of a layer of nets of one width, (S,), and the grid."""
-    information, _ = change(grid, "corrected_score", layer)
-    entropy, _ = values(grid, "entropy_change", layer)
-    return entropy - information, grid
+    """ΔH - ΔI of a layer of nets of one width, (S,)."""
+    return values(grid, "entropy_change", layer) - change(grid, "corrected_score", layer)
 
 
 @check(RISE)
 def test_rises(decide, layer, trained, width):
-    decide(*conditional_change(trained.at(width), layer))
+    decide(conditional_change, trained.at(width), layer)
 
 
 @check(SHARE)
 def test_share(decide, layer, trained, width):
-    decide(*values(trained.at(width), "lemma_broken", layer))
+    decide(values, trained.at(width), "lemma_broken", layer)
 
 
 @check(IN_ENSEMBLES)
 def test_in_ensembles(decide, nets, layer):
-    decide(*conditional_change(nets["ensembles"].widest, layer))
+    decide(conditional_change, nets["ensembles"].widest, layer)
 
 
 @control(RISE, must_be="refuted")
 def test_shared_directions_lower_it(decide, nets):
-    decide(*conditional_change(nets["violation/shared"].widest, layer=1))
+    decide(conditional_change, nets["violation/shared"].widest, layer=1)
 
 
 @control(IN_ENSEMBLES, must_be="refuted")
 def test_shared_directions_lower_it_in_ensembles(decide, nets):
-    decide(*conditional_change(nets["ensembles/violating"].widest, layer=1))
+    decide(conditional_change, nets["ensembles/violating"].widest, layer=1)

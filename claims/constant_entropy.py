@@ -31,49 +31,49 @@ IMPORTANCE = Check("slope per doubling of N of the images a neuron decides", at_
 
 @check(ENTROPY_TREND)
 def test_trend(decide, layer, trained):
-    decide(*entropy_slopes(trained.wide, layer))
+    decide(entropy_slopes, trained.wide, layer)
 
 
 @check(ENTROPY_LEVEL)
 def test_level(decide, layer, trained):
-    decide(*entropy_moved(trained.widest, layer))
+    decide(entropy_moved, trained.widest, layer)
 
 
 @check(DISTRIBUTION_TREND)
 def test_distribution_trend(decide, layer, trained):
-    decide(*slopes(trained.wide, "distribution_change", layer))
+    decide(slopes, trained.wide, "distribution_change", layer)
 
 
 @check(DISTRIBUTION_LEVEL)
 def test_distribution_level(decide, layer, trained):
-    decide(*values(trained.widest, "distribution_change", layer))
+    decide(values, trained.widest, "distribution_change", layer)
 
 
 @check(IMPORTANCE)
 def test_importance(decide, layer, trained):
-    decide(*slopes(trained.wide, "importance", layer))
+    decide(slopes, trained.wide, "importance", layer)
 
 
 @control(ENTROPY_TREND, must_be="refuted")
 def test_drifting_nets_have_no_falling_trend(decide, nets):
-    decide(*entropy_slopes(nets["violation/drift"], layer=1))
+    decide(entropy_slopes, nets["violation/drift"], layer=1)
 
 
 @control(ENTROPY_LEVEL, must_be="refuted")
 def test_drifting_nets_do_not_keep_the_level(decide, nets):
-    decide(*entropy_moved(nets["violation/drift"].widest, layer=1))
+    decide(entropy_moved, nets["violation/drift"].widest, layer=1)
 
 
 @control(ENTROPY_LEVEL, must_be="supported")
 def test_nets_that_hardly_move_keep_the_level(decide, nets, layer):
-    decide(*entropy_moved(nets["violation/still"], layer))
+    decide(entropy_moved, nets["violation/still"], layer)
 
 
 @control(DISTRIBUTION_TREND, must_be="refuted")
 def test_drifting_distributions_are_noticed(decide, nets):
-    decide(*slopes(nets["violation/drift"], "distribution_change", layer=1))
+    decide(slopes, nets["violation/drift"], "distribution_change", layer=1)
 
 
 @control(ENTROPY_LEVEL, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    decide(*entropy_moved(nets["violation/constant"], layer=1))
+    decide(entropy_moved, nets["violation/constant"], layer=1)

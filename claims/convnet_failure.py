@@ -29,16 +29,16 @@ every_dense_layer = pytest.mark.parametrize("layer", [1, 2])
 @check(LEVEL)
 @every_dense_layer
 def test_level(decide, nets, layer):
-    decide(*entropy_moved(nets["convnets"].widest, layer))
+    decide(entropy_moved, nets["convnets"].widest, layer)
 
 
 @check(TREND)
 @every_dense_layer
 def test_trend(decide, nets, layer):
-    decide(*entropy_slopes(nets["convnets"].wide, layer))
+    decide(entropy_slopes, nets["convnets"].wide, layer)
 
 
 @control(LEVEL, must_be="refuted")
 @every_dense_layer
 def test_nets_that_hardly_move_keep_their_entropy(decide, nets, layer):
-    decide(*entropy_moved(nets["violation/still"], layer))
+    decide(entropy_moved, nets["violation/still"], layer)

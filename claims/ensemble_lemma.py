@@ -44,29 +44,29 @@ def from_64(profile):
 
 
 def fall(grid, layer):
-    """ι_c of the widest ensembles minus that of the narrowest, (S,), and the grid."""
+    """ι_c of the widest ensembles minus that of the narrowest, (S,)."""
     scores = grid.of("corrected_score", layer)
-    return scores[-1] - scores[0], grid
+    return scores[-1] - scores[0]
 
 
 @check(TREND)
 def test_trend(decide, nets, layer):
-    decide(*fall(nets["ensembles"], layer))
+    decide(fall, nets["ensembles"], layer)
 
 
 @check(LEVEL)
 def test_level(decide, nets, layer):
-    decide(*values(nets["ensembles"].widest, "corrected_score", layer))
+    decide(values, nets["ensembles"].widest, "corrected_score", layer)
 
 
 @check(NARROWER_LEVEL)
 def test_level_in_narrower_nets(decide, nets, layer, narrower):
-    decide(*values(nets["ensembles"].at(narrower), "corrected_score", layer))
+    decide(values, nets["ensembles"].at(narrower), "corrected_score", layer)
 
 
 @check(SAME)
 def test_same_image(decide, nets, layer):
-    decide(*values(nets["ensembles"].widest, SAME_IMAGE + "corrected_score", layer))
+    decide(values, nets["ensembles"].widest, SAME_IMAGE + "corrected_score", layer)
 
 
 @control(LEVEL, must_be="supported")
@@ -83,9 +83,9 @@ def test_planted_dependence_is_found(decide, nets):
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    decide(*fall(nets["ensembles/violating"], layer=1))
+    decide(fall, nets["ensembles/violating"], layer=1)
 
 
 @control(LEVEL, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(*values(nets["ensembles/violating"].widest, "corrected_score", layer=1))
+    decide(values, nets["ensembles/violating"].widest, "corrected_score", layer=1)

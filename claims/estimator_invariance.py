@@ -41,14 +41,14 @@ def grid(nets, width):
 
 @check(DIFFERENCE)
 def test_difference(decide, layer, grid):
-    decide(*values(grid, "post_change_3h", layer))
+    decide(values, grid, "post_change_3h", layer)
 
 
 @check(BY_KSG1)
 def test_by_ksg1(decide, layer, grid):
-    decide(*values(grid, "post_change", layer))
+    decide(values, grid, "post_change", layer)
 
 
 @control(DIFFERENCE, must_be="refuted")
 def test_forgotten_signs_are_noticed(decide, layer, grid):
-    decide(*values(grid, "folded_change_3h", layer))
+    decide(values, grid, "folded_change_3h", layer)

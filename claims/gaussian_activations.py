@@ -55,30 +55,34 @@ def simulated(experiments):
     return lambda summands: experiments(negentropies, summands, trials=64, m=1000, summands=summands).mean(axis=1)
 
 
+def beyond_correlation(grid, layer):
+    """ι_c minus what Gaussians of the pairs' correlations share, in nets of one width, (S,)."""
+    return values(grid, "corrected_score", layer) - values(grid, "gaussian_score", layer)
+
+
 @check(TREND)
 def test_trend(decide, layer, trained):
-    decide(*slopes(trained.wide, "negentropy", layer))
+    decide(slopes, trained.wide, "negentropy", layer)
 
 
 @check(AT_STAGES)
 def test_at_stages(decide, profile, layer, trained, epoch):
-    decide(*slopes(trained.at_stage(profile.training.stages.index(epoch)).wide, "negentropy", layer))
+    decide(slopes, trained.at_stage(profile.training.stages.index(epoch)).wide, "negentropy", layer)
 
 
 @check(LEVEL)
 def test_level(decide, layer, trained):
-    decide(*values(trained.widest, "negentropy", layer))
+    decide(values, trained.widest, "negentropy", layer)
 
 
 @check(IN_ENSEMBLES)
 def test_in_ensembles(decide, nets, layer):
-    decide(*values(nets["ensembles"].widest, "negentropy", layer))
+    decide(values, nets["ensembles"].widest, "negentropy", layer)
 
 
 @check(PAIRS)
 def test_pairs(decide, layer, trained):
-    widest = trained.widest
-    decide((widest.of("corrected_score", layer) - widest.of("gaussian_score", layer))[0], widest)
+    decide(beyond_correlation, trained.widest, layer)
 
 
 @control(LEVEL_OF_SAMPLES, must_be="refuted")

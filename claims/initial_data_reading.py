@@ -28,24 +28,24 @@ BIASES = Check("change of ι_c by Gaussian biases", within(-0.01, 0.01), primary
 
 @check(INDEPENDENCE)
 def test_independence(decide, nets, layer, activation):
-    decide(*values(nets[f"initial/{activation}"], "corrected_score", layer))
+    decide(values, nets[f"initial/{activation}"], "corrected_score", layer)
 
 
 @check(BIASES)
 def test_biases_change_nothing(decide, nets, layer, activation):
-    decide(*change(nets[f"biased/{activation}"], "corrected_score", layer))
+    decide(change, nets[f"biased/{activation}"], "corrected_score", layer)
 
 
 @control(INDEPENDENCE, must_be="supported")
 def test_independently_permuted_activations_are_independent(decide, nets, activation):
-    decide(*hidden_mean(nets[f"initial/{activation}"], "shuffled_score"))
+    decide(hidden_mean, nets[f"initial/{activation}"], "shuffled_score")
 
 
 @control(INDEPENDENCE, must_be="refuted")
 def test_planted_dependence_is_found(decide, nets, layer, activation):
-    decide(*values(nets[f"initial/{activation}"], "planted_score", layer))
+    decide(values, nets[f"initial/{activation}"], "planted_score", layer)
 
 
 @control(INDEPENDENCE, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "corrected_score", layer=1))
+    decide(values, nets["violation/shared"].widest, "corrected_score", layer=1)

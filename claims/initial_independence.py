@@ -41,22 +41,22 @@ SAME_SCALE = Check(
 
 @check(INDEPENDENCE)
 def test_independence(decide, nets, layer):
-    decide(*values(nets["ensembles/initial"], "corrected_score", layer))
+    decide(values, nets["ensembles/initial"], "corrected_score", layer)
 
 
 @check(GAUSSIAN)
 def test_gaussian(decide, nets, layer):
-    decide(*values(nets["ensembles/initial"], "negentropy", layer))
+    decide(values, nets["ensembles/initial"], "negentropy", layer)
 
 
 @check(ZERO_MEAN)
 def test_zero_mean(decide, nets, layer):
-    decide(*values(nets["ensembles/initial"], "offset", layer))
+    decide(values, nets["ensembles/initial"], "offset", layer)
 
 
 @check(SAME_SCALE)
 def test_same_scale(decide, nets, layer):
-    decide(*values(nets["ensembles/initial"], "scale_ratio", layer))
+    decide(values, nets["ensembles/initial"], "scale_ratio", layer)
 
 
 @control(INDEPENDENCE, must_be="supported")
@@ -71,4 +71,4 @@ def test_planted_dependence_is_found(decide, nets):
 
 @control(INDEPENDENCE, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(*values(nets["ensembles/violating"].widest, "corrected_score", layer=1))
+    decide(values, nets["ensembles/violating"].widest, "corrected_score", layer=1)

@@ -35,33 +35,33 @@ def pytest_generate_tests(metafunc):
 
 
 def contrast(grid, layer):
-    """ι of the logits minus that of a hidden layer in nets of one width, (S,), and the grid."""
-    return (grid.of("score", LAST) - grid.of("score", layer))[0], grid
+    """ι of the logits minus that of a hidden layer in nets of one width, (S,)."""
+    return values(grid, "score", LAST) - values(grid, "score", layer)
 
 
 @check(CONTRAST)
 def test_contrast(decide, layer, trained):
-    decide(*contrast(trained.widest, layer))
+    decide(contrast, trained.widest, layer)
 
 
 @check(DEPENDENCE)
 def test_dependence(decide, trained):
-    decide(*values(trained.widest, "corrected_score", LAST))
+    decide(values, trained.widest, "corrected_score", LAST)
 
 
 @check(NARROWER_CONTRAST)
 def test_contrast_in_narrower_nets(decide, layer, trained, narrower):
-    decide(*contrast(trained.at(narrower), layer))
+    decide(contrast, trained.at(narrower), layer)
 
 
 @check(NARROWER_DEPENDENCE)
 def test_dependence_in_narrower_nets(decide, trained, narrower):
-    decide(*values(trained.at(narrower), "corrected_score", LAST))
+    decide(values, trained.at(narrower), "corrected_score", LAST)
 
 
 @check(COMPETITION)
 def test_logits_compete(decide, trained):
-    decide(*values(trained.widest, "correlation", LAST))
+    decide(values, trained.widest, "correlation", LAST)
 
 
 @control(CONTRAST, must_be="refuted")
@@ -74,4 +74,4 @@ def test_independently_permuted_activations_show_no_contrast(decide, trained):
 
 @control(DEPENDENCE, must_be="refuted")
 def test_independently_permuted_logits_are_independent(decide, trained):
-    decide(*values(trained.widest, "shuffled_score", LAST))
+    decide(values, trained.widest, "shuffled_score", LAST)

@@ -34,29 +34,29 @@ def pytest_generate_tests(metafunc):
 
 @check(BOUND)
 def test_bound(decide, layer, trained, width):
-    decide(*values(trained.at(width), "lemma_excess", layer))
+    decide(values, trained.at(width), "lemma_excess", layer)
 
 
 @check(SHARE)
 def test_share(decide, layer, trained, width):
-    decide(*values(trained.at(width), "lemma_broken", layer))
+    decide(values, trained.at(width), "lemma_broken", layer)
 
 
 @check(GROWTH)
 def test_information_does_not_grow(decide, layer, trained):
-    decide(*change(trained.widest, "corrected_score", layer))
+    decide(change, trained.widest, "corrected_score", layer)
 
 
 @check(IN_ENSEMBLES)
 def test_in_ensembles(decide, nets, layer):
-    decide(*values(nets["ensembles"].widest, "lemma_excess", layer))
+    decide(values, nets["ensembles"].widest, "lemma_excess", layer)
 
 
 @control(BOUND, must_be="refuted")
 def test_shared_directions_break_the_bound(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "lemma_excess", layer=1))
+    decide(values, nets["violation/shared"].widest, "lemma_excess", layer=1)
 
 
 @control(IN_ENSEMBLES, must_be="refuted")
 def test_shared_directions_break_the_bound_in_ensembles(decide, nets):
-    decide(*values(nets["ensembles/violating"].widest, "lemma_excess", layer=1))
+    decide(values, nets["ensembles/violating"].widest, "lemma_excess", layer=1)

@@ -29,25 +29,25 @@ LITERAL = literal()
 
 @check(LITERAL)
 def test_literal(decide, layer, trained):
-    decide(*values(trained.widest, "corrected_score", layer))
+    decide(values, trained.widest, "corrected_score", layer)
 
 
 @control(LITERAL, must_be="supported")
 def test_independently_permuted_activations_are_independent(decide, trained):
-    decide(*hidden_mean(trained.widest, "shuffled_score"))
+    decide(hidden_mean, trained.widest, "shuffled_score")
 
 
 @control(LITERAL, must_be="refuted")
 @pytest.mark.parametrize("planted", ["planted_score", "planted_strong_score", "latent_score", "duplicated_score"])
 def test_planted_dependence_is_found(decide, layer, trained, planted):
-    decide(*values(trained.widest, planted, layer))
+    decide(values, trained.widest, planted, layer)
 
 
 @control(LITERAL, must_be="refuted")
 def test_shared_directions_are_dependent(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "corrected_score", layer=1))
+    decide(values, nets["violation/shared"].widest, "corrected_score", layer=1)
 
 
 @control(LITERAL, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    decide(*values(nets["violation/constant"], "corrected_score", layer=1))
+    decide(values, nets["violation/constant"], "corrected_score", layer=1)

@@ -39,24 +39,29 @@ ON_MNIST = Check(IRREGULAR.estimand, at_least(0.5), primary=False, alpha=0.02, u
 DEVIATION = Check("deviation of ι at N < 20 minus that at N ≥ 200", at_least(0), primary=False)
 
 
+def both_ends(grid):
+    """The grid of the narrow widths and of as many wide ones; the whole grid where it lacks either."""
+    narrow, wide = ([width for width in named if width in grid.widths] for named in (NARROW_WIDTHS, WIDE_WIDTHS))
+    count = min(len(narrow), len(wide))
+    return grid.at(*narrow[:count], *wide[-count:]) if count else grid
+
+
 def distances(grid, layer, to_narrow=0.0, to_wide=0.0):
-    """|ι - median of the width| of narrow nets and of as many wide ones in a row, (widths * S,), and their grid.
+    """|ι - median of the width| of the nets of `both_ends` in a row, (widths * S,); NaN if that is the whole grid.
 
     Of each width NaN but for the same number of nets, the first that have a score. `to_narrow` and `to_wide` nats are
     added to the second such net, twice as much to the third, and so on.
     """
-    narrow, wide = ([width for width in named if width in grid.widths] for named in (NARROW_WIDTHS, WIDE_WIDTHS))
-    widths = min(len(narrow), len(wide))
-    if not widths:
-        return np.full(grid.trained.size, np.nan), grid
-    grid = grid.at(*narrow[:widths], *wide[-widths:])
+    if not {*NARROW_WIDTHS, *WIDE_WIDTHS}.issuperset(grid.widths):
+        return np.full(grid.trained.size, np.nan)
+    widths = len(grid.widths) // 2
     scores = grid.of("score", layer)
     scores += np.repeat([[to_narrow], [to_wide]], widths, axis=0) * np.arange(scores.shape[1])
     is_known = np.isfinite(scores)
     is_known &= np.cumsum(is_known, axis=1) <= is_known.sum(axis=1).min()
     known = np.ma.masked_where(~is_known, scores)
     from_median = np.abs(known - np.ma.median(known, axis=1, keepdims=True))
-    return np.ma.filled(from_median, np.nan).ravel(), grid
+    return np.ma.filled(from_median, np.nan).ravel()
 
 
 def deviation(scores):
@@ -70,12 +75,12 @@ def deviation(scores):
 
 @check(IRREGULAR)
 def test_irregular(decide, nets, layer):
-    decide(*distances(nets["cifar10"], layer))
+    decide(distances, both_ends(nets["cifar10"]), layer)
 
 
 @check(ON_MNIST)
 def test_on_mnist(decide, layer, trained):
-    decide(*distances(trained, layer))
+    decide(distances, both_ends(trained), layer)
 
 
 @check(DEVIATION)
@@ -87,9 +92,9 @@ def test_deviation(decide, nets, layer):
 
 @control(IRREGULAR, must_be="refuted")
 def test_scattered_wide_nets_are_noticed(decide, trained):
-    decide(*distances(trained, layer=1, to_wide=0.5))
+    decide(distances, both_ends(trained), layer=1, to_wide=0.5)
 
 
 @control(IRREGULAR, must_be="supported")
 def test_scattered_narrow_nets_are_noticed(decide, trained):
-    decide(*distances(trained, layer=1, to_narrow=0.5))
+    decide(distances, both_ends(trained), layer=1, to_narrow=0.5)

@@ -48,37 +48,37 @@ NO_MORE = Check("Î after φ minus before, by KSG1", at_most(0.005), primary=Fal
 
 @check(TREND)
 def test_trend(decide, layer, trained):
-    decide(*slopes(trained.wide, "post_corrected_score", layer))
+    decide(slopes, trained.wide, "post_corrected_score", layer)
 
 
 @check(LITERAL)
 def test_literal(decide, layer, trained):
-    decide(*values(trained.widest, "post_corrected_score", layer))
+    decide(values, trained.widest, "post_corrected_score", layer)
 
 
 @check(VICINITY, by="activation")
 def test_vicinity(decide, layer, trained):
-    decide(*values(trained.widest, "post_score", layer))
+    decide(values, trained.widest, "post_score", layer)
 
 
 @check(NO_MORE)
 def test_no_more_than_before(decide, layer, trained):
-    decide(*values(trained.widest, "post_change", layer))
+    decide(values, trained.widest, "post_change", layer)
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    decide(*slopes(nets["violation/shared"], "post_corrected_score", layer=1))
+    decide(slopes, nets["violation/shared"], "post_corrected_score", layer=1)
 
 
 @control(BY_3H, must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "post_score", layer=1))
+    decide(values, nets["violation/shared"].widest, "post_score", layer=1)
 
 
 @control(VICINITY, by="activation", must_be="refuted")
 def test_bottlenecks_leave_the_vicinity(decide, nets, activation):
-    decide(*hidden_mean(nets[BOTTLENECK[activation]], "post_score"))
+    decide(hidden_mean, nets[BOTTLENECK[activation]], "post_score")
 
 
 @control(OF_SAMPLES, must_be="supported")

@@ -34,44 +34,44 @@ def pytest_generate_tests(metafunc):
 
 
 def fall(grid, quantity, layer, start=None):
-    """From N = `start` to the widest, (S,), and the grid; by default from 200, or over the last step before that."""
+    """From N = `start` to the widest, (S,); by default from 200, or over the last step before that."""
     start = start or (200 if grid.widths[-1] > 200 else grid.widths[-2])
-    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0], grid
+    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0]
 
 
 @check(VICINITY)
 def test_vicinity(decide, layer, trained, width):
-    decide(*values(trained.at(width), "score", layer))
+    decide(values, trained.at(width), "score", layer)
 
 
 @check(DIFFERENCE)
 def test_difference(decide, layer, trained):
-    decide(*fall(trained, "corrected_score", layer))
+    decide(fall, trained, "corrected_score", layer)
 
 
 @check(FROM_HUNDRED)
 def test_from_hundred(decide, layer, trained):
-    decide(*fall(trained, "corrected_score", layer, start=100))
+    decide(fall, trained, "corrected_score", layer, start=100)
 
 
 @control(VICINITY, must_be="supported")
 def test_independently_permuted_activations_are_in_the_vicinity(decide, trained, width):
-    decide(*hidden_mean(trained.at(width), "shuffled_score"))
+    decide(hidden_mean, trained.at(width), "shuffled_score")
 
 
 @control(VICINITY, must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "score", layer=1))
+    decide(values, nets["violation/shared"].widest, "score", layer=1)
 
 
 @control(DIFFERENCE, must_be="supported")
 def test_independently_permuted_activations_do_not_differ(decide, trained, profile):
     # All hidden layers at all stages together: the few pairs of one leave an interval as wide as the margin.
     stages = [trained.at_stage(stage) for stage in range(len(profile.training.stages))]
-    falls = [fall(at_stage, "shuffled_score", layer)[0] for at_stage in stages for layer in HIDDEN_LAYERS]
+    falls = [fall(at_stage, "shuffled_score", layer) for at_stage in stages for layer in HIDDEN_LAYERS]
     decide(np.mean(falls, axis=0), trained)
 
 
 @control(DIFFERENCE, must_be="refuted")
 def test_shared_directions_differ(decide, nets):
-    decide(*fall(nets["violation/shared"], "corrected_score", layer=1))
+    decide(fall, nets["violation/shared"], "corrected_score", layer=1)

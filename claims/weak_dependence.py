@@ -40,49 +40,53 @@ TREND, VICINITY = weak_dependence()
 UPPER_PAIRS = Check("95 % point of the pairs at the widest", at_most(0.081), scope=Scope.LEVEL, primary=False)
 
 
+def upper_pairs(grid, layer):
+    """The 95 % point of a layer's pairs in nets of one width, (S,)."""
+    return values(grid, "pair_quantiles", layer)[:, PAIR_QUANTILES.index(0.95)]
+
+
 @check(TREND)
 def test_trend(decide, layer, trained):
-    decide(*slopes(trained.wide, "corrected_score", layer))
+    decide(slopes, trained.wide, "corrected_score", layer)
 
 
 @check(VICINITY)
 def test_vicinity(decide, layer, trained):
-    decide(*values(trained.widest, "score", layer))
+    decide(values, trained.widest, "score", layer)
 
 
 @check(UPPER_PAIRS)
 def test_upper_pairs(decide, layer, trained):
-    widest = trained.widest
-    decide(widest.of("pair_quantiles", layer)[0][:, PAIR_QUANTILES.index(0.95)], widest)
+    decide(upper_pairs, trained.widest, layer)
 
 
 @control(VICINITY, must_be="supported")
 def test_independently_permuted_activations_are_in_the_vicinity(decide, trained):
-    decide(*hidden_mean(trained.widest, "shuffled_score"))
+    decide(hidden_mean, trained.widest, "shuffled_score")
 
 
 @control(VICINITY, must_be="refuted")
 @pytest.mark.parametrize("planted", ["planted_strong_score", "duplicated_score"])
 def test_planted_dependence_is_found(decide, layer, trained, planted):
-    decide(*values(trained.widest, planted, layer))
+    decide(values, trained.widest, planted, layer)
 
 
 @control(TREND, must_be="refuted")
 def test_shared_directions_have_no_falling_trend(decide, nets):
-    decide(*slopes(nets["violation/shared"], "corrected_score", layer=1))
+    decide(slopes, nets["violation/shared"], "corrected_score", layer=1)
 
 
 @control(VICINITY, must_be="refuted")
 def test_shared_directions_leave_the_vicinity(decide, nets):
-    decide(*values(nets["violation/shared"].widest, "score", layer=1))
+    decide(values, nets["violation/shared"].widest, "score", layer=1)
 
 
 @control(VICINITY, must_be="refuted")
 @pytest.mark.parametrize("kind", ["bottleneck", "tied"])
 def test_nets_of_few_directions_leave_the_vicinity(decide, nets, kind):
-    decide(*hidden_mean(nets[f"violation/{kind}"], "score"))
+    decide(hidden_mean, nets[f"violation/{kind}"], "score")
 
 
 @control(VICINITY, must_be="inconclusive")
 def test_constant_neurons_get_no_verdict(decide, nets):
-    decide(*values(nets["violation/constant"], "score", layer=1))
+    decide(values, nets["violation/constant"], "score", layer=1)

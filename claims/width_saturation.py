@@ -53,21 +53,31 @@ def with_accuracy(grid, layer, reorder=np.asarray):
     return rank_correlations(grid.raw("entropy")[:, :, layer - 1], reorder(grid.raw("accuracy")))
 
 
+def contrast(grid, layer):
+    """The largest difference of H̄ between any two widths, (S,)."""
+    return largest_contrast(grid.of("entropy", layer))
+
+
+def gain(grid):
+    """Validation accuracy of the widest nets minus that of the narrowest, trained or not, (S,)."""
+    accuracies = grid.raw("validation_accuracy")
+    return accuracies[-1] - accuracies[0]
+
+
 def with_width(grid, order):
-    """Rank correlations of the first layer's H̄ with the width, reversed if `order` is -1, (S,), and the grid."""
+    """Rank correlations of the first layer's H̄ with the width, reversed if `order` is -1, (S,)."""
     entropy = grid.of("entropy", layer=1)
-    return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1)), grid
+    return rank_correlations(entropy, np.repeat(np.array(grid.widths)[::order, None], entropy.shape[1], axis=1))
 
 
 @check(SLOPE)
 def test_slope(decide, layer, trained):
-    decide(*slopes(settled(trained), "entropy", layer))
+    decide(slopes, settled(trained), "entropy", layer)
 
 
 @check(CONTRAST)
 def test_contrast(decide, layer, trained):
-    grid = settled(trained)
-    decide(largest_contrast(grid.of("entropy", layer)), grid)
+    decide(contrast, settled(trained), layer)
 
 
 @check(AGNOSTIC)
@@ -88,14 +98,12 @@ def test_follows_accuracy(decide, layer, trained):
 
 @check(GAIN)
 def test_no_further_gain(decide, trained):
-    grid = settled(trained)
-    accuracies = grid.raw("validation_accuracy")
-    decide(accuracies[-1] - accuracies[0], grid)
+    decide(gain, settled(trained))
 
 
 @control(SLOPE, must_be="refuted")
 def test_drifting_nets_do_not_settle(decide, nets):
-    decide(*slopes(nets["violation/drift"], "entropy", layer=1))
+    decide(slopes, nets["violation/drift"], "entropy", layer=1)
 
 
 @control(CORRELATES, must_be="not supported")
@@ -107,14 +115,14 @@ def test_widths_in_random_order_do_not_correlate(decide, trained, base_seed):
 
 @control(CORRELATES, must_be="supported")
 def test_drifting_entropy_correlates_with_the_width(decide, nets):
-    decide(np.abs(with_width(nets["violation/drift"], 1)[0]))
+    decide(np.abs(with_width(nets["violation/drift"], 1)))
 
 
 @control(FOLLOWS, must_be="supported")
 def test_drifting_entropy_follows_the_width(decide, nets):
-    decide(*with_width(nets["violation/drift"], 1))
+    decide(with_width, nets["violation/drift"], 1)
 
 
 @control(FOLLOWS, must_be="refuted")
 def test_drifting_entropy_does_not_follow_reversed_widths(decide, nets):
-    decide(*with_width(nets["violation/drift"], -1))
+    decide(with_width, nets["violation/drift"], -1)

@@ -16,12 +16,15 @@ from wndcheck.experiment.record_schema import Measurement, on_images
 class Grid:
     """Measurements that differ only in their width, narrowest first, at one stage (the last by default).
 
-    Where widths have different numbers of nets, quantities are of those that all of them have: the first S.
+    `family` is their name in `wndcheck.experiment.families`. With `takes_untrained` every net counts as trained. Where
+    widths have different numbers of nets, quantities are of those that all of them have: the first S.
     """
 
     measurements: tuple[Measurement, ...]
     profile: Profile
     stage: int = -1
+    family: str = ""
+    takes_untrained: bool = False
 
     @property
     def widths(self) -> list[int]:
@@ -30,6 +33,8 @@ class Grid:
     @property
     def trained(self) -> np.ndarray:
         """Whether each net counts as trained, (widths, S); nets that were never to be trained always do."""
+        if self.takes_untrained:
+            return np.ones((len(self.measurements), self.nets), dtype=bool)
         return np.array([is_trained(m, self.profile)[: self.nets] for m in self.measurements])
 
     @property
@@ -99,6 +104,11 @@ class Grid:
         return self.at(self.widths[-1])
 
     @property
+    def whole(self) -> Grid:
+        """The same grid, with the nets that did not train."""
+        return replace(self, takes_untrained=True)
+
+    @property
     def untrained(self) -> dict[str, int]:
         """The numbers of nets, and of those that did not train, as `decide` takes them."""
         return {"nets": int(self.trained.size), "untrained": int((~self.trained).sum())}
@@ -115,6 +125,7 @@ def is_trained(measurement: Measurement, profile: Profile) -> np.ndarray:
     return np.nan_to_num(measurement["accuracy"][-1], nan=0.0) >= profile.trained_bar(measurement.cell)
 
 
-def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile) -> Grid:
+def grid(cells: Sequence[Cell], measured: Callable[[Cell], Measurement], profile: Profile, family: str = "") -> Grid:
     """The grid of some cells; `measured` gives the measurement of one."""
-    return Grid(tuple(measured(cell) for cell in sorted(cells, key=lambda c: c.width)), profile)
+    measurements = tuple(measured(cell) for cell in sorted(cells, key=lambda c: c.width))
+    return Grid(measurements, profile, family=family)

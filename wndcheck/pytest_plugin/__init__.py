@@ -91,10 +91,12 @@ def nets(request: pytest.FixtureRequest, _claims_run):
 
 @pytest.fixture
 def decide(request: pytest.FixtureRequest, _claims_run):
-    """decide(values, grid=None): give the test's check its verdict and the test its outcome; called once per test.
+    """decide(estimand, grid, ...) or decide(values, grid=None): give the test's check its verdict and the test its
+    outcome; called once per test.
 
-    `values` (R,) holds one number per replicate; `grid` the nets behind them, for the share that did not train. The
-    functions of `wndcheck.verdicts.shared_checks` return both.
+    `estimand` is a function of the grid and of all further arguments that returns values (R,), one number per
+    replicate, such as those of `wndcheck.verdicts.shared_checks`; a level must be given so. With a grid, the share of
+    its nets that did not train counts.
     """
     return _claims_run.judge.decider(request.node)
 

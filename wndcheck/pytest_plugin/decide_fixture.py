@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from wndcheck.experiment.counterparts import Counterparts
 from wndcheck.experiment.grids import Grid
-from wndcheck.experiment.profiles import Profile
+from wndcheck.experiment.profiles import Profile, Scope
 from wndcheck.pytest_plugin.collected_results import FINDING, recorded
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
 from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.checks import Statistic, Verdict, decide
+from wndcheck.verdicts.checks import Statistic, Verdict, decide, verdict_on
+from wndcheck.verdicts.recipes import Estimand, RecipeError, changes_by_choice, recipe_error
 from wndcheck.verdicts.run import Finding, Outcome
 from wndcheck.verdicts.run_files import encode_line
 
@@ -38,22 +41,27 @@ class Refuted(Inconclusive):
 @dataclass(frozen=True)
 class Judge:
     """Decides the checks of a run; `options` maps its options to (value, default), for the command that repeats;
-    `asked` holds the number of primary checks by claim."""
+    `asked` holds the number of primary checks by claim, and `counterparts` gives those of a family of nets."""
 
     profile: Profile
     mode: str
     expectations: list[expectations.Expectation]
     options: Mapping[str, tuple[Any, Any]]
     asked: Mapping[str, int]
+    counterparts: Callable[[str], Counterparts]
 
     def decider(self, item: pytest.Item) -> Callable[..., None]:
         """Return the `decide` fixture of one test."""
 
-        def decide_once(values: Any, grid: Grid | None = None) -> None:
+        def decide_once(of: Any, grid: Grid | None = None, *arguments: Any, **named: Any) -> None:
             __tracebackhide__ = True
             if recorded(item.user_properties, FINDING):
                 raise RuntimeError(f"{item.nodeid} calls decide() twice: split it into two tests")
-            finding = self.finding(item, np.asarray(values, dtype=float), grid)
+            estimand = partial(applied, of, arguments, named) if callable(of) else None
+            if estimand and not grid:
+                raise RuntimeError(f"{item.nodeid}: decide() got a function and no grid: decide(function, grid, ...)")
+            values = estimand(grid) if estimand and grid else np.asarray(of, dtype=float)
+            finding = self.finding(item, values, grid, estimand)
             item.user_properties.append((FINDING, encode_line(finding)))
             if finding.outcome is Outcome.INCONCLUSIVE:
                 raise Inconclusive(f"{describe_cause(finding.cause)}: {finding.check.estimand} = {numbers_of(finding)}")
@@ -64,7 +72,7 @@ class Judge:
 
         return decide_once
 
-    def finding(self, item: pytest.Item, values: np.ndarray, grid: Grid | None) -> Finding:
+    def finding(self, item: pytest.Item, values: np.ndarray, grid: Grid | None, estimand: Estimand | None) -> Finding:
         """Return the check's finding, with the verdict expected of it and the outcome the two give."""
         if claim_of(item) is None:
             raise RuntimeError(f"{item.nodeid} has no claim: add CLAIM = Claim(paper, statement, ...) to its module")
@@ -78,7 +86,11 @@ class Judge:
             )
         untrained = grid.untrained if grid else {}
         m = self.asked[claim] if check.primary and must_be is None else 1
-        verdict, cause, interval, strict = decide(check, values, m=m, **untrained)
+        recipe, choices = None, {}
+        if grid and check.scope is Scope.LEVEL and must_be is None:
+            recipe, choices = self.beside(item, grid, estimand)
+        systematic = (recipe.low, recipe.high) if recipe else (0.0, 0.0)
+        verdict, cause, interval, strict = decide(check, values, m=m, systematic=systematic, **untrained)
         expected, reason = expectations.expected(self.expectations, claim, name)
         finding = Finding(
             claim=claim,
@@ -91,6 +103,8 @@ class Judge:
             strict=strict,
             values=tuple(map(float, values)),
             untrained=untrained.get("untrained", 0),
+            recipe=recipe,
+            choices={choice: verdict_on(check, interval.shifted(by)) for choice, by in choices.items()},
             parameters=parameters_of(item),
             must_be=must_be,
             expected=expected,
@@ -99,10 +113,27 @@ class Judge:
         )
         return msgspec.structs.replace(finding, outcome=outcome_of(finding, self.mode, self.profile.name))
 
+    def beside(
+        self, item: pytest.Item, grid: Grid, estimand: Estimand | None
+    ) -> tuple[RecipeError | None, dict[str, float]]:
+        """Return what a level owes to the profile's recipe, and what other choices change, by choice."""
+        if not estimand:
+            raise RuntimeError(
+                f"{item.nodeid} decides a level, which is also taken of nets of other recipes: give decide() a "
+                'function of a grid, as in decide(values, trained.widest, "score", layer)'
+            )
+        found = self.counterparts(grid.family)
+        recipe = recipe_error(estimand, grid, found.paper) if self.profile.paper_recipe else None
+        return recipe, changes_by_choice(estimand, grid, found.choices)
+
     def repeat_command(self, item: pytest.Item) -> str:
         """Return the command that repeats one check."""
         changed = (f" {name}={value}" for name, (value, default) in self.options.items() if value != default)
         return f"pytest '{item.nodeid}'{''.join(changed)}"
+
+
+def applied(function: Callable[..., Any], arguments: tuple, named: dict[str, Any], grid: Grid) -> np.ndarray:
+    return np.asarray(function(grid, *arguments, **named), dtype=float)
 
 
 def outcome_of(finding: Finding, mode: str, profile: str) -> Outcome:

@@ -15,6 +15,7 @@ import pytest
 from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.counterparts import cells_beside
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin import fixtures, workers
@@ -135,6 +136,10 @@ class ClaimsRun:
         self.collected.update(claims)
         names = dict.fromkeys(name for claim in claims.values() for name in claim.families)
         self.needed = cells_of(names, self.profile, self.base_seed)
+        # A level is also taken of nets of other recipes.
+        levels = {item for item in session.items if claim_of(item) and check_of(item).scope is Scope.LEVEL}
+        if Scope.LEVEL in self.profile.scopes and levels:
+            self.needed += cells_beside(names, self.profile, self.base_seed)
 
     # --- the tests --------------------------------------------------------------------------------------------------
 
@@ -174,7 +179,9 @@ class ClaimsRun:
             "--wnd-device": (self.device, "auto"),
         }
         asked = {claim: sum(found.asked.values()) for claim, found in self.declared.items()}
-        return Judge(self.profile, self.mode, self.expectations, options, asked)
+        return Judge(
+            self.profile, self.mode, self.expectations, options, asked, lambda of: self.measured.counterparts(of)
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:

@@ -9,6 +9,7 @@ import pytest
 
 from wndcheck import datasets
 from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.counterparts import Counterparts, Pair
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.grids import Grid, grid
 from wndcheck.experiment.profiles import Profile
@@ -31,13 +32,20 @@ class Nets:
     data_root: str | None
     require_data: bool
     known: dict[Cell, Measurement] = field(default_factory=dict)  # several checks read the same one
+    beside: dict[str, Counterparts] = field(default_factory=dict)  # by family
 
     def grid(self, family: str) -> Grid:
         """Return the measurements of a family; where the profile has none of its nets, the test is not run."""
         if not (cells := cells_of([family], self.profile, self.base_seed)):
             run = f"pytest claims/ --wnd-profile={self.profile.leaves_to}"
             pytest.skip(f"not run: profile {self.profile.name} has no {family}; run: {run}")
-        return grid(cells, self.measured, self.profile)
+        return grid(cells, self.measured, self.profile, family)
+
+    def counterparts(self, family: str) -> Counterparts:
+        """Return the nets that differ from a family's in their recipe alone; each is read once."""
+        if family not in self.beside:
+            self.beside[family] = Counterparts(family, self.profile, self.base_seed, self.measured)
+        return self.beside[family]
 
     def measured(self, cell: Cell) -> Measurement:
         """Return one cell's measurement; a damaged file is measured again. Without its data the check is not run."""
@@ -75,10 +83,18 @@ class DeclaredNets:
 
     def __getitem__(self, family: str) -> Grid:
         """Return the family's measurements at its last stage. UsageError where the claim does not declare it."""
+        self.require(family)
+        return self.nets.grid(family)
+
+    def of_paper_recipe(self, family: str) -> tuple[Pair, ...]:
+        """Return nets of the paper's recipe, paired with the family's. UsageError as for the family."""
+        self.require(family)
+        return self.nets.counterparts(family).paper
+
+    def require(self, family: str) -> None:
         if family not in self.families:
             declared = ", ".join(self.families) or "none"
             raise pytest.UsageError(
                 f"{self.file} asks for nets[{family!r}] and declares {declared}: add {family!r} to families=(...) of "
                 "its CLAIM"
             )
-        return self.nets.grid(family)

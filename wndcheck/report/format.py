@@ -255,10 +255,34 @@ def format_replicates(finding: Finding) -> str:
     return f"{finding.interval.n} {finding.check.replicate}{untrained}"
 
 
+def describe_recipe(finding: Finding) -> str:
+    """``recipe -0.0012 … 0.0078 (N = 200, 1000)``: what a level is widened by; empty where nothing is to be said."""
+    if not (recipe := finding.recipe):
+        return ""
+    if not recipe.of_paper:
+        return "recipe not compared: the paper gives none"
+    widths = ", ".join(map(str, recipe.widths))
+    return f"recipe {recipe.low:.2g} … {recipe.high:.2g} (N = {widths})" if widths else "recipe untested"
+
+
+def describe_choices(finding: Finding) -> str:
+    """``robust to 5 of 6 choices, not: initial weights × ½``; empty without a verdict or other choices."""
+    if not finding.choices or finding.verdict is Verdict.INCONCLUSIVE:
+        return ""
+    lost = [choice for choice, verdict in finding.choices.items() if verdict is not finding.verdict]
+    robust = f"robust to {len(finding.choices) - len(lost)} of {len(finding.choices)} choices"
+    return f"{robust}, not: {', '.join(lost)}" if lost else robust
+
+
+def remarks(finding: Finding) -> str:
+    """The cause of a verdict, and what it owes to the nets' recipe, as far as there is anything to say."""
+    return "; ".join(filter(None, (describe_cause(finding.cause), describe_recipe(finding), describe_choices(finding))))
+
+
 def describe_finding(finding: Finding) -> str:
     """The finding on one line: verdict, cause, estimate, interval, margin, replicates."""
     check, interval = finding.check, finding.interval
-    cause = f" ({describe_cause(finding.cause)})" if finding.cause else ""
+    cause = f" ({said})" if (said := remarks(finding)) else ""
     numbers = f" = {interval.estimate:.4g} [{interval.low:.4g}, {interval.high:.4g}] {check.unit}".rstrip()
     measured = check.estimand + (numbers if isfinite(interval.estimate) else " has no estimate")
     return one_line(f"{finding.verdict}{cause}: {measured}, claimed {check.region}, {interval.n} {check.replicate}")
@@ -352,6 +376,8 @@ def describe_claim(claim: ClaimResult) -> str:
         where = f" in {share_of(len(refuted), total)}" if total > 1 else ""
         return f"{opening}{where}: {'; '.join(map(against_claim, groups))}."
     evidence = f"{describe_range([decisive])}, in {decisive.interval.n} {decisive.check.replicate}"
+    if recipe := "; ".join(filter(None, (describe_recipe(decisive), describe_choices(decisive)))):
+        evidence += f" ({recipe})"
     if claim.verdict is ClaimVerdict.INCONCLUSIVE:
         return f"{opening}: {cause}. Measured: {evidence}."
     if total == 1:

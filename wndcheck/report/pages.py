@@ -115,7 +115,7 @@ def environment(**options: Any) -> Environment:
     made.filters |= {
         "assignments": lambda finding: ", ".join(f"{name}={value}" for name, value in finding.parameters.items()),
         "by_function": by_function,
-        "cause": formatting.describe_cause,
+        "remarks": formatting.remarks,
         "claimed": claimed,
         "estimate": formatting.format_estimate,
         "facts": facts,

@@ -128,8 +128,11 @@ def decide(
     untrained: int = 0,
     nets: int = 0,
     m: int = 1,
+    systematic: tuple[float, float] = (0.0, 0.0),
 ) -> Decision:
     """Return the decision on one of m checks, whose verdict is that of the (1 - alpha) interval whatever m.
+
+    Intervals are widened by the limits of a `systematic` error, which no number of replicates removes.
 
     `values` (R,) holds one number per replicate, NaN where a net gave none; for ranks, both groups in a row.
     `untrained` of the `nets` did not train; beyond a quarter of them the check is inconclusive, as it is where a
@@ -143,7 +146,9 @@ def decide(
         )
     known = values[np.isfinite(values)]
     missing = len(values) - len(known)
-    interval, strict = (interval_of(check.statistic, values, 1 - alpha) for alpha in (check.alpha, check.alpha / m))
+    interval, strict = (
+        interval_of(check.statistic, values, 1 - alpha).widened(*systematic) for alpha in (check.alpha, check.alpha / m)
+    )
     strict = strict if m > 1 else None
     if untrained > MOST_UNTRAINED * max(nets, 1):
         cause = Cause(CauseKind.NOT_TRAINED, untrained, nets)

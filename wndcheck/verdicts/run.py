@@ -15,6 +15,7 @@ from msgspec import Struct
 from wndcheck.experiment.profiles import Scope
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, MustBe, Verdict
 from wndcheck.verdicts.claims import roll_up
+from wndcheck.verdicts.recipes import RecipeError
 from wndcheck.verdicts.statistics import Interval
 
 SCHEMA = 3
@@ -45,8 +46,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number per replicate, NaN where
     there is none. A primary check is one of `m` of its claim, and `strict` is its interval at 1 - alpha / m; None with
-    m = 1, as for a secondary check and a control. `must_be` is what a control must be, None for a check.
-    `expected` holds the verdicts that expectations.toml expects, the usual one first, and `reason` why.
+    m = 1, as for a secondary check and a control. `recipe` is the error by which the intervals of a level are widened,
+    None for other checks and where the profile's recipe is the paper's; `choices` holds a level's verdict by each
+    choice that the paper leaves open. `must_be` is what a control must be, None for a check. `expected` holds the
+    verdicts that expectations.toml expects, the usual one first, and `reason` why.
     """
 
     claim: str
@@ -59,6 +62,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     strict: Interval | None = None
     values: tuple[float, ...] = ()
     untrained: int = 0
+    recipe: RecipeError | None = None
+    choices: dict[str, Verdict] = {}
     parameters: dict[str, int | float | str] = {}
     must_be: MustBe | None = None
     expected: tuple[Verdict, ...] = (Verdict.SUPPORTED,)

@@ -1,6 +1,7 @@
-"""Checks that several claims share, with their margins, and the values of a grid that they decide.
+"""Checks that several claims share, with their margins, and the estimands that they are about.
 
-The functions return both arguments of `decide`: values (S,), one per replicate, and the grid of the nets behind them.
+An estimand is a function of a grid that returns values (S,), one per replicate; `decide` takes it with its arguments,
+as in ``decide(values, grid, "score", layer)``, so that it can be taken of other nets, too.
 """
 
 from __future__ import annotations
@@ -49,35 +50,35 @@ def of_one_width(grid: Grid, by_width: np.ndarray) -> np.ndarray:
     return by_width[0]
 
 
-def values(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+def values(grid: Grid, quantity: str, layer: int) -> np.ndarray:
     """A layer's quantity in nets of one width. ValueError for a grid of several."""
-    return of_one_width(grid, grid.of(quantity, layer)), grid
+    return of_one_width(grid, grid.of(quantity, layer))
 
 
-def change(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+def change(grid: Grid, quantity: str, layer: int) -> np.ndarray:
     """A layer's quantity minus that of the initial nets, in nets of one width. ValueError for a grid of several."""
-    return values(grid, quantity, layer)[0] - values(grid.at_stage(0), quantity, layer)[0], grid
+    return values(grid, quantity, layer) - values(grid.at_stage(0), quantity, layer)
 
 
-def hidden_mean(grid: Grid, quantity: str) -> tuple[np.ndarray, Grid]:
+def hidden_mean(grid: Grid, quantity: str) -> np.ndarray:
     """The mean of a quantity over the hidden layers, in nets of one width. ValueError for a grid of several.
 
     Controls are decided by it: the few pairs of one layer leave an interval nearly as wide as a margin, and how
     dependent a deep layer with planted dependence is differs much from net to net.
     """
-    return of_one_width(grid, grid.of(quantity)[..., :-1].mean(axis=-1)), grid
+    return of_one_width(grid, grid.of(quantity)[..., :-1].mean(axis=-1))
 
 
-def slopes(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
+def slopes(grid: Grid, quantity: str, layer: int) -> np.ndarray:
     """Slope of a layer's quantity per doubling of the width."""
-    return slope_per_doubling(grid.widths, grid.of(quantity, layer)), grid
+    return slope_per_doubling(grid.widths, grid.of(quantity, layer))
 
 
-def entropy_moved(grid: Grid, layer: int) -> tuple[np.ndarray, Grid]:
+def entropy_moved(grid: Grid, layer: int) -> np.ndarray:
     """|ΔH| of a layer's mean neuron entropy in nets of one width, nats."""
-    return np.abs(values(grid, "entropy_change", layer)[0]), grid
+    return np.abs(values(grid, "entropy_change", layer))
 
 
-def entropy_slopes(grid: Grid, layer: int) -> tuple[np.ndarray, Grid]:
+def entropy_slopes(grid: Grid, layer: int) -> np.ndarray:
     """Slope of |ΔH| per doubling of the width, nats."""
-    return slope_per_doubling(grid.widths, np.abs(grid.of("entropy_change", layer))), grid
+    return slope_per_doubling(grid.widths, np.abs(grid.of("entropy_change", layer)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from dataclasses import dataclass, replace
+from math import inf, isfinite, isnan, sqrt
 
 import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to import, in every worker
@@ -27,6 +27,16 @@ class Interval:
             raise ValueError(f"n {self.n}, confidence {self.confidence}: expected n >= 0, 0 < confidence < 1")
         if self.low > self.high:
             raise ValueError(f"interval from {self.low} to {self.high}: expected low <= high")
+
+    def widened(self, low: float, high: float) -> Interval:
+        """The interval with a systematic error of the measuring between `low` and `high` taken in, never narrower."""
+        return replace(self, low=self.low - max(high, 0.0), high=self.high - min(low, 0.0))
+
+    def shifted(self, by: float) -> Interval:
+        """The interval moved by a number; unbounded for NaN."""
+        if isnan(by):
+            return replace(self, low=-inf, high=inf)
+        return replace(self, estimate=self.estimate + by, low=self.low + by, high=self.high + by)
 
 
 @dataclass(frozen=True)

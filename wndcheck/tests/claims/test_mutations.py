@@ -143,17 +143,16 @@ def add_logits_to_all_layers(grid: Grid, name: str, layer: int | None = None, of
     return np.concatenate([values, values[..., -1:]], axis=-1)
 
 
-def change_since_the_last_stage(grid: Grid, quantity: str, layer: int) -> tuple[np.ndarray, Grid]:
-    (now, _), (before, _) = values(grid, quantity, layer), values(grid.at_stage(-2), quantity, layer)
-    return now - before, grid
+def change_since_the_last_stage(grid: Grid, quantity: str, layer: int) -> np.ndarray:
+    return values(grid, quantity, layer) - values(grid.at_stage(-2), quantity, layer)
 
 
 def compare_with_the_last_stage(layer, initial, summarised=readings.summarised):
     return summarised(layer, initial)[0], summarised(layer, None)[1]
 
 
-def mean_of_all_layers(grid: Grid, quantity: str) -> tuple[np.ndarray, Grid]:
-    return of_one_width(grid, grid.of(quantity).mean(axis=-1)), grid
+def mean_of_all_layers(grid: Grid, quantity: str) -> np.ndarray:
+    return of_one_width(grid, grid.of(quantity).mean(axis=-1))
 
 
 def negate_margins(check: Check, interval: statistics.Interval) -> Verdict:

@@ -45,7 +45,7 @@ def test_nets_as_regular_at_all_widths_are_found_irregular_in_at_most_one_run_of
     rng, runs = np.random.default_rng(5), 1500
     level = np.array([[0.2], [0.15], [0.06], [-0.01]])  # of ι, which differs from width to width
     found = [
-        decide(claim.IRREGULAR, claim.distances(Scores([10, 15, 200, 500], level + rng.normal(0, 0.01, (4, 8))), 1)[0])
+        decide(claim.IRREGULAR, claim.distances(Scores([10, 15, 200, 500], level + rng.normal(0, 0.01, (4, 8))), 1))
         for _ in range(runs)
     ]
     allowed = 0.01 * runs + 4 * np.sqrt(0.01 * runs)  # with four standard errors
@@ -64,7 +64,8 @@ def test_nets_as_regular_at_all_widths_are_found_irregular_in_at_most_one_run_of
 )
 def test_as_many_narrow_widths_as_wide_ones_are_taken(claim: ModuleType, widths, taken) -> None:
     scores = np.random.default_rng(1).normal(size=(len(widths), 5))
-    found, grid = claim.distances(Scores(list(widths), scores), 1)
+    grid = claim.both_ends(Scores(list(widths), scores))
+    found = claim.distances(grid, 1)
     assert grid.widths == taken
     assert found.shape == (len(taken) * 5,)
     assert found[0] == abs(scores[widths.index(taken[0]), 0] - np.median(scores[widths.index(taken[0])]))
@@ -73,10 +74,10 @@ def test_as_many_narrow_widths_as_wide_ones_are_taken(claim: ModuleType, widths,
 def test_as_many_nets_of_every_width_are_taken(claim: ModuleType) -> None:
     scores = np.arange(12.0).reshape(2, 6) ** 2
     scores[0, [0, 3]] = nan
-    found, _ = claim.distances(Scores([10, 200], scores), 1)
+    found = claim.distances(Scores([10, 200], scores), 1)
     np.testing.assert_array_equal(np.isnan(found), [True, False, False, True, False, False] + [False] * 4 + [True] * 2)
 
 
 def test_a_profile_without_such_widths_has_no_value(claim: ModuleType) -> None:
-    found, _ = claim.distances(Scores([20, 200], np.zeros((2, 6))), 1)
+    found = claim.distances(claim.both_ends(Scores([20, 200], np.zeros((2, 6)))), 1)
     assert decide(claim.IRREGULAR, found).verdict is Verdict.INCONCLUSIVE
