@@ -8,8 +8,8 @@ ours, and nothing but its fit speaks for it.
 Supported: the floor is at most 0.01 nats, the paper's threshold of independence (floor). Refuted: an interval lies
 entirely outside. Also shown: whether the exponent is in 0.5 … 1.5, 1 give or take a half (exponent).
 Controls: laws of known floor and exponent with noise of 0.002 nats must be recovered: a floor of 0 and an exponent of 1
-supported, a floor of 0.03 refuted, an exponent of 2 refuted. Nets whose layers share a direction, the more so the wider
-they are, must not be supported.
+supported, a floor of 0.03 refuted, an exponent of 2 refuted. Planted dependence, which is
+the same at every width, must not be supported.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ from wndcheck.verdicts.statistics import power_law
 CLAIM = Claim(
     "§3",
     "Extrapolated to infinite width, hidden layers are independent",
-    families=("trained/relu", "trained/tanh", "violation/shared"),
+    families=("trained/relu", "trained/tanh"),
 )
 SEED_WORD = "width-law"  # of the draws; frozen, whatever the claim's name
 
@@ -35,9 +35,9 @@ EXPONENT = Check("exponent b of ι_c = f + a N^-b", within(0.5, 1.5), primary=Fa
 FLOOR_OF_SAMPLES, EXPONENT_OF_SAMPLES = (replace(each, replicate="laws") for each in (FLOOR, EXPONENT))
 
 
-def floors(grid, layer):
-    """The floor of the law of a layer's ι_c, by seed (nats)."""
-    return power_law(grid.widths, grid.of("corrected_score", layer)).floor, grid
+def floors(grid, layer, quantity="corrected_score"):
+    """The floor of the law of a layer's ι_c, or of a control's, by seed (nats)."""
+    return power_law(grid.widths, grid.of(quantity, layer)).floor, grid
 
 
 def exponents(grid, layer):
@@ -89,5 +89,5 @@ def test_a_greater_exponent_is_recovered(decide, simulated):
 
 
 @control(FLOOR, must_be="not supported")
-def test_shared_directions_have_no_low_floor(decide, nets):
-    decide(*floors(nets["violation/shared"], layer=1))
+def test_planted_dependence_has_no_low_floor(decide, layer, trained):
+    decide(*floors(trained.wide, layer, "planted_score"))

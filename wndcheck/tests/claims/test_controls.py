@@ -81,8 +81,12 @@ FAULTS: dict[tuple[str, str], tuple[Callable[..., Detector], Plant]] = {
         holds,
         at(worlds, "violated", lambda cell, stage: claims_all_true(cell, stage) | {"corrected_score": 0.008}),
     ),
-    ("width_law", "law"): (of_samples, NO_LAW),
+    ("width_law", "a_law"): (of_samples, NO_LAW),
     ("width_law", "exponent"): (of_samples, NO_LAW),
+    ("width_law", "planted"): (
+        holds,
+        at(worlds, "controlled", lambda cell: CONTROLLED | {"planted_score": 0.5 / cell.width}),
+    ),
     ("initial_independence", "independently_permuted"): (holds, NOT_PERMUTED),
     ("initial_independence", "planted"): (holds, NOT_PLANTED),
     ("initial_independence", "shared"): (holds, NOT_SHARED),
