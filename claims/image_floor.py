@@ -2,8 +2,8 @@
 Over the images of one net it is not 0 (initial_data_reading); this claim says how much it is, and why.
 
 Measured: ι_c of the first layer of untrained nets of the paper's greatest width, minus the floor that the net's images
-set. The layer is linear in the images, so that its neurons are near Gaussian over them, and two of them correlate by
-the images' covariance and their weight vectors: the floor is the mean of -½ log(1 - ρ²) over pairs of other Gaussian
+set. The layer is linear in the images, so that two neurons correlate by the images' covariance and the neurons' weight
+vectors. The floor is what Gaussians of such correlations share: the mean of -½ log(1 - ρ²) over pairs of other Gaussian
 weight vectors. It has nothing of the width in it, and is some 0.017 nats on MNIST.
 Supported: the difference lies in 0 ± 0.005 nats, half of the paper's threshold 0.01: images account for what untrained
 neurons share. Refuted: an interval lies entirely outside.
