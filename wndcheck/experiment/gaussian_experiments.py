@@ -12,6 +12,7 @@ import numpy as np
 
 from wndcheck.estimators import knn_entropy, pairwise_mi
 from wndcheck.experiment.measurement.transformed import JITTER
+from wndcheck.experiment.record_schema import RANK_K, RANK_NULL_QUANTILE, RANK_THRESHOLD
 from wndcheck.seeds import derived_seed
 
 T = TypeVar("T", float, np.ndarray)
@@ -46,6 +47,19 @@ def information_estimates(
     y = rho * x + sqrt(1 - rho**2) * other
     pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
     return pairwise_mi(np.hstack([sd_x * x, y]), pairs=pairs, margins=margins).pair_mi
+
+
+def share_of_dependent_pairs(*words: object, trials: int, m: int = 1000, rho: float = 0.0) -> np.ndarray:
+    """Share of dependent pairs among `trials` bivariate Gaussian samples, (1,); `words` name the draw.
+
+    By the estimator and the rule of record_schema's "rank_dependent".
+    """
+    rng = np.random.default_rng(derived_seed(*words))
+    x, other = rng.standard_normal((2, m, trials))
+    pairs = np.stack([np.arange(trials), trials + np.arange(trials)], axis=1)
+    z = np.hstack([x, rho * x + sqrt(1 - rho**2) * other])
+    found = pairwise_mi(z, k=RANK_K, margins="normal", pairs=pairs)
+    return np.array([found.share_above(RANK_THRESHOLD, RANK_NULL_QUANTILE)])
 
 
 def rectified_estimates(*words: object, trials: int, m: int = 1000, rho: float = 0.0) -> np.ndarray:

@@ -116,7 +116,7 @@ class ClaimsRun:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         self.declared = {claim: declared([*tests.values()], self.profile) for claim, tests in self.tests.items()}
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
-        if left := {item for item in checks if check_of(item).scope not in self.profile.scopes}:
+        if left := {item for item in items if claim_of(item) and self.is_left(item)}:
             items[:] = [item for item in items if item not in left]
             self.config.hook.pytest_deselected(items=list(left))
             others = {claim_id(item) for item in items if claim_of(item)}
@@ -130,6 +130,11 @@ class ClaimsRun:
             whole = workers.is_whole(self.config, self.folder)
             unmatched = expectations.unmatched(self.expectations, names, whole)
             self.problems += [Problem(ProblemKind.EXPECTATION, text) for text in unmatched]
+
+    def is_left(self, item: pytest.Item) -> bool:
+        """Whether the profile leaves a test to another; controls run whatever their scope, where their nets are."""
+        scope = check_of(item).scope
+        return scope not in self.profile.scopes and (scope is Scope.RECIPE or not must_be_of(item))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         claims = {item.nodeid: claim for item in session.items if (claim := claim_of(item))}

@@ -16,7 +16,7 @@ from wndcheck.tests.claims import worlds
 from wndcheck.tests.claims.mutations import STILL, Detector, Plant, at, holds, instead_of, of_samples
 from wndcheck.tests.claims.worlds import CONTROLLED, FOLDER, claims_all_true
 from wndcheck.verdicts import checks
-from wndcheck.verdicts.statistics import rank_correlations, rank_interval
+from wndcheck.verdicts.statistics import PowerLaw, power_law, rank_correlations, rank_interval
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -27,6 +27,7 @@ NOT_PERMUTED = at(worlds, "controlled", lambda cell: CONTROLLED | {"shuffled_sco
 NOT_PLANTED = at(worlds, "controlled", lambda cell: dict.fromkeys(CONTROLLED, 0.0))
 SLOPE = at(worlds, "controlled", lambda cell: CONTROLLED | {"shuffled_score": 0.01 * log2(cell.width)})
 NO_SLOPE = at(worlds, "violated", lambda cell, stage: claims_all_true(cell, stage) | {"corrected_score": 0.1})
+NO_PAIR = at(worlds, "violated", lambda cell, stage: claims_all_true(cell, stage) | {"rank_dependent": 0.0})
 NOT_SHARED = at(worlds, "violated", claims_all_true)  # nets that are to break a claim, and do not
 
 
@@ -35,6 +36,12 @@ def estimates(change) -> Plant:
     return instead_of(estimate, lambda *of, **how: change(estimate(*of, **how)))
 
 
+def no_law(widths, values) -> PowerLaw:
+    """The narrowest's values for the floors, and the exponents on the border."""
+    return PowerLaw(values[0], 0.5 + 0 * values[0])
+
+
+NO_LAW = instead_of(power_law, no_law)
 NOTHING, MORE, LESS = (estimates(change) for change in (lambda x: 0 * x, lambda x: x + 1, lambda x: x - 1))
 
 
@@ -57,6 +64,29 @@ FAULTS: dict[tuple[str, str], tuple[Callable[..., Detector], Plant]] = {
     ("any_stage", "planted"): (holds, NOT_PLANTED),
     ("any_stage", "permuted_activations_have_no_slope"): (holds, SLOPE),
     ("any_stage", "shared_directions_have_a_slope"): (holds, NO_SLOPE),
+    ("any_two_neurons", "independent_gaussians"): (of_samples, MORE),
+    ("any_two_neurons", "test_dependent_gaussians"): (of_samples, NOTHING),
+    ("any_two_neurons", "shared_directions_have_no_falling_trend"): (holds, NOT_SHARED),
+    ("any_two_neurons", "shared_directions_have_no_falling_upper_trend"): (holds, NOT_SHARED),
+    ("any_two_neurons", "few_directions"): (holds, NO_PAIR),
+    ("beyond_class", "independently_permuted"): (holds, NOT_PERMUTED),
+    ("beyond_class", "no_falling_trend"): (holds, NOT_SHARED),
+    ("beyond_class", "are_dependent"): (holds, NOT_SHARED),
+    ("beyond_class", "are_not_explained"): (holds, NOT_SHARED),
+    ("image_floor", "independently_permuted"): (
+        holds,
+        at(worlds, "controlled", lambda cell: CONTROLLED | {"shuffled_score": 0.008}),
+    ),
+    ("image_floor", "shared"): (
+        holds,
+        at(worlds, "violated", lambda cell, stage: claims_all_true(cell, stage) | {"corrected_score": 0.008}),
+    ),
+    ("width_law", "a_law"): (of_samples, NO_LAW),
+    ("width_law", "exponent"): (of_samples, NO_LAW),
+    ("width_law", "planted"): (
+        holds,
+        at(worlds, "controlled", lambda cell: CONTROLLED | {"planted_score": 0.5 / cell.width}),
+    ),
     ("initial_independence", "independently_permuted"): (holds, NOT_PERMUTED),
     ("initial_independence", "planted"): (holds, NOT_PLANTED),
     ("initial_independence", "shared"): (holds, NOT_SHARED),

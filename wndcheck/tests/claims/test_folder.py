@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(not FILES, reason="the claims are in the reposit
 
 # The words that name the claims' own draws: another word would draw other samples.
 SEED_WORDS = {
+    "any_two_neurons": "any-two-neurons",
     "cifar_negative_estimates": "cifar-negative-estimates",
     "entropy_against_k": "entropy-against-k",
     "entropy_against_m": "entropy-against-m",
@@ -21,6 +22,7 @@ SEED_WORDS = {
     "gaussian_activations": "gaussian-activations",
     "post_activations": "post-activations",
     "stabilisation": "stabilisation",
+    "width_law": "width-law",
     "width_saturation": "width-saturation",
 }
 

@@ -20,8 +20,8 @@ HIDDEN = (1, 2, 3, 4)
 
 
 def large_growth(width: int) -> float:
-    """Beyond every margin at every width, and growing."""
-    return 0.1 + 0.05 * np.log2(width)
+    """Beyond every margin at every width, and growing, by a law with an exponent of ¼."""
+    return 1.2 - 1.65 * width**-0.25
 
 
 def slow_growth(width: int) -> float:
@@ -48,6 +48,8 @@ SCORES = {
         "two_hundred_suffice from_hundred[2-relu]",
         "lemma_bound information_does_not_grow[2-relu]",
         "gaussian_activations pairs[2-relu]",
+        "width_law floor[2-relu]",
+        "width_law exponent[2-relu]",
         *(f"conditional_entropy rises[{width}-2-relu]" for width in TRAINED),
     ],
     mlp("post_corrected_score", large_growth, 3): [
@@ -88,8 +90,13 @@ ENTROPIES = {
     ],
     mlp("entropy", 1.45, 2, **WIDEST, **TANH): [],  # neither is .1 away from what it was
     mlp("entropy", 1.0, 1, widths=(100,)): [],  # before the widths at which it is to have settled
-    mlp("corrected_score", -0.011, 1, widths=(200,)): ["two_hundred_suffice difference[1-relu]"],
-    mlp("corrected_score", -0.011, 1, widths=(100,), **TANH): ["two_hundred_suffice from_hundred[1-tanh]"],
+    mlp("corrected_score", -0.011, 1, widths=(200,)): [
+        "two_hundred_suffice difference[1-relu]",
+        "width_law exponent[1-relu]",
+    ],
+    mlp("corrected_score", lambda n: 1 / n + 0.0015, 1, widths=(50, 100), **TANH): [
+        "two_hundred_suffice from_hundred[1-tanh]"
+    ],
     mlp("accuracy", 0.97, widths=(100,)): ["accuracy training[100-relu]"],
     mlp("validation_accuracy", 0.9, widths=(50,), **TANH): ["accuracy validation[50-tanh]"],
     mlp("validation_accuracy", 0.99, **WIDEST): ["width_saturation no_further_gain[relu]"],
@@ -147,6 +154,8 @@ OTHER_NETS = {
     ensembles("lemma_excess", 0.1, 3, widths=(128,)): ["lemma_bound in_ensembles[3]"],
     ensembles("negentropy", 0.1, 4, widths=(128,)): ["gaussian_activations in_ensembles[4]"],
     ensembles("same_image_lemma_excess", 0.1, 4, widths=(128,)): [],
+    initial("corrected_score", 0.002, 1): ["image_floor first_layer[relu]"],
+    initial("image_floor", 0.002, 1, **TANH): ["image_floor first_layer[tanh]"],
     initial("corrected_score", 0.1, 2, **TANH): ["initial_data_reading independence[2-tanh]"],
     initial("corrected_score", 0.1, 3): [
         "initial_data_reading independence[3-relu]",
@@ -160,7 +169,29 @@ OTHER_NETS = {
     Place("convnets", "entropy_change", lambda n: 0.05 + 0.001 * np.log2(n), (2,)): ["convnet_failure level[2]"],
     Place("convnets", "entropy_change", lambda n: 0.5 - 0.02 * np.log2(n), (1,)): ["convnet_failure trend[1]"],
 }
-WORLDS = {"scores": SCORES, "entropies": ENTROPIES, "changes": CHANGES, "other nets": OTHER_NETS}
+BEYOND = {
+    mlp("rank_dependent", large_growth, 1): ["any_two_neurons trend[1-relu]", "any_two_neurons level[1-relu]"],
+    mlp("rank_dependent", lambda n: 0.012 + 0.5 / n, 2, **TANH): ["any_two_neurons level[2-tanh]"],
+    mlp("rank_quantiles", large_growth, 3, quantile=0.99): ["any_two_neurons upper_trend[3-relu]"],
+    mlp("rank_quantiles", large_growth, 4, quantile=0.95): [],
+    mlp("rank_quantiles", large_growth, 4, quantile=1.0): [],
+    mlp("rank_gaussian_score", 0.0002, 4, **WIDEST): ["any_two_neurons gaussian_share[4-relu]"],
+    mlp("within_class_score", 0.00045, 1, **WIDEST): ["beyond_class explained[1-relu]"],
+    mlp("within_class_score", large_growth, 2, **TANH): [
+        "beyond_class trend[2-tanh]",
+        "beyond_class level[2-tanh]",
+        "beyond_class explained[2-tanh]",
+    ],
+    mlp("corrected_score", lambda n: 0.009 + 50 / n**2, 3): ["width_law exponent[3-relu]"],
+    mlp("corrected_score", lambda n: 0.02 + 0.5 / n, 4, **TANH): [
+        "width_law floor[4-tanh]",
+        "literal_independence literal[4-tanh]",
+        "gaussian_activations pairs[4-tanh]",
+        "lemma_bound information_does_not_grow[4-tanh]",
+        "conditional_entropy rises[1000-4-tanh]",
+    ],
+}
+WORLDS = {"beyond": BEYOND, "scores": SCORES, "entropies": ENTROPIES, "changes": CHANGES, "other nets": OTHER_NETS}
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +208,7 @@ def test_only_the_affected_checks_are_refuted(world: str, true_world: Path, tmp_
     for measurement in made_apart(SMALL_FULL, list(WORLDS[world])):
         Store(root).save(measurement)
     findings = findings_in(root, "-m", "not control")
-    assert len({claim for claim, _ in findings}) == 23
+    assert len({claim for claim, _ in findings}) == 27
     moved = {f"{claim} {check}": finding.verdict for (claim, check), finding in findings.items()}
     expected = dict.fromkeys((name for names in WORLDS[world].values() for name in names), "refuted")
     assert {name: verdict for name, verdict in moved.items() if verdict != "supported"} == expected

@@ -48,7 +48,8 @@ QUIET = 1e-4  # of what is compared by its order
 def claims_all_true(cell: Cell, stage: int) -> dict[str, object]:
     """Values of a layer, or (hidden, last): dependence and change vanish with the width."""
     n, begun = cell.width, stage > 0
-    vanishing = 0.5 / n
+    vanishing, floor = 0.5 / n, 0.008
+    is_initial = not isinstance(cell.protocol, Violation) and cell.protocol.stages == (0,)
     return {
         "accuracy": 1 - 0.2 / n if begun else 0.1,
         "validation_accuracy": 0.97 - 0.2 / n if begun else 0.1,
@@ -57,7 +58,12 @@ def claims_all_true(cell: Cell, stage: int) -> dict[str, object]:
         if begun
         else 0.0,
         "score": (0.012 + vanishing, 0.3),
-        "corrected_score": (vanishing, 0.25),
+        "corrected_score": (floor if is_initial else vanishing, 0.25),
+        "image_floor": floor,
+        "within_class_score": vanishing / 2,
+        "rank_score": vanishing,
+        "rank_gaussian_score": 0.8 * vanishing,
+        "rank_dependent": vanishing,
         "lemma_excess": -0.2 if begun else 0.0,
         "lemma_broken": 0.01,
         "negentropy": 0.3 / n,
@@ -75,6 +81,7 @@ def claims_all_true(cell: Cell, stage: int) -> dict[str, object]:
         "scale_ratio": 1.2 if cell.dataset == "cifar10" else 0.15,
         "offset": 0.001,
         "lowest_pairs": -0.05,  # on the probe's images; in inverse proportion to their number
+        "lowest_ranks": vanishing,
         "irregular": 4 if n < 20 else 1,
     }
 
@@ -90,6 +97,10 @@ def claims_all_false(cell: Cell, stage: int) -> dict[str, object]:
         "entropy_change": 0.0 if not begun else 0.1 / n if cell.architecture == "convnet" else growing,
         "score": (-0.5 + 0.001 * np.log2(n) if cell.dataset == "cifar10" and n < 50 else growing, 0.01),
         "corrected_score": (growing * (2 if begun else 0.5), 0.01),
+        "within_class_score": growing * 2,
+        "rank_score": growing,
+        "rank_gaussian_score": growing / 5,
+        "rank_dependent": growing,
         "lemma_excess": 0.3 if begun else 0.0,
         "lemma_broken": 0.5,
         "negentropy": growing,
@@ -106,6 +117,7 @@ def claims_all_false(cell: Cell, stage: int) -> dict[str, object]:
         "scale_ratio": 0.3,
         "offset": 0.5,
         "lowest_pairs": 0.3 if n >= 50 else -0.5,
+        "lowest_ranks": growing,
         "irregular": 8 if n >= 200 else 1,
     }
 
@@ -138,6 +150,7 @@ def violated(cell: Cell, stage: int) -> dict[str, object]:
         return dict.fromkeys(claims_all_true(cell, stage), np.nan)
     broken = {"score": growing, "corrected_score": growing, "post_score": growing, "post_corrected_score": growing}
     broken |= {"lemma_excess": 0.3, "total_correlation_3": growing, "total_correlation_5": 3 * growing}
+    broken |= {"within_class_score": growing, "rank_dependent": growing, "lowest_ranks": growing}
     broken |= {"entropy_change": 0.05, "distribution_change": 0.05}
     if kind == "drift":
         broken = {"entropy_change": growing, "entropy": growing, "distribution_change": growing}
@@ -173,7 +186,8 @@ def made(cell: Cell, world) -> Measurement:
 def laid_out(values: dict[str, object], name: str, shape: tuple[int, ...]) -> np.ndarray:
     """One stage of an array: (R,), (R, layers) or (R, layers, quantiles)."""
     if name in QUANTILES:
-        return np.full(shape, values["lowest_pairs"]) + np.arange(shape[-1]) * 0.02
+        lowest = values["lowest_pairs" if name == "pair_quantiles" else "lowest_ranks"]
+        return np.full(shape, lowest) + np.arange(shape[-1]) * 0.02
     value = values.get(name, 0.0)
     array = np.full(shape, value[0] if isinstance(value, tuple) else value, dtype=float)
     if isinstance(value, tuple):
@@ -250,7 +264,7 @@ class Place:
         array, width = measurement[self.quantity][self.stage], measurement.cell.width
         value = self.value(width) if callable(self.value) else self.value
         if self.quantile is not None:
-            array = array[..., PAIR_QUANTILES.index(self.quantile)]
+            array = array[..., QUANTILES.get(self.quantity, PAIR_QUANTILES).index(self.quantile)]
         if self.layers:
             array[:, [layer - 1 for layer in self.layers]] = value
         else:

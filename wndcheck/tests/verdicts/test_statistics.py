@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import stats
+from scipy import optimize, stats
 
 from wndcheck.verdicts.statistics import (
     Interval,
@@ -16,6 +16,7 @@ from wndcheck.verdicts.statistics import (
     at_least,
     at_most,
     mean_interval,
+    power_law,
     rank_correlations,
     rank_interval,
     ranks,
@@ -174,6 +175,72 @@ def test_slope_invariances(values: np.ndarray, order: list[int], shift: float, s
     np.testing.assert_allclose(slope_per_doubling(widths, values * scale), slopes * scale, atol=1e-9)
     np.testing.assert_allclose(slope_per_doubling(widths * wider, values), slopes, atol=1e-9)
     np.testing.assert_array_equal(slope_per_doubling(widths, values[:, ::-1]), slopes[::-1])
+
+
+# --- laws of the width ------------------------------------------------------------------------------------------------
+
+FOUR_WIDTHS = np.array([20, 50, 100, 200])
+SIX_WIDTHS = np.array([20, 50, 100, 200, 500, 1000])
+either_sign = st.floats(0.01, 3) | st.floats(-3, -0.01)
+
+
+@settings(deadline=None)
+@given(st.floats(-1, 1), either_sign, st.floats(0.1, 2.5), st.sampled_from([FOUR_WIDTHS, SIX_WIDTHS]))
+def test_a_power_law_is_recovered(floor: float, scale: float, exponent: float, widths: np.ndarray) -> None:
+    law = power_law(widths, (floor + scale * (widths / 20) ** -exponent)[:, None])
+    # The residuals' sum of squares is flat to rounding within some 1e-8 of the exponent.
+    np.testing.assert_allclose(law.exponent, exponent, atol=1e-5)
+    np.testing.assert_allclose(law.floor, floor, atol=1e-4 * abs(scale))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.permutations(range(6)), st.floats(-1, 1), either_sign, st.floats(0.5, 20))
+def test_power_law_invariances(seed: int, order: list[int], shift: float, scale: float, wider: float) -> None:
+    noise = np.random.default_rng(seed).normal(scale=0.002, size=(6, 3))
+    values = 0.02 + 2 / SIX_WIDTHS[:, None] + noise
+    law = power_law(SIX_WIDTHS, values)
+    other = power_law(SIX_WIDTHS[order] * wider, shift + scale * values[order])
+    np.testing.assert_allclose(other.exponent, law.exponent, atol=1e-5)
+    np.testing.assert_allclose(other.floor, shift + scale * law.floor, atol=1e-5)
+    np.testing.assert_array_equal(power_law(SIX_WIDTHS, values[:, ::-1]).floor, law.floor[::-1])
+
+
+def test_power_law_is_the_least_squares_one() -> None:
+    values = 0.02 + 2 / SIX_WIDTHS + np.random.default_rng(0).normal(scale=0.002, size=6)
+    (floor, *_, exponent), _ = optimize.curve_fit(
+        lambda n, f, a, b: f + a * (n / 20) ** -b, SIX_WIDTHS, values, p0=(0.0, 0.1, 1.0)
+    )
+    law = power_law(SIX_WIDTHS, values[:, None])
+    assert (law.floor[0], law.exponent[0]) == pytest.approx((floor, exponent), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.log(SIX_WIDTHS),  # the limit of exponent 0
+        np.array([1.0, 0, 0, 0, 0, 0]),  # that of an infinite exponent
+        2.0 + np.zeros(6),  # of no exponent
+        np.array([0.1, nan, 0.02, 0.01, 0.004, 0.002]),
+        np.array([inf, 0.04, 0.02, 0.01, 0.004, 0.002]),
+    ],
+)
+def test_power_law_is_nan_where_the_values_do_not_determine_it(values: np.ndarray) -> None:
+    law = power_law(SIX_WIDTHS, np.stack([values, 2 / SIX_WIDTHS], axis=1))
+    np.testing.assert_allclose(law.exponent, [nan, 1], atol=1e-5)
+    np.testing.assert_allclose(law.floor, [nan, 0], atol=1e-5)
+
+
+def test_power_law_needs_four_widths() -> None:
+    assert np.isnan(power_law(SIX_WIDTHS[:3], 2 / np.tile(SIX_WIDTHS[:3, None], 4))).all()
+
+
+@pytest.mark.parametrize("shape", [(6,), (5, 3), (3, 6), (6, 3, 2)])
+def test_power_law_refuses_values_that_do_not_fit_the_widths(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"values of shape .*: expected \(6 widths, seeds\)"):
+        power_law(SIX_WIDTHS, np.zeros(shape))
+
+
+# --- ranks ------------------------------------------------------------------------------------------------------------
 
 
 @given(arrays(float, st.integers(1, 12), elements=st.integers(-3, 3).map(float)))
