@@ -9,7 +9,6 @@ from typing import NamedTuple
 from wndcheck.authoring.calibration import Calibration
 from wndcheck.authoring.error_rates import DRAWS
 from wndcheck.authoring.pooling import Pooled, PooledCheck
-from wndcheck.authoring.power import MOST
 from wndcheck.report.figure_model import csv_text, number
 from wndcheck.report.format import (
     MISSING,
@@ -20,6 +19,7 @@ from wndcheck.report.format import (
     short_cause,
     three_digits,
 )
+from wndcheck.verdicts.power import MOST
 from wndcheck.verdicts.run import ClaimVerdict
 
 OUTCOMES = tuple(ClaimVerdict)

@@ -9,9 +9,9 @@ from math import nan, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from wndcheck.authoring import power
-from wndcheck.authoring.power import SILENT, UNKNOWN, Rates
+from wndcheck.verdicts import power
 from wndcheck.verdicts.checks import FEWEST, Check
+from wndcheck.verdicts.power import SILENT, UNKNOWN, Rates
 from wndcheck.verdicts.statistics import t_quantile
 
 MOST_WRONG = 0.01  # the wrong-verdict rate that a primary check may have

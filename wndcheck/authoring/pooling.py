@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wndcheck.authoring.error_rates import Reliability, reliability
-from wndcheck.authoring.power import UNKNOWN
 from wndcheck.verdicts.checks import CauseKind, MustBe, Statistic, Verdict
+from wndcheck.verdicts.power import UNKNOWN
 from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
 
 

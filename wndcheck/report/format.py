@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from math import ceil, inf, isfinite, isnan, log10
+from statistics import mean, stdev
 from typing import TypeVar
 
 from wndcheck.experiment.profiles import Scope
 from wndcheck.seeds import BASE_SEED
 from wndcheck.verdicts.checks import FEWEST, Cause, CauseKind, Verdict
+from wndcheck.verdicts.power import nets_needed_with_error
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
 from wndcheck.verdicts.statistics import Interval
 
@@ -274,9 +276,22 @@ def describe_choices(finding: Finding) -> str:
     return f"{robust}, not: {', '.join(lost)}" if lost else robust
 
 
+def describe_need(finding: Finding) -> str:
+    """``24 nets would decide it``: of a level whose interval includes the margin; empty for others."""
+    known = [value for value in finding.values if isfinite(value)]
+    straddles = finding.cause is not None and finding.cause.kind is CauseKind.STRADDLES
+    if finding.check.scope is not Scope.LEVEL or not straddles:
+        return ""
+    systematic = (finding.recipe.low, finding.recipe.high) if finding.recipe else (0.0, 0.0)
+    needed = nets_needed_with_error(finding.check, mean(known), stdev(known), systematic)
+    of = finding.check.replicate
+    return f"{needed:.0f} {of} would decide it" if isfinite(needed) else f"no number of {of} would decide it"
+
+
 def remarks(finding: Finding) -> str:
-    """The cause of a verdict, and what it owes to the nets' recipe, as far as there is anything to say."""
-    return "; ".join(filter(None, (describe_cause(finding.cause), describe_recipe(finding), describe_choices(finding))))
+    """The cause of a verdict, what would decide it, and what it owes to the nets' recipe, as far as there is any."""
+    said = describe_cause(finding.cause), describe_need(finding), describe_recipe(finding), describe_choices(finding)
+    return "; ".join(filter(None, said))
 
 
 def describe_finding(finding: Finding) -> str:

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from wndcheck.authoring.power import nets_needed, normal_rates
 from wndcheck.experiment.families import FAMILIES, Family
 from wndcheck.experiment.profiles import Scope
 from wndcheck.report.format import percent
@@ -20,6 +19,7 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.power import nets_needed, normal_rates
 from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import at_most
 

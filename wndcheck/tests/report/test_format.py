@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
+import numpy as np
 import pytest
 
 from wndcheck.experiment.profiles import Scope
@@ -20,14 +22,17 @@ from wndcheck.report.format import (
     format_minute,
     markdown_table,
     percent,
+    remarks,
     repeat_command,
 )
 from wndcheck.seeds import BASE_SEED
 from wndcheck.tests.factories import BARELY, FAILS, HOLDS, LEVEL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import finding
-from wndcheck.verdicts.checks import Cause, CauseKind
+from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.power import nets_needed
+from wndcheck.verdicts.recipes import RecipeError
 from wndcheck.verdicts.run import Finding
-from wndcheck.verdicts.statistics import Interval, at_least, within
+from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
 
 FAR, NEAR = finding("far", 0.05), finding("near", 0.02)
 WIDE = finding("wide", 0.08, 0.06)  # its estimate is the furthest out, its interval is not
@@ -184,3 +189,34 @@ def test_dates_are_shown_to_the_minute() -> None:
 def test_markdown_is_escaped() -> None:
     assert escape_markdown("a|b *c* `d`\n<e> [f](g) $h$ \\") == r"a\|b \*c\* \`d\` \<e\> \[f\](g) \$h\$ \\"
     assert markdown_table(["x"], [["a|b"]]) == "| x |\n| --- |\n| a\\|b |"
+
+
+VICINITY = Check("ι", at_most(0.054), scope=Scope.LEVEL)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "choices", "words"),
+    [
+        (None, {}, ""),
+        (RecipeError(-0.0021, 0.0043, (200, 1000), True), {}, "recipe -0.0021 … 0.0043 (N = 200, 1000)"),
+        (RecipeError(0.0, 0.0, (), True), {}, "recipe untested"),
+        (RecipeError(0.0, 0.0, (), False), {}, "recipe not compared: the paper gives none"),
+        (None, {"a": "supported", "b": "supported"}, "robust to 2 of 2 choices"),
+        (None, {"a": "supported", "b": "inconclusive"}, "robust to 1 of 2 choices, not: b"),
+    ],
+)
+def test_what_a_level_owes_to_the_recipe_as_text(recipe, choices, words: str) -> None:
+    choices = {choice: Verdict(verdict) for choice, verdict in choices.items()}
+    finding = make_finding("level", [0.03, 0.031, 0.032, 0.029], VICINITY, recipe=recipe, choices=choices)
+    assert remarks(finding) == words
+    assert words in describe_finding(finding)
+
+
+def test_an_undecided_level_says_how_many_nets_would_decide_it() -> None:
+    values = [0.04, 0.05, 0.06, 0.045]
+    finding = make_finding("level", values, VICINITY)
+    needed = nets_needed(VICINITY, float(np.mean(values)), float(np.std(values, ddof=1)))
+    assert remarks(finding) == f"the interval includes the margin; {needed:.0f} nets would decide it"
+    spanned = make_finding("level", values, VICINITY, recipe=RecipeError(-0.01, 0.01, (200,), True))
+    assert "no number of nets would decide it" in remarks(spanned)
+    assert "nets would" not in remarks(make_finding("trend", values, replace(VICINITY, scope=Scope.TREND)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wndcheck.authoring.power import normal_rates
 from wndcheck.tests.factories import make_claim, make_finding
 from wndcheck.verdicts.checks import Check
+from wndcheck.verdicts.power import normal_rates
 from wndcheck.verdicts.statistics import at_most
 
 M = 24

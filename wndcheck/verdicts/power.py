@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, isfinite, nan, sqrt
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
-from wndcheck.verdicts.statistics import Interval, t_quantile
+from wndcheck.verdicts.statistics import Interval, Region, t_quantile
 
 NODES = 256  # of the integral over the sample standard deviation; rates are then exact to about 1e-5
 POWER = 0.9
@@ -94,6 +94,20 @@ def wrong_rate(check: Check, rates: Rates, truth: float) -> float:
 def worst_rate(rates_on_borders: Iterable[Rates]) -> float:
     """Return the largest wrong-verdict rate: that of a true mean just inside or just outside a border."""
     return max(max(rates.supported, rates.refuted) for rates in rates_on_borders)
+
+
+def nets_needed_with_error(check: Check, mean: float, sd: float, systematic: tuple[float, float]) -> float:
+    """Return what `nets_needed` does where intervals are widened by a systematic error; infinity if it spans a border.
+
+    A check is then supported within narrower borders, and refuted beyond wider ones, than its own.
+    """
+    (low, high), region = (min(systematic[0], 0.0), max(systematic[1], 0.0)), check.region
+    within = region.low + high, region.high + low
+    beyond = Region(region.low + low, region.high + high)
+    if within[0] <= mean <= within[1]:
+        return nets_needed(replace(check, region=Region(*within)), mean, sd)
+    is_beyond = not beyond.low <= mean <= beyond.high
+    return nets_needed(replace(check, region=beyond), mean, sd) if is_beyond else inf
 
 
 def nets_needed(check: Check, mean: float, sd: float) -> float:

@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from wndcheck.authoring.error_rates import DRAWS, FEWEST_RESAMPLED, MOST_WRONG, draw, reliability, resampled_rates
-from wndcheck.authoring.power import (
+from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
+from wndcheck.verdicts.power import (
     MOST,
     SILENT,
     Rates,
     borders,
     nets_needed,
+    nets_needed_with_error,
     normal_rates,
     right_verdict,
     worst_rate,
     wrong_rate,
 )
-from wndcheck.verdicts.checks import FEWEST, Check, Verdict, verdict_on
 from wndcheck.verdicts.statistics import at_least, at_most, mean_interval, within
 
 UPPER = Check("x", at_most(0))
@@ -242,3 +243,24 @@ def test_few_values_are_not_resampled():
     assert isnan(found.resampled_wrong)
     assert isnan(found.resampled_worst)
     assert found.greatest_wrong == found.worst
+
+
+@pytest.mark.parametrize(
+    ("mean", "systematic", "like"),
+    [
+        (-0.5, (0.0, 0.0), (UPPER, -0.5)),
+        (-0.5, (-0.2, 0.1), (Check("x", at_most(-0.2)), -0.5)),  # to be supported, by what may be too low
+        (0.5, (-0.2, 0.1), (Check("x", at_most(0.1)), 0.5)),  # to be refuted, by what may be too high
+        (-0.1, (-0.2, 0.1), None),
+        (0.05, (-0.2, 0.1), None),
+        (0.5, (0.1, 0.2), (Check("x", at_most(0.2)), 0.5)),
+        (-0.5, (0.1, 0.2), (UPPER, -0.5)),
+    ],
+)
+def test_a_systematic_error_takes_more_nets_or_leaves_no_number_enough(mean, systematic, like) -> None:
+    needed = nets_needed_with_error(UPPER, mean, 0.3, systematic)
+    assert needed == (nets_needed(*like, 0.3) if like else inf)
+    if needed < MOST:  # the rule itself, with intervals that are widened
+        values = mean + 0.3 * np.linspace(-1.7, 1.7, int(needed))
+        wide = mean_interval(values, 0.99).widened(*systematic)
+        assert verdict_on(UPPER, wide) is right_verdict(UPPER, mean)
