@@ -83,7 +83,7 @@ class Scope(StrEnum):
     ESTIMATOR = "estimator"  # samples of a known law, simulated or of untrained nets, and the estimator itself
     TREND = "trend"  # trained nets against one another: slopes, contrasts, orderings
     LEVEL = "level"  # trained nets against a constant, which takes the paper's widths and recipe
-    RECIPE = "recipe"  # nets of another recipe against those of the paper's
+    RECIPE = "recipe"  # nets of another recipe, or on other images, against the paper's
 
 
 @dataclass(frozen=True)

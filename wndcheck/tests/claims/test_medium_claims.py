@@ -1,4 +1,4 @@
-"""The claim recipe_equivalence and levels of the medium profile, where recipes differ by known amounts."""
+"""The claims that the medium profile alone decides, and its levels, where recipes or images differ by known amounts."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ SMALL_MEDIUM = replace(
 )
 FAMILIES = (
     "trained/relu",
+    "trained/relu/fixed-images",
     "trained/tanh",
     "more-seeds/relu",
     "paper-recipe/relu",
@@ -113,3 +114,27 @@ def test_nets_without_the_papers_recipe_nearby_are_untested(tmp_path: Path) -> N
     (level,) = found(store_with(tmp_path), "weak_dependence", "test_vicinity and tanh and 1-").values()
     assert level.recipe
     assert not level.recipe.widths
+
+
+@pytest.mark.parametrize(
+    ("quantity", "sampling", "check"),
+    [
+        (None, "", ""),
+        ("corrected_score", "fixed", "fixed_sample["),
+        ("corrected_score_2000", "own", "more_images[1000-2000-"),
+        ("corrected_score_4000", "own", "more_images[1000-4000-"),
+    ],
+)
+def test_other_images_that_give_other_scores_are_noticed(tmp_path: Path, quantity, sampling: str, check: str) -> None:
+    store = Store(store_with(tmp_path))
+    for cell in cells_of(["trained/relu", "trained/relu/fixed-images"], SMALL_MEDIUM, 0):
+        if quantity and cell.probe.sampling == sampling and (cell.width == 1000 or sampling == "fixed"):
+            measurement = made(cell, claims_all_true)
+            measurement[quantity][:] += 0.01
+            store.save(measurement)
+    findings = found(tmp_path, "choice_of_images").values()
+    refuted = {each.name for each in findings if each.must_be is None and each.verdict == "refuted"}
+    supported = {each.name for each in findings if each.must_be is None and each.verdict == "supported"}
+    assert not [each.name for each in findings if each.failed]
+    assert len(refuted | supported) == 20
+    assert refuted == {each.name for each in findings if check and each.name.startswith(check)}
