@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from wndcheck.report import format as formatting
 from wndcheck.report.figure_model import Figure, Scatter
+from wndcheck.report.section_model import Section, Strong
 from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
-from wndcheck.report.tables import Section, Strong
 from wndcheck.verdicts.run import ClaimResult, Finding, Run
 
 PAGE = "index.html"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.families import cells_of, sensitivity_choices
+from wndcheck.experiment.families import cells_of, parts, sensitivity_choices
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import ACTIVATIONS, Profile
 from wndcheck.experiment.record_schema import Measurement
@@ -22,6 +23,7 @@ class Measured:
     ensembles: Grid | None = None
     # As `families.sensitivity_choices` names them, the profile's own choice first; None is not measured.
     sensitivity: dict[str, Measurement | None] = field(default_factory=dict)
+    parts: dict[str, tuple[Measurement | None, ...]] = field(default_factory=dict)  # of the profile, all of their cells
 
     @property
     def groups(self) -> list[Grid]:
@@ -31,9 +33,8 @@ class Measured:
 
     @property
     def seconds(self) -> float:
-        """Total time of training and measuring all of them, as far as it is recorded."""
-        found = [*(m for grid in self.groups for m in grid.measurements), *filter(None, self.sensitivity.values())]
-        seconds = [m.provenance.get("seconds") for m in {m.cell: m for m in found}.values()]
+        """Total time of training and measuring all of the profile's nets, as far as it is recorded."""
+        seconds = [m.provenance.get("seconds") for found in self.parts.values() for m in found if m]
         return float(sum(sum(each.values()) for each in seconds if isinstance(each, dict)))
 
     @property
@@ -44,6 +45,7 @@ class Measured:
 
 def gathered(profile: Profile, base_seed: int, load: Callable[[Cell], Measurement | None]) -> Measured:
     """Return what has been measured of the profile; `load` returns None for a cell that has not."""
+    load = cache(load)
 
     def grid(family: str) -> Grid | None:
         cells = cells_of([family], profile, base_seed)
@@ -57,4 +59,5 @@ def gathered(profile: Profile, base_seed: int, load: Callable[[Cell], Measuremen
         convnets=grid("convnets"),
         ensembles=grid("ensembles"),
         sensitivity={name: load(cell) for name, cell in sensitivity_choices(profile, base_seed).items()},
+        parts={part: tuple(map(load, cells)) for part, cells in parts(profile, base_seed).items()},
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from math import isfinite, log2
 
@@ -15,11 +14,12 @@ from wndcheck.experiment.costs import training_images
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.experiment.record_schema import Measurement
+from wndcheck.report.cost import cost_section
 from wndcheck.report.figure_model import columns, csv_text, interval
 from wndcheck.report.figures import DATA_READING, FORMS, has
 from wndcheck.report.format import count_of, format_accuracy, format_interval, layer_name
+from wndcheck.report.section_model import Section, Strong, Table, measure_command
 from wndcheck.report.stored_nets import Measured
-from wndcheck.seeds import BASE_SEED
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval
 
@@ -36,51 +36,15 @@ KINDS = {"mlp": "perceptrons", "ensemble": "ensembles of perceptrons", "convnet"
 QUANTITIES = {"corrected_score": "ι_c", "entropy_change": "ΔH"}
 
 
-class Strong(str):
-    """A cell that stands out."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of plain text under their heads."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    title: str = ""
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page and of the summary, with its CSV files by name.
-
-    `missing` names what has not been measured, and `command` measures it.
-    """
-
-    title: str
-    text: str = ""
-    tables: Sequence[Table] = ()
-    files: dict[str, str] = field(default_factory=dict)
-    missing: str = ""
-    command: str = ""
-
-
 def all_sections(run: Run, measured: Measured) -> list[Section]:
     """Every section that this run has data for."""
     sections = [
         accuracy_section(measured.groups, run.profile),
         readings_section(measured.data_reading, measured.ensembles),
         sensitivity_section(measured.sensitivity, run.profile, run.base_seed),
+        cost_section(measured.parts, run.profile, run.base_seed),
     ]
     return [section for section in sections if section]
-
-
-def measure_command(profile: str, base_seed: int, parts: Iterable[str] = ()) -> str:
-    """Return the command that measures nets which the store lacks."""
-    seed = [f"--seed={base_seed}"] if base_seed != BASE_SEED else []
-    return " ".join(["wndcheck measure", f"--profile={profile}", *seed, *(f"--cells={part}" for part in parts)])
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------

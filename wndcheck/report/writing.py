@@ -12,9 +12,10 @@ from wndcheck.report.figure_model import Figure, Scatter
 from wndcheck.report.figures import FIGURES, all_figures, bad_field
 from wndcheck.report.files import encoded, write_atomically
 from wndcheck.report.pages import PAGE, page, summary
+from wndcheck.report.section_model import Section, measure_command
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import read_picture
-from wndcheck.report.tables import ACCURACY, FILES, READINGS, Section, all_sections, measure_command
+from wndcheck.report.tables import ACCURACY, FILES, READINGS, all_sections
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import FILE, RunError, encode
 

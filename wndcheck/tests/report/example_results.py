@@ -15,8 +15,9 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import QUICK, ConvNets, Profile
 from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement, record_shapes
 from wndcheck.report.figures import all_figures
+from wndcheck.report.section_model import Section
 from wndcheck.report.stored_nets import Measured
-from wndcheck.report.tables import Section, all_sections
+from wndcheck.report.tables import all_sections
 from wndcheck.tests.factories import SMALL, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, verdict_on
 from wndcheck.verdicts.run import ClaimResult, Finding
