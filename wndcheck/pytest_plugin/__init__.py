@@ -58,6 +58,14 @@ def pytest_configure(config: pytest.Config) -> None:
         start(config, folder)
 
 
+# xdist asks before pytest_configure, so that a plugin registered there is not heard; first, as xdist answers, too.
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    from wndcheck.pytest_plugin.workers import automatic_workers
+
+    return automatic_workers(config)
+
+
 @pytest.fixture(scope="session")
 def _claims_run(request: pytest.FixtureRequest):
     run = request.config.pluginmanager.get_plugin("wndcheck-claims")

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
-from wndcheck.devices import automatic_workers, resolve
+from wndcheck.devices import resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.counterparts import cells_beside
@@ -81,10 +81,6 @@ class ClaimsRun:
         self.store()  # fails now, not after the training, where it cannot be written
 
     # --- before the tests -------------------------------------------------------------------------------------------
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_auto_num_workers(self) -> int:
-        return automatic_workers(self.device)
 
     def pytest_report_header(self) -> list[str]:
         seeds = net_seeds(self.base_seed, self.profile.nets)

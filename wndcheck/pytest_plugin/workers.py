@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def has_any(config: pytest.Config, options: Sequence[str]) -> bool:
 def is_worker(config: pytest.Config) -> bool:
     """Whether this is an xdist worker, not the controller or a run without xdist."""
     return hasattr(config, "workerinput")
+
+
+def automatic_workers(config: pytest.Config) -> int | None:
+    """The number of workers of -n auto for a run of claims; None leaves it to xdist, whose own variable comes first."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not claims_folder(config):
+        return None
+    try:
+        return devices.automatic_workers(config.option.wnd_device)
+    except ValueError:
+        return None  # a device that does not exist, which the run's start says
 
 
 def pin_threads(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,10 @@ import pytest
 
 from wndcheck import devices
 from wndcheck.pytest_plugin import workers as of_runs
+from wndcheck.tests.pytest_plugin.claim_files import SUPPORTED, check
+
+
+pytest_plugins = "pytester"
 
 
 def config(folder: Path, *args: str, **more) -> SimpleNamespace:
@@ -18,7 +23,7 @@ def config(folder: Path, *args: str, **more) -> SimpleNamespace:
 
 
 @pytest.fixture
-def claims(tmp_path: Path) -> Path:
+def folder_of_claims(tmp_path: Path) -> Path:
     folder = tmp_path / "claims"
     folder.mkdir()
     (folder / "expectations.toml").touch()
@@ -30,11 +35,11 @@ def claims(tmp_path: Path) -> Path:
     ("argument", "whole"),
     [("claims", True), ("claims/", True), (".", True), ("claims/one.py", False), ("claims/one.py::test_a[1]", False)],
 )
-def test_a_run_with_claims_is_recognised(claims, argument, whole):
-    run = config(claims.parent, argument)
-    assert of_runs.claims_folder(run) == claims
-    assert of_runs.is_whole(run, claims) is whole
-    assert of_runs.claims_folder(config(claims.parent, "tests")) is None
+def test_a_run_with_claims_is_recognised(folder_of_claims, argument, whole):
+    run = config(folder_of_claims.parent, argument)
+    assert of_runs.claims_folder(run) == folder_of_claims
+    assert of_runs.is_whole(run, folder_of_claims) is whole
+    assert of_runs.claims_folder(config(folder_of_claims.parent, "tests")) is None
 
 
 def test_workers_get_one_thread_unless_set(monkeypatch, tmp_path):
@@ -69,3 +74,21 @@ def test_a_run_without_workers_leaves_the_gpu_to_torch(tmp_path):
     own = [of_runs.own_device(config(tmp_path, workerinput={"workerid": f"gw{i}"}), "auto") for i in range(2)]
     assert own == ["cuda:0", "cuda:1"]
     assert of_runs.own_device(config(tmp_path), "auto") == "cuda"
+
+
+def test_n_auto_takes_as_many_workers_as_there_are_devices(pytester, claims, monkeypatch):
+    """xdist asks for the number before the run begins; here of a machine of three devices, whatever its cores."""
+    claims(tiny=check(SUPPORTED))
+    pytester.makeconftest("from wndcheck import devices\ndevices.automatic_workers = lambda device: 3\n")
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    pytester.runpytest_subprocess("claims", "-n", "auto").stdout.fnmatch_lines(["*created: 3/3 workers*"])
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "1")
+    pytester.runpytest_subprocess("claims", "-n", "auto").stdout.fnmatch_lines(["*created: 1/1 worker*"])
+
+
+def test_n_auto_of_other_runs_is_left_to_xdist(pytester, monkeypatch):
+    pytester.makepyfile("def test_one(): pass")
+    pytester.makeconftest("from wndcheck import devices\ndevices.automatic_workers = lambda device: 3\n")
+    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
+    result = pytester.runpytest_subprocess("-n", "auto")
+    assert "3/3" not in result.stdout.str() or os.cpu_count() == 3
