@@ -91,8 +91,10 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
 @STORE
 @click.pass_context
 def export(context: click.Context, folder: Path, profile: str, seed: int, root: Path | None) -> None:
-    """Copy the measurements of a profile to FOLDER, without kept nets and checkpoints. FOLDER then is a store that is
-    only read: claims are decided from it, and nothing is trained to fill it. Other cells' measurements there are removed.
+    """Copy the measurements of a profile to FOLDER, without kept nets and checkpoints, to be committed.
+
+    FOLDER then is a store that is only read: claims are decided from it, and nothing is trained to fill it.
+    Measurements there of other cells are removed.
 
     Exit status: 0, also if the store lacks some of the cells, which are named on standard error; 1 if FOLDER cannot be
     written; 2 if the command line is wrong, or the folder of --store is not a store of nets of this version.

@@ -120,8 +120,8 @@ def merge(source: Path, store: Store) -> Merged:
 # --- committed stores -------------------------------------------------------------------------------------------------
 
 NOTE = """\
-Measured cells of profile {profile}, base seed {seed}, from `wndcheck store export`. A store with this file is only read:
-nothing is trained to fill it. To decide the claims from it, with the name of this folder:
+Measured cells of profile {profile}, base seed {seed}, from `wndcheck store export`. A store with this file is only
+read: nothing is trained to fill it. To decide the claims from it, with the name of this folder:
 
 pytest claims/ -n auto --wnd-profile={profile} --wnd-seed={seed} --wnd-store=FOLDER
 """
@@ -153,6 +153,6 @@ def provenance_of(measurements: Iterable[Measurement]) -> str:
     days = sorted(str(note.get("made", "?"))[:10] for note in notes)
     texts = [" to ".join(dict.fromkeys((days[0], days[-1])))] if days else []
     texts += [str(note.get("device", "?")) for note in notes]
-    versions = [note["versions"] for note in notes if isinstance(note.get("versions"), dict)]
-    texts += [" ".join(item) for each in versions for item in each.items()]
+    versions = [found for note in notes if isinstance(found := note.get("versions"), dict)]
+    texts += [f"{name} {version}" for each in versions for name, version in each.items()]
     return ", ".join(dict.fromkeys(texts))

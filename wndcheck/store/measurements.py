@@ -144,8 +144,7 @@ class Store:
 
     def require(self, *cells: Cell) -> None:
         """IncompleteStore, which names the cells, where a store that is only read lacks any; others can be filled."""
-        lacking = [] if self.is_writable else [cell for cell in cells if not self.load(cell)]
-        if lacking:
+        if lacking := [] if self.is_writable else [cell for cell in cells if not self._is_readable(cell)]:
             raise IncompleteStore(
                 f"the store {self.root} is only read, and lacks {len(lacking)} of the cells: "
                 + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
@@ -153,9 +152,16 @@ class Store:
                 + ", then this command again without --wnd-store and --wnd-complete"
             )
 
+    def _is_readable(self, cell: Cell) -> bool:
+        try:
+            return self.load(cell) is not None
+        except OSError as error:
+            self.say(f"{self.path(cell).name} cannot be read: {error.strerror or error}")
+            return False
+
     def _why_lacking(self, cell: Cell) -> str:
         if self.has(cell):
-            return f"whose file {self.path(cell).name} is damaged"
+            return f"whose file {self.path(cell).name} cannot be used"
         if others := self.other_records(cell):
             return f"of which it has another record ({', '.join(path.name for path in others)}), not {cell.record_key}"
         return f"of which it has nothing ({self.path(cell).name})"

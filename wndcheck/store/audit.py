@@ -1,0 +1,144 @@
+"""Compare the record of a cell with one that is measured anew: of the same seeds, perhaps on another machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from wndcheck.experiment.cells import Cell
+from wndcheck.experiment.costs import core_seconds, steps
+from wndcheck.experiment.record_schema import Measurement, record_shapes
+
+ENOUGH_SECONDS = 60.0  # of a core, that the nets of a cell may take which are trained anew; one net may take longer
+ALPHA = 0.01  # over the number of tests (Bonferroni)
+FEWEST_NETS = 5  # of a t-test: the shares of a few images or pairs may change alike in fewer
+# Other CPUs round float32 activations otherwise, by 1e-6 of their size. A mean moves by as little, a quantile of few
+# pairs by more, and a share by whole images or pairs. Training amplifies this, by seed and with either sign.
+ROUNDING, ROUNDING_OF_MEANS = 1e-3, 1e-6
+SHARES = ("accuracy", "diverged", "flagged", "importance", "lemma_broken", "rank_dependent")
+MOST_LISTED = 4
+
+
+class Agreement(StrEnum):
+    """How two records of the same nets compare."""
+
+    SAME = "same bit for bit"
+    AGREES = "agrees"
+    UNTESTED = "not tested"  # the same before training, and there are too few nets to test more
+    DIFFERS = "differs"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The result, and its evidence in words."""
+
+    agreement: Agreement
+    evidence: str = ""
+
+
+def first_nets(cell: Cell, count: int | None = None) -> Cell:
+    """The cell's first nets (ensembles), which train as in the whole cell: so many, or as ENOUGH_SECONDS allow."""
+    count = min(cell.replicates, count or max(1, int(ENOUGH_SECONDS / core_seconds(cell) * cell.replicates)))
+    seeds = cell.seeds[: count * (cell.nets_per_ensemble if cell.ensembles else 1)]
+    return replace(cell, seeds=seeds, ensembles=count if cell.ensembles else 0)
+
+
+def compared(committed: Measurement, anew: Measurement) -> Compared:
+    """Compare a record with that of its cell's first nets (ensembles), measured anew.
+
+    All must be the same to the last bit where devices, threads and versions are, and what was measured of any net
+    before training is: then the CPUs round alike, too. Elsewhere numbers before training, but shares, may differ by
+    ROUNDING. Of those after it none may be missing in one record for most nets, which happens to narrow ones, and the
+    mean difference by seed must be 0, by a t-test at ALPHA over the number of tests.
+    """
+    cell, places = anew.cell, places_of(anew.cell)
+    old, new = numbers_of(committed)[:, : cell.replicates], numbers_of(anew)
+    if not (unequal := (old != new) & ~(np.isnan(old) & np.isnan(new))).any():
+        return Compared(Agreement.SAME)
+    initial = np.array([place.epoch == 0 for place in places])
+    facts = differing_facts(committed, anew)
+    if not facts and not unequal[initial].any(axis=0).all():
+        return Compared(Agreement.DIFFERS, f"unlike other numbers, not the same bit for bit: {listed(places, unequal)}")
+    untrained = initial | (steps(cell) == 0)
+    difference, size = new - old, np.maximum(1.0, np.abs(old))
+    gaps = np.isnan(old) != np.isnan(new)
+    gaps &= (untrained | (2 * gaps.sum(axis=1) > cell.replicates))[:, None]
+    if gaps.any():
+        return Compared(Agreement.DIFFERS, f"missing in one record: {listed(places, gaps)}")
+    exact = untrained & ~np.array([any(share in place.name for share in SHARES) for place in places])
+    if (beyond := (np.abs(difference) > ROUNDING * size) & exact[:, None]).any():
+        return Compared(Agreement.DIFFERS, f"before training, by more than rounding: {listed(places, beyond)}")
+    largest = np.unravel_index(np.nanargmax(np.abs(difference)), difference.shape)
+    texts = [f"largest difference {abs(difference[largest]):.2g} ({places[largest[0]]})", *facts]
+    if cell.replicates < FEWEST_NETS and unequal[~untrained].any():
+        return Compared(Agreement.UNTESTED, "; ".join([*texts, f"a t-test takes {FEWEST_NETS} nets"]))
+    tested = ~untrained & (np.abs(difference) > ROUNDING_OF_MEANS * size).any(axis=1)
+    p = np.where(tested, p_values(difference), np.nan)
+    if tested.any():
+        texts.insert(1, f"least p {np.nanmin(p):.2g} of {tested.sum()} ({places[np.nanargmin(p)]})")
+    if (refuted := p < ALPHA / max(1, tested.sum())).any():
+        return Compared(Agreement.DIFFERS, "; ".join([f"on average: {listed(places, refuted[:, None])}", *texts]))
+    return Compared(Agreement.AGREES, "; ".join(texts))
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a number in a record; layers count from 1, and accuracies have none."""
+
+    name: str
+    epoch: int
+    layer: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}{f' of layer {self.layer}' if self.layer else ''} at stage {self.epoch}"
+
+
+def places_of(cell: Cell) -> list[Place]:
+    """The place of each number of a replicate."""
+    epochs = cell.protocol.stages
+    return [
+        Place(name, epochs[stage], *(layer + 1 for layer in inner[:1]))
+        for name, (stages, _, *shape) in record_shapes(cell).items()
+        for stage, *inner in np.ndindex(stages, *shape)
+    ]
+
+
+def numbers_of(measurement: Measurement) -> np.ndarray:
+    """All numbers of a record, (places, R), in the order of `places_of`."""
+    arrays = [measurement[name] for name in record_shapes(measurement.cell)]
+    return np.concatenate([np.moveaxis(array, 1, -1).reshape(-1, array.shape[1]) for array in arrays])
+
+
+def p_values(difference: np.ndarray) -> np.ndarray:
+    """Of a two-sided t-test of the mean of each row (places, R), without its NaNs; 1 with fewer than FEWEST_NETS."""
+    from scipy import stats
+
+    n = np.isfinite(difference).sum(axis=1)
+    enough = n >= FEWEST_NETS
+    some, p = difference[enough], np.ones(len(difference))
+    with np.errstate(divide="ignore", invalid="ignore"):  # where all differences are the same
+        t = np.nanmean(some, axis=1) / np.nanstd(some, axis=1, ddof=1) * np.sqrt(n[enough])
+    p[enough] = 2 * stats.t.sf(np.nan_to_num(np.abs(t), nan=0.0, posinf=np.inf), n[enough] - 1)
+    return p
+
+
+def listed(places: list[Place], chosen: np.ndarray) -> str:
+    """The places of which any net is chosen (places, R), the first of them by name."""
+    found = list(dict.fromkeys(str(places[at]) for at in np.flatnonzero(chosen.any(axis=1))))
+    more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+    return ", ".join(found[:MOST_LISTED]) + more
+
+
+def differing_facts(committed: Measurement, anew: Measurement) -> list[str]:
+    """What is recorded of devices, threads and versions, and differs: ``torch 2.15.0, here 2.16.0``."""
+    facts, here = facts_of(committed), facts_of(anew)
+    return [f"{name} {fact}, here {here.get(name)}" for name, fact in facts.items() if fact != here.get(name)]
+
+
+def facts_of(measurement: Measurement) -> dict[str, object]:
+    provenance = measurement.provenance
+    versions = provenance.get("versions")
+    facts = {name: provenance.get(name, "not recorded") for name in ("device", "threads")}
+    return facts | (versions if isinstance(versions, dict) else {"versions": "not recorded"})
