@@ -52,8 +52,8 @@ def audit(
 
     One line per cell: "same bit for bit", as must be with the same versions and threads on the same kind of CPU;
     elsewhere "agrees" if before training there is no difference but rounding, and after it the differences by seed of
-    every quantity of every layer have a mean of 0 (t-tests at .01 over their number), "not tested" if fewer than five
-    nets were trained for that (--nets), or "differs" and in what.
+    every quantity of every layer have a mean of nearly 0 (t-tests at .01 over their number), "not tested" if fewer than
+    five nets were trained for that (--nets), or "differs" and in what.
 
     Exit status: 0 if no cell differs; 1 if one does, or could not be compared, with the reason on standard error; 2 if
     the command line is wrong, or REPORT is not that of a run with its measurements; 130 if it was interrupted.

@@ -112,7 +112,7 @@ def test_a_try_to_fetch_ends_in_time(cli: Command, tmp_path: Path, monkeypatch: 
     """The first source never ends; the download is killed, and the next source is not tried."""
     command = [sys.executable, "-c", "import time; time.sleep(1000)"]
     endless = Source("endless", lambda root, console: sources.run_download(command, root, "endless", console))
-    broken = Source("a second source", lambda root, _: pytest.fail())
+    broken = Source("a second source", lambda root, _: pytest.fail("it is tried"))
     monkeypatch.setitem(sources.SOURCES, "cifar10", (endless, broken))
     before = signal.getsignal(signal.SIGALRM)
     outcome = cli("fetch", "cifar10", "--data", tmp_path, "--try=1")

@@ -126,6 +126,15 @@ def test_a_shift_after_training_differs_and_is_named(record: Measurement) -> Non
     assert result.evidence.startswith("on average: entropy of layer 3 at stage 1; ")
 
 
+def test_what_rounding_shifts_and_what_it_makes_step_agrees(record: Measurement) -> None:
+    shifted = changed(elsewhere(record, amplified=1e-6), "offset", lambda array: array.__iadd__(5e-5))
+    assert compared(shifted, record).agreement is Agreement.AGREES
+    stepped = changed(shifted, "rank_dependent", lambda array: array.__setitem__((0, 0, 0), array[0, 0, 0] + 0.1))
+    assert compared(stepped, record).agreement is Agreement.AGREES
+    shifted = changed(shifted, "offset", lambda array: array.__setitem__(1, array[1] + 2e-4))
+    assert compared(shifted, record).evidence.startswith("on average: offset of layer 1 at stage 1, ")
+
+
 def test_few_nets_are_not_tested_after_training(record: Measurement) -> None:
     few = measure(first_nets(CELL, 4))
     assert compared(elsewhere(record), few).agreement is Agreement.UNTESTED
