@@ -11,6 +11,8 @@ import click
 
 from wndcheck.cli.console import DATA, WORKERS, Integer, print_error, print_status, with_cli_options
 
+LONGEST_NET = 300.0  # seconds of a core that a net may take of a cell that is not named
+
 if TYPE_CHECKING:
     from wndcheck.experiment.cells import Cell
     from wndcheck.experiment.profiles import Profile
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     metavar="PATTERN",
     multiple=True,
     help="A part of the profile, or a shell pattern for labels, as of `wndcheck measure`. May be given several times.  "
-    "[default: the cheapest cell of each family of nets]",
+    "[default: the cheapest cell of each family of nets, unless a net takes a core more than five minutes]",
 )
 @click.option(
     "--nets",
@@ -109,13 +111,18 @@ def chosen_cells(profile: Profile, base_seed: int, patterns: Sequence[str], stor
     from wndcheck.cli.measure_plan import selected
     from wndcheck.experiment.costs import core_seconds
     from wndcheck.experiment.families import FAMILIES, cells_of
+    from wndcheck.store.audit import first_nets
 
     groups = selected(profile, base_seed, patterns).values()
     if not patterns:
         groups = (cells_of([family], profile, base_seed) for family in FAMILIES)
     held = [[cell for cell in cells if store.has(cell)] for cells in groups]
     chosen = [cells if patterns else [min(cells, key=core_seconds)] for cells in held if cells]
-    if not chosen:
+    for cells in chosen if not patterns else ():
+        if (seconds := core_seconds(first_nets(cells[0], 1))) > LONGEST_NET:
+            minutes = f"{seconds / 60:.0f} minutes"
+            print_status(f"left out, as a net takes a core some {minutes}: {cells.pop().label} (--cells names it)")
+    if not any(chosen):
         which = "that --cells names" if patterns else "in this version of the record"
         raise ValueError(
             f"{store.root} has no cell of profile {profile.name}, base seed {base_seed}, {which}: `wndcheck store list "

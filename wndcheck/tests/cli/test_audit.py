@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from wndcheck.cli.audit import chosen_cells
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Training
 from wndcheck.experiment.families import cells_of
@@ -63,6 +65,18 @@ def test_the_cheapest_cell_of_each_family_is_trained_anew(run, report):
     assert outcome.stdout == "".join(f"same bit for bit  {cell.label}, 3 of 3 nets\n" for cell in (RELU[0], TANH[1]))
     assert outcome.exit_code == 0
     assert contents(report) == before
+
+
+def test_a_net_that_takes_long_is_left_out_unless_it_is_named(report, capsys):
+    slow = replace(TINY, training=Training(0.1, 64, (0, 100_000)))
+    first, fast = (cells_of([name], slow, 0)[0] for name in ("trained/relu", "violation/drift"))
+    store = committed(report)
+    for cell in (first, fast):
+        store.save(random_measurement(cell))
+    assert chosen_cells(slow, 0, (), store) == [fast]
+    message = rf"left out, as a net takes a core some \d+ minutes: {re.escape(first.label)} \(--cells names it\)\n"
+    assert re.fullmatch(message, capsys.readouterr().err)
+    assert chosen_cells(slow, 0, ("mlp",), store) == [first]
 
 
 def test_a_cell_that_differs_ends_with_status_1(run, report):
