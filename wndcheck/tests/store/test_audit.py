@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wndcheck.experiment.cells import Training
+from wndcheck.experiment.cells import Training, Violation
 from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.experiment.profiles import VIOLATIONS
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.audit import Agreement, compared, first_nets, numbers_of, places_of
 from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
@@ -131,7 +132,10 @@ def test_what_rounding_shifts_and_what_it_makes_step_agrees(record: Measurement)
     assert compared(shifted, record).agreement is Agreement.AGREES
     stepped = changed(shifted, "rank_dependent", lambda array: array.__setitem__((0, 0, 0), array[0, 0, 0] + 0.1))
     assert compared(stepped, record).agreement is Agreement.AGREES
-    shifted = changed(shifted, "offset", lambda array: array.__setitem__(1, array[1] + 2e-4))
+    by_net = 1e-4 * np.linspace(0.7, 1.05, 6)[:, None]
+    shifted = changed(elsewhere(record, amplified=1e-6), "offset", lambda array: array[1].__iadd__(by_net))
+    assert compared(shifted, record).agreement is Agreement.AGREES
+    shifted = changed(shifted, "offset", lambda array: array[1].__iadd__(2e-4))
     assert compared(shifted, record).evidence.startswith("on average: offset of layer 1 at stage 1, ")
 
 
@@ -166,10 +170,17 @@ def test_numbers_missing_for_most_nets_differ(record: Measurement) -> None:
     )
 
 
-def test_untrained_nets_need_no_test() -> None:
-    record = measure(UNTRAINED)
+def test_the_same_bits_before_training_prove_nothing_of_another_version(record: Measurement) -> None:
+    other = changed(record, "entropy", lambda array: array.__setitem__((1, 0, 0), array[1, 0, 0] + 0.01))
+    other = replace(other, provenance=other.provenance | {"versions": {"torch": "2.0"}})
+    assert compared(other, record).agreement is Agreement.AGREES
+
+
+@pytest.mark.parametrize("protocol", [UNTRAINED.protocol, VIOLATIONS["shared"]], ids=["initial", "violation"])
+def test_untrained_nets_need_no_test(protocol: Training | Violation) -> None:
+    record = measure(replace(UNTRAINED, protocol=protocol))
     other = replace(record, provenance={"device": "an abacus"})
     other = changed(other, "score", lambda array: array.__iadd__(1e-5))
     assert compared(other, record).agreement is Agreement.AGREES
-    other = changed(other, "score", lambda array: array.__iadd__(0.01))
-    assert compared(other, record).agreement is Agreement.DIFFERS
+    other = changed(other, "score", lambda array: array[-1].__iadd__(0.01))
+    assert compared(other, record).evidence.startswith("before training, by more than rounding: score of layer 1 ")
