@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import DATA, WORKERS, Integer, print_error, print_status, with_cli_options
+from wndcheck.cli.console import DATA, Integer, print_error, print_status, with_cli_options
 
 LONGEST_NET = 300.0  # seconds of a core that a net may take of a cell that is not named
 
@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     "at least one]",
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
-@WORKERS
+@click.option(
+    "--workers",
+    metavar="N",
+    type=Integer(min=1),
+    help="Processes that share the work, of one core each.  [default: one per visible GPU, or core]",
+)
 @DATA
 @click.pass_context
 def audit(
