@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wndcheck.cli import calibrate, claims, compare, expect, fetch, measure, plan, report, score, store
+from wndcheck.cli import audit, calibrate, claims, compare, expect, fetch, measure, plan, report, score, store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,6 +14,7 @@ def main() -> None:
 
 
 for command in (
+    audit.audit,
     calibrate.calibrate,
     claims.claims,
     compare.compare,

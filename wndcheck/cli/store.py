@@ -1,4 +1,4 @@
-"""`wndcheck store list` and `wndcheck store merge`."""
+"""`wndcheck store list`, `wndcheck store merge` and `wndcheck store export`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from wndcheck.cli.console import STORE, print_error, print_status, with_cli_options
+from wndcheck.cli.console import FOLDER, PROFILE, STORE, print_error, print_status, with_cli_options
+from wndcheck.seeds import BASE_SEED
 
 
-@click.group(short_help="List measured cells, and merge stores.")
+@click.group(short_help="List, merge and export measured cells.")
 def store() -> None:
-    """List what the store of measured cells holds, and merge stores.
+    """List what the store of measured cells holds, merge stores, and export measurements to be committed.
 
     Exit status: that of the command; 2 if there is no command of that name.
     """
@@ -81,3 +82,36 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     counts += f", {len(merged.unreadable)} unreadable" if merged.unreadable else ""
     click.echo(counts + (f", {len(merged.locked)} left out" if merged.locked else ""))
     context.exit(1 if untrusted else 0)
+
+
+@store.command(short_help="Copy a profile's measured cells to a folder that is to be committed.")
+@click.argument("folder", type=FOLDER)
+@PROFILE
+@click.option("--seed", metavar="N", type=int, default=BASE_SEED, show_default=True, help="Base seed of the cells.")
+@STORE
+@click.pass_context
+def export(context: click.Context, folder: Path, profile: str, seed: int, root: Path | None) -> None:
+    """Copy the measurements of a profile to FOLDER, without kept nets and checkpoints, to be committed.
+
+    FOLDER then is a store that is only read: claims are decided from it, and nothing is trained to fill it.
+    Measurements there of other cells are removed.
+
+    Exit status: 0, also if the store lacks some of the cells, which are named on standard error; 1 if FOLDER cannot be
+    written; 2 if the command line is wrong, or the folder of --store is not a store of nets of this version.
+    """
+    from wndcheck.experiment.profiles import named
+    from wndcheck.report.format import count_of
+    from wndcheck.store.inventory import export
+    from wndcheck.store.measurements import Store
+
+    try:
+        copies, missing = export(Store(root, print_status, complete=True), named(profile), seed, folder)
+    except ValueError as error:
+        raise click.UsageError(with_cli_options(error)) from None
+    except OSError as error:
+        print_error(f"{folder} cannot be written ({error.strerror or error}): name another folder")
+        context.exit(1)
+    for cell in missing:
+        print_status(f"not measured: {cell.label}")
+    size = sum(path.stat().st_size for path in copies) / 1e6
+    click.echo(f"{len(copies)} of {count_of(len(copies) + len(missing), 'cell')}, {size:.1f} MB, in {folder}")

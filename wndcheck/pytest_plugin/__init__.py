@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--wnd-complete",
         action="store_true",
         help="the store is complete: train nothing; a missing cell, or one of another record's version, is an error "
-        "that names it",
+        "that names it; so it is of every store that is committed or cannot be written",
     )
     group.addoption("--wnd-require-data", action="store_true", help="missing data is an error, not a claim left out")
 

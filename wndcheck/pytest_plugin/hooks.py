@@ -16,7 +16,7 @@ from wndcheck.devices import resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.counterparts import cells_beside
-from wndcheck.experiment.families import cells_of
+from wndcheck.experiment.families import cells_of, parts
 from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin import fixtures, workers
 from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared, Results, declared, recorded
@@ -25,6 +25,7 @@ from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, 
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import BASE_SEED, net_seeds
+from wndcheck.store.inventory import provenance_of
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations, first_fixed
 from wndcheck.verdicts.run import Finding, Outcome, Problem, ProblemKind, Run
@@ -90,7 +91,7 @@ class ClaimsRun:
             f"{self.profile.widths[0]} to {self.profile.widest}), device {self.device_name}, "
             f"seeds {seeds[0]} to {seeds[-1]} (--wnd-seed={self.base_seed}), mode {self.mode}",
             f"wndcheck: {packages}, Python {platform.python_version()}",
-            f"wndcheck: measured cells in {self.store().root}",
+            f"wndcheck: measured cells in {self.store().root}" + ", only read" * (not self.store().is_writable),
         ]
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -151,7 +152,7 @@ class ClaimsRun:
 
     def store(self, **options: Any) -> Store:
         """Return the run's store."""
-        return Store(self.config.option.wnd_store, complete=self.config.option.wnd_complete, **options)
+        return Store.to_judge(self.config.option.wnd_store, complete=self.config.option.wnd_complete, **options)
 
     def nets(self, item: pytest.Item) -> DeclaredNets:
         """Return the nets that the test's claim declares."""
@@ -263,6 +264,14 @@ class ClaimsRun:
             text = f"the table could not be added to $GITHUB_STEP_SUMMARY ({error}): unset it"
             self.problems.append(Problem(ProblemKind.REPORT, text))
 
+    @cached_property
+    def measured_before(self) -> dict[str, str]:
+        """Where the nets of a store that is only read were measured; of others, this run may have measured some."""
+        if (store := self.store()).is_writable:
+            return {}
+        cells = {cell for part in parts(self.profile, self.base_seed).values() for cell in part}
+        return {"nets": f"measured before this run ({provenance_of(filter(None, map(store.load, cells)))})"}
+
     def run(self, seconds: dict[str, float] | None = None) -> Run:
         """Return the run as verdicts.json holds it; `seconds` are the durations of the run and of its nets."""
         claims = self.results.claims
@@ -273,7 +282,7 @@ class ClaimsRun:
             net_seeds=net_seeds(self.base_seed, self.profile.nets),
             mode=self.mode,
             selection=self.selection,
-            environment=environment(self.device_name, self.config.rootpath, *PACKAGES),
+            environment=environment(self.device_name, self.config.rootpath, *PACKAGES) | self.measured_before,
             problems=tuple(self.problems),
             seconds=seconds or {},
             claims=claims,

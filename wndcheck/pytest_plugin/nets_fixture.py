@@ -62,8 +62,12 @@ class Nets:
         return found
 
     def loaded(self, cell: Cell) -> Measurement | None:
-        if cell not in self.known and self.store.has(cell) and (found := self.store.load(cell)):
-            self.known[cell] = found
+        try:
+            if cell not in self.known and self.store.has(cell) and (found := self.store.load(cell)):
+                self.known[cell] = found
+        except OSError:
+            self.store.require(cell)
+            raise
         return self.known.get(cell)
 
     def fill(self, cells: Sequence[Cell]) -> None:

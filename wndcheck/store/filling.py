@@ -41,12 +41,12 @@ def fill(
     store keeps until it can join them. Cells that share a device take turns, a stretch of training each. Returns when
     the store has all of them. A process that dies releases its cells, and they are measured here. A cell that cannot be
     measured is left out, and the first error is raised when the others are done. With `keep_weights` the nets that are
-    trained are kept, to be measured again. Nothing is measured for a store that was named as complete: IncompleteStore
-    if it lacks a cell.
+    trained are kept, to be measured again. Nothing is measured for a store that is only read: IncompleteStore if it
+    lacks a cell.
     """
     wanted = set(cells)
     missing = {cell for cell in wanted if not store.has(cell)}
-    if store.is_complete:
+    if not store.is_writable:
         store.require(*missing)
         return
     for cell in wanted - missing:

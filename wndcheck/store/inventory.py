@@ -1,18 +1,19 @@
-"""List the contents of a store; copy the measurements of another one."""
+"""List the contents of a store; copy the measurements of another one; export them for others to read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copyfile
 
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.profiles import PROFILES
+from wndcheck.experiment.profiles import PROFILES, Profile
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.seeds import SEEDS_PER_BASE
 from wndcheck.store.files import DAMAGE, read_notes
-from wndcheck.store.measurements import Store, folder_of, measured_in, verified
+from wndcheck.store.measurements import FOLDER, READ_ONLY, Store, folder_of, measured_in, verified
 
 
 def listed(store: Store) -> Iterator[tuple[str, bool]]:
@@ -114,3 +115,44 @@ def merge(source: Path, store: Store) -> Merged:
                 store.checkpoints.discard(measurement.cell)
                 merged.copied.append(path.name)
     return merged
+
+
+# --- committed stores -------------------------------------------------------------------------------------------------
+
+NOTE = """\
+Measured cells of profile {profile}, base seed {seed}, from `wndcheck store export`. A store with this file is only
+read: nothing is trained to fill it. To decide the claims from it, with the name of this folder:
+
+pytest claims/ -n auto --wnd-profile={profile} --wnd-seed={seed} --wnd-store=FOLDER
+"""
+
+
+def export(store: Store, profile: Profile, base_seed: int, folder: Path) -> tuple[list[Path], list[Cell]]:
+    """Copy a profile's measurements to a folder, which then is a store that is only read, to be committed.
+
+    Returns the copies, and the cells of which the store has no sound measurement. Measurements there of other cells, or
+    of other versions, are removed. ValueError if the folder is the store itself, OSError if it cannot be written.
+    """
+    target = folder / FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    if target.samefile(store.root):
+        raise ValueError(f"{folder} is the store itself: name another folder")
+    cells = dict.fromkeys(cell for part in families.parts(profile, base_seed).values() for cell in part)
+    measured = {cell: target / store.path(cell).name for cell in cells if store.load(cell)}
+    for path in set(folder.glob("v*/*.npz")).difference(measured.values()):
+        path.unlink()
+    for cell, path in measured.items():
+        copyfile(store.path(cell), path)
+    (folder / READ_ONLY).write_text(NOTE.format(profile=profile.name, seed=base_seed), encoding="utf-8")
+    return list(measured.values()), [cell for cell in cells if cell not in measured]
+
+
+def provenance_of(measurements: Iterable[Measurement]) -> str:
+    """When, on what and with which versions they were made: ``2026-11-29, x86_64, torch 2.15.0, numpy 2.4.6``."""
+    notes = [measurement.provenance for measurement in measurements]
+    days = sorted(str(note.get("made", "?"))[:10] for note in notes)
+    texts = [" to ".join(dict.fromkeys((days[0], days[-1])))] if days else []
+    texts += [str(note.get("device", "?")) for note in notes]
+    versions = [found for note in notes if isinstance(found := note.get("versions"), dict)]
+    texts += [f"{name} {version}" for each in versions for name, version in each.items()]
+    return ", ".join(dict.fromkeys(texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import platformdirs
@@ -26,11 +28,12 @@ from wndcheck.store.kept import Checkpoints, Weights
 logger = logging.getLogger(__name__)
 PROVENANCE = "provenance"
 CELL = "cell"
+READ_ONLY = "read-only.txt"  # in the root of a store that is committed, and only read
 FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are not touched
 
 
 class IncompleteStore(Exception):
-    """A store that was named as complete lacks a cell."""
+    """A store that is only read lacks a cell."""
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -44,7 +47,8 @@ class Store:
 
     A file is written under a unique temporary name and moved into place, so a reader sees a whole file or none.
     Messages about damaged files go to `say`. Without `make` the store is only read, if it exists, and nothing changes.
-    A `complete` store, such as a committed one, is only read: nothing is trained to fill it, and nothing in it changes.
+    A `complete` store is only read, too, and must exist. Nothing is trained to fill a store that is only read.
+    UnwritableStore where the others cannot be written, or are committed.
     """
 
     def __init__(
@@ -57,14 +61,29 @@ class Store:
     ) -> None:
         self.root = folder_of(store_root(root)) if complete else store_root(root) / FOLDER
         self.say = say
-        self.is_complete = complete
         self.is_writable = make and not complete
         if not self.is_writable:
             return
         try:
-            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+            make_writable(self.root)
         except OSError as error:
             raise UnwritableStore(self.root, error) from error
+
+    @classmethod
+    def to_judge(
+        cls,
+        root: str | os.PathLike[str] | None = None,
+        say: Callable[[str], None] = logger.warning,
+        *,
+        complete: bool = False,
+    ) -> Store:
+        """The store of a run of claims: only read if it is named as complete, is committed or cannot be written."""
+        try:
+            return cls(root, say, complete=complete)
+        except UnwritableStore:
+            if not any(store_root(root).glob("v*")):
+                raise
+            return cls(root, say, complete=True)
 
     def path(self, cell: Cell) -> Path:
         """The file of the cell's measurement: a readable stem and the keys of its nets and of its record."""
@@ -124,18 +143,25 @@ class Store:
             return None
 
     def require(self, *cells: Cell) -> None:
-        """IncompleteStore, which names the cells, where a complete store lacks any; other stores can be filled."""
-        lacking = [cell for cell in cells if not self.load(cell)] if self.is_complete else []
-        if lacking:
+        """IncompleteStore, which names the cells, where a store that is only read lacks any; others can be filled."""
+        if lacking := [] if self.is_writable else [cell for cell in cells if not self._is_readable(cell)]:
             raise IncompleteStore(
-                f"the store {self.root} was named as complete, and lacks {len(lacking)} of the cells: "
+                f"the store {self.root} is only read, and lacks {len(lacking)} of the cells: "
                 + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
-                + ". To measure them, run `wndcheck measure --store` with its folder, or leave out --wnd-complete"
+                + f". To train and measure them in the usual store, type `wndcheck store merge {quote(str(self.root))}`"
+                + ", then this command again without --wnd-store and --wnd-complete"
             )
+
+    def _is_readable(self, cell: Cell) -> bool:
+        try:
+            return self.load(cell) is not None
+        except OSError as error:
+            self.say(f"{self.path(cell).name} cannot be read: {error.strerror or error}")
+            return False
 
     def _why_lacking(self, cell: Cell) -> str:
         if self.has(cell):
-            return f"whose file {self.path(cell).name} is damaged"
+            return f"whose file {self.path(cell).name} cannot be used"
         if others := self.other_records(cell):
             return f"of which it has another record ({', '.join(path.name for path in others)}), not {cell.record_key}"
         return f"of which it has nothing ({self.path(cell).name})"
@@ -210,6 +236,17 @@ def verified(path: Path) -> Measurement:
     if not path.stem.endswith(f"-{measurement.cell.key}"):
         raise ValueError(f"it holds cell {measurement.cell.key}, which does not match its name")
     return measurement
+
+
+def make_writable(folder: Path) -> None:
+    """Make the folder of a store's measurements. OSError if it cannot be written, or belongs to a committed store."""
+    if (folder.parent / READ_ONLY).exists():
+        raise PermissionError(errno.EROFS, f"its {READ_ONLY} says that it is only read")
+    locks = folder / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    for there in (folder, locks):
+        if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def folder_of(source: Path) -> Path:

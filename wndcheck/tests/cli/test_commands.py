@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from wndcheck.datasets.catalogue import CATALOGUE
 from wndcheck.datasets.sources import FetchFailed, Source
 from wndcheck.tests.tiny import TINY_MNIST, finish, start_python, write_tiny
 
-COMMANDS = {"calibrate", "claims", "compare", "expect", "fetch", "measure", "plan", "report", "score", "store"}
+COMMANDS = {"audit", "calibrate", "claims", "compare", "expect", "fetch", "measure", "plan", "report", "score", "store"}
 Command = Callable[..., Result]
 
 
@@ -94,6 +95,33 @@ def test_all_continues_after_a_failure_and_ends_with_status_1(cli: Command, tmp_
     assert outcome.stdout.startswith("mnist ")
     assert (tmp_path / "MNIST" / "raw").is_dir()
     assert "Error: cifar10 could not be fetched:\n  a broken source failed: no such host\n" in outcome.stderr
+
+
+def test_a_try_to_fetch_ends_with_status_0_and_one_line(cli: Command, tmp_path: Path) -> None:
+    outcome = cli("fetch", "all", "--data", tmp_path, "--try=100")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith(f"mnist {tmp_path}")
+    assert outcome.stderr.splitlines() == [
+        "fetching mnist unless it is here, for at most 100 s",
+        "fetching cifar10 unless it is here, for at most 100 s",
+        "cifar10 could not be fetched; `wndcheck fetch cifar10` takes as long as it needs, and says why",
+    ]
+
+
+def test_a_try_to_fetch_ends_in_time(cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first source never ends; the download is killed, and the next source is not tried."""
+    command = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    endless = Source("endless", lambda root, console: sources.run_download(command, root, "endless", console))
+    broken = Source("a second source", lambda root, _: pytest.fail("it is tried"))
+    monkeypatch.setitem(sources.SOURCES, "cifar10", (endless, broken))
+    before = signal.getsignal(signal.SIGALRM)
+    outcome = cli("fetch", "cifar10", "--data", tmp_path, "--try=1")
+    assert outcome.exit_code == 0
+    assert outcome.stderr.splitlines()[1:] == [
+        "cifar10 could not be fetched; `wndcheck fetch cifar10` takes as long as it needs, and says why"
+    ]
+    assert [path.name for path in tmp_path.iterdir()] in ([], [".fetch-cifar10.lock"])
+    assert signal.getsignal(signal.SIGALRM) == before
 
 
 def test_a_root_that_cannot_be_made_is_an_error_without_traceback(cli: Command, tmp_path: Path) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wndcheck.experiment.families import perceptron
+from wndcheck.experiment.families import cells_of, perceptron
 from wndcheck.experiment.measurement.provenance import State
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store.measurements import FOLDER, Store
+from wndcheck.store.measurements import FOLDER, READ_ONLY, Store
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
 
 OTHER_CELL = replace(TINY_CELL, width=7)
@@ -151,3 +152,38 @@ def test_a_store_that_cannot_be_made_ends_with_status_2(run, tmp_path):
     outcome = run("merge", tmp_path, "--store", tmp_path / "file" / "store")
     assert outcome.exit_code == 2
     assert "name another folder with --store" in outcome.stderr
+
+
+def test_export_makes_a_store_that_is_only_read(run, kept, tmp_path):
+    cell, *others = cells_of(["trained/relu"], QUICK, 7)
+    kept.save(random_measurement(cell))
+    kept.path(others[0]).write_bytes(b"PK half")
+    kept.checkpoints.of(others[1], others[1].seeds).save(CHECKPOINT)
+    folder = tmp_path / "report" / "store"
+    (folder / FOLDER).mkdir(parents=True)
+    (folder / FOLDER / "of-another-version.npz").touch()
+    for _ in range(2):  # into a folder that is there, too
+        outcome = run("export", folder, "--seed=7")
+        assert outcome.exit_code == 0
+        assert re.fullmatch(rf"1 of \d+ cells, 0.1 MB, in {folder}\n", outcome.stdout)
+        assert f"not measured: {others[0].label}\n" in outcome.stderr
+        assert cell.label not in outcome.stderr
+    exported = Store.to_judge(folder)
+    assert not exported.is_writable
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == {READ_ONLY, kept.path(cell).name}
+    assert exported.path(cell).read_bytes() == kept.path(cell).read_bytes()
+    assert "--wnd-profile=quick --wnd-seed=7 --wnd-store=" in (folder / READ_ONLY).read_text()
+    assert run("merge", kept.root, "--store", folder).exit_code == 2
+
+
+def test_export_that_cannot_be_done_changes_nothing(run, kept, tmp_path):
+    itself = run("export", kept.root.parent)
+    assert (itself.exit_code, "is the store itself: name another folder" in itself.stderr) == (2, True)
+    assert kept.has(TINY_CELL)
+    (tmp_path / "file").touch()
+    outcome = run("export", tmp_path / "file" / "store")
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert (
+        f"Error: {tmp_path / 'file' / 'store'} cannot be written (Not a directory): name another folder"
+        in outcome.stderr
+    )

@@ -108,6 +108,19 @@ def test_a_cell_missing_from_a_complete_store_is_an_error(tmp_path: Path) -> Non
         found.measured(NEEDS_DATA)
 
 
+def test_a_record_that_cannot_be_read_in_a_complete_store_is_named(tmp_path: Path) -> None:
+    found = nets(tmp_path, TINY_CELL)
+    found.store.path(TINY_CELL).mkdir()
+    with pytest.raises(IsADirectoryError):
+        found.measured(TINY_CELL)
+    messages: list[str] = []
+    found.store = Store(tmp_path / "store", messages.append, complete=True)
+    name = found.store.path(TINY_CELL).name
+    with pytest.raises(IncompleteStore, match=f"{TINY_CELL.label}, whose file {name} cannot be used"):
+        found.measured(TINY_CELL)
+    assert messages == [f"{name} cannot be read: Is a directory"]
+
+
 def test_stored_cells_need_no_data(tmp_path: Path, filled: Filled) -> None:
     found = nets(tmp_path, require_data=True)
     found.store.save(random_measurement(NEEDS_DATA))

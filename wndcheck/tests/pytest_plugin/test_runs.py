@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
+from wndcheck.experiment.families import cells_of
+from wndcheck.experiment.profiles import QUICK
 from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared
-from wndcheck.store.measurements import Store
+from wndcheck.seeds import BASE_SEED
+from wndcheck.store.measurements import READ_ONLY, Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
-from wndcheck.tests.tiny import finish, start_python
+from wndcheck.tests.tiny import finish, random_measurement, start_python
 from wndcheck.verdicts.run import ClaimVerdict, Finding, FormerVerdict
-from wndcheck.verdicts.run_files import decode_line
+from wndcheck.verdicts.run_files import decode_line, read_run
 
 pytest_plugins = ["pytester"]
 
@@ -216,7 +220,7 @@ def test_missing_data_is_not_run_and_says_what_to_type(pytester, claims, only_cl
 READS_STORE = """
 @check(SMALL)
 def test_size(decide, nets):
-    assert nets.nets.store.is_complete
+    assert not nets.nets.store.is_writable
     decide([0.001, 0.002] * 4)
 """
 
@@ -231,6 +235,22 @@ def test_a_run_with_a_complete_store_changes_nothing_in_it(pytester, claims):
     assert missing.ret == pytest.ExitCode.USAGE_ERROR
     missing.stderr.fnmatch_lines("*nowhere is not a folder: name the root of a store*")
     assert not (pytester.path / "nowhere").exists()
+
+
+def test_a_run_from_a_committed_store_says_where_its_nets_were_measured(pytester, claims, only_claim):
+    claims(tiny=READS_STORE)
+    store = Store(pytester.path / "store")
+    (cell,) = cells_of(["trained/relu"], replace(QUICK, widths=(5,)), BASE_SEED)
+    store.save(replace(random_measurement(cell), provenance={"made": "2026-11-29T09:33:24", "device": "an abacus"}))
+    (store.root / "locks").rmdir()
+    (store.root.parent / READ_ONLY).touch()
+    result = pytester.runpytest("claims", "--wnd-mode=report")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines([f"wndcheck: measured cells in {store.root}, only read"])
+    assert list(store.root.iterdir()) == [store.path(cell)]
+    nets = "measured before this run (2026-11-29, an abacus)"
+    assert read_run(pytester.path / "reports" / "latest").environment["nets"] == nets
+    assert nets in (pytester.path / "reports" / "latest" / "index.html").read_text()
 
 
 def test_a_crashed_worker_fails_the_run(pytester, claims, verdicts):
