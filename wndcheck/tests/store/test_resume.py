@@ -164,10 +164,11 @@ def save_forever(file: StateFile) -> None:
 
 
 def interrupt_saves(folder: str, seed: str) -> None:
-    """Kill a process that saves a checkpoint again and again; prints how many of 12 kills left a half-written file."""
-    rng, halves = random.Random(seed), 0
+    """Kill a process that saves a checkpoint again and again, 12 times and until a kill left a half-written file."""
+    rng, halves, kills = random.Random(seed), 0, 0
     file = Checkpoints(Path(folder), fail).of(TINY_CELL, (0, 1))
-    for _ in range(12):
+    while kills < 12 or (not halves and kills < 500):  # how many do depends on the machine's load
+        kills += 1
         child = forked(lambda: save_forever(file))
         while not file.path.exists():
             time.sleep(0.001)
@@ -185,7 +186,7 @@ def interrupt_saves(folder: str, seed: str) -> None:
 
 def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     code = "import sys; from wndcheck.tests.store.test_resume import interrupt_saves; interrupt_saves(*sys.argv[1:])"
-    assert 1 <= int(finish(start_python(code, tmp_path, 0))) <= 12
+    assert int(finish(start_python(code, tmp_path, 0))) >= 1
 
 
 def test_a_checkpoint_that_outlives_its_measurement_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
