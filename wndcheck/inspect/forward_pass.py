@@ -101,10 +101,8 @@ class OutputRecorder:
         output = layer.output_of(args, kwargs, output)
         if self.when == PRE or layer.is_activated or not isinstance(output, Tensor):
             self._receive(call, output)
-        elif self.activation and self.links.get(call) == 0:
-            self._receive(call, activated(self.activation, output, call.layer))
         else:
-            self._pending[call] = output, 0
+            self._await_activation(call, output, 0)
 
     def on_module(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
@@ -116,11 +114,15 @@ class OutputRecorder:
                 continue
             self.consumers[call] = f"{name!r} ({type(module).__name__})"
             if isinstance(module, KEPT_NEURONS):
-                self._pending[call] = output, links + 1
-                if self.activation and self.links.get(call) == links + 1:
-                    self._receive(call, activated(self.activation, output, call.layer))
+                self._await_activation(call, output, links + 1)
             elif isinstance(module, ACTIVATIONS) and not self.activation:
                 self._receive(call, output)
+
+    def _await_activation(self, call: Call, output: Tensor, links: int) -> None:
+        if self.activation and self.wanted is not None and self.links[call] == links:
+            self._receive(call, activated(self.activation, output, call.layer))
+        else:
+            self._pending[call] = output, links
 
     def _receive(self, call: Call, output: Any) -> None:
         self.receive(call, output)

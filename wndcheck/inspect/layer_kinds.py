@@ -71,20 +71,22 @@ def layout_of(module: nn.Module) -> str:
     return CHANNELS if isinstance(module, _CHANNELS) else UNKNOWN
 
 
-def weight_sizes(module: nn.Module) -> frozenset[int]:
+def weight_sizes(module: nn.Module, n_inputs: int = 0) -> frozenset[int]:
     """Sizes that the neurons' axis of a layer outside torch.nn may have, by its weights; none for other modules.
 
     Those are the attributes OUTPUT_SIZES, as GPT-2's Conv1D and quantised layers have them, or else the first two axes
-    of each parameter of its own that is longer than 1 along two axes or more.
+    of each parameter of its own that is longer than 1 along two axes or more; of a matrix, not the axis of the inputs.
     """
     if any(kind is not nn.Module and kind.__module__.startswith("torch.nn.") for kind in type(module).__mro__):
         return frozenset()
     if named := {size for name in OUTPUT_SIZES if isinstance(size := getattr(module, name, None), int)}:
         return frozenset(named)
-    own = module.parameters(recurse=False)
-    return frozenset(
-        size for p in own if p.is_floating_point() and sum(n > 1 for n in p.shape) > 1 for size in p.shape[:2]
-    )
+    sizes: set[int] = set()
+    for weight in module.parameters(recurse=False):
+        if weight.is_floating_point() and sum(n > 1 for n in weight.shape) > 1:
+            outputs = set(weight.shape[:2]) - ({n_inputs} if weight.ndim == 2 else set())
+            sizes |= outputs or set(weight.shape)
+    return frozenset(sizes)
 
 
 def single_tensor(module: nn.Module, output: Any) -> Any:

@@ -35,12 +35,12 @@ class Trial:
 
 
 class _Output(NamedTuple):
-    """Output of a module: its shape or what it is instead, its bytes, and whether an input holds real numbers."""
+    """Output of a module: its shape or what it is instead, its bytes, and the last axis of its first real input."""
 
     module: nn.Module
     shape: Shape | str
     bytes: int
-    takes_real: bool
+    n_inputs: int  # 0 without an input of real numbers
 
 
 class _Pass:
@@ -54,9 +54,9 @@ class _Pass:
     def on_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Forward hook of every module."""
         tensor = single_tensor(module, output)
-        takes_real = any(isinstance(v, Tensor) and v.is_floating_point() for v in (*args, *kwargs.values()))
+        real = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor) and v.is_floating_point() and v.ndim]
         size = tensor.nbytes if isinstance(tensor, Tensor) and not tensor.is_nested else 0
-        self.outputs.append(_Output(module, _describe(tensor), size, takes_real))
+        self.outputs.append(_Output(module, _describe(tensor), size, real[0].shape[-1] if real else 0))
 
     def receive(self, call: Call, output: Any) -> None:
         """Note an output of a layer, after activation if that is measured."""
@@ -160,11 +160,10 @@ def _axes_or_problem(
     (shape, heard), (larger, _) = small[0], large[0]
     if isinstance(shape, str) or isinstance(larger, str):
         return f"its output is {shape}"
-    sizes = weight_sizes(layer.module) if layer.layout == UNKNOWN else frozenset()
-    if layer.is_guess:
-        takes_real = any(output.takes_real for output in passes[0].outputs if output.module is layer.module)
-        if not takes_real or not sizes.intersection(shape):
-            return "its output does not have the size of its weights"
+    n_inputs = next(output.n_inputs for output in passes[0].outputs if output.module is layer.module)
+    sizes = weight_sizes(layer.module, n_inputs) if layer.layout == UNKNOWN else frozenset()
+    if layer.is_guess and not (n_inputs and sizes.intersection(shape)):
+        return "its output does not have the size of its weights"
     return find_axes((shape, larger), layer.layout, neuron_axis, sizes, _known_layers(layer, heard, passes))
 
 
@@ -178,7 +177,7 @@ def _known_layers(layer: NetworkLayer, heard: int, passes: Sequence[_Pass]) -> I
     for one, other in zip(reversed(small[:heard]), reversed(large[:heard]), strict=False):
         if one.module is not other.module or isinstance(one.shape, str) or isinstance(other.shape, str):
             continue
-        layout, sizes = layout_of(one.module), weight_sizes(one.module)
+        layout, sizes = layout_of(one.module), weight_sizes(one.module, one.n_inputs)
         axes = find_axes((one.shape, other.shape), layout, None, sizes) if layout != UNKNOWN or sizes else ""
         if isinstance(axes, Axes):
             yield KnownLayer(one.shape[axes.neuron], len(one.shape), axes.neuron)
