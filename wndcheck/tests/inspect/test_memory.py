@@ -78,7 +78,7 @@ def test_a_probe_needs_at_most_half_as_much_memory_again_as_a_forward_pass_of_32
     plain = peak_of(lambda: net(x[:32]))
     found: dict[str, np.ndarray] = {}
     peak = peak_of(lambda: found.update(probe(net, x, positions=positions)))
-    assert plain > 32 * 2 * 16 * 64**2 * 4  # an input and an output of the second convolution
+    assert plain >= 32 * 2 * 16 * 64**2 * 4  # an input and an output of the second convolution
     assert peak < 1.5 * plain
     assert peak + sum(rows.nbytes for rows in found.values()) < 1.5 * plain
     whole = peak_of(lambda: net(x))
