@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -163,7 +164,8 @@ def record_outputs(recorder: OutputRecorder, layers: Sequence[NetworkLayer], rec
                     handles.append(module.register_forward_hook(partial(recorder.on_module, name), with_kwargs=True))
         for layer in layers:
             handles.append(layer.module.register_forward_hook(partial(recorder.on_layer, layer), with_kwargs=True))
-        with torch.compiler.set_stance("force_eager"):  # hooks inside a compiled module are not called
+        # Hooks inside a compiled module are not called. Without one, dynamo, which takes long to import, is not there.
+        with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
             yield
     finally:
         for handle in handles:

@@ -30,7 +30,7 @@ def dependence_score(
     max_samples: int | None = 1000,
     k: int = 3,
     estimator: str | None = None,
-    max_pairs: int = 5000,
+    max_pairs: int = 3000,
     n_shuffles: int | None = None,
     n_parts: int = 10,
     rate: float = 0.05,
