@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from wndcheck.inspect.batches import Batch
-from wndcheck.inspect.layer_kinds import ACTIVATIONS, KEPT_NEURONS, NetworkLayer
+from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
 from wndcheck.inspect.output_axes import ShapeChangedError
 
 PRE, POST = "pre", "post"
@@ -39,11 +39,12 @@ class OutputRecorder:
     """Runs a network and calls receive(call, output) for each call of each layer as it is computed.
 
     With `when="post"` the output is that of the activation module that takes the layer's output tensor as its input,
-    through batch normalization and dropout; function calls such as F.relu cannot be hooked, and are given as
-    `activation`. A layer that is an activation module itself, or recurrent, is recorded as it is.
+    through batch normalization and dropout, which returns its input in evaluation mode. Function calls such as F.relu
+    cannot be hooked, and are given as `activation`. A layer that is an activation module itself, or recurrent, is
+    recorded as it is.
 
     wanted: the calls to record, after the last of which a pass ends; None for all of them, to the end. links: of each
-    call, the modules between the layer and its activation by a function, which a pass to the end finds.
+    call, the normalizations between the layer and its activation by a function, which a pass to the end finds.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class OutputRecorder:
         self.links = {} if links is None else links
         self.calls: Counter[str] = Counter()  # of each layer, in the last pass
         self._missing: set[Call] = set()
-        # The tensors whose activation is awaited, and the modules that they passed. References keep their ids in use.
+        # Tensors whose activation is awaited, and how many normalizations they passed. References keep their ids in use.
         self._pending: dict[Call, tuple[Tensor, int]] = {}
 
     def run(self, batch: Batch) -> None:
@@ -114,7 +115,7 @@ class OutputRecorder:
             if not any(value is tensor for value in inputs):
                 continue
             self.consumers[call] = f"{name!r} ({type(module).__name__})"
-            if isinstance(module, KEPT_NEURONS):
+            if isinstance(module, BATCH_NORM):
                 self._await_activation(call, output, links + 1)
             elif isinstance(module, ACTIVATIONS) and not self.activation:
                 self._receive(call, output)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.utils.rnn import PackedSequence
 
@@ -32,7 +31,7 @@ ACTIVATIONS = tuple(
     for name in nn.modules.activation.__all__
     if name not in ("MultiheadAttention", "GLU", "Softmin", "Softmax", "Softmax2d", "LogSoftmax")
 )
-KEPT_NEURONS = (_BatchNorm, _DropoutNd, nn.Identity)  # in evaluation mode each neuron depends on itself alone
+BATCH_NORM = _BatchNorm  # in evaluation mode, a neuron's output depends on itself alone
 OUTPUT_SIZES = ("out_features", "outfeatures", "out_channels", "nf")  # attributes of layers outside torch.nn
 
 

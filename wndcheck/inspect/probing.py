@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,7 +23,7 @@ from wndcheck.inspect.forward_pass import (
 )
 from wndcheck.inspect.layer_kinds import NetworkLayer
 from wndcheck.inspect.network_layers import default_layers, select_layers
-from wndcheck.inspect.output_axes import PositionSampler
+from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler
 from wndcheck.inspect.results import Activations
 from wndcheck.inspect.trial_passes import Trial, calls_differ, try_layers
 
@@ -107,7 +108,8 @@ def probe(
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
     with evaluation_mode(model, random_state):
         first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may also draw
-        trial = try_layers(model, chosen, first, when, activation, neuron_axis, named=layers is not None)
+        trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES]
+        trial = try_layers(model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
         problems = trial.problems
         _raise_problems(trial.axes, problems, strict=layers is not None)
         samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in trial.axes.items()}

@@ -8,14 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from wndcheck.inspect.batches import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
 from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_sizes
-from wndcheck.inspect.output_axes import TRIAL_SIZES, UNKNOWN_AXIS, Axes, KnownLayer, find_axes
+from wndcheck.inspect.output_axes import UNKNOWN_AXIS, Axes, KnownLayer, find_axes
 
 MOST_CALLS = 24  # of a layer that is not named; a recurrent cell is called at every step
 Shape = tuple[int, ...]
@@ -54,7 +53,8 @@ class _Pass:
     def on_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """Forward hook of every module."""
         tensor = single_tensor(module, output)
-        real = [v for v in (*args, *kwargs.values()) if isinstance(v, Tensor) and v.is_floating_point() and v.ndim]
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim]
+        real = [value for value in tensors if value.is_floating_point() or value.is_quantized]
         size = tensor.nbytes if isinstance(tensor, Tensor) and not tensor.is_nested else 0
         self.outputs.append(_Output(module, _describe(tensor), size, real[0].shape[-1] if real else 0))
 
@@ -66,14 +66,14 @@ class _Pass:
 def try_layers(
     model: nn.Module,
     layers: Sequence[NetworkLayer],
-    first: Batch,
+    trials: Sequence[Batch],
     when: str,
     activation: Callable[[Tensor], Tensor] | None,
     neuron_axis: int | None,
     *,
     named: bool,
 ) -> Trial:
-    """Run the network on batches of TRIAL_SIZES samples. named: whether the user named the layers."""
+    """Run the network on trials, batches of TRIAL_SIZES samples. named: whether the user named the layers."""
     passes: list[_Pass] = []
     recorder = OutputRecorder(model, when, activation)
     with ExitStack() as stack:
@@ -81,22 +81,22 @@ def try_layers(
             hook = module.register_forward_hook(lambda *heard: passes[-1].on_module(*heard), with_kwargs=True)
             stack.callback(hook.remove)
         stack.enter_context(record_outputs(recorder, layers, lambda *heard: passes[-1].receive(*heard)))
-        for size in TRIAL_SIZES:
+        for batch in trials:
             passes.append(_Pass())
-            recorder.run(first.select(torch.arange(size) % first.size))
+            recorder.run(batch)
             passes[-1].calls = recorder.calls.copy()
-    trial = Trial(links=recorder.links, bytes_per_sample=max((o.bytes for o in passes[-1].outputs), default=0) // size)
+    trial = Trial(
+        links=recorder.links, bytes_per_sample=max((o.bytes for o in passes[-1].outputs), default=0) // trials[-1].size
+    )
     for layer in layers:
         _try_layer(trial, layer, passes, recorder, neuron_axis, most_calls=0 if named else MOST_CALLS)
     order = {call: place for place, call in enumerate(recorder.reached)}
     trial.names = dict(sorted(trial.names.items(), key=lambda item: order[item[0]]))
     trial.axes = {name: trial.axes[name] for name in trial.names.values()}
-    dropped = {layer.name for layer in layers if layer.is_guess} - {call.layer for call in trial.names}
-    trial.reached = tuple(
-        trial.names.get(call, call.layer)
-        for call in recorder.reached
-        if call.layer not in dropped or call.layer in trial.problems
-    )
+    labels = {
+        call: name for call in order for name in (f"{call.layer}#{call.number}", call.layer) if name in trial.problems
+    }
+    trial.reached = tuple(dict.fromkeys((labels | trial.names)[call] for call in order if call in labels | trial.names))
     return trial
 
 

@@ -395,10 +395,10 @@ class Scale(nn.Module):
 
 
 def test_layers_that_derive_from_none_of_torchs_are_found_by_what_they_do() -> None:
-    net = nn.Sequential(OwnConv(2, 4), Scale(4), nn.ReLU(), nn.Flatten(), OwnLinear(144, 5))
-    x = torch.randn(60, 2, 8, 8)
+    net = nn.Sequential(OwnConv(2, 4), Scale(4), nn.ReLU(), nn.Flatten(), OwnLinear(36, 5))
+    x = torch.randn(60, 2, 5, 5)  # the output is as large as the kernel
     assert_measured(net, x, {"0": net[0](x).flatten(2).transpose(1, 2), "4": net(x)})
-    single = OwnLinear(8, 3)
+    single = OwnLinear(5, 3)
     assert_measured(single, x, {"(model)": single(x).flatten(1, 2)})
 
 
@@ -448,6 +448,20 @@ def test_modules_with_weights_that_are_no_layers_are_not_measured_by_default() -
     assert_measured(net, TOKENS, {"words": net.words(TOKENS)}, "words")
 
 
+def test_a_module_with_weights_of_its_own_and_layers_inside_is_no_layer_by_default() -> None:
+    class Embedded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position, self.fc = nn.Parameter(torch.randn(5, 4)), nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x) + self.position
+
+    net, x = Embedded(), torch.randn(60, 5, 3)
+    assert_measured(net, x, {"fc": net.fc(x)})
+    assert_measured(net, x, {"(model)": net(x)}, "(model)")
+
+
 def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
     net, x = nn.Sequential(OwnLinear(5, 5), nn.Linear(5, 2)), torch.randn(60, 5, 5)
     found = probe(net, x)
@@ -457,6 +471,8 @@ def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
 
 
 def test_quantized_linear_layers() -> None:
+    from torch.ao.nn.quantized import DeQuantize, Quantize
+    from torch.ao.nn.quantized import Linear as QuantizedLinear
     from torch.ao.quantization import quantize_dynamic
 
     net, x = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)), torch.randn(60, 6)
@@ -467,6 +483,10 @@ def test_quantized_linear_layers() -> None:
     np.testing.assert_allclose(expected["0"], net[0](x).detach(), atol=0.1)
     assert_measured(quantized, x, expected)
     assert_measured(quantized, x, {"0": quantized[:2](x)}, "0", when="post")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        static = nn.Sequential(Quantize(0.05, 0, torch.quint8), QuantizedLinear(6, 5), DeQuantize())
+        assert_measured(static, x, {"1": static(x)})
 
 
 @pytest.mark.parametrize("compiled", [torch.compile, lambda part: part.compile() or part], ids=["wrapped", "in place"])
