@@ -64,7 +64,7 @@ class OutputRecorder:
         self.links = {} if links is None else links
         self.calls: Counter[str] = Counter()  # of each layer, in the last pass
         self._missing: set[Call] = set()
-        # Tensors whose activation is awaited, and how many normalizations they passed. References keep their ids in use.
+        # Tensors whose activation is awaited, and how many normalizations they passed; this keeps their ids in use.
         self._pending: dict[Call, tuple[Tensor, int]] = {}
 
     def run(self, batch: Batch) -> None:

@@ -19,9 +19,9 @@ from wndcheck.seeds import derived_seed
 FEWEST_ROWS = 20  # samples per part; with fewer, the estimate of a part is unreliable
 FEW_ROWS = 500  # rows below which the layer has a note
 # Estimates wanted for the null of a layer, and of a part of its rows, and bounds on their shuffles. The null's noise is
-# that of its mean: an estimate spreads over 0.042 nats for 1000 rows, so 10,000 of them over 0.0004.
-NULL_ESTIMATES, SHUFFLES = 10_000, (2, 100)
-PART_NULL_ESTIMATES, PART_SHUFFLES = 5_000, (1, 4)
+# that of its mean: an estimate spreads over 0.042 nats for 1000 rows, so 6000 of them over 0.0005.
+NULL_ESTIMATES, SHUFFLES = 6_000, (2, 100)
+PART_NULL_ESTIMATES, PART_SHUFFLES = 2_000, (1, 4)
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 

@@ -361,6 +361,20 @@ def test_an_axis_that_no_layer_tells_is_asked_for() -> None:
     assert_measured(net, x, {"0": x.softmax(-1)}, "0", neuron_axis=-1)
 
 
+def test_only_the_layer_just_before_tells_the_axis() -> None:
+    class Scores(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.query, self.softmax = nn.Linear(3, 7), nn.Linear(7, 4), nn.Softmax(-1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            query = self.query(self.embed(x))
+            return self.softmax(query @ query.mT)
+
+    with pytest.raises(ValueError, match="which axis holds the neurons is unknown"):
+        probe(Scores(), torch.randn(60, 7, 3), "softmax")
+
+
 class OwnLinear(nn.Module):
     """A linear layer that derives from none of torch's."""
 
