@@ -30,8 +30,8 @@ LEFT_OUT = {
     "--layers",
     metavar="NAME",
     multiple=True,
-    help="A layer, or a shell pattern such as 'encoder.*'. May be given several times, or with commas.  [default: all "
-    "linear and convolutional layers and the projections of attention]",
+    help="A layer, one of its calls such as 'relu#2', or a shell pattern such as 'encoder.*'. May be given several "
+    "times, or with commas.  [default: all linear, convolutional and recurrent layers and the projections of attention]",
 )
 @click.option(
     "--when",

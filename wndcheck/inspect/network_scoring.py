@@ -58,8 +58,8 @@ def dependence_score(
     max_pairs : int
         Largest number of pairs estimated in a layer; beyond it, a seeded sample of the pairs.
     n_shuffles : int, optional
-        Number of shuffles of the null. By default 20 to 100, more for fewer pairs, so that a single dependent pair can
-        be detected.
+        Number of shuffles of the null that is subtracted from ι. By default 2 to 100, more for fewer pairs, for 6000
+        estimates or more where that takes no more shuffles. p- and q-values need none: they are those of the ranks.
     n_parts : int
         Number of disjoint parts of the inputs for the standard errors, each of at least 20 inputs.
     rate, top : float, int
