@@ -31,7 +31,7 @@ LEFT_OUT = {
     metavar="NAME",
     multiple=True,
     help="A layer, one of its calls such as 'relu#2', or a shell pattern such as 'encoder.*'. May be given several "
-    "times, or with commas.  [default: all linear, convolutional and recurrent layers and the projections of attention]",
+    "times, or with commas.  [default: all linear, convolutional and recurrent layers, and projections of attention]",
 )
 @click.option(
     "--when",

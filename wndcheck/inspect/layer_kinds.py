@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ _LAST = (
     *(nn.Linear, nn.Bilinear, nn.Embedding, nn.MultiheadAttention, *RECURRENT),
     *(nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.TransformerDecoderLayer, nn.TransformerDecoder),
 )
+_LAYER_NORMS = nn.LayerNorm | nn.RMSNorm
+_NORMALIZE_LAST = (nn.LayerNorm.forward, nn.RMSNorm.forward)  # a subclass may normalize another axis
 # Elementwise functions. Softmax and GLU mix neurons.
 ACTIVATIONS = tuple(
     getattr(nn.modules.activation, name)
@@ -32,7 +34,8 @@ ACTIVATIONS = tuple(
     if name not in ("MultiheadAttention", "GLU", "Softmin", "Softmax", "Softmax2d", "LogSoftmax")
 )
 BATCH_NORM = _BatchNorm  # in evaluation mode, a neuron's output depends on itself alone
-OUTPUT_SIZES = ("out_features", "outfeatures", "out_channels", "nf")  # attributes of layers outside torch.nn
+# Attributes of layers outside torch.nn: quantised ones, GPT-2's Conv1D.
+LAST_SIZES, CHANNEL_SIZE = ("out_features", "outfeatures", "nf"), "out_channels"
 
 
 class NetworkLayer(NamedTuple):
@@ -65,27 +68,61 @@ def layout_of(module: nn.Module) -> str:
     """Axis of the neurons of this kind of module: LAST, CHANNELS (after the samples), or UNKNOWN."""
     if isinstance(module, _LAST):
         return LAST
-    if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+    if isinstance(module, _LAYER_NORMS) and type(module).forward in _NORMALIZE_LAST:
         return LAST if len(list(module.normalized_shape)) == 1 else UNKNOWN
     return CHANNELS if isinstance(module, _CHANNELS) else UNKNOWN
 
 
-def weight_sizes(module: nn.Module, n_inputs: int = 0) -> frozenset[int]:
-    """Sizes that the neurons' axis of a layer outside torch.nn may have, by its weights; none for other modules.
+def has_own_weights(module: nn.Module) -> bool:
+    """Whether a module that derives from none of torch.nn's has the weights of a layer, and no layer inside.
 
-    Those are the attributes OUTPUT_SIZES, as GPT-2's Conv1D and quantised layers have them, or else the first two axes
-    of each parameter of its own that is longer than 1 along two axes or more; of a matrix, not the axis of the inputs.
+    Those are a matrix or more among its own parameters, or an attribute that says how many outputs it has.
     """
     if any(kind is not nn.Module and kind.__module__.startswith("torch.nn.") for kind in type(module).__mro__):
-        return frozenset()
-    if named := {size for name in OUTPUT_SIZES if isinstance(size := getattr(module, name, None), int)}:
-        return frozenset(named)
-    sizes: set[int] = set()
-    for weight in module.parameters(recurse=False):
-        if weight.is_floating_point() and sum(n > 1 for n in weight.shape) > 1:
-            outputs = set(weight.shape[:2]) - ({n_inputs} if weight.ndim == 2 else set())
-            sizes |= outputs or set(weight.shape)
-    return frozenset(sizes)
+        return False
+    named = any(isinstance(getattr(module, name, None), int) for name in (*LAST_SIZES, CHANNEL_SIZE))
+    if not named and not _matrices(module):
+        return False
+    layers = (*MEASURED, nn.MultiheadAttention)
+    return not any(isinstance(part, layers) or has_own_weights(part) for part in module.modules() if part is not module)
+
+
+def weight_axes(module: nn.Module, shape: tuple[int, ...], n_inputs: int) -> list[int]:
+    """Axes of an output that may be those of the neurons, by the module's own weights; none if it has none.
+
+    shape: of the output, 0 for axes that cannot. n_inputs: length of the last axis of the input. A matrix that has this
+    length is applied to the last axis; of others, as of kernels, the first two axes are outputs and inputs. Parameters
+    of the output's own shape are added to it or scale it.
+    """
+    last = len(shape) - 1
+    if isinstance(module, _LAYER_NORMS) and len(list(module.normalized_shape)) == 1:
+        return _axes_as_long_as(shape, module.normalized_shape)  # of channels, as torchvision's LayerNorm2d
+    if not has_own_weights(module):
+        return []
+    for name in LAST_SIZES:
+        if isinstance(size := getattr(module, name, None), int):
+            return [last] if shape[last] == size else []
+    if isinstance(size := getattr(module, CHANNEL_SIZE, None), int):
+        return _axes_as_long_as(shape, [size])
+    axes: set[int] = set()
+    for weight in _matrices(module):
+        lengths = list(weight.shape)
+        if len(lengths) == 2 and n_inputs in lengths:
+            lengths.remove(n_inputs)
+            axes |= {last} if shape[last] == lengths[0] else set()
+        elif [n for n in lengths if n > 1] != [n for n in shape if n > 1]:
+            axes.update(_axes_as_long_as(shape, lengths[:2]))
+    return sorted(axes)
+
+
+def _matrices(module: nn.Module) -> list[Tensor]:
+    """A module's own parameters that are longer than 1 along two axes or more, the first of which holds no samples."""
+    own = module.parameters(recurse=False)
+    return [p for p in own if p.is_floating_point() and sum(n > 1 for n in p.shape) > 1 and p.shape[0] > 1]
+
+
+def _axes_as_long_as(shape: tuple[int, ...], lengths: Sequence[int]) -> list[int]:
+    return [axis for axis, n in enumerate(shape) if n in lengths]
 
 
 def single_tensor(module: nn.Module, output: Any) -> Any:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from wndcheck.inspect.layer_kinds import ATTENTION_PARTS, MEASURED, OUT_PROJECTION, NetworkLayer, weight_sizes
+from wndcheck.inspect.layer_kinds import ATTENTION_PARTS, MEASURED, OUT_PROJECTION, NetworkLayer, has_own_weights
 
 WHOLE = "(model)"  # the name of a network that is a single layer
 CALL = re.compile(r"(.+)#([1-9][0-9]*)")  # "relu#2": the second call of relu in a forward pass
@@ -44,18 +44,12 @@ def default_layers(model: nn.Module) -> list[NetworkLayer]:
     chosen, seen = [], set()
     for name, layer in all_layers(model).items():
         is_part = bool(layer.part) and name.rpartition(".")[2] in ATTENTION_PARTS
-        is_guess = not layer.part and not _has_layers(layer.module) and bool(weight_sizes(layer.module))
+        is_guess = not layer.part and has_own_weights(layer.module)
         wanted = is_part or is_guess or (not layer.part and isinstance(layer.module, MEASURED))
         if wanted and (key := (id(layer.module), layer.part)) not in seen:
             seen.add(key)
             chosen.append(layer._replace(is_guess=is_guess))
     return chosen
-
-
-def _has_layers(module: nn.Module) -> bool:
-    """Whether a module is a layer measured by default, or has one inside."""
-    kinds = (*MEASURED, nn.MultiheadAttention)
-    return any(isinstance(part, kinds) or (part is not module and weight_sizes(part)) for part in module.modules())
 
 
 def select_layers(model: nn.Module, names: str | Sequence[str]) -> list[NetworkLayer]:

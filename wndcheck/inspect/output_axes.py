@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,14 +46,13 @@ def find_axes(
     shapes: tuple[tuple[int, ...], ...],
     layout: str,
     neuron_axis: int | None,
-    sizes: Collection[int] = (),
+    own: Sequence[int] = (),
     known: Iterable[KnownLayer] = (),
 ) -> Axes | str:
     """The axes of a layer's output, or why they cannot be determined.
 
-    shapes: its shapes for batches of TRIAL_SIZES samples. sizes, known: for an unknown layout, how many neurons the
-    layer's weights say it has, and layers inside or before it, nearest first. The neurons are along the axis of such a
-    size, if there is one.
+    shapes: its shapes for batches of TRIAL_SIZES samples. For an unknown layout, own: the axes that the layer's own
+    weights say may be the neurons' one; known: if it has none, layers inside or before it, nearest first.
     """
     small, large = shapes
     observed = f"its output has shape {small} for {TRIAL_SIZES[0]} samples and {large} for {TRIAL_SIZES[1]}"
@@ -68,8 +67,10 @@ def find_axes(
         return f"{observed}: it has no axis of neurons"
     sample = varying[0]
     neuron = _neuron_axis(len(small), sample, layout, neuron_axis)
-    if neuron is None:
-        neuron = _axis_of_size(small, sample, sizes, known)
+    if neuron is None and own:
+        neuron = own[0] if len(own) == 1 else None
+    elif neuron is None:
+        neuron = _axis_of_known(small, sample, known)
     if neuron is None:
         return f"{observed}: {UNKNOWN_AXIS}; give neuron_axis=1 or neuron_axis=-1"
     if neuron == sample or not 0 <= neuron < len(small):
@@ -85,15 +86,10 @@ def _neuron_axis(ndim: int, sample: int, layout: str, given: int | None) -> int 
     return sample + 1 if layout == CHANNELS else None
 
 
-def _axis_of_size(
-    shape: tuple[int, ...], sample: int, sizes: Collection[int], known: Iterable[KnownLayer]
-) -> int | None:
-    """The axis whose length is one of the sizes, or that of a known layer; of several such axes, the known layer's."""
-    others = [axis for axis in range(len(shape)) if axis != sample]
-    if len(matching := [axis for axis in others if shape[axis] in sizes]) == 1:
-        return matching[0]
+def _axis_of_known(shape: tuple[int, ...], sample: int, known: Iterable[KnownLayer]) -> int | None:
+    """The axis that is as long as a known layer has neurons; of several such axes, the known layer's."""
     for layer in known:
-        matching = [axis for axis in others if shape[axis] == layer.neurons]
+        matching = [axis for axis, n in enumerate(shape) if n == layer.neurons and axis != sample]
         if len(matching) == 1:
             return matching[0]
         if layer.axis in matching and layer.ndim == len(shape):

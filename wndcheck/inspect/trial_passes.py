@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from wndcheck.inspect.batches import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
-from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_sizes
+from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_axes
 from wndcheck.inspect.output_axes import UNKNOWN_AXIS, Axes, KnownLayer, find_axes
 
 MOST_CALLS = 24  # of a layer that is not named; a recurrent cell is called at every step
@@ -160,11 +160,17 @@ def _axes_or_problem(
     (shape, heard), (larger, _) = small[0], large[0]
     if isinstance(shape, str) or isinstance(larger, str):
         return f"its output is {shape}"
-    n_inputs = next(output.n_inputs for output in passes[0].outputs if output.module is layer.module)
-    sizes = weight_sizes(layer.module, n_inputs) if layer.layout == UNKNOWN else frozenset()
-    if layer.is_guess and not (n_inputs and sizes.intersection(shape)):
+    output = next(output for output in passes[0].outputs if output.module is layer.module)
+    own = _own_axes(output, shape, larger)
+    if layer.is_guess and not (own and output.n_inputs):
         return "its output does not have the size of its weights"
-    return find_axes((shape, larger), layer.layout, neuron_axis, sizes, _known_layers(layer, heard, passes))
+    return find_axes((shape, larger), layer.layout, neuron_axis, own, _known_layers(layer, heard, passes))
+
+
+def _own_axes(output: _Output, small: Shape, large: Shape) -> list[int]:
+    """Axes that may be the neurons' by the module's weights; not that of the samples, which differs between passes."""
+    shape = tuple(a if a == b else 0 for a, b in zip(small, large, strict=False))
+    return weight_axes(output.module, shape, output.n_inputs) if shape else []
 
 
 def _known_layers(layer: NetworkLayer, heard: int, passes: Sequence[_Pass]) -> Iterator[KnownLayer]:
@@ -177,8 +183,8 @@ def _known_layers(layer: NetworkLayer, heard: int, passes: Sequence[_Pass]) -> I
     for one, other in zip(reversed(small[:heard]), reversed(large[:heard]), strict=False):
         if one.module is not other.module or isinstance(one.shape, str) or isinstance(other.shape, str):
             continue
-        layout, sizes = layout_of(one.module), weight_sizes(one.module, one.n_inputs)
-        axes = find_axes((one.shape, other.shape), layout, None, sizes) if layout != UNKNOWN or sizes else ""
+        layout, own = layout_of(one.module), _own_axes(one, one.shape, other.shape)
+        axes = find_axes((one.shape, other.shape), layout, None, own) if layout != UNKNOWN or own else ""
         if isinstance(axes, Axes):
             yield KnownLayer(one.shape[axes.neuron], len(one.shape), axes.neuron)
             if one.module not in inside:

@@ -412,8 +412,9 @@ def test_layers_that_derive_from_none_of_torchs_are_found_by_what_they_do() -> N
     net = nn.Sequential(OwnConv(2, 4), Scale(4), nn.ReLU(), nn.Flatten(), OwnLinear(36, 5))
     x = torch.randn(60, 2, 5, 5)  # the output is as large as the kernel
     assert_measured(net, x, {"0": net[0](x).flatten(2).transpose(1, 2), "4": net(x)})
-    single = OwnLinear(5, 3)
-    assert_measured(single, x, {"(model)": single(x).flatten(1, 2)})
+    for n_out in (3, 5):
+        single = OwnLinear(5, n_out)
+        assert_measured(single, x, {"(model)": single(x).flatten(1, 2)})
 
 
 class Lookup(nn.Module):
@@ -476,12 +477,57 @@ def test_a_module_with_weights_of_its_own_and_layers_inside_is_no_layer_by_defau
     assert_measured(net, x, {"(model)": net(x)}, "(model)")
 
 
-def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
-    net, x = nn.Sequential(OwnLinear(5, 5), nn.Linear(5, 2)), torch.randn(60, 5, 5)
+class Positions(nn.Module):
+    """Adds a parameter of the output's own shape."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.added = nn.Parameter(torch.randn(*shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.added[..., : x.shape[1], :]
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (1, 5, 4), (1, 9, 4)])
+def test_a_module_that_adds_a_parameter_is_no_layer_by_default(shape: tuple[int, ...]) -> None:
+    net, x = nn.Sequential(nn.Linear(3, 4), Positions(*shape), nn.Linear(4, 2)), torch.randn(60, 5, 3)
     found = probe(net, x)
-    assert list(found) == ["1"]
+    assert (list(found), found.left_out) == (["0", "2"], {})
+    assert_measured(net, x, {"1": net[:2](x)}, "1")
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Normalizes the channels of an image, as torchvision's LayerNorm2d does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Encoder(nn.Sequential):
+    """Has a parameter of its own beside its layers, as torchvision's Encoder has."""
+
+    def __init__(self, *modules: nn.Module) -> None:
+        super().__init__(*modules)
+        self.positions = nn.Parameter(torch.randn(1, 5, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x + self.positions)
+
+
+def test_norms_of_channels_and_encoders_with_positions() -> None:
+    net, x = nn.Sequential(nn.Conv2d(2, 5, 3), ChannelNorm(5)), torch.randn(60, 2, 6, 6)
+    assert_measured(net, x, {"1": net(x).flatten(2).transpose(1, 2)}, "1")
+    encoder, x = nn.Sequential(Encoder(nn.Linear(4, 4), nn.GELU())), torch.randn(60, 5, 4)
+    assert_measured(encoder, x, {"0": encoder(x)}, "0")
+
+
+def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
+    net, x = nn.Sequential(OwnConv(2, 4), nn.Flatten(), nn.Linear(64, 3)), torch.randn(60, 2, 6, 6)
+    found = probe(net, x)  # the first output has as many channels as rows and columns
+    assert list(found) == ["2"]
     assert "which axis holds the neurons is unknown; give neuron_axis" in found.left_out["0"]
-    assert list(probe(net, x, neuron_axis=-1)) == ["0", "1"]
+    assert found.reached == ("0", "2")
+    assert list(probe(net, x, neuron_axis=1)) == ["0", "2"]
 
 
 def test_quantized_linear_layers() -> None:

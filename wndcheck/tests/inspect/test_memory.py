@@ -69,15 +69,15 @@ def test_the_tracker_counts_what_is_alive() -> None:
     assert 8000 <= peak_of(run) <= 12_000
 
 
-@pytest.mark.parametrize("positions", [1, 4])
+@pytest.mark.parametrize(("positions", "when"), [(1, "pre"), (4, "pre"), (1, "post")])
 def test_a_probe_needs_at_most_half_as_much_memory_again_as_a_forward_pass_of_32_samples(
-    positions: int, monkeypatch: pytest.MonkeyPatch
+    positions: int, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probing, "BATCH_BYTES", 2**22)  # 64 MiB would take a larger network, and time
     net, x = convnet(), torch.randn(400, 3, 64, 64)
     plain = peak_of(lambda: net(x[:32]))
     found: dict[str, np.ndarray] = {}
-    peak = peak_of(lambda: found.update(probe(net, x, positions=positions)))
+    peak = peak_of(lambda: found.update(probe(net, x, when=when, positions=positions)))
     assert plain >= 32 * 2 * 16 * 64**2 * 4  # an input and an output of the second convolution
     assert peak < 1.5 * plain
     assert peak + sum(rows.nbytes for rows in found.values()) < 1.5 * plain
