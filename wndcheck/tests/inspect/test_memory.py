@@ -73,7 +73,7 @@ def test_the_tracker_counts_what_is_alive() -> None:
 def test_a_probe_needs_at_most_half_as_much_memory_again_as_a_forward_pass_of_32_samples(
     positions: int, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "BATCH_BYTES", 2**22)  # 64 MiB would take a larger network, and time
+    monkeypatch.setattr(probing, "BATCH_BYTES", 2**23)  # 32 samples; 64 MiB would take a larger network, and time
     net, x = convnet(), torch.randn(400, 3, 64, 64)
     plain = peak_of(lambda: net(x[:32]))
     found: dict[str, np.ndarray] = {}
