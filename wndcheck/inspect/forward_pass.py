@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from wndcheck.inspect.batches import Batch
+from wndcheck.inspect.function_activations import Activation, ActivationError, SeenActivations, activated
 from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
 from wndcheck.inspect.output_axes import ShapeChangedError
 
@@ -44,14 +45,15 @@ class OutputRecorder:
     recorded as it is.
 
     wanted: the calls to record, after the last of which a pass ends; None for all of them, to the end. links: of each
-    call, the normalizations between the layer and its activation by a function, which a pass to the end finds.
+    call, the normalizations between the layer and its activation by a function, which a pass to the end finds where
+    the network computes what the function gives.
     """
 
     def __init__(
         self,
         model: nn.Module,
         when: str,
-        activation: Callable[[Tensor], Tensor] | None = None,
+        activation: Activation | None = None,
         wanted: Collection[Call] | None = None,
         links: dict[Call, int] | None = None,
     ) -> None:
@@ -66,19 +68,17 @@ class OutputRecorder:
         self._missing: set[Call] = set()
         # Tensors whose activation is awaited, and how many normalizations they passed; this keeps their ids in use.
         self._pending: dict[Call, tuple[Tensor, int]] = {}
+        self.seen = SeenActivations(self._on_function)
 
     def run(self, batch: Batch) -> None:
         """One forward pass on a batch. ValueError, with the shapes of the batch, if it fails."""
         batch = batch.to(self.device, self.dtype)
         self._pending.clear()
+        self.seen.expected.clear()
         self.calls.clear()
         self._missing = set(self.wanted or ())
         try:
             self.model(*batch.args, **batch.kwargs)
-            if self.wanted is None and self.activation:
-                for call, (tensor, links) in self._pending.items():
-                    self.links[call] = links
-                    self.receive(call, activated(self.activation, tensor, call.layer))
         except _EndOfPassError:
             pass
         except (ShapeChangedError, ActivationError):
@@ -121,10 +121,18 @@ class OutputRecorder:
                 self._receive(call, output)
 
     def _await_activation(self, call: Call, output: Tensor, links: int) -> None:
-        if self.activation and self.wanted is not None and self.links[call] == links:
+        self._pending[call] = output, links
+        if self.activation and self.wanted is None:
+            self.seen.expect((call, links), self.activation, output, call.layer)
+        elif self.activation and self.links[call] == links:
             self._receive(call, activated(self.activation, output, call.layer))
-        else:
-            self._pending[call] = output, links
+
+    def _on_function(self, key: tuple[Call, int], output: Tensor) -> None:
+        """The network applies the function given as its activation to the output of a layer."""
+        call, links = key
+        if self._pending.pop(call, None):  # else it was applied after fewer normalizations
+            self.links[call] = links
+            self._receive(call, output)
 
     def _receive(self, call: Call, output: Any) -> None:
         self.receive(call, output)
@@ -133,25 +141,6 @@ class OutputRecorder:
             self._missing.discard(call)
             if not self._missing:
                 raise _EndOfPassError
-
-
-class ActivationError(ValueError):
-    """A function given as an activation cannot be one."""
-
-
-def activated(activation: Callable[[Tensor], Tensor], tensor: Tensor, layer: str) -> Tensor:
-    """The activation of a layer's output. ActivationError unless it returns a tensor of the same shape."""
-    try:
-        found = activation(tensor.clone())  # it may work in place
-    except Exception as error:
-        raise ActivationError(f"activation failed on layer {layer!r} ({type(error).__name__}: {error})") from error
-    if not isinstance(found, Tensor) or found.shape != tensor.shape:
-        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        raise ActivationError(
-            f"activation returned {got} for layer {layer!r}: expected a tensor of its shape, {tuple(tensor.shape)}; "
-            "give an elementwise function such as torch.relu"
-        )
-    return found
 
 
 @contextmanager
@@ -166,7 +155,10 @@ def record_outputs(recorder: OutputRecorder, layers: Sequence[NetworkLayer], rec
         for layer in layers:
             handles.append(layer.module.register_forward_hook(partial(recorder.on_layer, layer), with_kwargs=True))
         # Hooks inside a compiled module are not called. Without one, dynamo, which takes long to import, is not there.
-        with torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext():
+        with (
+            torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext(),
+            recorder.seen if recorder.activation and recorder.wanted is None else nullcontext(),
+        ):
             yield
     finally:
         for handle in handles:

@@ -62,7 +62,7 @@ def probe(
         dropout.
     activation : callable, optional
         The function that the network applies to the layers' outputs, such as torch.relu, where that is no module.
-        Implies when="post".
+        Implies when="post"; layers of whose output the network does not compute it are left out.
     batch_size : int
         Largest number of samples in a forward pass; fewer are taken where an output exceeds 64 MiB. A pass ends with
         the last measured layer.

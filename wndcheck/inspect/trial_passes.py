@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from wndcheck.inspect.batches import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
+from wndcheck.inspect.function_activations import Activation
 from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_axes
 from wndcheck.inspect.output_axes import UNKNOWN_AXIS, Axes, KnownLayer, find_axes
 
@@ -68,7 +69,7 @@ def try_layers(
     layers: Sequence[NetworkLayer],
     trials: Sequence[Batch],
     when: str,
-    activation: Callable[[Tensor], Tensor] | None,
+    activation: Activation | None,
     neuron_axis: int | None,
     *,
     named: bool,
@@ -153,6 +154,8 @@ def _axes_or_problem(
     if not small or not large:
         consumer = recorder.consumers.get(call)
         goes = f"goes to {consumer}, not" if consumer else "does not go"
+        if recorder.activation:
+            return "the network does not compute the given activation of its output; name layers of which it does"
         remedy = "if the network applies a function to it, give that: activation=torch.relu; or name the module itself"
         return f"its output {goes} to an activation module of torch.nn; {remedy}"
     if len(small) > 1 or len(large) > 1:
