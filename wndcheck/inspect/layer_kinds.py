@@ -76,12 +76,15 @@ def layout_of(module: nn.Module) -> str:
 def has_own_weights(module: nn.Module) -> bool:
     """Whether a module that derives from none of torch.nn's has the weights of a layer, and no layer inside.
 
-    Those are a matrix or more among its own parameters, or an attribute that says how many outputs it has.
+    Those are a matrix or more among its own parameters; or, with an attribute that says how many outputs it has, any
+    parameters, buffers or packed parameters, as quantised layers have them.
     """
     if any(kind is not nn.Module and kind.__module__.startswith("torch.nn.") for kind in type(module).__mro__):
         return False
     named = any(isinstance(getattr(module, name, None), int) for name in (*LAST_SIZES, CHANNEL_SIZE))
-    if not named and not _matrices(module):
+    stored = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    is_packed = hasattr(module, "_packed_params")
+    if not _matrices(module) and not (named and (stored or is_packed)):
         return False
     layers = (*MEASURED, nn.MultiheadAttention)
     return not any(isinstance(part, layers) or has_own_weights(part) for part in module.modules() if part is not module)

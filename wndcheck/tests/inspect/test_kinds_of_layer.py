@@ -439,6 +439,17 @@ class Prototypes(nn.Module):
         return torch.cdist(x, self.centres).min(-1).values
 
 
+class Shortcut(nn.Module):
+    """Says how many outputs it has, and has no weights."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__()
+        self.out_features = out_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (0, self.out_features - x.shape[-1]))
+
+
 class OwnEmbedding(nn.Embedding):
     """Derives from a class that is not measured by default."""
 
@@ -448,11 +459,12 @@ def test_modules_with_weights_that_are_no_layers_are_not_measured_by_default() -
         def __init__(self) -> None:
             super().__init__()
             self.words, self.more = Lookup(), OwnEmbedding(30, 4)
-            self.fc, self.prototypes = nn.Linear(4, 3), Prototypes()
+            self.fc, self.prototypes, self.shortcut = nn.Linear(4, 3), Prototypes(), Shortcut(6)
 
         def forward(self, ids: Tensor) -> Tensor:
             y = self.words(ids) + self.more(ids)
             self.fc(y)
+            self.shortcut(y)
             return self.prototypes(y)
 
     net = Net()
@@ -460,7 +472,9 @@ def test_modules_with_weights_that_are_no_layers_are_not_measured_by_default() -
     assert list(found) == ["fc"]
     assert found.left_out == {}
     assert found.reached == ("fc",)
-    assert_measured(net, TOKENS, {"words": net.words(TOKENS)}, "words")
+    words = net.words(TOKENS)
+    assert_measured(net, TOKENS, {"words": words}, "words")
+    assert_measured(net, TOKENS, {"shortcut": net.shortcut(words + net.more(TOKENS))}, "shortcut", neuron_axis=-1)
 
 
 def test_a_module_with_weights_of_its_own_and_layers_inside_is_no_layer_by_default() -> None:
