@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_flatten
 
 from wndcheck import probe
 from wndcheck.inspect import probing
+from wndcheck.inspect.output_axes import TRIAL_SIZES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -85,18 +86,32 @@ def test_a_probe_needs_at_most_half_as_much_memory_again_as_a_forward_pass_of_32
     assert peak < whole / 4
 
 
+SEEN: dict[str, list[int]] = {}  # not in the modules, whose attributes are restored
+
+
+class Seen(nn.Module):
+    """Notes the sizes of the batches that reach it, but not of the trial passes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        SEEN[name] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > max(TRIAL_SIZES):
+            SEEN[self.name].append(len(x))
+        return x
+
+
 def test_batches_are_cut_by_the_bytes_of_the_largest_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
     net, x = convnet(), torch.randn(20, 3, 16, 16)
-    net.insert(8, Seen(sizes))  # before the linear layer
+    net.insert(8, Seen("flat"))  # before the linear layer
     net[9] = nn.Linear(8 * 2 * 2, 10)
     bytes_per_sample = 16 * 16**2 * 4
-    whole = probe(net, x, batch_size=15)
-    assert sizes == [2, 3, 15, 5]
-    sizes.clear()
-    monkeypatch.setattr(probing, "BATCH_BYTES", 4 * bytes_per_sample + 1)
-    cut = probe(net, x, batch_size=15)
-    assert sizes == [2, 3, 4, 4, 4, 3, 4, 1]
+    whole = probe(net, x, batch_size=16)
+    monkeypatch.setattr(probing, "BATCH_BYTES", 5 * bytes_per_sample - 1)
+    cut = probe(net, x, batch_size=16)
+    assert SEEN["flat"] == [16, 4, 4, 4, 4, 4, 4]
     monkeypatch.setattr(probing, "BATCH_BYTES", 1)
     single = probe(net, x[:3])
     for name, rows in whole.items():
@@ -104,46 +119,28 @@ def test_batches_are_cut_by_the_bytes_of_the_largest_output(monkeypatch: pytest.
         np.testing.assert_allclose(single[name], rows[:3], atol=1e-5)
 
 
-class Seen(nn.Module):
-    """Notes the sizes of the batches that reach it."""
-
-    def __init__(self, sizes: list[int]) -> None:
-        super().__init__()
-        self.sizes = sizes
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.sizes.append(len(x))
-        return x
-
-
 @pytest.mark.parametrize("when", ["pre", "post"])
 def test_a_pass_ends_with_the_last_measured_layer(when: str) -> None:
-    sizes: list[list[int]] = [[], [], []]
-    net = nn.Sequential(
-        *(Seen(sizes[0]), nn.Linear(6, 5), Seen(sizes[1]), nn.Tanh(), nn.Linear(5, 4), nn.Tanh(), Seen(sizes[2]))
-    )
-    net[2] = nn.Identity()
+    net = nn.Sequential(Seen("first"), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4), nn.Tanh(), Seen("last"))
     x = torch.randn(40, 6)
-    found = probe(net, x, ["1", "4"], when=when, batch_size=20)
-    np.testing.assert_allclose(found["4"], net[: 6 if when == "post" else 5](x).detach(), atol=1e-6)
-    assert sizes[0][:4] == [2, 3, 20, 20]
-    assert sizes[2][:2] == [2, 3]
-    assert 20 not in sizes[2]
+    found = probe(net, x, ["1", "3"], when=when, batch_size=20)
+    np.testing.assert_allclose(found["3"], net[: 5 if when == "post" else 4](x).detach(), atol=1e-6)
+    assert SEEN["first"][:2] == [20, 20]
+    assert SEEN["last"] == []
 
 
 def test_a_network_that_handles_exceptions_does_not_handle_the_end_of_a_pass() -> None:
     class Handles(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.fc, self.sizes = nn.Linear(6, 5), []
+            self.fc, self.handled = nn.Linear(6, 5), Seen("handled")
 
         def forward(self, x: Tensor) -> Tensor:
             try:
                 return self.fc(x)
             except Exception:
-                self.sizes.append(len(x))
-                return x
+                return self.handled(x)
 
     net, x = Handles(), torch.randn(40, 6)
     np.testing.assert_allclose(probe(net, x)["fc"], net.fc(x).detach(), atol=1e-6)
-    assert net.sizes == []
+    assert SEEN["handled"] == []
