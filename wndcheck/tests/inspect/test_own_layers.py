@@ -1,0 +1,159 @@
+"""Layers that derive from none of torch.nn, found by what they do, and modules that are none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wndcheck import probe
+from wndcheck.tests.inspect.by_hand import assert_measured
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TOKENS = torch.arange(60 * 5).reshape(60, 5) * 7 % 30
+
+
+class OwnLinear(nn.Module):
+    """A linear layer that derives from none of torch's."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(n_out, n_in))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("...i,oi->...o", x, self.w)
+
+
+class OwnConv(nn.Module):
+    """A convolution that derives from none of torch's."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(n_out, n_in, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.kernel)
+
+
+class Scale(nn.Module):
+    """A weight for each neuron, which is no layer."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(n, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gamma
+
+
+def test_layers_that_derive_from_none_of_torchs_are_found_by_what_they_do() -> None:
+    net = nn.Sequential(OwnConv(2, 4), Scale(4), nn.ReLU(), nn.Flatten(), OwnLinear(36, 5))
+    x = torch.randn(60, 2, 5, 5)  # the output is as large as the kernel
+    assert_measured(net, x, {"0": net[0](x).flatten(2).transpose(1, 2), "4": net(x)})
+    for n_out in (3, 5):
+        single = OwnLinear(5, n_out)
+        assert_measured(single, x, {"(model)": single(x).flatten(1, 2)})
+
+
+class Lookup(nn.Module):
+    """An embedding that derives from none of torch's: integers go in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(30, 4))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.table[ids]
+
+
+class Prototypes(nn.Module):
+    """Has weights of its own, and returns something that does not have their size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.centres = nn.Parameter(torch.randn(7, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cdist(x, self.centres).min(-1).values
+
+
+class Shortcut(nn.Module):
+    """Says how many outputs it has, and has no weights."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__()
+        self.out_features = out_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (0, self.out_features - x.shape[-1]))
+
+
+class OwnEmbedding(nn.Embedding):
+    """Derives from a class that is not measured by default."""
+
+
+def test_modules_with_weights_that_are_no_layers_are_not_measured_by_default() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.more = Lookup(), OwnEmbedding(30, 4)
+            self.fc, self.prototypes, self.shortcut = nn.Linear(4, 3), Prototypes(), Shortcut(6)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            y = self.words(ids) + self.more(ids)
+            self.fc(y)
+            self.shortcut(y)
+            return self.prototypes(y)
+
+    net = Net()
+    found = probe(net, TOKENS)
+    assert list(found) == ["fc"]
+    assert found.left_out == {}
+    assert found.reached == ("fc",)
+    words = net.words(TOKENS)
+    assert_measured(net, TOKENS, {"words": words}, "words")
+    assert_measured(net, TOKENS, {"shortcut": net.shortcut(words + net.more(TOKENS))}, "shortcut", neuron_axis=-1)
+
+
+def test_a_module_with_weights_of_its_own_and_layers_inside_is_no_layer_by_default() -> None:
+    class Embedded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position, self.fc = nn.Parameter(torch.randn(5, 4)), nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x) + self.position
+
+    net, x = Embedded(), torch.randn(60, 5, 3)
+    assert_measured(net, x, {"fc": net.fc(x)})
+    assert_measured(net, x, {"(model)": net(x)}, "(model)")
+
+
+class Positions(nn.Module):
+    """Adds a parameter of the output's own shape."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.added = nn.Parameter(torch.randn(*shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.added[..., : x.shape[1], :]
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (1, 5, 4), (1, 9, 4)])
+def test_a_module_that_adds_a_parameter_is_no_layer_by_default(shape: tuple[int, ...]) -> None:
+    net, x = nn.Sequential(nn.Linear(3, 4), Positions(*shape), nn.Linear(4, 2)), torch.randn(60, 5, 3)
+    found = probe(net, x)
+    assert (list(found), found.left_out) == (["0", "2"], {})
+    assert_measured(net, x, {"1": net[:2](x)}, "1")
+
+
+def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
+    net, x = nn.Sequential(OwnConv(2, 4), nn.Flatten(), nn.Linear(64, 3)), torch.randn(60, 2, 6, 6)
+    found = probe(net, x)  # the first output has as many channels as rows and columns
+    assert list(found) == ["2"]
+    assert "which axis holds the neurons is unknown; give neuron_axis" in found.left_out["0"]
+    assert found.reached == ("0", "2")
+    assert list(probe(net, x, neuron_axis=1)) == ["0", "2"]
