@@ -117,16 +117,20 @@ def test_modules_with_weights_that_are_no_layers_are_not_measured_by_default() -
     assert_measured(net, TOKENS, {"shortcut": net.shortcut(words + net.more(TOKENS))}, "shortcut", neuron_axis=-1)
 
 
+class Adapted(nn.Module):
+    """A linear layer with an adapter of low rank, as LoRA has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 4)
+        self.down, self.up = nn.Parameter(torch.randn(3, 2)), nn.Parameter(torch.randn(2, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + x @ self.down @ self.up
+
+
 def test_a_module_with_weights_of_its_own_and_layers_inside_is_no_layer_by_default() -> None:
-    class Embedded(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.position, self.fc = nn.Parameter(torch.randn(5, 4)), nn.Linear(3, 4)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.fc(x) + self.position
-
-    net, x = Embedded(), torch.randn(60, 5, 3)
+    net, x = Adapted(), torch.randn(60, 5, 3)
     assert_measured(net, x, {"fc": net.fc(x)})
     assert_measured(net, x, {"(model)": net(x)}, "(model)")
 
