@@ -114,14 +114,14 @@ def weight_axes(module: nn.Module, shape: tuple[int, ...], n_inputs: int) -> lis
             lengths.remove(n_inputs)
             axes |= {last} if shape[last] == lengths[0] else set()
         elif [n for n in lengths if n > 1] != [n for n in shape if n > 1]:
-            axes.update(_axes_as_long_as(shape, lengths[:2]))
+            axes.update(_axes_as_long_as(shape, [n for n in lengths[:2] if n > 1]))
     return sorted(axes)
 
 
 def _matrices(module: nn.Module) -> list[Tensor]:
-    """A module's own parameters that are longer than 1 along two axes or more, the first of which holds no samples."""
+    """A module's own parameters that are longer than 1 along two axes or more."""
     own = module.parameters(recurse=False)
-    return [p for p in own if p.is_floating_point() and sum(n > 1 for n in p.shape) > 1 and p.shape[0] > 1]
+    return [weight for weight in own if weight.is_floating_point() and sum(n > 1 for n in weight.shape) > 1]
 
 
 def _axes_as_long_as(shape: tuple[int, ...], lengths: Sequence[int]) -> list[int]:

@@ -26,6 +26,17 @@ class OwnLinear(nn.Module):
         return torch.einsum("...i,oi->...o", x, self.w)
 
 
+class OwnProjection(nn.Module):
+    """The same with inputs along the first axis of its weights."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(n_in, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.w
+
+
 class OwnConv(nn.Module):
     """A convolution that derives from none of torch's."""
 
@@ -52,8 +63,7 @@ def test_layers_that_derive_from_none_of_torchs_are_found_by_what_they_do() -> N
     net = nn.Sequential(OwnConv(2, 4), Scale(4), nn.ReLU(), nn.Flatten(), OwnLinear(36, 5))
     x = torch.randn(60, 2, 5, 5)  # the output is as large as the kernel
     assert_measured(net, x, {"0": net[0](x).flatten(2).transpose(1, 2), "4": net(x)})
-    for n_out in (3, 5):
-        single = OwnLinear(5, n_out)
+    for single in (OwnLinear(5, 3), OwnLinear(5, 5), OwnProjection(5, 3)):
         assert_measured(single, x, {"(model)": single(x).flatten(1, 2)})
 
 
@@ -73,7 +83,7 @@ class Prototypes(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.centres = nn.Parameter(torch.randn(7, 4))
+        self.out_features, self.centres = 7, nn.Parameter(torch.randn(7, 4))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cdist(x, self.centres).min(-1).values
@@ -143,7 +153,7 @@ class Positions(nn.Module):
         self.added = nn.Parameter(torch.randn(*shape))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.added[..., : x.shape[1], :]
+        return x + self.added[..., : x.shape[-2], :]
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (1, 5, 4), (1, 9, 4)])
@@ -154,6 +164,12 @@ def test_a_module_that_adds_a_parameter_is_no_layer_by_default(shape: tuple[int,
     assert_measured(net, x, {"1": net[:2](x)}, "1")
 
 
+def test_a_parameter_of_the_shape_of_an_image_is_no_layer_by_default() -> None:
+    net, x = nn.Sequential(nn.Conv2d(2, 4, 3), Positions(4, 3, 3)), torch.randn(60, 2, 5, 5)
+    found = probe(net, x)
+    assert (list(found), found.left_out) == (["0"], {})
+
+
 def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
     net, x = nn.Sequential(OwnConv(2, 4), nn.Flatten(), nn.Linear(64, 3)), torch.randn(60, 2, 6, 6)
     found = probe(net, x)  # the first output has as many channels as rows and columns
@@ -161,3 +177,10 @@ def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
     assert "which axis holds the neurons is unknown; give neuron_axis" in found.left_out["0"]
     assert found.reached == ("0", "2")
     assert list(probe(net, x, neuron_axis=1)) == ["0", "2"]
+
+
+def test_a_layer_before_does_not_tell_the_axis_of_an_own_layer() -> None:
+    net, x = nn.Sequential(nn.Conv2d(3, 2, 1), OwnConv(2, 4)), torch.randn(60, 3, 4, 9)
+    found = probe(net, x)  # the second output, (4, 2, 7), has two rows, and the layer before it two channels
+    assert list(found) == ["0"]
+    assert "which axis holds the neurons is unknown" in found.left_out["1"]

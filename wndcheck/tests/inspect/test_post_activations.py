@@ -71,8 +71,14 @@ def test_only_layers_whose_activation_the_network_computes_are_measured() -> Non
             y = self.fc2(x + silu(self.fc1(x)))
             return self.head(self.bn(y) + silu(y))
 
-    net, x = Branches().eval(), torch.randn(60, 6)
-    net.bn.running_mean.fill_(1.0)
+    x = torch.randn(60, 6)
+    for mean in (0.0, 1.0):  # 0 leaves what it normalizes nearly as it is
+        net = Branches().eval()
+        net.bn.running_mean.fill_(mean)
+        assert_branches(net, x)
+
+
+def assert_branches(net: Any, x: Tensor) -> None:
     hidden = net.fc2(x + silu(net.fc1(x)))
     expected = {"fc1": silu(net.fc1(x)), "fc2": silu(hidden)}  # not silu(bn(…)), although fc2 goes to bn, too
     for function in (F.silu, lambda z: F.silu(z, inplace=True)):
@@ -83,6 +89,8 @@ def test_only_layers_whose_activation_the_network_computes_are_measured() -> Non
     for other in (torch.relu, torch.tanh):
         with pytest.raises(ValueError, match=r"layer 'fc1': the network does not compute the given activation"):
             probe(net, x, activation=other)
+    with pytest.raises(ValueError, match="the network does not compute the given activation"):
+        probe(nn.Sequential(nn.Linear(6, 5), nn.ReLU()), x, activation=torch.tanh)
 
 
 @pytest.mark.parametrize(
