@@ -162,6 +162,7 @@ def test_a_module_that_adds_a_parameter_is_no_layer_by_default(shape: tuple[int,
     found = probe(net, x)
     assert (list(found), found.left_out) == (["0", "2"], {})
     assert_measured(net, x, {"1": net[:2](x)}, "1")
+    assert list(probe(net, x[:, :1])) == ["0", "2"]
 
 
 def test_a_parameter_of_the_shape_of_an_image_is_no_layer_by_default() -> None:
