@@ -30,8 +30,8 @@ LEFT_OUT = {
     "--layers",
     metavar="NAME",
     multiple=True,
-    help="A layer, or a shell pattern such as 'encoder.*'. May be given several times, or with commas.  [default: all "
-    "linear and convolutional layers and the projections of attention]",
+    help="A layer, one of its calls such as 'relu#2', or a shell pattern such as 'encoder.*'. May be given several "
+    "times, or with commas.  [default: all linear, convolutional and recurrent layers, and projections of attention]",
 )
 @click.option(
     "--when",
@@ -45,7 +45,7 @@ LEFT_OUT = {
 @click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions drawn per image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
 @click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples per forward pass.")
-@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Most pairs per layer.")
+@click.option("--pairs", "max_pairs", type=COUNT, default=3000, show_default=True, help="Most pairs per layer.")
 @click.option(
     "--seed",
     type=Integer(0, 2**32 - 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wndcheck.inspect.network_layers import CHANNELS, LAST, UNKNOWN
+from wndcheck.inspect.layer_kinds import CHANNELS, LAST, UNKNOWN
 from wndcheck.seeds import derived_seed
 
 TRIAL_SIZES = (2, 3)  # two batch sizes distinguish the axis of samples from all others
+UNKNOWN_AXIS = "which axis holds the neurons is unknown"
 
 
 class ShapeChangedError(ValueError):
@@ -32,8 +34,26 @@ class Axes(NamedTuple):
         return moved.reshape(len(moved), -1, moved.shape[-1])
 
 
-def find_axes(shapes: tuple[tuple[int, ...], ...], layout: str, neuron_axis: int | None) -> Axes | str:
-    """The axes, given output shapes for batches of TRIAL_SIZES samples; or why they cannot be determined."""
+class KnownLayer(NamedTuple):
+    """The axes of the output of a layer inside or before another one, which tell how many neurons that one has."""
+
+    neurons: int
+    ndim: int
+    axis: int  # of the neurons
+
+
+def find_axes(
+    shapes: tuple[tuple[int, ...], ...],
+    layout: str,
+    neuron_axis: int | None,
+    own: Sequence[int] = (),
+    known: Iterable[KnownLayer] = (),
+) -> Axes | str:
+    """The axes of a layer's output, or why they cannot be determined.
+
+    shapes: its shapes for batches of TRIAL_SIZES samples. For an unknown layout, own: the axes that the layer's own
+    weights say may be the neurons' one; known: if it has none, layers inside or before it, nearest first.
+    """
     small, large = shapes
     observed = f"its output has shape {small} for {TRIAL_SIZES[0]} samples and {large} for {TRIAL_SIZES[1]}"
     if not small:
@@ -47,8 +67,12 @@ def find_axes(shapes: tuple[tuple[int, ...], ...], layout: str, neuron_axis: int
         return f"{observed}: it has no axis of neurons"
     sample = varying[0]
     neuron = _neuron_axis(len(small), sample, layout, neuron_axis)
+    if neuron is None and own:
+        neuron = own[0] if len(own) == 1 else None
+    elif neuron is None:
+        neuron = _axis_of_known(small, sample, known)
     if neuron is None:
-        return f"{observed}: which axis holds the neurons is unknown; give neuron_axis=1 or neuron_axis=-1"
+        return f"{observed}: {UNKNOWN_AXIS}; give neuron_axis=1 or neuron_axis=-1"
     if neuron == sample or not 0 <= neuron < len(small):
         return f"{observed}: axis {neuron_axis} is not an axis of neurons; give another neuron_axis"
     return Axes(sample, neuron, int(np.prod([n for i, n in enumerate(small) if i not in (sample, neuron)])))
@@ -60,6 +84,17 @@ def _neuron_axis(ndim: int, sample: int, layout: str, given: int | None) -> int 
     if layout == LAST or (layout == UNKNOWN and ndim == 2):
         return ndim - 1 if sample != ndim - 1 else ndim - 2
     return sample + 1 if layout == CHANNELS else None
+
+
+def _axis_of_known(shape: tuple[int, ...], sample: int, known: Iterable[KnownLayer]) -> int | None:
+    """The axis that is as long as a known layer has neurons; of several such axes, the known layer's."""
+    for layer in known:
+        matching = [axis for axis, n in enumerate(shape) if n == layer.neurons and axis != sample]
+        if len(matching) == 1:
+            return matching[0]
+        if layer.axis in matching and layer.ndim == len(shape):
+            return layer.axis
+    return None
 
 
 class PositionSampler:

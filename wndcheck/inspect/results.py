@@ -42,7 +42,10 @@ class Activations(dict[str, NDArray[np.float32]]):
 
 @dataclass(frozen=True)
 class DependentPair:
-    """Two neurons of a layer: estimated information (mi), also minus the mean of its null (corrected), in nats."""
+    """Two neurons of a layer: estimated information (mi), also minus the mean of its null (corrected), in nats.
+
+    p and q are those of the rank estimate, `pairwise_mi(..., margins="normal")`.
+    """
 
     neurons: tuple[int, int]
     mi: float
@@ -69,7 +72,7 @@ class LayerScore:
     entropy : float
         Mean over the neurons that have a density.
     dependent : float
-        Share of the pairs found dependent at the false-discovery rate.
+        Share of the pairs found dependent at the false-discovery rate, by their rank estimates.
     pairs : tuple of DependentPair
         The most dependent pairs, whether or not they are found dependent.
     identical : tuple

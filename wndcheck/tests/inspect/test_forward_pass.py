@@ -114,7 +114,7 @@ class PartlyTraced(nn.Module):
         (mlp, torch.zeros(4, 6), {"layers": []}, ValueError, "layers is empty: name at least one, such as '0'"),
         (mlp, torch.zeros(4, 6), {"layers": [3]}, TypeError, "layer 3: expected the dotted name of a module"),
         (dict, torch.zeros(4, 6), {}, TypeError, "model is dict: expected a torch.nn.Module"),
-        (nn.ReLU, torch.zeros(4, 6), {}, ValueError, "no linear or convolutional layer: name the layers to measure"),
+        (nn.ReLU, torch.zeros(4, 6), {}, ValueError, "no linear, convolutional or recurrent layer: name the"),
         (lambda: nn.LazyLinear(3), torch.zeros(4, 6), {}, ValueError, "'weight' has no shape yet: run the model once"),
         (
             lambda: nn.LazyBatchNorm1d(affine=False),
