@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from wndcheck.estimators.validation import RandomState, check_choice, check_integer, drawn_seed
 from wndcheck.inspect.batches import Batch, make_batches, peek
-from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, evaluation_mode, record_outputs
+from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, record_outputs
+from wndcheck.inspect.left_as_found import evaluation_mode
 from wndcheck.inspect.network_layers import NetworkLayer, default_layers, select_layers
 from wndcheck.inspect.output_axes import TRIAL_SIZES, Axes, PositionSampler, find_axes
 from wndcheck.inspect.results import Activations
