@@ -34,8 +34,16 @@ class Batch(NamedTuple):
         return self.map_tensors(lambda tensor: tensor[samples])
 
     def to(self, device: torch.device, dtype: torch.dtype | None) -> Batch:
-        """The batch on a device, floating-point tensors converted to a dtype, integers unchanged."""
-        return self.map_tensors(lambda t: t.to(device, dtype if t.is_floating_point() else None))
+        """A copy on a device, floating-point tensors converted to a dtype, integers unchanged.
+
+        Networks that work in place do not reach the user's tensors, and those that call `view` get contiguous ones.
+        """
+
+        def placed(tensor: Tensor) -> Tensor:
+            to = dtype if tensor.is_floating_point() else None
+            return tensor.to(device, to, copy=True, memory_format=torch.contiguous_format)
+
+        return self.map_tensors(placed)
 
     @property
     def shapes(self) -> str:

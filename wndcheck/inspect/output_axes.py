@@ -78,7 +78,7 @@ class PositionSampler:
 
         ShapeChangedError if the output has another shape than in the trial passes.
         """
-        rows = self.axes.rows(output)
+        rows = self.axes.rows(output.detach())  # some networks enable gradients
         if len(rows) != samples or rows.shape[1] < self.per_sample:
             raise ShapeChangedError(
                 f"layer {self.name!r}: its output has shape {tuple(output.shape)} for {samples} samples, unlike in the "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from wndcheck.estimators.validation import RandomState, check_choice, check_integer, drawn_seed
 from wndcheck.inspect.batches import Batch, make_batches, peek
 from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, record_outputs
-from wndcheck.inspect.left_as_found import evaluation_mode
+from wndcheck.inspect.left_as_found import KeptState, checked_dtype, evaluation_mode
 from wndcheck.inspect.network_layers import NetworkLayer, default_layers, select_layers
 from wndcheck.inspect.output_axes import TRIAL_SIZES, Axes, PositionSampler, find_axes
 from wndcheck.inspect.results import Activations
@@ -29,6 +29,7 @@ def probe(
     positions: int = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = None,
+    dtype: str | torch.dtype | None = None,
     random_state: RandomState = 0,
 ) -> Activations:
     """Return the activations of a network's layers on the inputs x.
@@ -82,12 +83,12 @@ def probe(
     check_integer(positions, "positions", least=1)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
-    with evaluation_mode(model, random_state):
+    with evaluation_mode(model, random_state, checked_dtype(dtype)) as kept:
         first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may also draw
-        axes, problems, reached = _trial_passes(model, chosen, when, first, neuron_axis)
+        axes, problems, reached = _trial_passes(model, chosen, when, first, neuron_axis, kept)
         _raise_problems(axes, problems, strict=layers is not None)
         samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in axes.items()}
-        rows = _collect_rows(model, [layer for layer in chosen if layer.name in axes], when, samplers, batches)
+        rows = _collect_rows(model, [layer for layer in chosen if layer.name in axes], when, samplers, batches, kept)
     for name in list(rows):
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
         if len(bad):
@@ -98,7 +99,12 @@ def probe(
 
 
 def _trial_passes(
-    model: nn.Module, layers: Sequence[NetworkLayer], when: str, first: Batch, neuron_axis: int | None
+    model: nn.Module,
+    layers: Sequence[NetworkLayer],
+    when: str,
+    first: Batch,
+    neuron_axis: int | None,
+    kept: KeptState,
 ) -> tuple[dict[str, Axes], dict[str, str], tuple[str, ...]]:
     """Return the axes of the layers that can be measured, why others cannot, and all layers reached, in order.
 
@@ -113,6 +119,7 @@ def _trial_passes(
         for size in TRIAL_SIZES:
             passes.append({})
             recorder.run(first.select(torch.arange(size) % first.size))
+            kept.restore(between_passes=True)
     order = {name: index for index, name in enumerate(recorder.reached)}
     axes: dict[str, Axes] = {}
     problems: dict[str, str] = {}
@@ -158,6 +165,7 @@ def _collect_rows(
     when: str,
     samplers: dict[str, PositionSampler],
     batches: Iterable[Batch],
+    kept: KeptState,
 ) -> dict[str, NDArray[np.float32]]:
     """Return the rows of all batches, copied inside the hook, since an activation may modify the output in place."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
@@ -170,6 +178,7 @@ def _collect_rows(
         for number, batch in enumerate(batches, start=1):
             size = batch.size
             recorder.run(batch)
+            kept.restore(between_passes=True)
             for name, collected in rows.items():
                 if len(collected) != number:
                     raise ValueError(f"layer {name!r}: not every batch reaches it once; leave it out of layers")
