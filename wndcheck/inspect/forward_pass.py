@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from wndcheck.inspect.batches import Batch
+from wndcheck.inspect.binding import Batch
+from wndcheck.inspect.failures import hint
 from wndcheck.inspect.left_as_found import device_of
 from wndcheck.inspect.network_layers import ACTIVATIONS, NetworkLayer
 from wndcheck.inspect.output_axes import ShapeChangedError
@@ -46,8 +47,7 @@ class OutputRecorder:
             raise
         except (Exception, SystemExit) as error:
             raise ValueError(
-                f"the model failed on a batch of {batch.shapes} ({type(error).__name__}: {error}); "
-                "give x as its forward takes it, samples along the first axis, in its dtype (most take float32)"
+                f"the model failed on a batch of {batch.shapes} ({type(error).__name__}: {error}); {hint(batch)}"
             ) from error
         finally:
             self._pending.clear()

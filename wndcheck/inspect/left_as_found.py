@@ -216,12 +216,12 @@ def _replace_floating(model: nn.Module, dtype: torch.dtype) -> None:
                 attributes[name] = converted(value)
 
 
-def checked_dtype(dtype: object) -> torch.dtype | None:
+def checked_dtype(dtype: Any) -> torch.dtype | None:
     """The dtype that is meant. ValueError unless it is a floating-point type, or None for the network's own."""
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-    if dtype is not None and not (isinstance(found, torch.dtype) and found.is_floating_point):
-        raise ValueError(f"dtype={dtype!r}: expected 'float32' or 'float64', or None for the network's own")
-    return found
+    found: Any = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if dtype is None or (isinstance(found, torch.dtype) and found.is_floating_point):
+        return found
+    raise ValueError(f"dtype={dtype!r}: expected 'float32' or 'float64', or None for the network's own")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wndcheck.estimators.validation import RandomState, check_choice, check_integer, drawn_seed
-from wndcheck.inspect.batches import Batch, make_batches, peek
+from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
+from wndcheck.inspect.batches import drawn_samples, make_batches, peek
+from wndcheck.inspect.binding import Batch, Binding
 from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, record_outputs
 from wndcheck.inspect.left_as_found import KeptState, checked_dtype, evaluation_mode
 from wndcheck.inspect.network_layers import NetworkLayer, default_layers, select_layers
 from wndcheck.inspect.output_axes import TRIAL_SIZES, Axes, PositionSampler, find_axes
+from wndcheck.inspect.padding import Positions, positions_per_sample
+from wndcheck.inspect.repeatability import check_repeatable
 from wndcheck.inspect.results import Activations
 
 
@@ -25,8 +28,10 @@ def probe(
     layers: str | Sequence[str] | None = None,
     *,
     when: str = "pre",
-    batch_size: int = 256,
-    positions: int = 1,
+    batch_size: int | None = 256,
+    batch_to_inputs: Callable[[Any], Any] | None = None,
+    forward_kwargs: Mapping[str, Any] | None = None,
+    positions: Positions = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = None,
     dtype: str | torch.dtype | None = None,
@@ -38,36 +43,50 @@ def probe(
     ----------
     model : torch.nn.Module
         Run in evaluation mode, without gradients, on its own device and in its own precision; it is left unchanged.
-    x : array, tensor, tuple or list of them (arguments), mapping (named arguments), or an iterable of batches
-        Samples along the first axis. Of a batch (inputs, labels) the inputs are used.
+    x : array, tensor, tuple of them (arguments), mapping (named arguments), data set, list, or iterable of batches
+        Samples along the first axis. Of a tuple, forward gets as many tensors as it requires, of a mapping those whose
+        names it takes; `inputs` of the result says which. It is an error if forward might take more of a tuple.
+        Data sets (of torch, also iterable ones) and lists of samples are batched by a DataLoader.
     layers : str or sequence of str, optional
         Dotted names or shell patterns (``"encoder.*.linear1"``). Any module whose output is one tensor can be named. By
         default all linear and convolutional layers and, of every nn.MultiheadAttention, ``q_proj``, ``k_proj``,
         ``v_proj`` and ``out_proj``, as if they were modules; default layers that cannot be measured are left out.
     when : {"pre", "post"}
         The layer's own output, or that of the activation module that follows it.
-    batch_size : int
-        Largest number of samples in a forward pass.
-    positions : int
-        Number of positions drawn per sample from images and sequences (padding included). The neurons are the channels,
-        or the last axis. With more than one position, rows are not independent.
+    batch_size : int, optional
+        Largest number of samples in a forward pass. None: batches are never cut, nor samples drawn before the pass, for
+        networks in which samples need each other, such as the nodes of a graph.
+    batch_to_inputs : function, optional
+        What of a batch (of all of x, where x is no iterable) is passed: returns a tensor, a tuple of arguments, or a
+        dict of named ones.
+    forward_kwargs : mapping, optional
+        Named arguments that are not of samples, the same in every pass: a graph's edges, a causal mask, a flag.
+    positions : int, boolean array (samples, positions), or function
+        Number of positions drawn per sample from images and sequences. The neurons are the channels, or the last axis.
+        With more than one position, rows are not independent. Padding is not drawn if an input says where it is
+        (``attention_mask``, 1 is real; ``…key_padding_mask``, True is padding). An array, or a function of the dict of
+        a batch's arguments that returns one, says where the one position may be drawn.
     neuron_axis : int, optional
         Axis of neurons in the layers' outputs, where it cannot be inferred from the kind of layer.
     max_samples : int, optional
         Largest number of samples: a seeded draw, or the first ones of an iterable.
+    dtype : str or torch.dtype, optional
+        "float32" measures a copy in this precision of a network in half precision, whose values repeat.
     random_state : int, numpy Generator or RandomState, or None
-        Seed of all draws, including those of the model's own forward pass.
+        Seed of all draws, including those of a loader.
 
     Returns
     -------
     Activations
-        Layer name -> (samples × positions, neurons), float32 on the host; `left_out` has the layers left out, and why.
+        Layer name -> (samples × positions, neurons), float32 on the host; `left_out` has the layers left out, and why,
+        `inputs` what was passed to forward.
 
     Raises
     ------
     TypeError, ValueError
-        For a model or inputs that cannot be used, and for a named layer that is unknown, not reached, reached more than
-        once in a forward pass, or whose output is not a single tensor of finite numbers.
+        For a model or inputs that cannot be used, a network that is random in evaluation mode, and for a named layer
+        that is unknown, not reached, reached more than once in a forward pass, or whose output is not a single tensor
+        of finite numbers.
 
     Examples
     --------
@@ -80,35 +99,45 @@ def probe(
     """
     model = check_network(model)
     check_choice(when, "when", (PRE, POST))
-    check_integer(positions, "positions", least=1)
+    per_sample = positions_per_sample(positions)
+    bind = Binding(model, batch_to_inputs, forward_kwargs, positions)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
     with evaluation_mode(model, random_state, checked_dtype(dtype)) as kept:
-        first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may also draw
-        axes, problems, reached = _trial_passes(model, chosen, when, first, neuron_axis, kept)
+        batches = make_batches(x, bind, batch_size, max_samples, random_state)  # a loader may also draw
+        first, batches = peek(batches)
+        trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES] if batch_size else [first]
+        axes, problems, reached = _trial_passes(model, chosen, when, trials, neuron_axis, kept)
         _raise_problems(axes, problems, strict=layers is not None)
-        samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in axes.items()}
-        rows = _collect_rows(model, [layer for layer in chosen if layer.name in axes], when, samplers, batches, kept)
+        measured = [layer for layer in chosen if layer.name in axes]
+        remarks = [*bind.words, check_repeatable(model, measured, when, trials, axes, kept)]
+        samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in axes.items()}
+        rows = _collect_rows(model, measured, when, samplers, batches, kept)
+    if batch_size is None and max_samples is not None:
+        rows = {name: _drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
     for name in list(rows):
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
         if len(bad):
             count = len(rows.pop(name))
             problems[name] = f"its output has NaN or infinity in {len(bad)} of {count} rows (the first: row {bad[0]})"
     _raise_problems(rows, problems, strict=layers is not None)
-    return Activations(rows, problems, {name: samplers[name].per_sample for name in rows}, reached)
+    remarks += [_remark_on_masks(samplers), "" if dtype else _remark_on_precision(model)]
+    rows_per_sample = {name: samplers[name].per_sample for name in rows}
+    return Activations(rows, problems, rows_per_sample, reached, filter(None, remarks))
 
 
 def _trial_passes(
     model: nn.Module,
     layers: Sequence[NetworkLayer],
     when: str,
-    first: Batch,
+    trials: Sequence[Batch],
     neuron_axis: int | None,
     kept: KeptState,
 ) -> tuple[dict[str, Axes], dict[str, str], tuple[str, ...]]:
     """Return the axes of the layers that can be measured, why others cannot, and all layers reached, in order.
 
-    Two passes over a few samples show how often each layer is reached, what its output is, and the axis of samples.
+    Two passes over a few samples show how often each layer is reached, what its output is, and the axis of samples. A
+    single batch is one that must not be cut: samples are along the first axis of its length.
     """
     passes: list[dict[str, list[tuple[int, ...] | str]]] = []
 
@@ -116,10 +145,15 @@ def _trial_passes(
         passes[-1].setdefault(name, []).append(_describe(output))
 
     with record_outputs(model, layers, when, receive) as recorder:
-        for size in TRIAL_SIZES:
+        for batch in trials:
             passes.append({})
-            recorder.run(first.select(torch.arange(size) % first.size))
+            recorder.run(batch)
             kept.restore(between_passes=True)
+    if len(trials) == 1:
+        passes = [
+            {name: [_resized(shape, trials[0].size, size) for shape in shapes] for name, shapes in passes[0].items()}
+            for size in TRIAL_SIZES
+        ]
     order = {name: index for index, name in enumerate(recorder.reached)}
     axes: dict[str, Axes] = {}
     problems: dict[str, str] = {}
@@ -130,6 +164,14 @@ def _trial_passes(
         else:
             axes[layer.name] = outcome
     return axes, problems, tuple(order)
+
+
+def _resized(shape: tuple[int, ...] | str, samples: int, size: int) -> tuple[int, ...] | str:
+    """The shape as it would be with another number of samples."""
+    if isinstance(shape, str) or samples not in shape:
+        return shape
+    axis = shape.index(samples)
+    return (*shape[:axis], size, *shape[axis + 1 :])
 
 
 def _describe(output: Any) -> tuple[int, ...] | str:
@@ -169,20 +211,49 @@ def _collect_rows(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the rows of all batches, copied inside the hook, since an activation may modify the output in place."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
-    size = 0
+    batch: Batch
 
     def receive(name: str, output: Any) -> None:
-        rows[name].append(samplers[name].rows(output, size))
+        rows[name].append(samplers[name].rows(output, batch.size, batch.real))
 
     with record_outputs(model, layers, when, receive) as recorder:
         for number, batch in enumerate(batches, start=1):
-            size = batch.size
             recorder.run(batch)
             kept.restore(between_passes=True)
             for name, collected in rows.items():
                 if len(collected) != number:
                     raise ValueError(f"layer {name!r}: not every batch reaches it once; leave it out of layers")
     return {name: np.concatenate(collected) for name, collected in rows.items()}
+
+
+def _drawn_rows(rows: NDArray[np.float32], per_sample: int, max_samples: int, random_state: int) -> NDArray[np.float32]:
+    """The rows of at most max_samples samples."""
+    samples = len(rows) // per_sample
+    if samples <= max_samples:
+        return rows
+    chosen = drawn_samples(samples, max_samples, random_state)
+    return rows.reshape(samples, per_sample, -1)[chosen].reshape(max_samples * per_sample, -1)
+
+
+def _remark_on_masks(samplers: Mapping[str, PositionSampler]) -> str:
+    unmasked = {name: sampler.unmasked for name, sampler in samplers.items() if sampler.unmasked}
+    if not unmasked:
+        return ""
+    name, count = next(iter(unmasked.items()))
+    return (
+        f"the mask of padding does not apply to {len(unmasked)} of {len(samplers)} layers, whose outputs have other "
+        f"numbers of positions ({name}: {count}): their positions are drawn over padding, too"
+    )
+
+
+def _remark_on_precision(model: nn.Module) -> str:
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    if dtype not in (torch.float16, torch.bfloat16):
+        return ""
+    return (
+        f"the network is in {str(dtype).removeprefix('torch.')}, whose values repeat, so that neurons have no "
+        "estimate: dtype='float32' (--dtype float32) measures a copy in float32"
+    )
 
 
 def _raise_problems(measurable: Collection[str], problems: dict[str, str], *, strict: bool) -> None:
