@@ -125,7 +125,7 @@ def _collection(x: list[Any]) -> Any:
         return as_tensor(x) if x else iter(x)
     shapes = [[tuple(np.shape(leaf)) for leaf in leaves] for leaves in parts]
     counts = [{shape[:1] for shape in each} for each in shapes]
-    if any(() in each or len(each) > 1 for each in counts) or (len(shapes[0]) == 1 and _equal_vectors(shapes)):
+    if any(() in each or len(each) > 1 for each in counts) or _are_vectors(shapes):
         return Subset(x, range(len(x)))  # pyright: ignore[reportArgumentType] (needs no more than a list has)
     is_table = all(any(len(shape) > 1 for shape in each) for each in shapes)
     if is_table and (len(x) == 1 or len(set(map(tuple, counts))) > 1):
@@ -136,8 +136,8 @@ def _collection(x: list[Any]) -> Any:
     )
 
 
-def _equal_vectors(shapes: list[list[tuple[int, ...]]]) -> bool:
-    return len(shapes) > 1 and len({tuple(each) for each in shapes}) == 1 and len(shapes[0][0]) == 1
+def _are_vectors(shapes: list[list[tuple[int, ...]]]) -> bool:
+    return len(shapes) > 1 and all(len(each) == 1 and len(each[0]) == 1 for each in shapes)
 
 
 def _leaves(element: Any) -> list[Any]:

@@ -102,18 +102,20 @@ class Binding:
             args, kwargs, said = self._exactly(self.batch_to_inputs(element))
         elif isinstance(element, Mapping):
             args, kwargs, said = self._by_name(element)
-        elif isinstance(element, tuple | list) and any(map(_is_input, element)):
+        elif _is_sequence(element) and any(map(_is_input, element)):
             args, kwargs, said = self._by_position(element)
         else:
-            args, kwargs, said = (element,), {}, ""
+            args, kwargs, said = self._by_position([as_tensor(element)])
         args, kwargs = mapped_inputs(args), mapped_inputs(kwargs)
+        if self.whole and len(args) <= len(self.by_position):  # which may come before others
+            args, kwargs = (), dict(zip([p.name for p in self.by_position], args, strict=False)) | kwargs
         if repeated := sorted({*kwargs} & {*self.whole}):
             raise ValueError(f"{repeated[0]!r} is in x and in forward_kwargs: give it once")
         names = tuple([p.name for p in self.by_position][: len(args)])
         names += tuple(map(str, range(len(names), len(args))))
         arguments = dict(zip(names, args, strict=True)) | kwargs
         size = _sample_count(arguments)
-        real, remark = real_positions({**self.whole, **arguments}, size, self.positions)
+        real, remark = real_positions(arguments, size, self.positions)
         if not self.words:
             whole = f"the same {', '.join(self.whole)} in every pass" if self.whole else ""
             self.words = [word for word in (said, whole, remark) if word]
@@ -155,19 +157,12 @@ class Binding:
     def _by_position(self, batch: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """As many of the batch's tensors as forward requires. ValueError if it might take more."""
         first = batch[0]
-        if isinstance(first, Mapping) or (isinstance(first, tuple | list) and any(map(_is_input, first))):
+        if isinstance(first, Mapping) or (_is_sequence(first) and any(map(_is_input, first))):
             return self._nested(first, len(batch))
         values = list(batch)
         while len(values) > 1 and values[-1] is None:
             values.pop()
-        required = sum(p.default is p.empty for p in self.by_position)
-        takes = max(required, 1)
-        if len(values) < required:
-            needed = ", ".join(p.name for p in self.by_position[:required])
-            raise ValueError(
-                f"{self.forward} needs {needed}, and a batch holds {_counted(len(values))} ({described(values)}); give "
-                f"the others too, or what is the same in every pass by forward_kwargs={{…}}"
-            )
+        takes = max(self._check_enough(values), 1)
         optional = [p for p in self.by_position[takes:] if p.default is None or "Tensor" in str(p.annotation)]
         if len(values) > takes and (optional or self.any_number):
             more = [p.name for p in self.by_position[: takes + 1]]
@@ -194,13 +189,25 @@ class Binding:
                     f"{len(self.by_position)}; {SAY} batch_to_inputs=lambda batch: batch[0][0], or "
                     "batch_to_inputs=lambda batch: (batch[0],) for a forward that takes them as one argument"
                 )
-            args, kwargs, said = tuple(inputs), {}, f"passed the {len(inputs)} tensors of the first"
-        return (
-            args,
-            kwargs,
-            f"batches of {count}: {said.removeprefix('batches by name: ')}"
-            + ("; left out the rest" if count > 1 else ""),
-        )
+            self._check_enough(inputs)
+            args, kwargs, said = (
+                tuple(inputs),
+                {},
+                f"passed {', '.join(p.name for p in self.by_position[: len(inputs)])}",
+            )
+        rest = "; left out the rest" if count > 1 else ""
+        return args, kwargs, f"batches of {count}: {said.removeprefix('batches by name: ')}{rest}"
+
+    def _check_enough(self, values: Sequence[Any]) -> int:
+        """The number of arguments that forward requires. ValueError if there are fewer."""
+        required = [p.name for p in self.by_position if p.default is p.empty]
+        if len(values) < len(required):
+            raise ValueError(
+                f"{self.forward} needs {', '.join(required)}, and a batch holds {_counted(len(values))} "
+                f"({described(values)}); give the others too, or those that are the same in every pass by "
+                f"forward_kwargs={{{required[-1]!r}: …}}"
+            )
+        return len(required)
 
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -232,11 +239,13 @@ def as_tensor(value: Any) -> Any:
             "x is a PackedSequence: give the padded sequences, samples first, and the mask of their steps, such as "
             "positions=torch.arange(steps) < lengths[:, None]"
         )
-    if isinstance(value, list) and not any(isinstance(each, Tensor) for each in value):
+    if isinstance(value, list | tuple) and not any(map(_is_input, value)):
         try:
             value = np.asarray(value)
         except ValueError:
-            raise ValueError("x has lists of unequal lengths: pad them, and give a mask as well") from None
+            raise ValueError(
+                "x has lists of unequal lengths: pad them, and give a mask, positions=(samples, positions) of bool"
+            ) from None
     elif not isinstance(value, Tensor) and hasattr(value, "__array__"):
         value = np.asarray(value)
     if isinstance(value, np.ndarray):
@@ -252,6 +261,10 @@ def described(values: Sequence[Any]) -> str:
         f"{tuple(v.shape)} {str(v.dtype).removeprefix('torch.')}" if hasattr(v, "dtype") else type(v).__name__
         for v in values
     )
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, tuple | list) and not isinstance(value, PackedSequence)
 
 
 def _is_input(value: Any) -> bool:
