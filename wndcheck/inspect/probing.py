@@ -251,8 +251,8 @@ def _remark_on_precision(model: nn.Module) -> str:
     if dtype not in (torch.float16, torch.bfloat16):
         return ""
     return (
-        f"the network is in {str(dtype).removeprefix('torch.')}, whose values repeat, so that neurons have no "
-        "estimate: dtype='float32' (--dtype float32) measures a copy in float32"
+        f"the network is in {str(dtype).removeprefix('torch.')}, whose values repeat, which "
+        "distorts estimates: dtype='float32' (--dtype float32) measures a copy in float32"
     )
 
 
