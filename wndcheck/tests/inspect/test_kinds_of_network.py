@@ -97,10 +97,10 @@ def test_a_loader_of_two_required_inputs_and_a_label_is_bound_by_position() -> N
     assert found.inputs == (*said, "positions are drawn where attention_mask says no padding")
 
 
-def test_a_t5_by_dict_with_ids_that_are_a_part_of_a_tensor() -> None:
-    """T5 views its ids, which fails for a part of a wider tensor."""
+def test_a_t5_by_dict_with_ids_that_are_not_contiguous() -> None:
+    """T5 views its ids, which fails for a transposed tensor or a part of one."""
     net, (ids, mask) = T5Like(), sentences(300, 20)
-    x = {"input_ids": ids[:, :12], "attention_mask": mask[:, :12], "labels": ids[:, 12:]}
+    x = {"input_ids": ids.T.contiguous().T[:, :12], "attention_mask": mask[:, :12], "labels": ids[:, 12:]}
     found = score(net, x, ["lm_head", "encoder.output"], positions=1)
     contiguous = {name: value.contiguous() for name, value in x.items()}
     net.eval()
