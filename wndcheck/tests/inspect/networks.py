@@ -105,16 +105,18 @@ class T5Like(nn.Module):
         labels: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         assert input_ids is not None
-        input_ids = input_ids.view(-1, input_ids.shape[-1])
         if labels is not None and decoder_input_ids is None:
             decoder_input_ids = torch.full_like(labels, PAD)
             decoder_input_ids[:, 1:] = labels[:, :-1]
         if decoder_input_ids is None:
             raise ValueError("You have to specify either decoder_input_ids or decoder_inputs_embeds")
         source = self.encoder(self.shared(input_ids), attention_mask, self.relative(input_ids.shape[1], False))
-        target = self.shared(decoder_input_ids.view(-1, decoder_input_ids.shape[-1]))
+        target = self.shared(decoder_input_ids)
         hidden = self.decoder(target, None, self.relative(target.shape[1], True), (source, attention_mask))
-        return (self.lm_head(hidden),)
+        logits = self.lm_head(hidden)
+        if labels is None:
+            return (logits,)
+        return cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1), ignore_index=PAD), logits
 
 
 class GraphConvolution(nn.Module):

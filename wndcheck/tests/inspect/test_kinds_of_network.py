@@ -6,13 +6,14 @@ One function a row; measured values are those of activations that are computed b
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from wndcheck import dependence_score, probe
@@ -97,14 +98,14 @@ def test_a_loader_of_two_required_inputs_and_a_label_is_bound_by_position() -> N
     assert found.inputs == (*said, "positions are drawn where attention_mask says no padding")
 
 
-def test_a_t5_by_dict_with_ids_that_are_not_contiguous() -> None:
-    """T5 views its ids, which fails for a transposed tensor or a part of one."""
+def test_a_t5_by_dict_with_labels_that_are_not_contiguous() -> None:
+    """T5 views its labels as one axis, which fails for a part of a wider or transposed tensor."""
     net, (ids, mask) = T5Like(), sentences(300, 20)
-    x = {"input_ids": ids.T.contiguous().T[:, :12], "attention_mask": mask[:, :12], "labels": ids[:, 12:]}
+    x = {"input_ids": ids[:, :12], "attention_mask": mask[:, :12], "labels": ids.T.contiguous().T[:, 12:]}
     found = score(net, x, ["lm_head", "encoder.output"], positions=1)
     contiguous = {name: value.contiguous() for name, value in x.items()}
     net.eval()
-    outputs = net(**contiguous)[0]
+    outputs = net(**contiguous)[1]
     rows = probe(net, x, "lm_head")["lm_head"]
     distances = (outputs - torch.from_numpy(rows)[:, None]).abs().amax(2)
     assert (distances.amin(1) < 1e-4).all()
@@ -123,6 +124,16 @@ def test_a_stream_of_token_sequences() -> None:
     found = score(net, Stream(), "classifier")["classifier"]
     assert found.rows == 300
     assert found.corrected == near(of(hidden_of_bert(net, ids, torch.ones_like(ids))[1]))
+
+
+def test_an_iterable_of_vectors_is_refused_unless_they_are_stacked() -> None:
+    net, (ids, _) = BertLike(), sentences()
+    with pytest.raises(
+        ValueError, match=r"one sample, or a batch of 12 numbers\? For samples give torch.stack\(list\(x\)\)"
+    ):
+        score(net, iter(ids))
+    found = score(net, torch.stack(list(iter(ids))), "classifier")["classifier"].corrected
+    assert found == near(of(hidden_of_bert(net, ids, torch.ones_like(ids))[1]))
 
 
 def test_a_layer_that_sees_a_tokens_identity_alone_has_a_word() -> None:
@@ -230,6 +241,28 @@ def test_a_list_of_unequal_batches() -> None:
     assert found["0"].corrected == near(of(net[0](x)))
 
 
+def test_a_list_of_equal_elements_is_refused_unless_it_is_said_what_they_are() -> None:
+    net, x = perceptron(), torch.randn(300, 6)
+    with pytest.raises(
+        ValueError, match=r"samples or batches\? For samples give .*DataLoader.*, for batches iter\(x\)"
+    ):
+        score(net, list(x.split(30)))
+    assert score(net, iter(x.split(30)), "0")["0"].corrected == near(of(net[0](x)))
+
+
+def test_a_packed_sequence_is_refused_for_padded_ones() -> None:
+    x, lengths = torch.randn(300, 7, 6), torch.randint(1, 8, (300,))
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    with pytest.raises(TypeError, match="is a PackedSequence: give the padded sequences, samples first") as raised:
+        score(nn.Linear(6, 4), packed)
+    steps = 7
+    mask = eval(str(raised.value).partition("positions=")[2])
+    net = nn.Linear(6, 4)
+    rows = probe(net, x, positions=mask)["(model)"]
+    distances = (net(x) - torch.from_numpy(rows)[:, None]).abs().amax(2)
+    assert (distances.masked_fill(torch.arange(steps) >= lengths[:, None], torch.inf).amin(1) < 1e-6).all()
+
+
 def test_a_data_set_of_labelled_samples() -> None:
     net, x = perceptron(), torch.randn(300, 6)
     found = score(net, TensorDataset(x, torch.arange(300)), "2")
@@ -317,13 +350,16 @@ def test_recurrent_networks_in_half_precision_too() -> None:
     assert found == near(of(net.float()(x)))
 
 
-def test_weight_norm_is_measured_and_left_as_it_was() -> None:
+@pytest.mark.parametrize("derive", [nn.utils.weight_norm, nn.utils.spectral_norm, prune.identity])
+def test_networks_with_a_derived_weight_are_measured_and_left_as_they_were(derive: Callable[..., nn.Module]) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        net, x = nn.utils.weight_norm(nn.Linear(6, 5)), torch.randn(300, 6)
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated, and in many networks
+        net, x = derive(nn.Linear(6, 5), "weight"), torch.randn(300, 6)
+    weight = net.weight
     found = score(nn.Sequential(net), x)["0"].corrected
-    assert net.weight.requires_grad
-    assert found == near(of(net(x)))
+    assert net.weight is weight
+    assert weight.requires_grad
+    assert found == near(of(net.eval()(x)))
 
 
 def test_a_network_that_keeps_a_state_between_calls() -> None:
