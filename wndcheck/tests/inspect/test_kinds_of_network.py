@@ -355,6 +355,7 @@ def test_networks_with_a_derived_weight_are_measured_and_left_as_they_were(deriv
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # deprecated, and in many networks
         net, x = derive(nn.Linear(6, 5), "weight"), torch.randn(300, 6)
+    net(x)  # in training
     weight = net.weight
     found = score(nn.Sequential(net), x)["0"].corrected
     assert net.weight is weight
