@@ -149,7 +149,8 @@ class Binding:
             example = left_out[0] if left_out else "name"
             raise ValueError(
                 f"{self.forward} {'needs' if missing else 'takes'} {name!r}, and a batch has "
-                f"{', '.join(map(str, batch))}; {SAY} batch_to_inputs=lambda batch: {{{name!r}: batch[{example!r}]}}"
+                f"{', '.join(map(str, batch))}; {SAY} batch_to_inputs=lambda batch: {{{name!r}: batch[{example!r}]}}, "
+                "or batch_to_inputs=lambda batch: (batch,) for a forward that takes all of it as one argument"
             )
         said = f"batches by name: passed {', '.join(passed)}" if len(batch) > 1 else ""
         return (), passed, said + (f"; left out {', '.join(left_out)}" if left_out else "")
@@ -163,9 +164,9 @@ class Binding:
         while len(values) > 1 and values[-1] is None:
             values.pop()
         takes = max(self._check_enough(values), 1)
-        optional = [p for p in self.by_position[takes:] if p.default is None or "Tensor" in str(p.annotation)]
+        optional = [p for p in self.by_position[takes:] if _may_take_tensor(p)]
         if len(values) > takes and (optional or self.any_number):
-            more = [p.name for p in self.by_position[: takes + 1]]
+            more = [p.name for p in self.by_position[:takes] + optional[:1]]
             by_name = ", ".join(f"{name!r}: batch[{i}]" for i, name in enumerate(more))
             less = "batch[0]" if takes == 1 else f"batch[:{takes}]"
             raise ValueError(
@@ -261,6 +262,13 @@ def described(values: Sequence[Any]) -> str:
         f"{tuple(v.shape)} {str(v.dtype).removeprefix('torch.')}" if hasattr(v, "dtype") else type(v).__name__
         for v in values
     )
+
+
+def _may_take_tensor(parameter: inspect.Parameter) -> bool:
+    """Whether an optional parameter may be a tensor: by its annotation or, without one, by a default of None."""
+    if parameter.annotation in (parameter.empty, Any):
+        return parameter.default is None
+    return "Tensor" in str(parameter.annotation)
 
 
 def _is_sequence(value: Any) -> bool:

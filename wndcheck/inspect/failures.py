@@ -24,7 +24,7 @@ def hint(batch: Batch) -> str:
 
 def _image_remarks(tensor: Tensor) -> list[str]:
     remarks = []
-    if tensor.dtype == torch.uint8:
+    if tensor.dtype == torch.uint8 and tensor.dim() > 2:
         remarks.append("uint8 looks like images of 0 to 255: give floats, such as x / 255")
     if tensor.dim() == 4 and tensor.shape[3] in COLOURS and tensor.shape[1] not in COLOURS:
         remarks.append(

@@ -33,6 +33,7 @@ PASSED = [
     ("x, mask=None", (X, None), {"x": X}, ["batches of 2: passed x; left out the second"]),
     ("x, scale=1.0, *, mask=None", (X, Y), {"x": X}, ["batches of 2: passed x; left out the second"]),
     ("x, pair: bool = False", (X, Y), {"x": X}, ["batches of 2: passed x; left out the second"]),
+    ("x, pair: bool | None = None", (X, Y), {"x": X}, ["batches of 2: passed x; left out the second"]),
     ("ids=None, mask=None", (X,), {"ids": X}, []),
     (
         "ids, mask=None",
@@ -69,6 +70,8 @@ REFUSED = [
     ("x, mask=None", (X, Y), r"requires 1: the others may be inputs or labels; .*lambda batch: batch\[0\], or .*lambda"
      r" batch: {'x': batch\[0\], 'mask': batch\[1\]}"),
     ("ids=None, mask=None, labels=None", (X, MASK, Y), r"holds 3 tensors \(\(10, 2\) float32, \(10, 2\)"),
+    ("x, flag: bool | None = None, labels: Tensor | None = None", (X, Y), r"'x': batch\[0\], 'labels': batch\[1\]}"),
+    ("batch", {"x": X}, r"or batch_to_inputs=lambda batch: \(batch,\) for a forward that takes all of it"),
     ("a, b, c: Tensor = 3", (X, X, Y), r"requires 2: .*lambda batch: batch\[:2\], or"),
     ("*args, **kwargs", (X, Y), r"requires 0: .*|lambda batch: batch\[:2\]"),
     ("a, b", X, r"forward\(a, b\) needs a, b, and a batch holds 1 tensor \(\(10, 2\) float32\); .*forward_kwargs={'b'"),
