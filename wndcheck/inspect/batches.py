@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 from wndcheck.estimators.validation import check_integer
@@ -41,9 +42,18 @@ def make_batches(
         yield from _cut([whole], size, None)
 
 
-def drawn_samples(count: int, most: int, random_state: int) -> np.ndarray:
+def drawn_samples(count: int, most: int, random_state: int) -> NDArray[np.int64]:
     """Indices of `most` of `count` samples, drawn without replacement, in ascending order."""
     return np.sort(np.random.default_rng(random_state).choice(count, most, replace=False))
+
+
+def drawn_rows(rows: NDArray[np.float32], per_sample: int, max_samples: int, random_state: int) -> NDArray[np.float32]:
+    """The rows of at most max_samples samples."""
+    samples = len(rows) // per_sample
+    if samples <= max_samples:
+        return rows
+    chosen = drawn_samples(samples, max_samples, random_state)
+    return rows.reshape(samples, per_sample, -1)[chosen].reshape(max_samples * per_sample, -1)
 
 
 def peek(batches: Iterator[Batch]) -> tuple[Batch, Iterator[Batch]]:

@@ -18,13 +18,13 @@ CONTAINERS = (dict, list, set, deque)
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module, random_state: int, dtype: torch.dtype | None = None) -> Iterator[KeptState]:
+def evaluation_mode(model: nn.Module, random_state: int, dtype: torch.dtype | None = None) -> Iterator[None]:
     """Every module in evaluation mode, without gradients, all random numbers seeded; everything is restored on exit.
 
-    Attributes, hooks and tensors of all modules, and the states of torch's, numpy's and Python's random numbers, are
-    restored, also after an exception. `train()` and `eval()` are not called, because some networks fold weights in
-    them. Fused attention and nested tensors, which bypass hooks, are disabled meanwhile. dtype: floating-point
-    parameters and buffers are replaced by copies of this dtype meanwhile.
+    Attributes and tensors of all modules are restored before each pass, too; hooks, and the states of torch's, numpy's
+    and Python's random numbers, on exit, also after an exception. `train()` and `eval()` are not called, because some
+    networks fold weights in them. Fused attention and nested tensors, which bypass hooks, are disabled meanwhile.
+    dtype: floating-point parameters and buffers are replaced by copies of this dtype meanwhile.
     """
     modes = {module: module.training for module in model.modules()}
     fastpath = torch.backends.mha.get_fastpath_enabled()
@@ -39,10 +39,12 @@ def evaluation_mode(model: nn.Module, random_state: int, dtype: torch.dtype | No
             _replace_floating(model, dtype)
         kept = KeptState(model)
         undo.callback(kept.restore)
+        before_pass = model.register_forward_pre_hook(lambda *_: kept.restore(between_passes=True), prepend=True)
+        undo.callback(before_pass.remove)
         undo.enter_context(_seeded_generators(device_of(model), random_state))
         undo.enter_context(torch.no_grad())
         undo.enter_context(kept)
-        yield kept
+        yield
 
 
 class KeptState(TorchDispatchMode):
@@ -222,6 +224,17 @@ def checked_dtype(dtype: Any) -> torch.dtype | None:
     if dtype is None or (isinstance(found, torch.dtype) and found.is_floating_point):
         return found
     raise ValueError(f"dtype={dtype!r}: expected 'float32' or 'float64', or None for the network's own")
+
+
+def remark_on_precision(model: nn.Module) -> str:
+    """A remark on a network in half precision, or ""."""
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    if dtype not in (torch.float16, torch.bfloat16):
+        return ""
+    return (
+        f"the network is in {str(dtype).removeprefix('torch.')}, whose values repeat, which "
+        "distorts estimates: dtype='float32' (--dtype float32) measures a copy in float32"
+    )
 
 
 @contextmanager

@@ -64,6 +64,14 @@ def _neuron_axis(ndim: int, sample: int, layout: str, given: int | None) -> int 
     return sample + 1 if layout == CHANNELS else None
 
 
+def resized(shape: tuple[int, ...] | str, samples: int, size: int) -> tuple[int, ...] | str:
+    """The shape as it would be with another number of samples."""
+    if isinstance(shape, str) or samples not in shape:
+        return shape
+    axis = shape.index(samples)
+    return (*shape[:axis], size, *shape[axis + 1 :])
+
+
 class PositionSampler:
     """Draws positions of each sample of a layer's output; the draw does not depend on how batches are cut.
 
@@ -112,6 +120,18 @@ class PositionSampler:
             )
         real_first = np.argsort(~allowed, axis=1, kind="stable")
         return np.take_along_axis(real_first, draw_positions(self.rng, samples, counts, self.per_sample), axis=1)
+
+
+def remark_on_masks(samplers: Mapping[str, PositionSampler]) -> str:
+    """A remark on layers to which the mask of padding did not apply, or ""."""
+    unmasked = {name: sampler.unmasked for name, sampler in samplers.items() if sampler.unmasked}
+    if not unmasked:
+        return ""
+    name, count = next(iter(unmasked.items()))
+    return (
+        f"the mask of padding does not apply to {len(unmasked)} of {len(samplers)} layers, whose outputs have other "
+        f"numbers of positions ({name}: {count}): their positions are drawn over padding, too"
+    )
 
 
 def draw_positions(

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
-from wndcheck.inspect.batches import drawn_samples, make_batches, peek
+from wndcheck.inspect.batches import drawn_rows, make_batches, peek
 from wndcheck.inspect.binding import Batch, Binding
 from wndcheck.inspect.forward_pass import POST, PRE, OutputRecorder, check_network, record_outputs
-from wndcheck.inspect.left_as_found import KeptState, checked_dtype, evaluation_mode
+from wndcheck.inspect.left_as_found import checked_dtype, evaluation_mode, remark_on_precision
 from wndcheck.inspect.network_layers import NetworkLayer, default_layers, select_layers
-from wndcheck.inspect.output_axes import TRIAL_SIZES, Axes, PositionSampler, find_axes
+from wndcheck.inspect.output_axes import TRIAL_SIZES, Axes, PositionSampler, find_axes, remark_on_masks, resized
 from wndcheck.inspect.padding import Positions, positions_per_sample
 from wndcheck.inspect.repeatability import check_repeatable
 from wndcheck.inspect.results import Activations
@@ -103,25 +103,25 @@ def probe(
     bind = Binding(model, batch_to_inputs, forward_kwargs, positions)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
-    with evaluation_mode(model, random_state, checked_dtype(dtype)) as kept:
+    with evaluation_mode(model, random_state, checked_dtype(dtype)):
         batches = make_batches(x, bind, batch_size, max_samples, random_state)  # a loader may also draw
         first, batches = peek(batches)
         trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES] if batch_size else [first]
-        axes, problems, reached = _trial_passes(model, chosen, when, trials, neuron_axis, kept)
+        axes, problems, reached = _trial_passes(model, chosen, when, trials, neuron_axis)
         _raise_problems(axes, problems, strict=layers is not None)
         measured = [layer for layer in chosen if layer.name in axes]
-        remarks = [*bind.words, check_repeatable(model, measured, when, trials, axes, kept)]
+        remarks = [*bind.words, check_repeatable(model, measured, when, trials, axes)]
         samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in axes.items()}
-        rows = _collect_rows(model, measured, when, samplers, batches, kept)
+        rows = _collect_rows(model, measured, when, samplers, batches)
     if batch_size is None and max_samples is not None:
-        rows = {name: _drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
+        rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
     for name in list(rows):
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
         if len(bad):
             count = len(rows.pop(name))
             problems[name] = f"its output has NaN or infinity in {len(bad)} of {count} rows (the first: row {bad[0]})"
     _raise_problems(rows, problems, strict=layers is not None)
-    remarks += [_remark_on_masks(samplers), "" if dtype else _remark_on_precision(model)]
+    remarks += [remark_on_masks(samplers), "" if dtype else remark_on_precision(model)]
     rows_per_sample = {name: samplers[name].per_sample for name in rows}
     return Activations(rows, problems, rows_per_sample, reached, filter(None, remarks))
 
@@ -132,7 +132,6 @@ def _trial_passes(
     when: str,
     trials: Sequence[Batch],
     neuron_axis: int | None,
-    kept: KeptState,
 ) -> tuple[dict[str, Axes], dict[str, str], tuple[str, ...]]:
     """Return the axes of the layers that can be measured, why others cannot, and all layers reached, in order.
 
@@ -148,10 +147,9 @@ def _trial_passes(
         for batch in trials:
             passes.append({})
             recorder.run(batch)
-            kept.restore(between_passes=True)
     if len(trials) == 1:
         passes = [
-            {name: [_resized(shape, trials[0].size, size) for shape in shapes] for name, shapes in passes[0].items()}
+            {name: [resized(shape, trials[0].size, size) for shape in shapes] for name, shapes in passes[0].items()}
             for size in TRIAL_SIZES
         ]
     order = {name: index for index, name in enumerate(recorder.reached)}
@@ -164,14 +162,6 @@ def _trial_passes(
         else:
             axes[layer.name] = outcome
     return axes, problems, tuple(order)
-
-
-def _resized(shape: tuple[int, ...] | str, samples: int, size: int) -> tuple[int, ...] | str:
-    """The shape as it would be with another number of samples."""
-    if isinstance(shape, str) or samples not in shape:
-        return shape
-    axis = shape.index(samples)
-    return (*shape[:axis], size, *shape[axis + 1 :])
 
 
 def _describe(output: Any) -> tuple[int, ...] | str:
@@ -207,7 +197,6 @@ def _collect_rows(
     when: str,
     samplers: dict[str, PositionSampler],
     batches: Iterable[Batch],
-    kept: KeptState,
 ) -> dict[str, NDArray[np.float32]]:
     """Return the rows of all batches, copied inside the hook, since an activation may modify the output in place."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
@@ -219,41 +208,10 @@ def _collect_rows(
     with record_outputs(model, layers, when, receive) as recorder:
         for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
-            kept.restore(between_passes=True)
             for name, collected in rows.items():
                 if len(collected) != number:
                     raise ValueError(f"layer {name!r}: not every batch reaches it once; leave it out of layers")
     return {name: np.concatenate(collected) for name, collected in rows.items()}
-
-
-def _drawn_rows(rows: NDArray[np.float32], per_sample: int, max_samples: int, random_state: int) -> NDArray[np.float32]:
-    """The rows of at most max_samples samples."""
-    samples = len(rows) // per_sample
-    if samples <= max_samples:
-        return rows
-    chosen = drawn_samples(samples, max_samples, random_state)
-    return rows.reshape(samples, per_sample, -1)[chosen].reshape(max_samples * per_sample, -1)
-
-
-def _remark_on_masks(samplers: Mapping[str, PositionSampler]) -> str:
-    unmasked = {name: sampler.unmasked for name, sampler in samplers.items() if sampler.unmasked}
-    if not unmasked:
-        return ""
-    name, count = next(iter(unmasked.items()))
-    return (
-        f"the mask of padding does not apply to {len(unmasked)} of {len(samplers)} layers, whose outputs have other "
-        f"numbers of positions ({name}: {count}): their positions are drawn over padding, too"
-    )
-
-
-def _remark_on_precision(model: nn.Module) -> str:
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
-    if dtype not in (torch.float16, torch.bfloat16):
-        return ""
-    return (
-        f"the network is in {str(dtype).removeprefix('torch.')}, whose values repeat, which "
-        "distorts estimates: dtype='float32' (--dtype float32) measures a copy in float32"
-    )
 
 
 def _raise_problems(measurable: Collection[str], problems: dict[str, str], *, strict: bool) -> None:

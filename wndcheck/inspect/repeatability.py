@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from wndcheck.inspect.binding import Batch, mapped
 from wndcheck.inspect.forward_pass import record_outputs
-from wndcheck.inspect.left_as_found import KeptState
 from wndcheck.inspect.network_layers import NetworkLayer
 from wndcheck.inspect.output_axes import Axes
 
@@ -21,7 +20,6 @@ def check_repeatable(
     when: str,
     trials: Sequence[Batch],
     axes: Mapping[str, Axes],
-    kept: KeptState,
 ) -> str:
     """Return a remark on layers whose output for a sample changes with the other samples of its batch, or "".
 
@@ -36,7 +34,6 @@ def check_repeatable(
         for batch in (*trials, trials[-1]):
             passes.append({})
             recorder.run(batch)
-            kept.restore(between_passes=True)
     *firsts, last, again = passes
     random = [name for name in axes if not all(map(_agree, last[name], again[name]))]
     if random:
