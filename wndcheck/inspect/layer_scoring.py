@@ -22,7 +22,7 @@ PART_SHUFFLES = 4  # shuffles of a part's null; one suffices, but its noise woul
 NULL_ESTIMATES = 40_000  # wanted for the null of a layer, within the bounds on the number of shuffles
 SHUFFLES = (20, 100)  # with 20, a single dependent pair can be found at a rate of 5 %, whatever the number of pairs
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
-FEW_VALUES = 0.9  # share of different rows below which the layer has a note
+FEW_VALUES = 0.9  # share of different rows below which the layer has a note; compare POINT_MASS_SHARE
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
@@ -152,9 +152,11 @@ def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair
 def _notes(whole: PairwiseInformation, rows: NDArray[Any], rows_per_sample: int) -> list[str]:
     """Return remarks on a layer's score."""
     notes, neurons = [], rows.shape[1]
-    if (different := len(np.unique(rows, axis=0))) < FEW_VALUES * len(rows):
+    different, counts = np.unique(rows, axis=0, return_counts=True)
+    # The most common row does not count: it may be that of silent neurons, a point mass.
+    if len(different) - 1 < FEW_VALUES * (len(rows) - counts.max()):
         notes.append(
-            f"only {different} of {len(rows)} rows are different: the layer takes so few values, as one that sees a "
+            f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees a "
             "token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
         )
     if whole.flags:

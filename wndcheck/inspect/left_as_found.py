@@ -203,8 +203,6 @@ def _replace_floating(model: nn.Module, dtype: torch.dtype) -> None:
     copies: dict[int, Tensor] = {}  # by the original's id, so that tied parameters stay tied
 
     def converted(value: Any) -> Any:
-        if isinstance(value, list) and any(isinstance(each, Tensor) for each in value):  # of recurrent networks
-            return [converted(each) for each in value]
         if not isinstance(value, Tensor) or not value.is_floating_point():
             return value
         if id(value) not in copies:
