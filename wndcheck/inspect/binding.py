@@ -142,6 +142,12 @@ class Binding:
             for name, value in batch.items()
             if name in self.names or (self.any_name and name not in LABELS)
         }
+        for name, value in passed.items():
+            if isinstance(value, list) and value and isinstance(value[0], Tensor):  # position by position
+                raise ValueError(
+                    f"input {name!r} is a list of {len(value)} tensors, which a DataLoader makes of lists of numbers: "
+                    "give tensors, of a data set of the package datasets by dataset.set_format('torch')"
+                )
         left_out = [str(name) for name in batch if name not in passed]
         missing = [p.name for p in self.by_position if p.default is p.empty and p.name not in {**passed, **self.whole}]
         if missing or not passed:

@@ -156,8 +156,8 @@ def _notes(whole: PairwiseInformation, rows: NDArray[Any], rows_per_sample: int)
     # The most common row does not count: it may be that of silent neurons, a point mass.
     if len(different) - 1 < FEW_VALUES * (len(rows) - counts.max()):
         notes.append(
-            f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees a "
-            "token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
+            f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees "
+            "a token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
         )
     if whole.flags:
         label, why = next(iter(whole.flags.items()))
