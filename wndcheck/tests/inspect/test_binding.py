@@ -78,7 +78,7 @@ REFUSED = [
     ("a, b, c", ((X, Y), Y), "needs a, b, c, and a batch holds 2 tensors"),
     ("x", {"image": X, "label": Y}, r"needs 'x', and a batch has image, label; .*{'x': batch\['image'\]}"),
     ("x=None", {"image": X}, r"takes 'x', and a batch has image"),
-    ("ids", {"ids": [Y, Y, Y]}, r"'ids' is a list of 3 tensors, which a DataLoader makes of lists.*set_format\('torch'\)"),
+    ("ids", {"ids": [Y, Y, Y]}, r"'ids' is a list of 3 tensors, which a DataLoader makes .*set_format\('torch'\)"),
     ("x", ((X, MASK), Y), r"holds 2 tensors first .* takes 1; .*batch\[0\]\[0\], or .*\(batch\[0\],\)"),
     ("x, edges", {"x": X, "edges": torch.zeros(2, 7)}, r"\('x' has 10, 'edges' has 2\).*forward_kwargs={'edges': …}"),
 ]  # fmt: skip
