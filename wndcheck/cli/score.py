@@ -44,7 +44,24 @@ LEFT_OUT = {
 @click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
 @click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions drawn per image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
-@click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples per forward pass.")
+@click.option(
+    "--batch-size",
+    type=Integer(min=0),
+    default=256,
+    show_default=True,
+    help="Samples per forward pass; 0 for all, where samples need each other, as the nodes of a graph.",
+)
+@click.option(
+    "--forward-kwargs",
+    "whole",
+    type=FILE,
+    help="Arguments of forward that are not of samples, by name: .npz or .safetensors.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    help="Measure a copy in this precision, as of a network in half precision.",
+)
 @click.option("--pairs", "max_pairs", type=COUNT, default=3000, show_default=True, help="Most pairs per layer.")
 @click.option(
     "--seed",
@@ -112,7 +129,11 @@ def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> N
     from wndcheck.versions import environment
 
     given = context.params
-    how = {"model": given["model"], "inputs": str(given["data"]), "weights": str(given["state_dict"] or "as made")}
+    how = {
+        "model": given["model"],
+        "inputs": "; ".join([str(given["data"]), *found.scores.inputs]),
+        "weights": str(given["state_dict"] or "as made"),
+    }
     how |= found.scores.meta if found.scores else {}
     machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
     try:
@@ -150,6 +171,8 @@ def scores(
     device: str,
     seed: int,
     allow_pickle: bool,
+    batch_size: int,
+    whole: Path | None,
     **options: Any,
 ) -> NetworkScore:
     """Score the layers of the model; further options are those of `dependence_score`.
@@ -160,10 +183,12 @@ def scores(
 
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
-    from wndcheck.inspect.model_files import load_inputs, load_network, load_weights
+    from wndcheck.inspect.model_files import load_arguments, load_inputs, load_network, load_weights
 
     place = resolve(device)
     x = load_inputs(data, allow_pickle=allow_pickle)
+    options |= {"batch_size": batch_size or None}
+    options |= {"forward_kwargs": load_arguments(whole, allow_pickle=allow_pickle) if whole else None}
     torch.manual_seed(seed)  # of the weights that a factory draws
     net = load_network(model)
     if state_dict:

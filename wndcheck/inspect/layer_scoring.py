@@ -23,6 +23,7 @@ FEW_ROWS = 500  # rows below which the layer has a note
 NULL_ESTIMATES, SHUFFLES = 6_000, (2, 100)
 PART_NULL_ESTIMATES, PART_SHUFFLES = 2_000, (1, 4)
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
+FEW_VALUES = 0.9  # share of different rows below which the layer has a note; compare POINT_MASS_SHARE
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
@@ -108,7 +109,7 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         pairs=_most_dependent(whole, ranks, options.top),
         identical=tuple((i, j) for i, j in whole.identical.tolist()),
         flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
-        notes=tuple(_notes(whole, rows_per_sample, n)),
+        notes=tuple(_notes(whole, rows, rows_per_sample)),
     )
 
 
@@ -152,9 +153,16 @@ def _most_dependent(whole: PairwiseInformation, ranks: PairwiseInformation, top:
     )
 
 
-def _notes(whole: PairwiseInformation, rows_per_sample: int, neurons: int) -> list[str]:
+def _notes(whole: PairwiseInformation, rows: NDArray[Any], rows_per_sample: int) -> list[str]:
     """Return remarks on a layer's score."""
-    notes = []
+    notes, neurons = [], rows.shape[1]
+    different, counts = np.unique(rows, axis=0, return_counts=True)
+    # The most common row does not count: it may be that of silent neurons, a point mass.
+    if len(different) - 1 < FEW_VALUES * (len(rows) - counts.max()):
+        notes.append(
+            f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees "
+            "a token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
+        )
     if whole.flags:
         label, why = next(iter(whole.flags.items()))
         notes.append(f"{len(whole.flags)} of {neurons} neurons have no estimate (neuron {label}: {why})")

@@ -24,10 +24,13 @@ def dependence_score(
     *,
     when: str = "pre",
     activation: Callable[[Tensor], Tensor] | None = None,
-    batch_size: int = 256,
-    positions: int = 1,
+    batch_size: int | None = 256,
+    batch_to_inputs: Callable[[Any], Any] | None = None,
+    forward_kwargs: Mapping[str, Any] | None = None,
+    positions: Any = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = 1000,
+    dtype: Any = None,
     k: int = 3,
     estimator: str | None = None,
     max_pairs: int = 3000,
@@ -44,8 +47,8 @@ def dependence_score(
     Parameters
     ----------
     model : torch.nn.Module, or activations: mapping of layer name to (samples, neurons), or a single such array
-        A network is probed on x (see `probe` for x, layers, when, activation, batch_size, positions and
-        neuron_axis).
+        A network is probed on x (see `probe` for x, layers, when, activation, batch_size, batch_to_inputs,
+        forward_kwargs, positions, neuron_axis and dtype).
     max_samples : int, optional
         Largest number of inputs: a seeded draw, or the first ones of an iterable. The paper takes 1000. ι has the bias
         of the estimator, which depends on their number: compare layers measured on equally many inputs. The time grows
@@ -111,16 +114,19 @@ def dependence_score(
             when=when,
             activation=activation,
             batch_size=batch_size,
+            batch_to_inputs=batch_to_inputs,
+            forward_kwargs=forward_kwargs,
             positions=positions,
             neuron_axis=neuron_axis,
             max_samples=max_samples,
+            dtype=dtype,
             random_state=random_state,
         )
     else:
         if x is not None:
             raise TypeError(f"model is {type(model).__name__}, not a torch.nn.Module: give activations without x")
         activations = select_activations(model, layers, max_samples, random_state)
-    meta = {"when": when, "positions": positions}
+    meta = {"when": when, "positions": positions if isinstance(positions, int) else 1, "dtype": dtype and str(dtype)}
     if activation is not None:
         meta |= {"when": "post", "activation": getattr(activation, "__name__", repr(activation))}
     return score_layers(activations, options, strict=layers is not None, meta=meta)
@@ -152,7 +158,7 @@ def select_activations(
             rows = rows.reshape(samples, per_sample, -1)[kept].reshape(max_samples * per_sample, -1)
         chosen[name] = rows
     rows_per_sample = {name: given.rows_per_sample.get(name, 1) for name in chosen}
-    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None)
+    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None, given.inputs)
 
 
 def score_layers(
@@ -170,4 +176,5 @@ def score_layers(
             left_out[name] = str(error).removeprefix(f"layer {name!r}: ")
     if not layers:
         raise ValueError("no layer can be scored:\n" + "\n".join(f"layer {n!r}: {why}" for n, why in left_out.items()))
-    return NetworkScore(layers, left_out, meta | {"last_layer": activations.reached[-1]} | asdict(options))
+    meta |= {"last_layer": activations.reached[-1]} | asdict(options)
+    return NetworkScore(layers, left_out, meta, activations.inputs)

@@ -10,20 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wndcheck.estimators.validation import RandomState, check_choice, check_integer, drawn_seed
-from wndcheck.inspect.batches import Batch, make_batches, peek
-from wndcheck.inspect.forward_pass import (
-    POST,
-    PRE,
-    Call,
-    OutputRecorder,
-    check_network,
-    evaluation_mode,
-    record_outputs,
-)
+from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
+from wndcheck.inspect.batches import drawn_rows, make_batches, peek
+from wndcheck.inspect.binding import Batch, Binding
+from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check_network, record_outputs
 from wndcheck.inspect.layer_kinds import NetworkLayer
+from wndcheck.inspect.left_as_found import checked_dtype, evaluation_mode, remark_on_precision
 from wndcheck.inspect.network_layers import default_layers, select_layers
-from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler
+from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, remark_on_masks
+from wndcheck.inspect.padding import Positions, positions_per_sample
+from wndcheck.inspect.repeatability import check_repeatable
 from wndcheck.inspect.results import Activations
 from wndcheck.inspect.trial_passes import Trial, calls_differ, try_layers
 
@@ -37,10 +33,13 @@ def probe(
     *,
     when: str = "pre",
     activation: Callable[[Tensor], Tensor] | None = None,
-    batch_size: int = 256,
-    positions: int = 1,
+    batch_size: int | None = 256,
+    batch_to_inputs: Callable[[Any], Any] | None = None,
+    forward_kwargs: Mapping[str, Any] | None = None,
+    positions: Positions = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = None,
+    dtype: str | torch.dtype | None = None,
     random_state: RandomState = 0,
 ) -> Activations:
     """Return the activations of a network's layers on the inputs x.
@@ -49,8 +48,10 @@ def probe(
     ----------
     model : torch.nn.Module
         Run in evaluation mode, without gradients, on its own device and in its own precision; it is left unchanged.
-    x : array, tensor, tuple or list of them (arguments), mapping (named arguments), or an iterable of batches
-        Samples along the first axis. Of a batch (inputs, labels) the inputs are used.
+    x : array, tensor, tuple of them (arguments), mapping (named arguments), data set, list, or iterable of batches
+        Samples along the first axis. Of a tuple, forward gets as many tensors as it requires, of a mapping those whose
+        names it takes; `inputs` of the result says which. It is an error if forward might take more of a tuple.
+        Data sets (of torch, also iterable ones) and lists of samples are batched by a DataLoader.
     layers : str or sequence of str, optional
         Dotted names or shell patterns (``"encoder.*.linear1"``). Any module whose output is one tensor can be named,
         and a call of one that a forward pass calls several times: ``"relu#2"``. By default all linear, convolutional
@@ -63,30 +64,41 @@ def probe(
     activation : callable, optional
         The function that the network applies to the layers' outputs, such as torch.relu, where that is no module.
         Implies when="post"; layers of whose output the network does not compute it are left out.
-    batch_size : int
-        Largest number of samples in a forward pass; fewer are taken where an output exceeds 64 MiB. A pass ends with
-        the last measured layer.
-    positions : int
-        Number of positions drawn per sample from images and sequences (padding included). The neurons are the channels,
-        or the last axis. With more than one position, rows are not independent.
+    batch_size : int, optional
+        Largest number of samples in a forward pass, which ends with the last measured layer; fewer are taken where an
+        output exceeds 64 MiB. None: batches are never cut, nor samples drawn before the pass, for networks in which
+        samples need each other, such as the nodes of a graph.
+    batch_to_inputs : function, optional
+        What of a batch (of all of x, where x is no iterable) is passed: returns a tensor, a tuple of arguments, or a
+        dict of named ones.
+    forward_kwargs : mapping, optional
+        Named arguments that are not of samples, the same in every pass: a graph's edges, a causal mask, a flag.
+    positions : int, boolean array (samples, positions), or function
+        Number of positions drawn per sample from images and sequences. The neurons are the channels, or the last axis.
+        With more than one position, rows are not independent. Padding is not drawn if an input says where it is
+        (``attention_mask``, 1 is real; ``…key_padding_mask``, True is padding). An array, or a function of the dict of
+        a batch's arguments that returns one, says where the one position may be drawn.
     neuron_axis : int, optional
         Axis of neurons in the layers' outputs, where it cannot be inferred from the kind of layer.
     max_samples : int, optional
         Largest number of samples: a seeded draw, or the first ones of an iterable.
+    dtype : str or torch.dtype, optional
+        "float32" measures a copy in this precision of a network in half precision, whose values repeat.
     random_state : int, numpy Generator or RandomState, or None
-        Seed of all draws, including those of the model's own forward pass.
+        Seed of all draws, including those of a loader.
 
     Returns
     -------
     Activations
         Layer name -> (samples × positions, neurons), float32 on the host; of a layer that is called several times, each
-        call, such as ``"relu#1"``. `left_out` has the layers left out, and why.
+        call, such as ``"relu#1"``. `left_out` has the layers left out, and why, `inputs` what was passed to forward.
 
     Raises
     ------
     TypeError, ValueError
-        For a model or inputs that cannot be used, and for a named layer that is unknown, not reached, called more often
-        for some inputs than for others, or whose output is not a single tensor of finite numbers.
+        For a model or inputs that cannot be used, a network that is random in evaluation mode, and for a named layer
+        that is unknown, not reached, called more often for some inputs than for others, or whose output is not a single
+        tensor of finite numbers.
 
     Examples
     --------
@@ -103,25 +115,34 @@ def probe(
         if not callable(activation) or isinstance(activation, nn.Module | type):
             raise TypeError(f"activation={activation!r}: expected a function, such as torch.relu")
         when = POST
-    check_integer(positions, "positions", least=1)
+    per_sample = positions_per_sample(positions)
+    bind = Binding(model, batch_to_inputs, forward_kwargs, positions)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
-    with evaluation_mode(model, random_state):
-        first, batches = peek(make_batches(x, batch_size, max_samples, random_state))  # a loader may also draw
-        trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES]
+    with evaluation_mode(model, random_state, checked_dtype(dtype)):
+        batches = make_batches(x, bind, batch_size, max_samples, random_state)  # a loader may also draw
+        first, batches = peek(batches)
+        trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES] if batch_size else [first]
         trial = try_layers(model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
         problems = trial.problems
         _raise_problems(trial.axes, problems, strict=layers is not None)
-        samplers = {name: PositionSampler(name, at, positions, random_state) for name, at in trial.axes.items()}
         recorder = OutputRecorder(model, when, activation, wanted=trial.names, links=trial.links)
+        remarks = [*bind.words, check_repeatable(recorder, chosen, trial.names, trials, trial.axes)]
+        samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in trial.axes.items()}
+        if batch_size:
+            batches = _cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
         rows = _collect_rows(recorder, chosen, trial, samplers, batches)
+    if batch_size is None and max_samples is not None:
+        rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
     for name in list(rows):
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
         if len(bad):
             count = len(rows.pop(name))
             problems[name] = f"its output has NaN or infinity in {len(bad)} of {count} rows (the first: row {bad[0]})"
     _raise_problems(rows, problems, strict=layers is not None)
-    return Activations(rows, problems, {name: samplers[name].per_sample for name in rows}, trial.reached)
+    remarks += [remark_on_masks(samplers), "" if dtype else remark_on_precision(model)]
+    rows_per_sample = {name: samplers[name].per_sample for name in rows}
+    return Activations(rows, problems, rows_per_sample, trial.reached, filter(None, remarks))
 
 
 def _collect_rows(
@@ -133,16 +154,14 @@ def _collect_rows(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the rows of all batches, copied inside the hook, since an activation may modify the output in place."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
-    size = 0
+    batch: Batch
 
     def receive(call: Call, output: Any) -> None:
         name = trial.names[call]
-        rows[name].append(samplers[name].rows(output, size))
+        rows[name].append(samplers[name].rows(output, batch.size, batch.real))
 
-    most = max(1, BATCH_BYTES // max(1, trial.bytes_per_sample))
     with record_outputs(recorder, layers, receive):
-        for number, batch in enumerate(_cut(batches, most), start=1):
-            size = batch.size
+        for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
             for layer, calls in trial.all_calls.items():
                 if recorder.calls[layer] > calls:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from wndcheck.inspect.batches import Batch
+from wndcheck.inspect.binding import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
 from wndcheck.inspect.function_activations import Activation
 from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_axes
-from wndcheck.inspect.output_axes import UNKNOWN_AXIS, Axes, KnownLayer, find_axes
+from wndcheck.inspect.output_axes import TRIAL_SIZES, UNKNOWN_AXIS, Axes, KnownLayer, find_axes, resized
 
 MOST_CALLS = 24  # of a layer that is not named; a recurrent cell is called at every step
 Shape = tuple[int, ...]
@@ -63,6 +63,15 @@ class _Pass:
         """Note an output of a layer, after activation if that is measured."""
         self.received[call].append((_describe(output), len(self.outputs)))
 
+    def resized(self, samples: int, size: int) -> _Pass:
+        """The pass as it would be with another number of samples."""
+        other = _Pass()
+        other.outputs = [output._replace(shape=resized(output.shape, samples, size)) for output in self.outputs]
+        for call, received in self.received.items():
+            other.received[call] = [(resized(shape, samples, size), heard) for shape, heard in received]
+        other.calls = self.calls
+        return other
+
 
 def try_layers(
     model: nn.Module,
@@ -74,7 +83,10 @@ def try_layers(
     *,
     named: bool,
 ) -> Trial:
-    """Run the network on trials, batches of TRIAL_SIZES samples. named: whether the user named the layers."""
+    """Run the network on trials, batches of TRIAL_SIZES samples or one batch that must not be cut.
+
+    Of a single batch, the samples are along the first axis of its length. named: whether the user named the layers.
+    """
     passes: list[_Pass] = []
     recorder = OutputRecorder(model, when, activation)
     with ExitStack() as stack:
@@ -86,6 +98,8 @@ def try_layers(
             passes.append(_Pass())
             recorder.run(batch)
             passes[-1].calls = recorder.calls.copy()
+    if len(trials) == 1:
+        passes = [passes[0].resized(trials[0].size, size) for size in TRIAL_SIZES]
     trial = Trial(
         links=recorder.links, bytes_per_sample=max((o.bytes for o in passes[-1].outputs), default=0) // trials[-1].size
     )

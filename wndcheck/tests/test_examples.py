@@ -46,7 +46,15 @@ def test_the_encoders_attention_is_measured() -> None:
     assert all(layer.rows == 1000 for layer in found.layers.values())
 
 
+def test_padded_sentences_are_measured_at_their_words() -> None:
+    found = example("bert").main(epochs=1)
+    assert len(found) == 13
+    assert found.inputs[1] == "positions are drawn where attention_mask says no padding"
+    first = found["encoder.layers.0.self_attn.q_proj"]
+    assert any("rows are different: the layer takes so few values" in note for note in first.notes)
+
+
 def test_examples_are_short() -> None:
     files = sorted(FOLDER.glob("*.py"))
-    assert len(files) == 3
+    assert len(files) == 4
     assert all(len(file.read_text().splitlines()) < 60 for file in files)
