@@ -17,8 +17,8 @@ from wndcheck.sweep.records import NetRecord
 class SweptNets:
     """The nets of one width: `arrays` holds quantities as (stages, S, layers) float64, NaN where a net has none.
 
-    The last layer is the one that nets reach last, NaN where it was not measured. `neurons`: number in each layer, NaN where unknown.
-    `trained`: (S,), whether a net was measured at all stages.
+    The last layer is the one that nets reach last, NaN where it was not measured. `neurons`: number in each layer, NaN
+    where unknown. `trained`: (S,), whether a net was measured at all stages.
     """
 
     width: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from wndcheck.report.files import write_atomically
 from wndcheck.versions import versions
 
 SOURCE = "source"  # the file with the digest of the functions' source
-PLAIN = (int, float, str, bool, bytes, type(None), tuple, frozenset)
+PLAIN = (int, float, str, bool, bytes, type(None))
 
 
 class NetRecord(msgspec.Struct):
@@ -89,49 +89,39 @@ class Kept:
 
 
 def source_digest(functions: Iterable[Callable[..., Any] | None]) -> str:
-    """Digest of the source of the functions' modules, and of what is bound to the functions (partials, closures).
+    """Digest of the source of the functions' files; what these import, or read from files, is not in it.
 
-    Not of other modules that these import. ValueError for a function without source, or bound to other than plain
-    values or functions of the same kind, which may change unseen.
+    ValueError for a function without source of its own, or bound to values that may change unseen.
     """
     content = sha256()
-    for text in (part for function in functions for part in parts_of(function)):
-        content.update(text.encode("utf-8", "backslashreplace") + b"\0")
+    for function in filter(None, functions):
+        if not inspect.isfunction(function) or function.__closure__:
+            raise ValueError(
+                f"{function!r}: expected a function of a module or notebook, whose source is the whole of it"
+            )
+        file = Path(function.__code__.co_filename)
+        try:
+            source = file.read_bytes() if file.is_file() else inspect.getsource(function).encode()
+        except OSError:
+            raise ValueError(f"{function!r} has no source, by which kept nets are told apart: give no store") from None
+        content.update(function.__qualname__.encode() + source)
     return content.hexdigest()
 
 
-def parts_of(function: Any) -> Iterator[str]:
-    if isinstance(function, partial):
-        yield from (repr(function.args), repr(sorted(function.keywords.items())))
-        yield from parts_of(function.func)
-    elif function is not None:
-        closure = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
-        for name, value in closure.items():
-            if callable(value):
-                yield from parts_of(value)
-            else:
-                yield f"{name}={value!r}" if isinstance(value, PLAIN) else f"{name}: {digest_of(value)}"
-        try:
-            module = inspect.getmodule(function)
-            is_interactive = module is None or getattr(module, "__file__", None) is None
-            yield inspect.getsource(function if is_interactive or module is None else module)
-        except (OSError, TypeError) as error:
-            raise ValueError(f"{function!r} has no source by which kept nets could be told apart ({error})") from None
-
-
-def digest_of(x: Any) -> str:
-    """Digest of inputs: arrays, tensors, tuples and mappings of them, or an iterable of batches.
+def digest_of(x: Any, most: int) -> str:
+    """Digest of inputs: arrays, tensors, tuples and mappings of them, or `most` batches of a loader.
 
     TypeError for an iterator, which can be read only once, and for anything else.
     """
     content = sha256()
-    for part in contents(x):
+    for part in contents(x, most):
         content.update(part)
     return content.hexdigest()[:16]
 
 
-def contents(x: Any) -> Iterator[bytes]:
+def contents(x: Any, most: int) -> Iterator[bytes]:
     if hasattr(x, "detach"):  # a tensor
+        yield str(x.dtype).encode() * (x.element_size() < 4)
         x = x.detach().cpu()
         x = (x.float() if x.is_floating_point() and x.element_size() < 4 else x).numpy()
     if isinstance(x, np.ndarray):
@@ -140,11 +130,11 @@ def contents(x: Any) -> Iterator[bytes]:
     elif isinstance(x, Mapping):
         for name, value in x.items():
             yield repr(name).encode()
-            yield from contents(value)
-    elif isinstance(x, PLAIN) and not isinstance(x, tuple):
+            yield from contents(value, most)
+    elif isinstance(x, PLAIN):
         yield repr(x).encode()
     elif isinstance(x, Iterable) and not isinstance(x, Iterator):
-        for value in x:
-            yield from contents(value)
+        for value in x if isinstance(x, Sequence) else islice(x, most):
+            yield from contents(value, most)
     else:
         raise TypeError(f"{type(x).__name__} cannot be told apart from another: expected arrays, or a loader of them")

@@ -6,21 +6,25 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from math import isfinite
 from pathlib import Path
-from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from wndcheck.estimators.validation import check_integer
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.report.format import describe_claim, describe_finding, format_interval, group_by, join_few, two_digits
-from wndcheck.sweep.grids import SweepGrid, grid_of
+from wndcheck.report.format import (
+    describe_claim,
+    describe_finding,
+    describe_replicates_needed,
+    format_interval,
+    group_by,
+    join_few,
+)
+from wndcheck.sweep.grids import grid_of
 from wndcheck.sweep.records import Kept, NetRecord, digest_of
 from wndcheck.sweep.verdicts import claims_of
-from wndcheck.verdicts.checks import FEWEST, CauseKind, Verdict
-from wndcheck.verdicts.power import nets_needed
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
+from wndcheck.verdicts.checks import FEWEST, Verdict
+from wndcheck.verdicts.run import ClaimResult, Finding
 from wndcheck.verdicts.statistics import FEWEST_WIDTHS
 
 if TYPE_CHECKING:
@@ -121,12 +125,12 @@ def width_sweep(
         raise TypeError(f"x is a {type(x).__name__}, which can be read only once: give a list or a loader")
     patterns = None if layers is None else (layers,) if isinstance(layers, str) else tuple(layers)
     # Of the rank estimator, whose spread is a fifth, fewer pairs do.
-    probe = Probe(most_pairs=max_pairs, rank_pairs=min(max_pairs, 1000), control_pairs=200)
+    probe = Probe(most_pairs=max_pairs, rank_pairs=min(max_pairs, 1000), control_pairs=min(max_pairs, 200))
     family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, device, probing)
     kept = None
     if store is not None:
         with seeded(0):  # from which a loader may draw its batches
-            inputs = digest_of(x)
+            inputs = digest_of(x, max_samples)
         options = (widths, seeds, inputs, patterns, max_samples, max_pairs, sorted(probing.items()))
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))
     records = []
@@ -232,14 +236,8 @@ class WidthSweep:
     @property
     def needs(self) -> dict[str, str]:
         """How many nets would decide each check whose interval includes its margin."""
-        found = {}
-        for each in (check for claim in self.claims for check in claim.checks):
-            if each.cause and each.cause.kind is CauseKind.STRADDLES:
-                known = [value for value in each.values if isfinite(value)]
-                nets = nets_needed(each.check, each.interval.estimate, stdev(known))
-                enough = f"{nets:.0f} nets would decide it" if isfinite(nets) else "no number of nets would decide it"
-                found[f"{each.claim} {each.name}"] = f"inconclusive, {enough}"
-        return found
+        found = {f"{f.claim} {f.name}": describe_replicates_needed(f) for c in self.claims for f in c.checks}
+        return {name: f"inconclusive, {need}" for name, need in found.items() if need}
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a net, stage and layer: width, seed, stage, layer, neurons, ι, ι_c (`corrected_score`; of ranks,
