@@ -74,7 +74,7 @@ class SweepGrid(Grid):
     @property
     def grows(self) -> np.ndarray:
         """Whether a layer has more neurons at some width than at another, (layers,)."""
-        return np.fmax.reduce(self.neurons) > np.fmin.reduce(self.neurons)
+        return np.asarray(np.fmax.reduce(self.neurons) > np.fmin.reduce(self.neurons))
 
     @property
     def wide(self) -> SweepGrid:

@@ -150,5 +150,5 @@ def digest(net: nn.Module) -> str:
     content = sha256()
     for name, value in net.named_parameters():
         content.update(f"{name} {tuple(value.shape)}".encode())
-        content.update(value.detach().to("cpu", torch.float32).contiguous().numpy())
+        content.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
     return content.hexdigest()[:16]

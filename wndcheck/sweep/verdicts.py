@@ -128,7 +128,8 @@ def finding(
 ) -> Finding:
     """The decision on one of m checks, or on a control, with its evidence."""
     m = 1 if must_be else m
-    verdict, cause, interval, strict = decide(check, replicates, m=m, **grid.untrained)
+    untrained = grid.untrained["untrained"]
+    verdict, cause, interval, strict = decide(check, replicates, untrained=untrained, nets=grid.trained.size, m=m)
     return Finding(
         claim=claim,
         name=name,
@@ -139,7 +140,7 @@ def finding(
         m=m,
         strict=strict,
         values=tuple(map(float, replicates)),
-        untrained=grid.untrained["untrained"],
+        untrained=untrained,
         must_be=must_be,
         test=f"{claim}: {name}",
     )

@@ -111,8 +111,10 @@ def width_sweep(
     >>> def make_net(width):
     ...     return torch.nn.Sequential(torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, 3))
     >>> sweep = width_sweep(make_net, torch.randn(300, 64), widths=[20, 40, 80], seeds=4, max_pairs=100)
-    >>> print(sweep["weak_dependence"].verdict)
-    supported
+    >>> sweep.grid.of("corrected_score", layer=1).shape  # widths and seeds
+    (3, 4)
+    >>> print(sweep.finding("last_layer", "dependence").check.region)
+    ≥ 0.05
     """
     from wndcheck.sweep.measuring import Family, seeded  # imports torch
 
