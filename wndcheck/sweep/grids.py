@@ -80,7 +80,7 @@ class SweepGrid(Grid):
     def wide(self) -> SweepGrid:
         """The same grid, of the widths at which every hidden layer that grows has at least 20 neurons (§4)."""
         is_narrow = (self.neurons < NARROW)[:, :-1] & self.grows[:-1]
-        kept = [m for m, narrow in zip(self.measurements, is_narrow.any(axis=1), strict=True) if not narrow]
+        kept = [m for m, narrow in zip(self.measurements, is_narrow, strict=True) if not narrow.any()]
         return replace(self, measurements=tuple(kept))
 
 

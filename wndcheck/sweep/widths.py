@@ -205,7 +205,7 @@ class WidthSweep:
         if lost := sorted({r.width for r in self.records} - set(self.grid.widths)):
             lines.append(f"verdicts are without N = {join_few(list(map(str, lost)))}, of which there is no net")
         lines += [f"{name}: left out, {why}" for name, why in self.left_out.items()]
-        same = [name for name, grows in zip(self.grid.layers[:-1], self.grid.grows[:-1], strict=True) if not grows]
+        same = [name for name, number in self.grid.hidden.items() if not self.grid.grows[number - 1]]
         if len(self.grid.widths) > 1:
             lines += [f"{name}: as many neurons at all widths" for name in same]
         if (wide := len(self.grid.wide.measurements)) < FEWEST_WIDTHS:
