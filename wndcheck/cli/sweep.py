@@ -38,7 +38,7 @@ def numbers(context: click.Context, parameter: click.Parameter, text: str) -> li
 @click.option("--layers", metavar="NAME", multiple=True, help="A hidden layer, or a shell pattern: 'blocks.*.fc1'.")
 @click.option("--when", type=click.Choice(["pre", "post"]), default="pre", help="Before or after activation.")
 @click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
-@click.option("--pairs", "max_pairs", type=COUNT, default=2000, show_default=True, help="Most pairs per layer.")
+@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Most pairs per layer.")
 @click.option("--device", default="auto", show_default=True, help="Of the estimates: auto, cpu, cuda or cuda:N.")
 @click.option("--name", help="What the nets are kept under.  [default: made of MODULE:MAKE_NET]")
 @click.option("--store", type=FOLDER, help="Folder of kept nets.  [default: $WNDCHECK_STORE, or a cache]")

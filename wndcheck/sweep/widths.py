@@ -46,7 +46,7 @@ def width_sweep(
     *,
     evaluate: Callable[[nn.Module], float] | None = None,
     max_samples: int = 1000,
-    max_pairs: int = 2000,
+    max_pairs: int = 5000,
     device: str = "auto",
     name: str = "",
     store: Path | str | None = None,
@@ -78,8 +78,7 @@ def width_sweep(
     evaluate : function, optional
         Of a net: a number kept beside, such as its accuracy.
     max_samples, max_pairs : int
-        Largest numbers of inputs, and of pairs of a layer, that are measured; the mean of 2000 pairs is known to 0.002
-        nats.
+        Largest numbers of inputs, and of pairs of a layer, that are measured, as for `dependence_score`.
     device : str
         Of the estimates, as for `pairwise_mi`. A net runs on its own device.
     name, store : str, path
@@ -127,8 +126,8 @@ def width_sweep(
         raise TypeError(f"x is a {type(x).__name__}, which can be read only once: give a list or a loader")
     patterns = None if layers is None else (layers,) if isinstance(layers, str) else tuple(layers)
     # Of the rank estimator, whose spread is a fifth, fewer pairs do.
-    probe = Probe(most_pairs=max_pairs, rank_pairs=min(max_pairs, 1000), control_pairs=min(max_pairs, 200))
-    family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, device, probing)
+    probe = Probe(most_pairs=max_pairs, rank_pairs=min(max_pairs, 1000), control_pairs=min(max_pairs, 100))
+    family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, widths[-1], device, probing)
     kept = None
     if store is not None:
         with seeded(0):  # from which a loader may draw its batches
