@@ -10,7 +10,7 @@ import numpy as np
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.sweep.records import NetRecord
+from wndcheck.sweep.records import NO_SUCH_LAYER, NetRecord
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def common_layers(examples: Mapping[int, NetRecord]) -> tuple[list[str], dict[st
     names = list(dict.fromkeys(name for each in examples.values() for name in each.neurons if name != each.last))
     for name in names:
         lacking = [width for width, each in examples.items() if name not in each.neurons]
-        if lacking and name not in left_out:
+        if lacking and left_out.get(name, NO_SUCH_LAYER) == NO_SUCH_LAYER:
             left_out[name] = f"missing at N = {', '.join(map(str, sorted(lacking)))}"
     common = [name for name in names if name not in left_out]
     if not common:

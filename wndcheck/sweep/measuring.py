@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from inspect import isgenerator
 from typing import Any
@@ -23,7 +22,8 @@ from wndcheck.experiment.measurement.layers import Initial, Layer, summarised
 from wndcheck.experiment.measurement.measuring import is_out_of_memory
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
 from wndcheck.inspect.probing import probe
-from wndcheck.sweep.records import NetRecord
+from wndcheck.report.format import one_line
+from wndcheck.sweep.records import NO_SUCH_LAYER, NetRecord, is_named
 
 # Pairs of the controls of narrower nets, which are asked only whether a planted rise is found: 0.22 nats and more.
 FEW_CONTROLS = 16
@@ -60,7 +60,7 @@ class Family:
             except DivergedError as error:
                 record.diverged, record.problem = True, f"diverged: {error}"
             except (Exception, SystemExit) as error:
-                why = f"{type(error).__name__}: {error}"
+                why = one_line(f"{type(error).__name__}: {error}")
                 record.problem = f"out of memory ({why})" if is_out_of_memory(error) else why
         if torch.cuda.is_available():
             torch.cuda.empty_cache()  # what one net leaves would not be there for the next, which is of another size
@@ -99,13 +99,14 @@ class Family:
         """Note the layers to measure, those of `layers` and the last one that a forward pass reaches."""
         found = self._probed(net, None, FEW_SAMPLES)
         record.last = found.reached[-1]
-        record.left_out = dict(found.left_out)
         patterns = ("*",) if self.layers is None else self.layers
-        modules = dict(net.named_modules())
-        chosen = {name for name in found for pattern in patterns if fnmatchcase(name, pattern)}
-        chosen |= {pattern for pattern in patterns if pattern in modules}
-        if missing := [each for each in patterns if not any(n == each or fnmatchcase(n, each) for n in chosen)]:
-            record.left_out |= dict.fromkeys(missing, "the net has no such layer")
+        modules = dict(getattr(net, "_orig_mod", net).named_modules())
+        chosen = {name for name in found if is_named(name, patterns)}.union(
+            name for name in patterns if name in modules
+        )
+        record.left_out = {name: why for name, why in found.left_out.items() if is_named(name, patterns)}
+        lacking = [each for each in patterns if not any(is_named(name, [each]) for name in (*chosen, *found.left_out))]
+        record.left_out |= dict.fromkeys(lacking, NO_SUCH_LAYER)
         if not chosen:
             raise ValueError(f"no layer of the net is named {', '.join(patterns)}: its layers are {', '.join(found)}")
         measured = self._probed(net, sorted(chosen | ({record.last} & set(found))), FEW_SAMPLES)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wndcheck.report.figure_model import Figure, csv_text
 from wndcheck.report.figures import SCORES, entropy_figure
 from wndcheck.report.files import encoded, write_atomically
-from wndcheck.report.network import refuse_occupied
+from wndcheck.report.network import refuse_occupied, svg_text
 from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.svg_images import picture
 from wndcheck.sweep.grids import SweepGrid
@@ -29,7 +29,7 @@ def figure_of(grid: SweepGrid) -> Figure:
     figure = entropy_figure("Entropy and dependence of neurons against width", [grid], SCORES)
     if not figure:
         raise ValueError("no layer of these nets has an entropy: there is nothing to draw")
-    *hidden, last = grid.layers
+    *hidden, last = map(svg_text, grid.layers)
     return replace(figure, stem=STEM, layer_names=(*(f"layer {name}" for name in hidden), f"last layer, {last}"))
 
 

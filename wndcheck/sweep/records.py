@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,12 @@ from wndcheck.versions import versions
 
 SOURCE = "source"  # the file with the digest of the functions' source
 PLAIN = (int, float, str, bool, bytes, type(None))
+NO_SUCH_LAYER = "the net has no such layer"
+
+
+def is_named(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a layer has one of these names, or matches one of these shell patterns."""
+    return any(name == each or fnmatchcase(name, each) for each in patterns)
 
 
 class NetRecord(msgspec.Struct):
@@ -95,13 +102,15 @@ def source_digest(functions: Iterable[Callable[..., Any] | None]) -> str:
     """
     content = sha256()
     for function in filter(None, functions):
-        if not inspect.isfunction(function) or function.__closure__:
+        code = vars(function).get("__init__") if inspect.isclass(function) else function
+        if not inspect.isfunction(code) or (code is function and code.__closure__):
             raise ValueError(
-                f"{function!r}: expected a function of a module or notebook, whose source is the whole of it"
+                f"{function!r}: expected a function, or a class with __init__, of a module or notebook, which is all "
+                "that there is of it"
             )
-        file = Path(function.__code__.co_filename)
+        file = Path(code.__code__.co_filename)
         try:
-            source = file.read_bytes() if file.is_file() else inspect.getsource(function).encode()
+            source = file.read_bytes() if file.is_file() else inspect.getsource(code).encode()
         except OSError:
             raise ValueError(f"{function!r} has no source, by which kept nets are told apart: give no store") from None
         content.update(function.__qualname__.encode() + source)

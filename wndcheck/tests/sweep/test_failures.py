@@ -104,7 +104,8 @@ def test_layers_are_matched_by_name() -> None:
     }
     named = swept(Grown, **FEW, layers=["hidd*", "more"])
     assert named.grid.layers == ("hidden", "head")
-    assert "more: left out, the net has no such layer" in named.remarks
+    assert "more: left out, missing at N = 20, 30" in named.remarks
+    assert not any("unused" in line for line in named.remarks), "it was not asked for"
     with pytest.raises(ValueError, match=r"no layer of the net is named nothing: its layers are project, hidden"):
         swept(Grown, **FEW, layers="nothing")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from wndcheck.sweep import records
 from wndcheck.tests.sweep import families
-from wndcheck.tests.sweep.families import inputs, swept
+from wndcheck.tests.sweep.families import inputs, make_net, swept
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"widths": (20, 30), "seeds": 2, "max_pairs": 10, "max_samples": 100}
@@ -19,7 +20,7 @@ FEW = {"widths": (20, 30), "seeds": 2, "max_pairs": 10, "max_samples": 100}
 def load(path: Path, bias: int = 0):
     """make_net of a file of the user's, which counts its calls in another file."""
     path.write_text(
-        "import torch\n"
+        f"import torch\n{'#' * bias}\n"  # of another size, by which Python knows that it has changed
         f"def make_net(width):\n"
         f"    with open({str(path.with_suffix('.calls'))!r}, 'a') as calls: calls.write('.')\n"
         f"    return torch.nn.Sequential(torch.nn.Linear(64, width + {bias}), torch.nn.Linear(width + {bias}, 4))\n"
@@ -64,12 +65,26 @@ def test_a_changed_source_is_never_taken_up_in_silence(tmp_path: Path) -> None:
     assert swept(changed, **FEW).records[0].neurons["0"] == 21
 
 
+class WithoutInit(torch.nn.Linear):
+    """Whose source is elsewhere."""
+
+
 def test_functions_whose_source_is_not_all_there_is_are_refused(tmp_path: Path) -> None:
-    for make in (families.share_a_direction, families.Callable):
-        with pytest.raises(ValueError, match="expected a function of a module or notebook"):
+    for make in (families.share_a_direction, partial(make_net), WithoutInit):
+        with pytest.raises(ValueError, match="expected a function, or a class with __init__"):
             swept(make, **FEW, name="mine", store=tmp_path)
     with pytest.raises(ValueError, match="name '': expected a name"):
         swept(**FEW, store=tmp_path)
+
+
+class OneLayer(torch.nn.Sequential):
+    def __init__(self, width: int) -> None:
+        super().__init__(torch.nn.Linear(64, width), torch.nn.Linear(width, 4))
+
+
+def test_a_class_is_known_by_its_own_source(tmp_path: Path) -> None:
+    swept(OneLayer, **FEW, name="class", store=tmp_path)
+    assert len(list(tmp_path.rglob("N=*"))) == 4
 
 
 def test_nets_that_fail_are_tried_again(tmp_path: Path) -> None:
