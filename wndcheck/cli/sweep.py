@@ -115,6 +115,7 @@ def written(context: click.Context, folder: Path, found: WidthSweep) -> list[Pat
     from wndcheck.versions import environment
 
     shown = ("make_net", "data", "train", "evaluate", "layers", "when", "max_samples", "max_pairs")
-    how = {name.replace("max_", ""): str(value) for name in shown if (value := context.params[name])}
+    given = context.params | {"layers": ", ".join(context.params["layers"])}
+    how = {name.removeprefix("max_"): given[name] for name in shown if given[name]}
     machine = environment(context.params["device"], Path.cwd(), "numpy", "scipy", "numba")
     return write_sweep(folder, found, how, machine, command_line(context))

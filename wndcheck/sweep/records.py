@@ -57,10 +57,6 @@ class NetRecord(msgspec.Struct):
         return f"N = {self.width}, seed {self.seed}: {self.problem or f'{self.seconds:.1f} s'}"
 
 
-class SourceChangedError(ValueError):
-    """The functions of a sweep are not those whose nets were kept."""
-
-
 class Kept:
     """The records of a sweep's nets that were measured without a problem, by name and by what they depend on."""
 
@@ -74,7 +70,7 @@ class Kept:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(file, source.encode())
         elif file.read_text() != source:
-            raise SourceChangedError(
+            raise ValueError(
                 f"the source of make_net, train or evaluate has changed since the nets of {name!r} were measured: give "
                 "--no-cache to measure them without keeping them (in Python, store=None), or another name"
             )

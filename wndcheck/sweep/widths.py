@@ -12,6 +12,7 @@ from wndcheck.estimators.validation import check_integer
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.profiles import NARROW
 from wndcheck.report.format import (
+    count_of,
     describe_claim,
     describe_finding,
     describe_replicates_needed,
@@ -202,17 +203,19 @@ class WidthSweep:
         """What limits the verdicts: failures, layers left out or of one size, and too few widths or seeds."""
         lines = list(self.failures)
         if lost := sorted({r.width for r in self.records} - set(self.grid.widths)):
-            lines.append(f"verdicts are without N = {join_few(list(map(str, lost)))}, of which there is no net")
+            lines.append(f"verdicts are without N = {join_few(map(str, lost))}, of which there is no net")
         lines += [f"{name}: left out, {why}" for name, why in self.left_out.items()]
         same = [name for name, number in self.grid.hidden.items() if not self.grid.grows[number - 1]]
         if len(self.grid.widths) > 1:
             lines += [f"{name}: as many neurons at all widths" for name in same]
-        if (wide := len(self.grid.wide.measurements)) < FEWEST_WIDTHS:
-            lines.append(
-                f"{wide} widths with layers of at least {NARROW} neurons: a trend takes {FEWEST_WIDTHS} or more"
-            )
+        wide = self.grid.wide.widths
+        if narrow := sorted(set(self.grid.widths) - set(wide)):
+            lost = join_few(map(str, narrow))
+            lines.append(f"trends are without N = {lost}, of which a layer has fewer than {NARROW} neurons")
+        if len(wide) < FEWEST_WIDTHS:
+            lines.append(f"{count_of(len(wide), 'width')} for a trend, which takes {FEWEST_WIDTHS} or more")
         if self.grid.nets < FEWEST:
-            lines.append(f"{self.grid.nets} seeds: a verdict takes {FEWEST} or more")
+            lines.append(f"{count_of(self.grid.nets, 'seed')} for a verdict, which takes {FEWEST} or more")
         return lines
 
     def finding(self, claim: str, name: str) -> Finding:
