@@ -116,6 +116,6 @@ def written(context: click.Context, folder: Path, found: WidthSweep) -> list[Pat
 
     shown = ("make_net", "data", "train", "evaluate", "layers", "when", "max_samples", "max_pairs")
     given = context.params | {"layers": ", ".join(context.params["layers"])}
-    how = {name.removeprefix("max_"): given[name] for name in shown if given[name]}
+    how = {name.removeprefix("max_"): str(given[name]) for name in shown if given[name]}
     machine = environment(context.params["device"], Path.cwd(), "numpy", "scipy", "numba")
     return write_sweep(folder, found, how, machine, command_line(context))
