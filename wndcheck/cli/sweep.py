@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import FILE, FOLDER, Integer, command_line, print_error, print_status, write_report
+from wndcheck.cli.console import FILE, FOLDER, WORKERS, Integer, command_line, print_error, print_status, write_report
 
 if TYPE_CHECKING:
     from wndcheck.sweep.widths import WidthSweep
@@ -40,6 +41,7 @@ def numbers(context: click.Context, parameter: click.Parameter, text: str) -> li
 @click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
 @click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Most pairs per layer.")
 @click.option("--device", default="auto", show_default=True, help="Of the estimates: auto, cpu, cuda or cuda:N.")
+@WORKERS
 @click.option("--name", help="What the nets are kept under.  [default: made of MODULE:MAKE_NET]")
 @click.option("--store", type=FOLDER, help="Folder of kept nets.  [default: $WNDCHECK_STORE, or a cache]")
 @click.option("--no-cache", is_flag=True, help="Measure all nets, and keep none.")
@@ -86,9 +88,11 @@ def swept(
     store: Path | None,
     no_cache: bool,
     allow_pickle: bool,
+    workers: int | None,
     **options: Any,
 ) -> WidthSweep:
     """Measure the sweep; further options are those of `width_sweep`. TypeError, ValueError or OSError as there."""
+    from wndcheck.devices import automatic_workers
     from wndcheck.inspect.model_files import load_functions, load_inputs
     from wndcheck.store.measurements import store_root
     from wndcheck.sweep.widths import width_sweep
@@ -98,11 +102,15 @@ def swept(
     targets = {role: target for role, target in given.items() if target}
     functions = dict(zip(targets, load_functions(*targets.values()), strict=True))
     where, _, function = make_net.rpartition(":")
+    # Worker processes inherit these, and import the functions' modules from there.
+    folders = {str(Path(target.rpartition(":")[0]).resolve().parent) for target in targets.values()}
+    sys.path[:0] = [folder for folder in (*folders, str(Path.cwd())) if folder not in sys.path]
     return width_sweep(
         **functions,
         x=x,
         layers=[each for text in layers for each in text.split(",")] or None,
         name=name or f"{Path(where).stem}-{function}",
+        workers=workers or automatic_workers(options["device"]),
         store=None if no_cache else store_root(store) / "sweeps",
         progress=lambda record: print_status(f"wndcheck: {record.line}"),
         **options,

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from inspect import isgenerator
 from typing import Any
@@ -30,6 +30,8 @@ FEW_CONTROLS = 16
 FEW_SAMPLES = 8  # inputs that show which layers a net has
 NOT_FINITE = re.compile("NaN or infinity")  # in what `probe` says of a layer's output
 
+RETURNED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets of make_net that still exist
+
 
 class DivergedError(ValueError):
     """A net's parameters, or its activations, are not finite."""
@@ -49,7 +51,6 @@ class Family:
     widest: int
     device: str
     probing: dict[str, Any]  # further options of `wndcheck.probe`
-    returned: weakref.WeakSet[nn.Module] = field(default_factory=weakref.WeakSet)
 
     def measure(self, width: int, seed: int) -> NetRecord:
         """Build, train and measure one net. Whatever it raises is told by the record's `problem`."""
@@ -71,9 +72,9 @@ class Family:
         net = self.make_net(record.width)
         if not isinstance(net, nn.Module):
             raise TypeError(f"make_net returned {type(net).__name__}: expected a torch.nn.Module")
-        if net in self.returned:
+        if net in RETURNED:
             raise ValueError("make_net returned a net that it has returned before: expected a new one each time")
-        self.returned.add(net)
+        RETURNED.add(net)
         record.weights = digest(net)
         initial: dict[str, Initial] = {}
         for stage in self._stages(net, record.seed):

@@ -48,6 +48,7 @@ def width_sweep(
     max_samples: int = 1000,
     max_pairs: int = 5000,
     device: str = "auto",
+    workers: int = 1,
     name: str = "",
     store: Path | str | None = None,
     progress: Callable[[NetRecord], None] | None = None,
@@ -55,7 +56,7 @@ def width_sweep(
 ) -> WidthSweep:
     """Put the paper's claims about wide nets to a family of nets, over widths and seeds.
 
-    Nets are built, trained and measured one after the other; none is held once it is measured.
+    A net is built, trained and measured, and not held after that.
 
     Parameters
     ----------
@@ -81,6 +82,9 @@ def width_sweep(
         Largest numbers of inputs, and of pairs of a layer, that are measured, as for `dependence_score`.
     device : str
         Of the estimates, as for `pairwise_mi`. A net runs on its own device.
+    workers : int
+        Processes that share the nets, of one thread each; a single one takes all cores for its estimates. Functions
+        are then those of a module, which each process imports.
     name, store : str, path
         Keep each net's record under this name in this folder, and take up those that are there. A name stands for the
         source of make_net, train and evaluate: where it has changed, it is an error.
@@ -116,10 +120,12 @@ def width_sweep(
     ≥ 0.05
     """
     from wndcheck.sweep.measuring import Family, seeded  # imports torch
+    from wndcheck.sweep.worker_processes import measured
 
     widths, seeds = checked_numbers(widths, "widths", 1), checked_numbers(seeds, "seeds", 0)
     check_integer(max_samples, "max_samples", least=20)
     check_integer(max_pairs, "max_pairs", least=1)
+    check_integer(workers, "workers", least=1)
     if unknown := set(probing) - set(PROBING):
         raise TypeError(f"width_sweep has no option {min(unknown)!r}: expected {', '.join(PROBING)}")
     if isinstance(x, Iterator):
@@ -135,17 +141,16 @@ def width_sweep(
             inputs = digest_of(x, max_samples)
         options = (widths, seeds, inputs, patterns, max_samples, max_pairs, sorted(probing.items()))
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))
+    nets = [(width, seed) for width in widths for seed in seeds]
+    known = {net: record for net in nets if kept and (record := kept.load(*net))}
+    fresh = measured(family, [net for net in nets if net not in known], workers)
     records = []
-    for width in widths:
-        for seed in seeds:
-            record = kept and kept.load(width, seed)
-            if not record:
-                record = family.measure(width, seed)
-                if kept:
-                    kept.save(record)
-            records.append(record)
-            if progress:
-                progress(record)
+    for net in nets:
+        records.append(known[net] if net in known else next(fresh))
+        if kept and net not in known:
+            kept.save(records[-1])
+        if progress:
+            progress(records[-1])
     return WidthSweep(records)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from csv import DictReader
 from pathlib import Path
@@ -39,13 +40,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "family.py").write_text(MODEL)
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((200, 6)))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     return tmp_path
 
 
 @pytest.fixture
 def sweep(folder: Path, cli: Command) -> Command:
-    def run(*arguments: str, widths: str = "20,30,40", data: str = "x.npy") -> Result:
+    def run(*arguments: str, widths: str = "20,30,40", data: str = "x.npy", workers: str = "1") -> Result:
+        sys.modules.pop("family", None)  # as in a process of its own
         given = ("--widths", widths, "--data", data, "--seeds", "2", "--pairs", "10", "--store", "kept")
+        given += ("--workers", workers)
         return cli("sweep", "family.py:make_net", *given, *arguments)
 
     return run
@@ -78,6 +82,14 @@ def test_what_was_kept_is_taken_up_unless_the_source_has_changed(folder: Path, s
     again = sweep()
     assert again.stdout == first.stdout
     assert again.stderr == first.stderr, "also the seconds, which are those of the first time"
+
+
+def test_two_processes_give_what_one_gives(folder: Path, sweep: Command) -> None:
+    arguments = ("--train", "family.py:train", "--no-cache")
+    one, two = (sweep(*arguments, workers=workers) for workers in "12")
+    assert two.exit_code == 0, two.output
+    assert two.stdout == one.stdout
+    assert len(two.stderr.splitlines()) == 6
 
 
 def test_the_page_has_figure_table_verdicts_and_numbers(folder: Path, sweep: Command) -> None:

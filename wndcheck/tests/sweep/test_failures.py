@@ -156,6 +156,7 @@ def test_a_frame_and_a_figure() -> None:
         ({"widths": [20.5]}, "widths"),
         ({"x": iter([inputs()])}, "x is a list_iterator, which can be read only once"),
         ({"depth": 3}, "width_sweep has no option 'depth'"),
+        ({"evaluate": lambda net: 1.0, "workers": 2}, "cannot be sent to worker processes .*: take one worker"),
     ],
     ids=str,
 )
