@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wndcheck.estimators.pairwise_information import finite_mean
 from wndcheck.estimators.validation import check_integer
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.profiles import NARROW
@@ -19,11 +20,12 @@ from wndcheck.report.format import (
     format_interval,
     group_by,
     join_few,
+    percent,
 )
 from wndcheck.sweep.grids import grid_of
 from wndcheck.sweep.records import Kept, NetRecord, digest_of, is_named
 from wndcheck.sweep.verdicts import claims_of
-from wndcheck.verdicts.checks import FEWEST, Verdict
+from wndcheck.verdicts.checks import FEWEST, MOST_UNTRAINED, Verdict
 from wndcheck.verdicts.run import ClaimResult, Finding
 from wndcheck.verdicts.statistics import FEWEST_WIDTHS
 
@@ -213,6 +215,11 @@ class WidthSweep:
         same = [name for name, number in self.grid.hidden.items() if not self.grid.grows[number - 1]]
         if len(self.grid.widths) > 1:
             lines += [f"{name}: as many neurons at all widths" for name in same]
+        for width, shares in zip(self.grid.widths, self.grid.of("flagged"), strict=True):
+            for name, number in self.grid.hidden.items():
+                if (share := finite_mean(shares[:, number - 1])) > MOST_UNTRAINED:
+                    why = "no estimate: constant, tied or a point mass"
+                    lines.append(f"{name}: at N = {width} {percent(share)} of the neurons have {why}")
         wide = self.grid.wide.widths
         if narrow := sorted(set(self.grid.widths) - set(wide)):
             lost = join_few(map(str, narrow))

@@ -89,6 +89,9 @@ def test_a_dead_layer_has_no_verdict_and_leaves_the_others_theirs() -> None:
     assert not failed_controls(sweep, "weak_dependence")
     assert sweep["weak_dependence"].verdict == "inconclusive"
     assert all(row["flagged"] == 1 for row in sweep.rows() if row["layer"] == "2")
+    assert sweep.remarks == [
+        f"2: at N = {width} 100 % of the neurons have no estimate: constant, tied or a point mass" for width in WIDTHS
+    ]
 
 
 def test_nets_that_diverge_at_a_width_did_not_train() -> None:
