@@ -92,7 +92,8 @@ def grid_of(records: Sequence[NetRecord]) -> tuple[SweepGrid, dict[str, str]]:
     """
     whole = [record for record in records if not record.problem]
     if not whole:
-        raise ValueError("no net could be measured:\n" + "\n".join(each.line for each in records))
+        first = {record.problem: record.line for record in reversed(records)}  # of each problem
+        raise ValueError("no net could be measured:\n" + "\n".join(reversed(first.values())))
     if len(stages := {record.stages for record in whole}) > 1:
         raise ValueError(f"nets have {min(stages)} to {max(stages)} stages: train must yield equally often for all")
     names, left_out = common_layers({record.width: record for record in reversed(whole)})
