@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import FILE, FOLDER, Integer, columns, fitting, print_error, print_status, print_table
+from wndcheck.cli.console import (
+    FILE,
+    FOLDER,
+    Integer,
+    columns,
+    command_line,
+    fitting,
+    print_error,
+    print_status,
+    print_table,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
@@ -119,11 +129,11 @@ def score(
     for line in found.scores.ineffective_options if as_json else found.remarks:
         print_status(line)
     if folder:
-        write_page(context, folder, found)
+        write_report(context, folder, lambda: written(context, folder, found))
 
 
-def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> None:
-    """Write the page of the scores and print its path; exit with status 1 if it cannot be written."""
+def written(context: click.Context, folder: Path, found: NetworkVerdict) -> list[Path]:
+    """Write the page of the scores; return its paths."""
     from wndcheck.devices import resolve
     from wndcheck.report.network import write_network
     from wndcheck.versions import environment
@@ -136,30 +146,7 @@ def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> N
     }
     how |= found.scores.meta if found.scores else {}
     machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
-    try:
-        paths = write_network(folder, found, how, machine, command_line(context))
-    except ValueError as error:
-        print_error(error)
-        context.exit(1)
-    except OSError as error:
-        print_error(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
-        context.exit(1)
-    print_status(f"wndcheck: {paths[-1]}")
-
-
-def command_line(context: click.Context) -> str:
-    """Return the command line without the options for its output."""
-    words = ["wndcheck", "score"]
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        is_given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if not is_given or name in ("folder", "as_json"):
-            continue
-        value = context.params[name]
-        for each in value if isinstance(value, tuple) else [value]:
-            words += [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
-            words += [] if each is True else [str(each)]
-    return shlex.join(words)
+    return write_network(folder, found, how, machine, command_line(context))
 
 
 def scores(

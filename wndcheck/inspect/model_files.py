@@ -24,18 +24,7 @@ def load_network(target: str) -> Any:
     """
     import torch
 
-    where, colon, name = target.rpartition(":")
-    if not (colon and where and name):
-        raise ValueError(f"model {target!r}: expected module:factory or file.py:factory, such as model.py:make_net")
-    module = _import_module(where)
-    try:
-        value: Any = module
-        for part in name.split("."):
-            value = getattr(value, part)
-    except AttributeError:
-        names = [n for n, v in vars(module).items() if not n.startswith("_") and _may_make_network(v, module)]
-        available = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
-        raise ValueError(f"model {target!r}: {where} has no {name!r}; {available}") from None
+    (value,) = load_objects(target)
     if isinstance(value, torch.nn.Module):
         return value
     try:
@@ -45,6 +34,37 @@ def load_network(target: str) -> Any:
     if not isinstance(made, torch.nn.Module):
         raise ValueError(f"model {target!r}: it returns {type(made).__name__}, expected a torch.nn.Module")
     return made
+
+
+def load_functions(*targets: str) -> list[Any]:
+    """Return the functions that targets such as ``file.py:make_net`` name. ValueError for what is none."""
+    found = load_objects(*targets)
+    for target, value in zip(targets, found, strict=True):
+        if not callable(value):
+            raise ValueError(f"model {target!r}: it is {type(value).__name__}, expected a function")
+    return found
+
+
+def load_objects(*targets: str) -> list[Any]:
+    """Return what the targets name; each module is imported once. ValueError if one is not there."""
+    modules: dict[str, ModuleType] = {}
+    return [_load_object(target, modules) for target in targets]
+
+
+def _load_object(target: str, modules: dict[str, ModuleType]) -> Any:
+    where, colon, name = target.rpartition(":")
+    if not (colon and where and name):
+        raise ValueError(f"model {target!r}: expected module:factory or file.py:factory, such as model.py:make_net")
+    module = modules[where] = modules.get(where) or _import_module(where)
+    try:
+        value: Any = module
+        for part in name.split("."):
+            value = getattr(value, part)
+    except AttributeError:
+        names = [n for n, v in vars(module).items() if not n.startswith("_") and _may_make_network(v, module)]
+        available = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
+        raise ValueError(f"model {target!r}: {where} has no {name!r}; {available}") from None
+    return value
 
 
 def load_weights(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
