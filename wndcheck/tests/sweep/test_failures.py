@@ -158,7 +158,6 @@ def test_a_frame_and_a_figure() -> None:
         ({"depth": 3}, "width_sweep has no option 'depth'"),
         ({"evaluate": lambda net: 1.0, "workers": 2}, "cannot be sent to worker processes .*: take one worker"),
     ],
-    ids=str,
 )
 def test_options_that_cannot_be_used(options: dict, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
