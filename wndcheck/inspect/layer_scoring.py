@@ -24,6 +24,7 @@ NULL_ESTIMATES, SHUFFLES = 6_000, (2, 100)
 PART_NULL_ESTIMATES, PART_SHUFFLES = 2_000, (1, 4)
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
 FEW_VALUES = 0.9  # share of different rows below which the layer has a note; compare POINT_MASS_SHARE
+MOST_ALONE = 0.1  # share of a part's rows that are alone in their group, above which there is no standard error
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
@@ -59,8 +60,17 @@ def shuffles(pairs: int, estimates: int, bounds: tuple[int, int]) -> int:
     return min(most, max(fewest, ceil(estimates / pairs)))
 
 
-def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: ScoringOptions) -> LayerScore:
-    """Return the score of a layer from its activations (rows, neurons). ValueError for too few samples or neurons."""
+def score_layer(
+    name: str,
+    rows: NDArray[Any],
+    rows_per_sample: int,
+    options: ScoringOptions,
+    groups: NDArray[np.int64] | None = None,
+) -> LayerScore:
+    """Return the score of a layer from its activations (rows, neurons).
+
+    groups: the number of each sample's group. ValueError for too few samples or neurons.
+    """
     m, n = rows.shape
     samples = m // rows_per_sample
     if n < 2:
@@ -80,13 +90,26 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         "n_jobs": options.n_jobs,
     }
 
-    def estimates(rows: NDArray[Any], n_shuffles: int) -> PairwiseInformation:
-        return pairwise_mi(rows, **method, k=options.k, pairs=pairs, null="shuffle", n_shuffles=n_shuffles, **where)
+    def estimates(rows: NDArray[Any], n_shuffles: int, groups: NDArray[Any] | None = None) -> PairwiseInformation:
+        null = {"null": "shuffle", "n_shuffles": n_shuffles, "groups": groups}
+        return pairwise_mi(rows, **method, k=options.k, pairs=pairs, **null, **where)
 
-    whole = estimates(rows, options.n_shuffles or shuffles(len(pairs), NULL_ESTIMATES, SHUFFLES))
+    of_whole = options.n_shuffles or shuffles(len(pairs), NULL_ESTIMATES, SHUFFLES)
+    whole = estimates(rows, of_whole)
     ranks = pairwise_mi(rows, margins="normal", pairs=pairs, **where)
     of_part = shuffles(len(pairs), PART_NULL_ESTIMATES, PART_SHUFFLES)
-    parts = [estimates(rows[part], of_part) for part in rows_of_parts(samples, rows_per_sample, options)]
+    of_parts = rows_of_parts(samples, rows_per_sample, options)
+    parts = [estimates(rows[part], of_part) for part in of_parts]
+    within, notes = {}, list(_notes(whole, rows, rows_per_sample))
+    if groups is not None:
+        labels = np.repeat(groups, rows_per_sample)
+        corrected = [estimates(rows, of_whole, labels).corrected_score]
+        if max(alone(labels[part]) for part in of_parts) <= MOST_ALONE:
+            corrected += [estimates(rows[part], of_part, labels[part]).corrected_score for part in of_parts]
+        within = {"within": corrected[0], "between": whole.corrected_score - corrected[0]}
+        within["within_se"] = float(standard_error(np.array(corrected[1:]))) if corrected[1:] else float("nan")
+        if (share := alone(labels)) > 0:
+            notes.append(f"{100 * share:.2g} % of rows are alone in their group and stay in place: within is low")
     known = np.isfinite(ranks.q_values)
     return LayerScore(
         layer=name,
@@ -109,8 +132,17 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         pairs=_most_dependent(whole, ranks, options.top),
         identical=tuple((i, j) for i, j in whole.identical.tolist()),
         flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
-        notes=tuple(_notes(whole, rows, rows_per_sample)),
+        notes=tuple(notes),
+        information=whole,
+        rank_information=ranks,
+        **within,
     )
+
+
+def alone(labels: NDArray[Any]) -> float:
+    """Return the share of rows whose label no other row has; shuffles within groups leave them in place."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return float((counts == 1).sum() / len(labels))
 
 
 def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:

@@ -103,6 +103,16 @@ def load_arguments(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
     return {name: value.item() if value.ndim == 0 else value for name, value in loaded.items()}
 
 
+def load_labels(path: Path) -> NDArray[Any]:
+    """The label of each sample, of a .npy file."""
+    _check_exists(path, "--groups")
+    loaded = _load_arrays(path, allow_pickle=False)
+    if isinstance(loaded, dict) or loaded.ndim != 1:
+        shape = "arrays by name" if isinstance(loaded, dict) else f"shape {loaded.shape}"
+        raise ValueError(f"{path} has {shape}: expected a label for each sample, (samples,), in a .npy file (--groups)")
+    return loaded
+
+
 def _load_arrays(path: Path, allow_pickle: bool) -> NDArray[Any] | dict[str, Any]:
     if path.suffix == ".safetensors":
         return load_tensors(path)
