@@ -24,7 +24,9 @@ NULL_ESTIMATES, SHUFFLES = 6_000, (2, 100)
 PART_NULL_ESTIMATES, PART_SHUFFLES = 2_000, (1, 4)
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
 FEW_VALUES = 0.9  # share of different rows below which the layer has a note; compare POINT_MASS_SHARE
-MOST_ALONE = 0.1  # share of a part's rows that are alone in their group, above which there is no standard error
+# Share of rows that shuffles within groups leave in place, above which the layer has a note (of all rows), and no
+# standard error (of those of a part): the null keeps up to this share of the dependence.
+NOTED_IN_PLACE, MOST_IN_PLACE = 0.05, 0.25
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
@@ -104,12 +106,12 @@ def score_layer(
     if groups is not None:
         labels = np.repeat(groups, rows_per_sample)
         corrected = [estimates(rows, of_whole, labels).corrected_score]
-        if max(alone(labels[part]) for part in of_parts) <= MOST_ALONE:
+        if max(in_place(labels[part]) for part in of_parts) <= MOST_IN_PLACE:
             corrected += [estimates(rows[part], of_part, labels[part]).corrected_score for part in of_parts]
         within = {"within": corrected[0], "between": whole.corrected_score - corrected[0]}
         within["within_se"] = float(standard_error(np.array(corrected[1:]))) if corrected[1:] else float("nan")
-        if (share := alone(labels)) > 0:
-            notes.append(f"{100 * share:.2g} % of rows are alone in their group and stay in place: within is low")
+        if (share := in_place(labels)) > NOTED_IN_PLACE:
+            notes.append(f"shuffles within groups leave {100 * share:.0f} % of rows in place: within is too low")
     known = np.isfinite(ranks.q_values)
     return LayerScore(
         layer=name,
@@ -139,10 +141,9 @@ def score_layer(
     )
 
 
-def alone(labels: NDArray[Any]) -> float:
-    """Return the share of rows whose label no other row has; shuffles within groups leave them in place."""
-    counts = np.unique(labels, return_counts=True)[1]
-    return float((counts == 1).sum() / len(labels))
+def in_place(labels: NDArray[Any]) -> float:
+    """Return the share of rows that a shuffle within groups leaves where they are: one in each group, on average."""
+    return len(np.unique(labels)) / len(labels)
 
 
 def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
