@@ -102,14 +102,17 @@ def score_layer(
     of_part = shuffles(len(pairs), PART_NULL_ESTIMATES, PART_SHUFFLES)
     of_parts = rows_of_parts(samples, rows_per_sample, options)
     parts = [estimates(rows[part], of_part) for part in of_parts]
-    within, notes = {}, list(_notes(whole, rows, rows_per_sample))
+    within, notes = {}, _notes(whole, rows, rows_per_sample)
     if groups is not None:
         labels = np.repeat(groups, rows_per_sample)
-        corrected = [estimates(rows, of_whole, labels).corrected_score]
-        if max(in_place(labels[part]) for part in of_parts) <= MOST_IN_PLACE:
-            corrected += [estimates(rows[part], of_part, labels[part]).corrected_score for part in of_parts]
-        within = {"within": corrected[0], "between": whole.corrected_score - corrected[0]}
-        within["within_se"] = float(standard_error(np.array(corrected[1:]))) if corrected[1:] else float("nan")
+
+        def corrected(part: Any, n_shuffles: int) -> float:
+            return estimates(rows[part], n_shuffles, labels[part]).corrected_score or 0.0
+
+        few = max(in_place(labels[part]) for part in of_parts) > MOST_IN_PLACE
+        errors = [float("nan")] * 2 if few else [corrected(part, of_part) for part in of_parts]
+        within = {"within": corrected(slice(None), of_whole), "within_se": float(standard_error(np.array(errors)))}
+        within["between"] = (whole.corrected_score or 0.0) - within["within"]
         if (share := in_place(labels)) > NOTED_IN_PLACE:
             notes.append(f"shuffles within groups leave {100 * share:.0f} % of rows in place: within is too low")
     known = np.isfinite(ranks.q_values)

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from wndcheck.inspect import NetworkVerdict
 from wndcheck.report.files import encoded, write_atomically
-from wndcheck.report.network_figures import checkpoints_figure, layers_figure, pairs_figure
+from wndcheck.report.network_figures import (
+    Checkpoints,
+    Layers,
+    Pairs,
+    checkpoints_figure,
+    layers_figure,
+    pairs_figure,
+)
 from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.svg_images import Picture, picture, scale_over
 from wndcheck.verdicts.run_files import FILE as VERDICTS
@@ -92,7 +99,7 @@ def write_network(
     folder.mkdir(parents=True, exist_ok=True)
     last = str(found.scores.meta["last_layer"])
     document = {"how": dict(how), "environment": dict(environment), **found.to_dict()}
-    figures = {LAYERS: layers_figure(found, last)}
+    figures: dict[str, Layers | Pairs | Checkpoints | None] = {LAYERS: layers_figure(found, last)}
     if checkpoints:
         document["checkpoints"] = {name: each.to_dict() for name, each in checkpoints.items()}
         figures[CHECKPOINTS] = checkpoints_figure(checkpoints)

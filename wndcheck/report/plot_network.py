@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import inf, isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Canvas
 
 from wndcheck.report.network_figures import Checkpoints, Layers, Pairs, svg_text
@@ -47,9 +46,7 @@ def plot_layers(figure: Layers) -> Canvas:
     panel.set_ylim(len(figure.layers) - 0.4, -0.6)
     panel.axvline(figure.margin, color=LEVEL_COLOUR, linestyle=":", linewidth=1.1, zorder=0.5)
     panel.axvline(NULL_LEVEL, color=LEVEL_COLOUR, linewidth=0.6, zorder=0.5)
-    scale_scores(
-        panel.xaxis, panel.set_xlim, [x for e, s in figure.scored for x in (e.interval.low, e.interval.high, s.score)]
-    )
+    scale_scores(panel, "x", [x for e, s in figure.scored for x in (e.interval.low, e.interval.high, s.score)])
     panel.set_xlabel(AXIS_LABELS["corrected_score"])
     add_legend(canvas)
     return canvas
@@ -117,7 +114,7 @@ def plot_checkpoints(figure: Checkpoints) -> Canvas:
                 panel.plot([step, step], [each.low, each.high], color=colour, linewidth=1)
         ends += [end for each in at.values() for end in (each.low, each.estimate, each.high)]
     panel.axhline(figure.margin, color=LEVEL_COLOUR, linestyle=":", linewidth=1.1, zorder=0.5)
-    scale_scores(panel.yaxis, panel.set_ylim, ends)
+    scale_scores(panel, "y", ends)
     set_ticks(panel.xaxis, figure.steps)
     panel.set_xlabel("step")
     panel.set_ylabel(AXIS_LABELS["corrected_score"])
@@ -127,13 +124,13 @@ def plot_checkpoints(figure: Checkpoints) -> Canvas:
     return canvas
 
 
-def scale_scores(axis: Axis, set_limits: Callable[..., object], values: Iterable[float]) -> None:
-    """The axis of the paper's figures, linear up to 0.1 and logarithmic above, as far as the values go."""
-    set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
-    set_scale("symlog", linthresh=0.1, linscale=2)
-    set_ticks(axis, SCORE_TICKS)
+def scale_scores(panel: Axes, name: str, values: Iterable[float]) -> None:
+    """Scale the axis x or y as in the paper's figures, linear up to 0.1 and logarithmic above, as far as values go."""
+    horizontal = name == "x"
+    (panel.set_xscale if horizontal else panel.set_yscale)("symlog", linthresh=0.1, linscale=2)
+    set_ticks(panel.xaxis if horizontal else panel.yaxis, SCORE_TICKS)
     ends = [x for x in values if abs(x) < inf]
-    set_limits(min(-0.01, *ends) * 1.1, max(0.1, *ends) * 1.15)
+    (panel.set_xlim if horizontal else panel.set_ylim)(min(-0.01, *ends) * 1.1, max(0.1, *ends) * 1.15)
 
 
 def shortened(name: str) -> str:
