@@ -38,6 +38,11 @@ class Batch(NamedTuple):
         """The batch of these samples."""
 
         def chosen(tensor: Tensor) -> Tensor:
+            if tensor.layout != torch.strided:
+                raise TypeError(
+                    "x is a sparse tensor, of which no samples can be taken: give x.to_dense(), or batch_size=None for "
+                    "a network that takes all samples at once"
+                )
             return tensor[samples]
 
         parts = mapped(chosen, (self.args, self.kwargs, dict(self.real), self.groups))
@@ -267,7 +272,15 @@ def as_tensor(value: Any) -> Any:
                 "x has lists of unequal lengths: pad them, and give a mask, positions=(samples, positions) of bool"
             ) from None
     elif not isinstance(value, Tensor) and hasattr(value, "__array__"):
+        if np.ma.is_masked(value):
+            raise ValueError("x has masked values: fill them, x.filled(0), or leave their samples out")
         value = np.asarray(value)
+    if isinstance(value, Tensor) and (value.is_nested or value.is_meta):
+        raise TypeError(
+            "x is a nested tensor: give torch.nested.to_padded_tensor(x, 0), and a mask, positions=(samples, positions)"
+            if value.is_nested
+            else "x is on the device meta, which holds no data: give the inputs on a CPU or GPU"
+        )
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biuf":
             raise TypeError(f"x has dtype {value.dtype}: expected integers or floating-point numbers")

@@ -181,8 +181,15 @@ class NetworkScore:
 
     @property
     def remarks(self) -> list[str]:
-        """On the inputs, notes on layers, why layers were left out, and an option without effect, one line each."""
-        notes = [f"{name}: {note}" for name, layer in self.layers.items() for note in layer.notes]
+        """On the inputs, notes on layers, why layers were left out, and an option without effect, one line each.
+
+        Layers with the same note have one line.
+        """
+        about: dict[str, list[str]] = {}
+        for name, layer in self.layers.items():
+            for note in layer.notes:
+                about.setdefault(note, []).append(name)
+        notes = [f"{_listed(names)}: {note}" for note, names in about.items()]
         left_out = [f"{name}: left out, {why}" for name, why in self.left_out.items()]
         return [*self.inputs, *notes, *left_out, *self.ineffective_options]
 
@@ -211,6 +218,10 @@ LOGGED = ("score", "corrected", "corrected_se", "rank_score", "rank_dependent", 
 LOGGED += ("within", "between")
 
 
+def _listed(names: list[str], most: int = 4) -> str:
+    return ", ".join(names) if len(names) <= most else f"{names[0]} and {len(names) - 1} other layers"
+
+
 def table_row(layer: LayerScore, shown: int = 3) -> dict[str, str]:
     """The cells of a layer by HEADINGS, with its `shown` most dependent pairs."""
     pairs = ", ".join(f"{i}–{j} ({pair.corrected:.2f})" for pair in layer.pairs[:shown] for i, j in [pair.neurons])
@@ -220,7 +231,7 @@ def table_row(layer: LayerScore, shown: int = 3) -> dict[str, str]:
         str(layer.rows),
         f"{layer.pairs_estimated}",
         number(layer.score),
-        f"{number(layer.corrected)} ± {number(layer.corrected_se)}",
+        f"{number(layer.corrected)} ± {number(layer.corrected_se)}" if isfinite(layer.corrected) else "–",
         number(layer.rank_score),
         share(layer.rank_dependent),
         number(layer.within),

@@ -56,7 +56,7 @@ def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(score: Comm
     assert lines[0][:4] == ["layer", "neurons", "rows", "pairs"]
     assert [line[:4] for line in lines[1:]] == [["0", "5", "300", "10"], ["2", "4", "300", "6"]]
     assert all({"supported", "refuted", "inconclusive"} & set(line) for line in lines[1:])
-    assert "0: 300 rows are few" in outcome.stderr
+    assert "0, 2: 300 rows are few" in outcome.stderr
 
 
 def test_json_equals_the_librarys_result(score: Command) -> None:
