@@ -24,13 +24,14 @@ LEFT_OUT = {
 
 @click.command(short_help="Score the layers of your own network.")
 @click.argument("model", metavar="MODULE:FACTORY")
+@click.argument("checkpoints", metavar="[WEIGHTS]...", type=FILE, nargs=-1)
 @click.option("--data", type=FILE, required=True, help="Inputs: .npy, samples first; .npz or .safetensors by name.")
 @click.option(
     "--state-dict",
     "state_dicts",
     type=FILE,
     multiple=True,
-    help="Weights to load into the model: .safetensors. Given several times: checkpoints to compare, in this order.",
+    help="Weights to load into the model, .safetensors; the same as WEIGHTS.",
 )
 @click.option(
     "--layers",
@@ -102,7 +103,7 @@ def score(
     \b
       wndcheck score model.py:make_net --data x.npy --report page
       wndcheck score model.py:make_net --state-dict net.safetensors --data x.npy --layers 'encoder.*' --json
-      wndcheck score model.py:make_net --state-dict step1.safetensors --state-dict step2.safetensors --data x.npy
+      wndcheck score model.py:make_net step*.safetensors --data x.npy
 
     ι is the mean information of a layer's pairs of neurons, in nats; ι_c is the same without the estimator's bias, with
     its standard error over inputs. A layer is weakly dependent (supported) if the 99 % interval of ι_c ends at the
@@ -111,7 +112,8 @@ def score(
     that by more than chance.
 
     With --report, DIR gets one page that works offline, score.json, and figures with their numbers, among them the CSV
-    of all pairs of each layer. Of several checkpoints the table has ι_c of each, and the page is about the last.
+    of all pairs of each layer. With several WEIGHTS, checkpoints are compared, in the order of the last numbers in their
+    names, or else as given: the table has ι_c of each, and the page is about the last.
 
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
@@ -154,7 +156,7 @@ def write_page(
     how = {
         "model": given["model"],
         "inputs": "; ".join([str(given["data"]), *found.scores.inputs]),
-        "weights": ", ".join(map(str, given["state_dicts"])) or "as made",
+        "weights": ", ".join(map(str, given["state_dicts"] + given["checkpoints"])) or "as made",
     }
     how |= found.scores.meta if found.scores else {}
     machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
@@ -188,6 +190,7 @@ def scores(
     model: str,
     *,
     data: Path,
+    checkpoints: tuple[Path, ...],
     state_dicts: tuple[Path, ...],
     layers: tuple[str, ...],
     device: str,
@@ -207,6 +210,7 @@ def scores(
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
     from wndcheck.inspect.model_files import load_arguments, load_inputs, load_labels, load_network, load_weights
+    from wndcheck.report.network_figures import steps_of
 
     place = resolve(device)
     x = load_inputs(data, allow_pickle=allow_pickle)
@@ -215,18 +219,21 @@ def scores(
     options |= {"groups": load_labels(groups) if groups else None}
     torch.manual_seed(seed)  # of the weights that a factory draws
     net = load_network(model)
-    if not state_dicts:
+    files = list(dict.fromkeys(map(str, state_dicts + checkpoints)))
+    files = [file for _, file in sorted(zip(steps_of(files), files, strict=True))]
+    if not files:
         print_status(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
     if layers and not names:
         raise ValueError("--layers names none: give names or shell patterns, or leave it out")
     found = {}
-    for weights in state_dicts or (None,):
-        if weights:
-            load_weights(net, weights, allow_pickle=allow_pickle)
-        found[str(weights)] = dependence_score(
-            net.to(place), x, names or None, random_state=seed, device=place, **options
-        )
+    for file in files or [""]:
+        if file:
+            load_weights(net, Path(file), allow_pickle=allow_pickle)
+        try:
+            found[file] = dependence_score(net.to(place), x, names or None, random_state=seed, device=place, **options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{file}: {error}" if len(files) > 1 else str(error)) from error
     return found
 
 

@@ -53,6 +53,12 @@ def load_weights(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
+        prefix = f"{next(iter(state)).partition('.')[0]}." if state else ""
+        if set(state) == {prefix + name for name in model.state_dict()}:
+            raise ValueError(
+                f"the state dict {path} does not fit the model: all its names begin with {prefix!r}, as of a network "
+                f"inside another; save it without, {{name.removeprefix({prefix!r}): w for name, w in state.items()}}"
+            ) from None
         raise ValueError(f"the state dict {path} does not fit the model: {error}") from None
 
 

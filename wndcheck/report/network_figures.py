@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import PurePath
@@ -133,10 +133,7 @@ class Checkpoints:
 
     @property
     def steps(self) -> list[int]:
-        """The last number in each name, if that differs; otherwise 1, 2, …"""
-        numbers = [re.findall(r"\d+", PurePath(name).stem) for name in self.found]
-        steps = [int(each[-1]) for each in numbers if each]
-        return steps if len(set(steps)) == len(numbers) else list(range(1, len(numbers) + 1))
+        return steps_of(list(self.found))
 
     @property
     def layers(self) -> list[str]:
@@ -174,6 +171,13 @@ def checkpoints_figure(found: Mapping[str, NetworkVerdict]) -> Checkpoints:
         f"ι_c with intervals over inputs. Dotted: {format_number(margin, 3)}. Linear up to 0.1, logarithmic above."
     )
     return Checkpoints("Dependence of each layer over checkpoints", caption, margin, found)
+
+
+def steps_of(names: Sequence[str]) -> list[int]:
+    """The last number in each name of a file, if those differ; otherwise 1, 2, …"""
+    numbers = [re.findall(r"\d+", PurePath(name).stem) for name in names]
+    steps = [int(each[-1]) for each in numbers if each]
+    return steps if len(set(steps)) == len(names) else list(range(1, len(names) + 1))
 
 
 def svg_text(text: str) -> str:

@@ -170,6 +170,12 @@ def test_checkpoints_are_compared(folder: Path, score: Command) -> None:
     assert [row.split(",")[1] for row in rows[1:]] == ["1", "1", "20", "20"]
     text = (folder / "page" / "index.html").read_text(encoding="utf-8")
     assert "--state-dict step1.safetensors --state-dict step20.safetensors" in text
+    as_globbed = score("--json", "--state-dict", "step20.safetensors", "step1.safetensors")
+    assert list(json.loads(as_globbed.stdout)["checkpoints"].items()) == list(found.items())
+    save_file({name: torch.full_like(w, torch.nan) for name, w in state.items()}, "step3.safetensors")
+    refused = score("step1.safetensors", "step3.safetensors")
+    assert refused.exit_code == 1
+    assert "Error: step3.safetensors: layer '0': its output has NaN" in refused.stderr
     refused = score("--state-dict", "step1.safetensors", "--state-dict", "none.safetensors")
     assert refused.exit_code == 1
     assert "none.safetensors is not there" in refused.stderr
