@@ -112,8 +112,8 @@ def score(
     that by more than chance.
 
     With --report, DIR gets one page that works offline, score.json, and figures with their numbers, among them the CSV
-    of all pairs of each layer. With several WEIGHTS, checkpoints are compared, in the order of the last numbers in their
-    names, or else as given: the table has ι_c of each, and the page is about the last.
+    of all pairs of each layer. With several WEIGHTS, checkpoints are compared, in the order of the last number in each
+    name, or else as given: the table has ι_c of each, and the page is about the last.
 
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
