@@ -68,7 +68,7 @@ def plot_pairs(figure: Pairs) -> Canvas:
         s=(72 * 0.8 * min(width / len(columns), height / len(rows), 3 * NEURON_INCHES)) ** 2,
         marker="s",
         cmap="viridis",
-        norm="log" if values.min() > 0 else "linear",
+        norm="log" if values[0] > 10 * values[-1] > 0 else "linear",
         linewidths=0,
     )
     heat.set_xticks(range(len(columns)), columns.tolist(), fontsize=NEURON_POINTS, rotation=90)
