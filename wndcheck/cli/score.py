@@ -34,8 +34,15 @@ LEFT_OUT = {
 
 @click.command(short_help="Score the layers of your own network.")
 @click.argument("model", metavar="MODULE:FACTORY")
+@click.argument("checkpoints", metavar="[WEIGHTS]...", type=FILE, nargs=-1)
 @click.option("--data", type=FILE, required=True, help="Inputs: .npy, samples first; .npz or .safetensors by name.")
-@click.option("--state-dict", type=FILE, help="Weights to load into the model: .safetensors.")
+@click.option(
+    "--state-dict",
+    "state_dicts",
+    type=FILE,
+    multiple=True,
+    help="Weights to load into the model, .safetensors; the same as WEIGHTS.",
+)
 @click.option(
     "--layers",
     metavar="NAME",
@@ -52,6 +59,9 @@ LEFT_OUT = {
 )
 @click.option("--device", metavar="DEVICE", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
+@click.option(
+    "--groups", type=FILE, help="Label of each input, such as its class, .npy: scores within and between groups, too."
+)
 @click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions drawn per image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
 @click.option(
@@ -103,6 +113,7 @@ def score(
     \b
       wndcheck score model.py:make_net --data x.npy --report page
       wndcheck score model.py:make_net --state-dict net.safetensors --data x.npy --layers 'encoder.*' --json
+      wndcheck score model.py:make_net step*.safetensors --data x.npy
 
     ι is the mean information of a layer's pairs of neurons, in nats; ι_c is the same without the estimator's bias, with
     its standard error over inputs. A layer is weakly dependent (supported) if the 99 % interval of ι_c ends at the
@@ -110,7 +121,9 @@ def score(
     is the mean information estimated from ranks, which marginals do not change; above 0.01 is the share of pairs beyond
     that by more than chance.
 
-    With --report, DIR gets one page that works offline, score.json, and the figure with its numbers.
+    With --report, DIR gets one page that works offline, score.json, and figures with their numbers, among them the CSV
+    of all pairs of each layer. With several WEIGHTS, checkpoints are compared, in the order of the last number in each
+    name, or else as given: the table has ι_c of each, and the page is about the last.
 
     Exit status: 0 if the layers are scored, whatever the verdicts; 1 if the model, the data or a layer cannot be used,
     or the page cannot be written, with the reason on standard error; 2 if the command line is wrong.
@@ -118,21 +131,32 @@ def score(
     from wndcheck.inspect.weak_dependence import THRESHOLD, weakly_dependent
 
     try:
-        found = weakly_dependent(scores(model, **options), THRESHOLD if margin is None else margin)
+        threshold = THRESHOLD if margin is None else margin
+        checkpoints = {name: weakly_dependent(each, threshold) for name, each in scores(model, **options).items()}
     except (TypeError, ValueError, OSError) as error:
         print_error(error)
         context.exit(1)
+    found = list(checkpoints.values())[-1]
+    several = checkpoints if len(checkpoints) > 1 else {}
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        document = (
+            {"checkpoints": {name: each.to_dict() for name, each in several.items()}} if several else found.to_dict()
+        )
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    elif several:
+        show_checkpoints(several)
     else:
         show(found)
-    for line in found.scores.ineffective_options if as_json else found.remarks:
+    remarks = [each.scores.ineffective_options if as_json else each.remarks for each in checkpoints.values()]
+    for line in dict.fromkeys(line for each in remarks for line in each):
         print_status(line)
     if folder:
-        write_report(context, folder, lambda: written(context, folder, found))
+        write_report(context, folder, lambda: written(context, folder, found, several))
 
 
-def written(context: click.Context, folder: Path, found: NetworkVerdict) -> list[Path]:
+def written(
+    context: click.Context, folder: Path, found: NetworkVerdict, checkpoints: dict[str, NetworkVerdict]
+) -> list[Path]:
     """Write the page of the scores; return its paths."""
     from wndcheck.devices import resolve
     from wndcheck.report.network import write_network
@@ -142,27 +166,29 @@ def written(context: click.Context, folder: Path, found: NetworkVerdict) -> list
     how = {
         "model": given["model"],
         "inputs": "; ".join([str(given["data"]), *found.scores.inputs]),
-        "weights": str(given["state_dict"] or "as made"),
+        "weights": ", ".join(map(str, given["state_dicts"] + given["checkpoints"])) or "as made",
     }
     how |= found.scores.meta if found.scores else {}
     machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
-    return write_network(folder, found, how, machine, command_line(context))
+    return write_network(folder, found, how, machine, command_line(context), checkpoints)
 
 
 def scores(
     model: str,
     *,
     data: Path,
-    state_dict: Path | None,
+    checkpoints: tuple[Path, ...],
+    state_dicts: tuple[Path, ...],
     layers: tuple[str, ...],
     device: str,
     seed: int,
     allow_pickle: bool,
     batch_size: int,
     whole: Path | None,
+    groups: Path | None,
     **options: Any,
-) -> NetworkScore:
-    """Score the layers of the model; further options are those of `dependence_score`.
+) -> dict[str, NetworkScore]:
+    """Score the layers of the model with each of the weights, by their file; further options as `dependence_score`.
 
     Raises TypeError, ValueError or OSError if the model or data cannot be used.
     """
@@ -170,33 +196,61 @@ def scores(
 
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
-    from wndcheck.inspect.model_files import load_arguments, load_inputs, load_network, load_weights
+    from wndcheck.inspect.model_files import load_arguments, load_inputs, load_labels, load_network, load_weights
+    from wndcheck.report.network_figures import steps_of
 
     place = resolve(device)
     x = load_inputs(data, allow_pickle=allow_pickle)
     options |= {"batch_size": batch_size or None}
     options |= {"forward_kwargs": load_arguments(whole, allow_pickle=allow_pickle) if whole else None}
+    options |= {"groups": load_labels(groups) if groups else None}
     torch.manual_seed(seed)  # of the weights that a factory draws
     net = load_network(model)
-    if state_dict:
-        load_weights(net, state_dict, allow_pickle=allow_pickle)
-    else:
+    files = list(dict.fromkeys(map(str, state_dicts + checkpoints)))
+    files = [file for _, file in sorted(zip(steps_of(files), files, strict=True))]
+    if not files:
         print_status(f"wndcheck: the weights are those that {model} makes; trained ones are loaded by --state-dict")
     names = [name for given in layers for name in given.split(",") if name]
     if layers and not names:
         raise ValueError("--layers names none: give names or shell patterns, or leave it out")
-    return dependence_score(net.to(place), x, names or None, random_state=seed, device=place, **options)
+    found = {}
+    for file in files or [""]:
+        if file:
+            load_weights(net, Path(file), allow_pickle=allow_pickle)
+        try:
+            found[file] = dependence_score(net.to(place), x, names or None, random_state=seed, device=place, **options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{file}: {error}" if len(files) > 1 else str(error)) from error
+    return found
 
 
 def show(found: NetworkVerdict) -> None:
     """Print a table with one line per layer; a narrow terminal shows fewer columns."""
-    from wndcheck.inspect.results import HEADINGS, table_row
+    from wndcheck.inspect.results import table_row
 
-    *head, pairs = HEADINGS
+    *head, pairs = found.scores.headings
     shown = fitting((*head, "verdict", pairs), LEFT_OUT, columns())
     rows = []
     for layer in found.layers.values():
         if layer.score:
-            cells = dict(zip(HEADINGS, table_row(layer.score), strict=True), verdict=str(layer.verdict))
+            cells = table_row(layer.score) | {"verdict": str(layer.verdict)}
             rows.append([cells[name] for name in shown])
     print_table(shown, rows, right=head[1:])
+
+
+def show_checkpoints(found: dict[str, NetworkVerdict]) -> None:
+    """Print a table with one line per layer: ι_c and the sign of the verdict at each checkpoint."""
+    from wndcheck.inspect.results import number
+    from wndcheck.report.format import SYMBOLS
+
+    names = [Path(name).stem for name in found]
+    names = names if len({*names}) == len(names) else list(found)
+    layers = dict.fromkeys(name for each in found.values() for name, layer in each.layers.items() if layer.score)
+
+    def cell(verdict: NetworkVerdict, name: str) -> str:
+        layer = verdict.layers.get(name)
+        return f"{SYMBOLS[layer.verdict]} {number(layer.interval.estimate)}" if layer else "–"
+
+    print_table(
+        ["ι_c of layer", *names], [[n, *(cell(each, n) for each in found.values())] for n in layers], right=names
+    )

@@ -179,27 +179,32 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
 def group_members(groups: Any, n_samples: int) -> list[NDArray[np.int32]]:
     """Indices of the samples of each group, from a label for each sample; a single group of all for None.
 
-    ValueError for a wrong number of labels, missing ones, or if no two samples share one; TypeError for labels that
-    cannot be compared.
+    Raises as `sample_labels`, and ValueError if no two samples share a label.
     """
     if groups is None:
         return [np.arange(n_samples, dtype=np.int32)]
+    members: dict[Hashable, list[int]] = {}
+    for sample, label in enumerate(sample_labels(groups, n_samples)):
+        members.setdefault(label, []).append(sample)
+    if len(members) == n_samples:
+        raise ValueError("groups gives every sample a group of its own: expected labels that samples share")
+    return [np.array(samples, np.int32) for samples in members.values()]
+
+
+def sample_labels(groups: Any, n_samples: int) -> list[Hashable]:
+    """A label for each sample. ValueError for a wrong number of labels or missing ones, TypeError for what is none."""
     labels = groups.tolist() if hasattr(groups, "tolist") else groups
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise TypeError(f"groups={groups!r}: expected a label for each sample, ({n_samples},)")
     labels = list(labels)
     if len(labels) != n_samples:
         raise ValueError(f"groups holds {len(labels)} labels for {n_samples} samples: expected one for each")
-    members: dict[Hashable, list[int]] = {}
     for sample, label in enumerate(labels):
         if not isinstance(label, Hashable):
             raise TypeError(f"groups holds {label!r} at sample {sample}: expected a label, such as a name or a number")
         if _is_missing(label):
             raise ValueError(f"groups holds {label} at sample {sample}: expected a label for every sample")
-        members.setdefault(label, []).append(sample)
-    if len(members) == n_samples:
-        raise ValueError("groups gives every sample a group of its own: expected labels that samples share")
-    return [np.array(samples, np.int32) for samples in members.values()]
+    return labels
 
 
 def check_same_index(x: Any, y: Any, names: str, advice: str) -> None:

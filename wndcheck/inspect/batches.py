@@ -31,9 +31,13 @@ def make_batches(
     if max_samples is not None:
         check_integer(max_samples, "max_samples", least=1)
     x = _collection(x) if isinstance(x, list) else x
+    has_parts = not isinstance(x, tuple | Mapping) and not hasattr(x, "__array__") and isinstance(x, Iterable)
+    groups = getattr(bind, "groups", None)
+    if (has_parts or _is_dataset(x)) and groups is not None and not callable(groups):
+        raise TypeError("groups: of a data set or loader give a function of a batch, groups=lambda batch: batch[1]")
     if _is_dataset(x):
         yield from _cut(_dataset_batches(x, bind, size, max_samples, random_state), size, max_samples)
-    elif not isinstance(x, tuple | Mapping) and not hasattr(x, "__array__") and isinstance(x, Iterable):
+    elif has_parts:
         yield from _cut(_loader_batches(x, bind), size, max_samples)
     else:
         whole = bind(x)
@@ -47,7 +51,7 @@ def drawn_samples(count: int, most: int, random_state: int) -> NDArray[np.int64]
     return np.sort(np.random.default_rng(random_state).choice(count, most, replace=False))
 
 
-def drawn_rows(rows: NDArray[np.float32], per_sample: int, max_samples: int, random_state: int) -> NDArray[np.float32]:
+def drawn_rows(rows: NDArray[Any], per_sample: int, max_samples: int, random_state: int) -> NDArray[Any]:
     """The rows of at most max_samples samples."""
     samples = len(rows) // per_sample
     if samples <= max_samples:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from wndcheck.estimators.validation import sample_labels
 from wndcheck.inspect.padding import Positions, real_positions
 
 LABELS = ("label", "labels", "label_ids", "target", "targets", "y")  # never put into **kwargs
@@ -21,7 +22,8 @@ class Batch(NamedTuple):
     """Arguments of one forward pass; `size` samples along the first axis of every tensor.
 
     `names` has the parameters of forward that args are for, `whole` the arguments that are the same in every pass, and
-    `real` the positions that are not padding, (samples, positions), by the name of their mask.
+    `real` the positions that are not padding, (samples, positions), by the name of their mask, and `groups` the number
+    of each sample's group, (samples,).
     """
 
     args: tuple[Any, ...]
@@ -30,15 +32,22 @@ class Batch(NamedTuple):
     names: tuple[str, ...] = ()
     whole: Mapping[str, Any] = {}
     real: Mapping[str, Tensor] = {}
+    groups: Tensor | None = None
 
     def select(self, samples: Tensor | slice) -> Batch:
         """The batch of these samples."""
 
         def chosen(tensor: Tensor) -> Tensor:
+            if tensor.layout != torch.strided:
+                raise TypeError(
+                    "x is a sparse tensor, of which no samples can be taken: give x.to_dense(), or batch_size=None for "
+                    "a network that takes all samples at once"
+                )
             return tensor[samples]
 
-        parts = mapped(chosen, (self.args, self.kwargs, dict(self.real)))
-        return self._replace(args=parts[0], kwargs=parts[1], real=parts[2], size=len(torch.arange(self.size)[samples]))
+        parts = mapped(chosen, (self.args, self.kwargs, dict(self.real), self.groups))
+        size = len(torch.arange(self.size)[samples])
+        return self._replace(args=parts[0], kwargs=parts[1], real=parts[2], groups=parts[3], size=size)
 
     def to(self, device: torch.device, dtype: torch.dtype | None) -> Batch:
         """A copy on a device, floating-point tensors converted to a dtype, integers unchanged; `whole` is in kwargs.
@@ -78,12 +87,14 @@ class Binding:
         batch_to_inputs: Callable[[Any], Any] | None = None,
         forward_kwargs: Mapping[str, Any] | None = None,
         positions: Positions = 1,
+        groups: Any = None,
     ) -> None:
         if batch_to_inputs is not None and not callable(batch_to_inputs):
             raise TypeError("batch_to_inputs: expected a function of a batch, such as lambda batch: batch[0]")
         inner = model.module if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel) else model
         self.signature = inspect.signature(inner.forward)
         self.batch_to_inputs, self.positions = batch_to_inputs, positions
+        self.groups, self.numbers = groups, dict[Any, int]()  # of the groups, by label
         self.whole = {str(name): as_tensor(value) for name, value in (forward_kwargs or {}).items()}
         self.words: list[str] = []
         parameters = self.signature.parameters.values()
@@ -119,13 +130,20 @@ class Binding:
         if not self.words:
             whole = f"the same {', '.join(self.whole)} in every pass" if self.whole else ""
             self.words = [word for word in (said, whole, remark) if word]
-        return Batch(args, kwargs, size, names, self.whole, real)
+        return Batch(args, kwargs, size, names, self.whole, real, self._groups(element, size))
 
     @property
     def forward(self) -> str:
         """Forward with the names of its parameters, for messages."""
         names = [str(p.replace(annotation=p.empty)) for p in self.signature.parameters.values()]
         return f"forward({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+
+    def _groups(self, element: Any, size: int) -> Tensor | None:
+        """The number of each sample's group."""
+        if self.groups is None:
+            return None
+        labels = sample_labels(self.groups(element) if callable(self.groups) else self.groups, size)
+        return torch.tensor([self.numbers.setdefault(label, len(self.numbers)) for label in labels])
 
     def _exactly(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The arguments that the user's function names; nothing is left out."""
@@ -254,7 +272,15 @@ def as_tensor(value: Any) -> Any:
                 "x has lists of unequal lengths: pad them, and give a mask, positions=(samples, positions) of bool"
             ) from None
     elif not isinstance(value, Tensor) and hasattr(value, "__array__"):
+        if np.ma.is_masked(value):
+            raise ValueError("x has masked values: fill them, x.filled(0), or leave their samples out")
         value = np.asarray(value)
+    if isinstance(value, Tensor) and (value.is_nested or value.is_meta):
+        raise TypeError(
+            "x is a nested tensor: give torch.nested.to_padded_tensor(x, 0), and a mask, positions=(samples, positions)"
+            if value.is_nested
+            else "x is on the device meta, which holds no data: give the inputs on a CPU or GPU"
+        )
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biuf":
             raise TypeError(f"x has dtype {value.dtype}: expected integers or floating-point numbers")

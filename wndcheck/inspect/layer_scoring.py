@@ -24,6 +24,9 @@ NULL_ESTIMATES, SHUFFLES = 6_000, (2, 100)
 PART_NULL_ESTIMATES, PART_SHUFFLES = 2_000, (1, 4)
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
 FEW_VALUES = 0.9  # share of different rows below which the layer has a note; compare POINT_MASS_SHARE
+# Share of rows that shuffles within groups leave in place, above which the layer has a note (of all rows), and no
+# standard error (of those of a part): the null keeps up to this share of the dependence.
+NOTED_IN_PLACE, MOST_IN_PLACE = 0.05, 0.25
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
@@ -59,8 +62,17 @@ def shuffles(pairs: int, estimates: int, bounds: tuple[int, int]) -> int:
     return min(most, max(fewest, ceil(estimates / pairs)))
 
 
-def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: ScoringOptions) -> LayerScore:
-    """Return the score of a layer from its activations (rows, neurons). ValueError for too few samples or neurons."""
+def score_layer(
+    name: str,
+    rows: NDArray[Any],
+    rows_per_sample: int,
+    options: ScoringOptions,
+    groups: NDArray[np.int64] | None = None,
+) -> LayerScore:
+    """Return the score of a layer from its activations (rows, neurons).
+
+    groups: the number of each sample's group. ValueError for too few samples or neurons.
+    """
     m, n = rows.shape
     samples = m // rows_per_sample
     if n < 2:
@@ -80,13 +92,29 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         "n_jobs": options.n_jobs,
     }
 
-    def estimates(rows: NDArray[Any], n_shuffles: int) -> PairwiseInformation:
-        return pairwise_mi(rows, **method, k=options.k, pairs=pairs, null="shuffle", n_shuffles=n_shuffles, **where)
+    def estimates(rows: NDArray[Any], n_shuffles: int, groups: NDArray[Any] | None = None) -> PairwiseInformation:
+        null = {"null": "shuffle", "n_shuffles": n_shuffles, "groups": groups}
+        return pairwise_mi(rows, **method, k=options.k, pairs=pairs, **null, **where)
 
-    whole = estimates(rows, options.n_shuffles or shuffles(len(pairs), NULL_ESTIMATES, SHUFFLES))
+    of_whole = options.n_shuffles or shuffles(len(pairs), NULL_ESTIMATES, SHUFFLES)
+    whole = estimates(rows, of_whole)
     ranks = pairwise_mi(rows, margins="normal", pairs=pairs, **where)
     of_part = shuffles(len(pairs), PART_NULL_ESTIMATES, PART_SHUFFLES)
-    parts = [estimates(rows[part], of_part) for part in rows_of_parts(samples, rows_per_sample, options)]
+    of_parts = rows_of_parts(samples, rows_per_sample, options)
+    parts = [estimates(rows[part], of_part) for part in of_parts]
+    within, notes = {}, _notes(whole, rows, rows_per_sample)
+    if groups is not None:
+        labels = np.repeat(groups, rows_per_sample)
+
+        def corrected(part: Any, n_shuffles: int) -> float:
+            return estimates(rows[part], n_shuffles, labels[part]).corrected_score or 0.0
+
+        few = max(in_place(labels[part]) for part in of_parts) > MOST_IN_PLACE
+        errors = [float("nan")] * 2 if few else [corrected(part, of_part) for part in of_parts]
+        within = {"within": corrected(slice(None), of_whole), "within_se": float(standard_error(np.array(errors)))}
+        within["between"] = (whole.corrected_score or 0.0) - within["within"]
+        if (share := in_place(labels)) > NOTED_IN_PLACE:
+            notes.append(f"shuffles within groups leave {100 * share:.0f} % of rows in place: within is too low")
     known = np.isfinite(ranks.q_values)
     return LayerScore(
         layer=name,
@@ -109,8 +137,16 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         pairs=_most_dependent(whole, ranks, options.top),
         identical=tuple((i, j) for i, j in whole.identical.tolist()),
         flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
-        notes=tuple(_notes(whole, rows, rows_per_sample)),
+        notes=tuple(notes),
+        information=whole,
+        rank_information=ranks,
+        **within,
     )
+
+
+def in_place(labels: NDArray[Any]) -> float:
+    """Return the share of rows that a shuffle within groups leaves where they are: one in each group, on average."""
+    return len(np.unique(labels)) / len(labels)
 
 
 def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:

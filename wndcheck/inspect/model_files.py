@@ -73,6 +73,12 @@ def load_weights(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
+        prefix = f"{next(iter(state)).partition('.')[0]}." if state else ""
+        if set(state) == {prefix + name for name in model.state_dict()}:
+            raise ValueError(
+                f"the state dict {path} does not fit the model: all its names begin with {prefix!r}, as of a network "
+                f"inside another; save it without, {{name.removeprefix({prefix!r}): w for name, w in state.items()}}"
+            ) from None
         raise ValueError(f"the state dict {path} does not fit the model: {error}") from None
 
 
@@ -121,6 +127,16 @@ def load_arguments(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ValueError(f"{path} has no names: expected a .npz file, such as numpy.savez(file, edge_index=…)")
     return {name: value.item() if value.ndim == 0 else value for name, value in loaded.items()}
+
+
+def load_labels(path: Path) -> NDArray[Any]:
+    """The label of each sample, of a .npy file."""
+    _check_exists(path, "--groups")
+    loaded = _load_arrays(path, allow_pickle=False)
+    if isinstance(loaded, dict) or loaded.ndim != 1:
+        shape = "arrays by name" if isinstance(loaded, dict) else f"shape {loaded.shape}"
+        raise ValueError(f"{path} has {shape}: expected a label for each sample, (samples,), in a .npy file (--groups)")
+    return loaded
 
 
 def _load_arrays(path: Path, allow_pickle: bool) -> NDArray[Any] | dict[str, Any]:

@@ -60,7 +60,7 @@ def select_layers(model: nn.Module, names: str | Sequence[str]) -> list[NetworkL
     """
     known, defaults = all_layers(model), [layer.name for layer in default_layers(model)]
     wanted: dict[str, frozenset[int]] = {}
-    for given in [names] if isinstance(names, str) else names:
+    for given in [names] if isinstance(names, str) or not isinstance(names, Iterable) else names:
         if not isinstance(given, str):
             raise TypeError(f"layer {given!r}: expected the dotted name of a module, such as {_example(known)!r}")
         call = None if given in known else CALL.fullmatch(given)

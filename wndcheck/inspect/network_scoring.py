@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wndcheck.estimators.validation import RandomState, check_integer, drawn_seed, real_samples
+from wndcheck.estimators.validation import RandomState, check_integer, drawn_seed, real_samples, sample_labels
 from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, score_layer
 from wndcheck.inspect.results import Activations, LayerScore, NetworkScore
 
@@ -30,6 +30,7 @@ def dependence_score(
     positions: Any = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = 1000,
+    groups: Any = None,
     dtype: Any = None,
     k: int = 3,
     estimator: str | None = None,
@@ -53,6 +54,9 @@ def dependence_score(
         Largest number of inputs: a seeded draw, or the first ones of an iterable. The paper takes 1000. ι has the bias
         of the estimator, which depends on their number: compare layers measured on equally many inputs. The time grows
         faster than their number.
+    groups : array-like (samples,), or function of a batch of a loader or data set that returns one, optional
+        A label for each input, such as its class: `within` and `between` of a layer say how much of ι_c its pairs share
+        beyond the groups and through them. A loader of (x, label): ``groups=lambda batch: batch[1]``.
     k, device, n_jobs
         As for `pairwise_mi`. The network itself runs on its own device.
     estimator : {"3h", "ksg1", "ksg2"}, optional
@@ -119,13 +123,14 @@ def dependence_score(
             positions=positions,
             neuron_axis=neuron_axis,
             max_samples=max_samples,
+            groups=groups,
             dtype=dtype,
             random_state=random_state,
         )
     else:
         if x is not None:
             raise TypeError(f"model is {type(model).__name__}, not a torch.nn.Module: give activations without x")
-        activations = select_activations(model, layers, max_samples, random_state)
+        activations = select_activations(model, layers, max_samples, random_state, groups)
     meta = {"when": when, "positions": positions if isinstance(positions, int) else 1, "dtype": dtype and str(dtype)}
     if activation is not None:
         meta |= {"when": "post", "activation": getattr(activation, "__name__", repr(activation))}
@@ -133,7 +138,7 @@ def dependence_score(
 
 
 def select_activations(
-    activations: Any, layers: str | Sequence[str] | None, max_samples: int | None, random_state: int
+    activations: Any, layers: str | Sequence[str] | None, max_samples: int | None, random_state: int, groups: Any = None
 ) -> Activations:
     """The user's own activations, of the requested layers and of at most max_samples samples."""
     known = activations if isinstance(activations, Mapping) else {"activations": activations}
@@ -141,7 +146,10 @@ def select_activations(
     names = list(known) if layers is None else [layers] if isinstance(layers, str) else list(layers)
     if not names:
         raise ValueError("no layers: give at least one, {'name': activations}")
+    if callable(groups):
+        raise TypeError("groups is a function, for batches of inputs: for activations give a label for each sample")
     chosen: dict[str, Any] = {}
+    numbers = None
     for name in names:
         if name not in known:
             raise ValueError(f"layer {name!r}: the activations have none of that name, but {', '.join(known)}")
@@ -153,12 +161,17 @@ def select_activations(
         rows = array.values.astype(np.float32 if single else np.float64)
         per_sample = given.rows_per_sample.get(name, 1)
         samples = len(rows) // per_sample
+        numbers = given.groups
+        if groups is not None:
+            labels: dict[Any, int] = {}
+            numbers = np.array([labels.setdefault(each, len(labels)) for each in sample_labels(groups, samples)])
         if max_samples is not None and max_samples < samples:
             kept = np.sort(np.random.default_rng(random_state).choice(samples, max_samples, replace=False))
             rows = rows.reshape(samples, per_sample, -1)[kept].reshape(max_samples * per_sample, -1)
+            numbers = None if numbers is None else numbers[kept]
         chosen[name] = rows
     rows_per_sample = {name: given.rows_per_sample.get(name, 1) for name in chosen}
-    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None, given.inputs)
+    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None, given.inputs, numbers)
 
 
 def score_layers(
@@ -169,7 +182,7 @@ def score_layers(
     left_out = dict(activations.left_out)
     for name, rows in activations.items():
         try:
-            layers[name] = score_layer(name, rows, activations.rows_per_sample[name], options)
+            layers[name] = score_layer(name, rows, activations.rows_per_sample[name], options, activations.groups)
         except ValueError as error:
             if strict or len(rows) < FEWEST_ROWS * options.n_parts:
                 raise

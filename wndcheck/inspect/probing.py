@@ -39,6 +39,7 @@ def probe(
     positions: Positions = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = None,
+    groups: Any = None,
     dtype: str | torch.dtype | None = None,
     random_state: RandomState = 0,
 ) -> Activations:
@@ -82,6 +83,8 @@ def probe(
         Axis of neurons in the layers' outputs, where it cannot be inferred from the kind of layer.
     max_samples : int, optional
         Largest number of samples: a seeded draw, or the first ones of an iterable.
+    groups : array-like (samples,), or function of a batch that returns one, optional
+        A label for each sample, such as its class: `groups` of the result has the number of each measured one's group.
     dtype : str or torch.dtype, optional
         "float32" measures a copy in this precision of a network in half precision, whose values repeat.
     random_state : int, numpy Generator or RandomState, or None
@@ -116,7 +119,7 @@ def probe(
             raise TypeError(f"activation={activation!r}: expected a function, such as torch.relu")
         when = POST
     per_sample = positions_per_sample(positions)
-    bind = Binding(model, batch_to_inputs, forward_kwargs, positions)
+    bind = Binding(model, batch_to_inputs, forward_kwargs, positions, groups)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
     with evaluation_mode(model, random_state, checked_dtype(dtype)):
@@ -131,8 +134,9 @@ def probe(
         samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in trial.axes.items()}
         if batch_size:
             batches = _cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
-        rows = _collect_rows(recorder, chosen, trial, samplers, batches)
+        rows, numbers = _collect_rows(recorder, chosen, trial, samplers, batches)
     if batch_size is None and max_samples is not None:
+        numbers = None if numbers is None else drawn_rows(numbers[:, None], 1, max_samples, random_state)[:, 0]
         rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
     for name in list(rows):
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
@@ -142,7 +146,7 @@ def probe(
     _raise_problems(rows, problems, strict=layers is not None)
     remarks += [remark_on_masks(samplers), "" if dtype else remark_on_precision(model)]
     rows_per_sample = {name: samplers[name].per_sample for name in rows}
-    return Activations(rows, problems, rows_per_sample, trial.reached, filter(None, remarks))
+    return Activations(rows, problems, rows_per_sample, trial.reached, filter(None, remarks), numbers)
 
 
 def _collect_rows(
@@ -151,9 +155,13 @@ def _collect_rows(
     trial: Trial,
     samplers: Mapping[str, PositionSampler],
     batches: Iterable[Batch],
-) -> dict[str, NDArray[np.float32]]:
-    """Return the rows of all batches, copied inside the hook, since an activation may modify the output in place."""
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64] | None]:
+    """Return the rows of all batches, and their samples' groups.
+
+    Rows are copied inside the hook, since an activation may modify the output in place.
+    """
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
+    groups: list[NDArray[np.int64]] = []
     batch: Batch
 
     def receive(call: Call, output: Any) -> None:
@@ -163,13 +171,15 @@ def _collect_rows(
     with record_outputs(recorder, layers, receive):
         for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
+            groups += [] if batch.groups is None else [batch.groups.numpy()]
             for layer, calls in trial.all_calls.items():
                 if recorder.calls[layer] > calls:
                     raise ValueError(f"layer {layer!r}: {calls_differ(layer, calls, recorder.calls[layer])}")
             for name, collected in rows.items():
                 if len(collected) != number:
                     raise ValueError(f"layer {name!r}: not every batch reaches it; leave it out of layers")
-    return {name: np.concatenate(rows.pop(name)) for name in list(rows)}
+    numbers = np.concatenate(groups) if groups else None
+    return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers
 
 
 def _cut(batches: Iterable[Batch], most: int) -> Iterator[Batch]:

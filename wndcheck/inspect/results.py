@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from math import inf, isfinite
+from dataclasses import asdict, dataclass, field, replace
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wndcheck.estimators import PairwiseInformation
 from wndcheck.verdicts.statistics import Interval, t_quantile
 
 
@@ -27,6 +28,8 @@ class Activations(dict[str, NDArray[np.float32]]):
         Layer -> number of rows (positions) per input. Rows of an input are consecutive, and are not independent.
     inputs : tuple of str
         What of the inputs was passed to the network and what was left out, and remarks on it.
+    groups : (samples,) or None
+        The number of each sample's group.
     """
 
     def __init__(
@@ -36,10 +39,11 @@ class Activations(dict[str, NDArray[np.float32]]):
         rows_per_sample: Mapping[str, int] | None = None,
         reached: Iterable[str] | None = None,
         inputs: Iterable[str] = (),
+        groups: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__(layers)
         self.left_out = dict(left_out or {})
-        self.inputs = tuple(inputs)
+        self.inputs, self.groups = tuple(inputs), groups
         self.reached = tuple(self if reached is None else reached)
         self.rows_per_sample = dict.fromkeys(self, 1) | dict(rows_per_sample or {})
 
@@ -85,6 +89,11 @@ class LayerScore:
         Neuron -> why it has no estimate.
     notes : tuple of str
         Remarks on the score.
+    within, within_se, between : float
+        ι_c of shuffles that exchange samples of one group only (`pairwise_mi(..., groups=)`), what pairs share beyond
+        the groups, with its standard error; and ι_c minus that, what they share through the groups. NaN without groups.
+    information, rank_information : PairwiseInformation or None
+        All estimated pairs, with their null, and the same pairs' rank estimates; not in `to_dict`.
     """
 
     layer: str
@@ -108,6 +117,11 @@ class LayerScore:
     identical: tuple[tuple[int, int], ...] = ()
     flags: dict[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    within: float = nan
+    within_se: float = nan
+    between: float = nan
+    information: PairwiseInformation | None = field(default=None, repr=False, compare=False)
+    rank_information: PairwiseInformation | None = field(default=None, repr=False, compare=False)
 
     def interval(self, confidence: float = 0.99) -> Interval:
         """Interval of ι_c over inputs, Student's t on the parts; unbounded without a standard error.
@@ -146,12 +160,36 @@ class NetworkScore:
 
     def to_dict(self) -> dict[str, Any]:
         """The scores in plain types, ready for JSON; NaN and infinity become None."""
-        return plain(asdict(self))
+        layers = {name: replace(each, information=None, rank_information=None) for name, each in self.layers.items()}
+        document = asdict(replace(self, layers=layers))
+        for each in document["layers"].values():
+            del each["information"], each["rank_information"]
+        return plain(document)
+
+    def scalars(self, prefix: str = "") -> dict[str, float]:
+        """All layers' numbers in one flat dict, ``{"fc1/corrected": 0.02, …}``, for a logger; without NaN."""
+        numbers = {
+            f"{prefix}{name}/{key}": float(getattr(layer, key)) for name, layer in self.layers.items() for key in LOGGED
+        }
+        return {key: value for key, value in numbers.items() if isfinite(value)}
+
+    @property
+    def headings(self) -> list[str]:
+        """Headings of the table; those of groups only where there are any."""
+        grouped = any(isfinite(layer.within) for layer in self.layers.values())
+        return [name for name in HEADINGS if grouped or name not in ("within", "between")]
 
     @property
     def remarks(self) -> list[str]:
-        """On the inputs, notes on layers, why layers were left out, and an option without effect, one line each."""
-        notes = [f"{name}: {note}" for name, layer in self.layers.items() for note in layer.notes]
+        """On the inputs, notes on layers, why layers were left out, and an option without effect, one line each.
+
+        Layers with the same note have one line.
+        """
+        about: dict[str, list[str]] = {}
+        for name, layer in self.layers.items():
+            for note in layer.notes:
+                about.setdefault(note, []).append(name)
+        notes = [f"{_listed(names)}: {note}" for note, names in about.items()]
         left_out = [f"{name}: left out, {why}" for name, why in self.left_out.items()]
         return [*self.inputs, *notes, *left_out, *self.ineffective_options]
 
@@ -166,33 +204,43 @@ class NetworkScore:
         return [f"positions={asked} has no effect: no layer's output has more than {positions} per sample"]
 
     def __str__(self) -> str:
-        table = [HEADINGS, *(table_row(layer) for layer in self.layers.values())]
+        head = self.headings
+        table = [head, *([table_row(layer)[name] for name in head] for layer in self.layers.values())]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        aligned = [str.ljust, *(str.rjust for _ in HEADINGS[1:-1]), str.ljust]
+        aligned = [str.ljust, *(str.rjust for _ in head[1:-1]), str.ljust]
         lines = ["  ".join(a(c, w) for a, c, w in zip(aligned, row, widths, strict=True)) for row in table]
         return "\n".join(line.rstrip() for line in (*lines, *self.remarks))
 
 
 HEADINGS = ("layer", "neurons", "rows", "pairs", "ι", "ι_c ± se", "ι_r", "above 0.01")
-HEADINGS += ("entropy", "dependent", "most dependent pairs")
+HEADINGS += ("within", "between", "entropy", "dependent", "most dependent pairs")
+LOGGED = ("score", "corrected", "corrected_se", "rank_score", "rank_dependent", "dependent", "entropy")
+LOGGED += ("within", "between")
 
 
-def table_row(layer: LayerScore, shown: int = 3) -> tuple[str, ...]:
-    """The cells of a layer under HEADINGS, with its `shown` most dependent pairs."""
+def _listed(names: list[str], most: int = 4) -> str:
+    return ", ".join(names) if len(names) <= most else f"{names[0]} and {len(names) - 1} other layers"
+
+
+def table_row(layer: LayerScore, shown: int = 3) -> dict[str, str]:
+    """The cells of a layer by HEADINGS, with its `shown` most dependent pairs."""
     pairs = ", ".join(f"{i}–{j} ({pair.corrected:.2f})" for pair in layer.pairs[:shown] for i, j in [pair.neurons])
-    return (
+    cells = (
         layer.layer,
         str(layer.neurons),
         str(layer.rows),
         f"{layer.pairs_estimated}",
         number(layer.score),
-        f"{number(layer.corrected)} ± {number(layer.corrected_se)}",
+        f"{number(layer.corrected)} ± {number(layer.corrected_se)}" if isfinite(layer.corrected) else "–",
         number(layer.rank_score),
         share(layer.rank_dependent),
+        number(layer.within),
+        number(layer.between),
         number(layer.entropy, 2),
         share(layer.dependent),
         pairs or "–",
     )
+    return dict(zip(HEADINGS, cells, strict=True))
 
 
 def number(value: float, digits: int = 4) -> str:

@@ -85,6 +85,17 @@ class NetworkVerdict:
         judged = {"margin": self.margin, "confidence": self.confidence, "verdicts": verdicts}
         return self.scores.to_dict() | plain(judged)
 
+    def scalars(self, prefix: str = "") -> dict[str, float]:
+        """`NetworkScore.scalars`, the ends of the layers' intervals, and how many layers have each verdict."""
+        ends = {
+            f"{prefix}{name}/{end}": getattr(each.interval, end)
+            for name, each in self.layers.items()
+            for end in ("low", "high")
+            if isfinite(getattr(each.interval, end))
+        }
+        counts = {f"{prefix}{verdict}": float(len(self.of(verdict))) for verdict in Verdict}
+        return self.scores.scalars(prefix) | ends | counts
+
     def __str__(self) -> str:
         head = f"weak dependence, ι_c ≤ {self.margin:g} nats at {100 * self.confidence:g} %: {self.verdict}"
         return "\n".join([head, *(f"  {layer}" for layer in self.layers.values())])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
-from wndcheck.inspect import LayerScore, LayerVerdict, NetworkVerdict
-from wndcheck.report.figure_model import csv_text
+from wndcheck.inspect import NetworkVerdict
 from wndcheck.report.files import encoded, write_atomically
-from wndcheck.report.format import format_interval, format_number
+from wndcheck.report.network_figures import (
+    Checkpoints,
+    Layers,
+    Pairs,
+    checkpoints_figure,
+    layers_figure,
+    pairs_figure,
+)
 from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.svg_images import Picture, picture, scale_over
 from wndcheck.verdicts.run_files import FILE as VERDICTS
@@ -19,82 +22,34 @@ from wndcheck.verdicts.run_files import encode
 from wndcheck.verdicts.statistics import at_most
 
 NUMBERS = "score.json"
-STEM = "figure-layers"
-HEAD = ("layer", "verdict", "neurons", "rows", "pairs", "score", "corrected_score", "low", "high", "confidence")
-HEAD += ("rank_score", "rank_dependent", "entropy", "dependent_share", "estimator")
+LAYERS, CHECKPOINTS, PAIRS = "figure-layers", "figure-checkpoints", "figure-pairs"  # the last with a number
 TITLE = "Dependence of a network's neurons"
 MOST_FLAGS = 50  # neurons named one by one
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # no SVG may hold them
 
 
 class OccupiedError(ValueError):
     """The folder holds a report of something else."""
 
 
-@dataclass(frozen=True)
-class Layers:
-    """A figure with a line for each scored layer, in the order of the forward pass."""
-
-    title: str
-    caption: str
-    margin: float
-    last: str  # the layer reached last, which the paper finds dependent
-    layers: tuple[LayerVerdict, ...]
-
-    @property
-    def scored(self) -> list[tuple[LayerVerdict, LayerScore]]:
-        return [(each, each.score) for each in self.layers if each.score]
-
-    @property
-    def description(self) -> str:
-        parts = [f"{each.layer} {format_interval(each.interval)}, {each.verdict}" for each in self.layers]
-        return svg_text(f"Corrected score of each layer, in nats: {'; '.join(parts)}.")
-
-    def csv(self) -> str:
-        rows = []
-        for each, score in self.scored:
-            at = each.interval
-            sizes = score.neurons, score.rows, score.pairs_estimated
-            numbers = score.score, score.corrected, at.low, at.high, at.confidence
-            ranks = score.rank_score, score.rank_dependent
-            rest = score.entropy, score.dependent, score.estimator
-            rows.append([each.layer, each.verdict, *sizes, *numbers, *ranks, *rest])
-        return csv_text(HEAD, rows)
-
-
-def layers_figure(found: NetworkVerdict, last: str) -> Layers | None:
-    """None where no layer has a number to show."""
-    layers = tuple(each for each in found.layers.values() if isfinite(each.interval.estimate))
-    if not layers:
-        return None
-    caption = (
-        f"Filled: ι_c, the mean information of pairs above its null, with {100 * found.confidence:g} % intervals over "
-        "inputs; hollow: ι, with the estimator's bias.\n"
-        f"Dotted: {format_number(found.margin, 3)}. Thin: 0.054, what ι of independent neurons seldom exceeds. "
-        "Linear up to 0.1, logarithmic above."
-    )
-    return Layers("Dependence of each layer", caption, found.margin, last, layers)
-
-
-def svg_text(text: str) -> str:
-    return UNPRINTABLE.sub("\ufffd", text)
-
-
 def network_page(
     found: NetworkVerdict,
     last: str,
-    figure: Picture | None,
+    pictures: Mapping[str, Picture],
     how: Mapping[str, object],
     environment: Mapping[str, object],
     command: str = "",
 ) -> str:
-    """The whole page; `last` is the layer that the network reaches last."""
+    """The whole page; `last` is the layer that the network reaches last.
+
+    pictures: of the layers and of the checkpoints by their stem, of a layer's pairs by its name.
+    """
     scored = [each for each in found.layers.values() if each.score]
     region = at_most(found.margin)
     left_out = [(each.layer, each.cause) for each in found.layers.values() if not each.score]
     contents = {
         "scores": "Scores",
-        "figure": "Figure" if figure else "",
+        "figure": "Figure" if LAYERS in pictures else "",
+        "checkpoints": "Checkpoints" if CHECKPOINTS in pictures else "",
         "layers": "Layers" if scored else "",
         "left-out": "What was left out, and why" if left_out else "",
         "how": "How it was measured",
@@ -107,7 +62,8 @@ def network_page(
         {id: title for id, title in contents.items() if title},
         found=found,
         last=last,
-        picture=figure,
+        pictures=pictures,
+        grouped="within" in (found.scores.headings if found.scores else ()),
         scored=scored,
         left_out=left_out,
         region=region,
@@ -134,8 +90,11 @@ def write_network(
     how: Mapping[str, object],
     environment: Mapping[str, object],
     command: str = "",
+    checkpoints: Mapping[str, NetworkVerdict] | None = None,
 ) -> list[Path]:
-    """Write `score.json`, the figure of the layers as SVG and CSV, and `index.html`; their paths, the page last.
+    """Write `score.json`, figures of layers and pairs as SVG and CSV, and `index.html`; their paths, the page last.
+
+    checkpoints: all of them by name, if there are several, of which `found` is the last.
 
     `how` and `environment` are shown as they are; `command` repeats the measurement. OccupiedError where the folder
     holds the report of a run of claims, or a page of something else.
@@ -145,15 +104,23 @@ def write_network(
     folder.mkdir(parents=True, exist_ok=True)
     last = str(found.scores.meta["last_layer"])
     document = {"how": dict(how), "environment": dict(environment), **found.to_dict()}
+    figures: dict[str, Layers | Pairs | Checkpoints | None] = {LAYERS: layers_figure(found, last)}
+    if checkpoints:
+        document["checkpoints"] = {name: each.to_dict() for name, each in checkpoints.items()}
+        figures[CHECKPOINTS] = checkpoints_figure(checkpoints)
+    shown = {stem: stem for stem in figures}  # name of the picture on the page -> stem of its files
+    for number, (name, each) in enumerate(found.layers.items(), start=1):
+        figures[f"{PAIRS}-{number}"] = pairs_figure(each.score) if each.score else None
+        shown[name] = f"{PAIRS}-{number}"
     contents = {NUMBERS: encode(document)}
-    shown = None
-    if figure := layers_figure(found, last):
-        from wndcheck.report.plots import svg
+    for stem, figure in figures.items():
+        if figure is not None:
+            from wndcheck.report.plots import svg
 
-        drawing = svg(figure)
-        contents |= {f"{STEM}.csv": encoded(figure.csv()), f"{STEM}.svg": drawing}
-        shown = picture(STEM, drawing)
-    for name in {f"{STEM}.csv", f"{STEM}.svg"}.difference(contents):  # of an earlier network
-        (folder / name).unlink(missing_ok=True)
-    contents[PAGE] = encoded(network_page(found, last, shown, how, environment, command))
+            contents |= {f"{stem}.csv": encoded(figure.csv()), f"{stem}.svg": svg(figure)}
+    for path in folder.glob("figure-*"):  # of an earlier network
+        if path.name not in contents:
+            path.unlink()
+    pictures = {n: picture(stem, contents[f"{stem}.svg"]) for n, stem in shown.items() if f"{stem}.svg" in contents}
+    contents[PAGE] = encoded(network_page(found, last, pictures, how, environment, command))
     return [write_atomically(folder / name, content) for name, content in contents.items()]

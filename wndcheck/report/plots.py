@@ -1,11 +1,11 @@
-"""Figures as SVG files; the same figure gives the same bytes. Only this and `plot_panels` import matplotlib."""
+"""Figures as SVG files; the same figure gives the same bytes. Only the modules `plot…` import matplotlib."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import matplotlib
@@ -17,14 +17,11 @@ from matplotlib.figure import Figure as Canvas
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.report.figure_model import Figure, Line, Scatter
 from wndcheck.report.format import layer_name
-from wndcheck.report.network import Layers, svg_text
+from wndcheck.report.network_figures import Checkpoints, Layers, Pairs
+from wndcheck.report.plot_network import plot_checkpoints, plot_layers, plot_pairs
 from wndcheck.report.plot_panels import (
     AXIS_LABELS,
-    LAST_COLOUR,
-    LAYER_COLOURS,
     LEVEL_COLOUR,
-    NULL_LEVEL,
-    SCORE_TICKS,
     add_legend,
     draw_means,
     layer_look,
@@ -81,11 +78,9 @@ DIGITS = re.compile(r"(\.\d\d)\d+")  # beyond a hundredth of a point
 PARAMETER_LABELS = {"k": "neighbours k", "m": "samples M", "rho": "correlation ρ"}
 ESTIMATOR_COLOURS = {"vanilla": "#D55E00", "stabilised": "#0072B2", "entropy estimate": "#0072B2"}
 LEMMA_TICKS = (-1, -0.1, 0, 0.1, 1)
-HIDDEN_COLOUR = LAYER_COLOURS[1]
-LONGEST = 40  # characters of a layer's name
 
 
-def svg(figure: Figure | Scatter | Layers) -> bytes:
+def svg(figure: Figure | Scatter | Layers | Pairs | Checkpoints) -> bytes:
     """The figure as an SVG file, with its title and description."""
     metadata = {"Title": figure.title, "Description": figure.description, "Date": None, "Creator": None}
     file = io.BytesIO()
@@ -96,21 +91,25 @@ def svg(figure: Figure | Scatter | Layers) -> bytes:
     return DRAWN.sub(lambda found: DIGITS.sub(r"\1", found[0]), text).encode()
 
 
-def drawing(figure: Figure | Scatter | Layers) -> Canvas:
+def drawing(figure: Figure | Scatter | Layers | Pairs | Checkpoints) -> Canvas:
     """The figure with its title and caption, as matplotlib has it."""
     with matplotlib.rc_context(SETTINGS):
         canvas = plot(figure)
-        canvas.suptitle(figure.title, wrap=True)
+        canvas.suptitle(figure.title, wrap=True, parse_math=False)
         canvas.supxlabel(figure.caption, fontsize=8, color=SETTINGS["axes.edgecolor"], wrap=True)
         FigureCanvasAgg(canvas)
     return canvas
 
 
-def plot(figure: Figure | Scatter | Layers) -> Canvas:
+def plot(figure: Figure | Scatter | Layers | Pairs | Checkpoints) -> Canvas:
     if isinstance(figure, Scatter):
         return plot_changes(figure)
     if isinstance(figure, Layers):
         return plot_layers(figure)
+    if isinstance(figure, Pairs):
+        return plot_pairs(figure)
+    if isinstance(figure, Checkpoints):
+        return plot_checkpoints(figure)
     return plot_nets(figure) if figure.x in ("width", "epochs") else plot_experiment(figure)
 
 
@@ -211,40 +210,3 @@ def draw_bound(panel: Axes, figure: Scatter) -> None:
     panel.plot(ends, ends, color=LEVEL_COLOUR, linewidth=1.1, label="bound, ΔI = ΔH")
     panel.set_xlim(min(*x, -0.02) * 1.2, max(*x, 0.1) * 1.3)
     panel.set_ylim(min(*y, -0.02) * 1.2, max(*y, 0.1) * 1.3)
-
-
-# --- layers of a user's network ---------------------------------------------------------------------------------------
-
-
-def plot_layers(figure: Layers) -> Canvas:
-    """A line for each layer, the first on top, on the axis of the paper's figures."""
-    canvas = Canvas(figsize=(7.2, 1.6 + 0.3 * len(figure.layers)), layout="constrained")
-    panel = canvas.subplots()
-    for place, (each, score) in enumerate(figure.scored):
-        colour = LAST_COLOUR if each.layer == figure.last else HIDDEN_COLOUR
-        at = each.interval
-        if isfinite(at.low):
-            panel.plot([at.low, at.high], [place, place], color=colour, linewidth=1.5)
-        name = "ι_c, last layer" if each.layer == figure.last else "ι_c"
-        panel.plot(at.estimate, place, marker="o", linestyle="", color=colour, markersize=5, label=name)
-        panel.plot(score.score, place, "D", color=LEVEL_COLOUR, markersize=4, fillstyle="none", label="ι")
-    panel.set_yticks(range(len(figure.layers)), [shortened(each.layer) for each in figure.layers])
-    for label in panel.get_yticklabels():
-        label.set_parse_math(False)  # a $ is a $
-    panel.set_ylim(len(figure.layers) - 0.4, -0.6)
-    panel.set_xscale("symlog", linthresh=0.1, linscale=2)
-    set_ticks(panel.xaxis, SCORE_TICKS)
-    panel.set_xlabel(AXIS_LABELS["corrected_score"])
-    panel.axvline(figure.margin, color=LEVEL_COLOUR, linestyle=":", linewidth=1.1, zorder=0.5)
-    panel.axvline(NULL_LEVEL, color=LEVEL_COLOUR, linewidth=0.6, zorder=0.5)
-    ends = [x for each, score in figure.scored for x in (each.interval.low, each.interval.high, score.score)]
-    ends = [x for x in ends if abs(x) < inf]
-    panel.set_xlim(min(-0.01, *ends) * 1.1, max(0.1, *ends) * 1.15)
-    add_legend(canvas)
-    return canvas
-
-
-def shortened(name: str) -> str:
-    """The name as an SVG may hold it; of a name that is too long both ends."""
-    name = svg_text(name)
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2 - 1]}…{name[-LONGEST // 2 :]}"

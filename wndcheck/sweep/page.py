@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from wndcheck.report.figure_model import Figure, csv_text
 from wndcheck.report.figures import SCORES, entropy_figure
 from wndcheck.report.files import encoded, write_atomically
-from wndcheck.report.network import refuse_occupied, svg_text
+from wndcheck.report.network import refuse_occupied
+from wndcheck.report.network_figures import svg_text
 from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.svg_images import picture
 from wndcheck.sweep.grids import SweepGrid

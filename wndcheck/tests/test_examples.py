@@ -66,7 +66,24 @@ def test_the_residual_perceptron_is_swept(
     assert "layer blocks.2" in (tmp_path / "width_sweep.svg").read_text(encoding="utf-8")
 
 
+def test_the_calls_of_a_shared_relu_of_a_resnet_are_measured() -> None:
+    found = example("resnet").main(images=200)
+    assert list(found) == ["conv1", "layer1.0.conv1", "layer1.0.relu#1", "layer1.0.relu#2", "layer2.0", "fc"]
+    assert [layer.neurons for layer in found.layers.values()] == [64, 64, 64, 64, 128, 10]
+    assert all(found[call].estimator == "ksg1" for call in ("layer1.0.relu#1", "layer1.0.relu#2"))
+
+
+def test_an_lstm_is_measured_at_rows_with_ink_and_a_cell_at_each_call() -> None:
+    found = example("lstm").main(steps=20)
+    assert {name: layer.neurons for name, layer in found.layers.items()} == {
+        "lstm": 64,
+        "cell#1": 32,
+        "cell#2": 32,
+        "head": 10,
+    }
+
+
 def test_examples_are_short() -> None:
     files = sorted(FOLDER.glob("*.py"))
-    assert len(files) == 5
+    assert len(files) == 7
     assert all(len(file.read_text().splitlines()) < 60 for file in files)

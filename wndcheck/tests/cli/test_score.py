@@ -56,7 +56,7 @@ def test_a_table_has_a_line_a_layer_and_remarks_go_to_standard_error(score: Comm
     assert lines[0][:4] == ["layer", "neurons", "rows", "pairs"]
     assert [line[:4] for line in lines[1:]] == [["0", "5", "300", "10"], ["2", "4", "300", "6"]]
     assert all({"supported", "refuted", "inconclusive"} & set(line) for line in lines[1:])
-    assert "0: 300 rows are few" in outcome.stderr
+    assert "0, 2: 300 rows are few" in outcome.stderr
 
 
 def test_json_equals_the_librarys_result(score: Command) -> None:
@@ -147,6 +147,52 @@ def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path, score: Com
     outcome = score("--report", "x.npy/page")
     assert outcome.exit_code == 1
     assert "the page cannot be written to x.npy/page (Not a directory): name another --report" in outcome.stderr
+
+
+def test_checkpoints_are_compared(folder: Path, score: Command) -> None:
+    state = network().state_dict()
+    save_file(state, "step1.safetensors")
+    state["2.weight"][:] = state["2.weight"][0]
+    save_file(state, "step20.safetensors")
+    weights = ["--state-dict", "step1.safetensors", "--state-dict", "step20.safetensors"]
+    outcome = score(*weights, "--report", "page")
+    assert outcome.exit_code == 0, outcome.output
+    head, *lines = [line.split() for line in outcome.stdout.splitlines() if line.strip()]
+    assert head[-2:] == ["step1", "step20"]
+    assert [line[0] for line in lines] == ["0", "2"]
+    found = json.loads(score(*weights, "--json").stdout)["checkpoints"]
+    assert list(found) == ["step1.safetensors", "step20.safetensors"]
+    for name, each in found.items():
+        single = json.loads(score("--state-dict", name, "--json").stdout)
+        assert single == each
+    assert [line[2] for line in lines] == [f"{found['step1.safetensors']['layers'][n]['corrected']:.4f}" for n in "02"]
+    rows = (folder / "page" / "figure-checkpoints.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[1] for row in rows[1:]] == ["1", "1", "20", "20"]
+    text = (folder / "page" / "index.html").read_text(encoding="utf-8")
+    assert "--state-dict step1.safetensors --state-dict step20.safetensors" in text
+    as_globbed = score("--json", "--state-dict", "step20.safetensors", "step1.safetensors")
+    assert list(json.loads(as_globbed.stdout)["checkpoints"].items()) == list(found.items())
+    save_file({name: torch.full_like(w, torch.nan) for name, w in state.items()}, "step3.safetensors")
+    refused = score("step1.safetensors", "step3.safetensors")
+    assert refused.exit_code == 1
+    assert "Error: step3.safetensors: layer '0': its output has NaN" in refused.stderr
+    refused = score("--state-dict", "step1.safetensors", "--state-dict", "none.safetensors")
+    assert refused.exit_code == 1
+    assert "none.safetensors is not there" in refused.stderr
+
+
+def test_groups_are_labels_of_the_inputs(folder: Path, score: Command) -> None:
+    labels = np.where(np.load("x.npy")[:, 0] > 0, "up", "down")
+    np.save(folder / "labels.npy", labels)
+    outcome = score("--groups", "labels.npy")
+    assert {"within", "between"} <= set(outcome.stdout.split())
+    found = json.loads(score("--groups", "labels.npy", "--json").stdout)["layers"]
+    direct = dependence_score(network(), np.load("x.npy"), groups=labels)
+    assert found == direct.to_dict()["layers"]
+    np.save(folder / "labels.npy", labels[:-1])
+    assert "Error: groups holds 299 labels for 300 samples" in score("--groups", "labels.npy").stderr
+    np.save(folder / "labels.npy", np.stack([labels, labels]))
+    assert "labels.npy has shape (2, 300): expected a label for each sample" in score("--groups", "labels.npy").stderr
 
 
 GRAPH = """

@@ -171,3 +171,24 @@ def test_the_signature_is_that_of_the_network_inside_a_parallel_wrapper() -> Non
     found = probe(nn.DataParallel(inner), (X, X, Y), "module.fc")
     np.testing.assert_allclose(found["module.fc"], inner.fc(X).detach().numpy(), atol=1e-5)
     assert found.inputs == ("batches of 3: passed shift, x; left out the third",)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.eye(60).to_sparse(), r"x is a sparse tensor, of which no samples can be taken: give x.to_dense\(\)"),
+        (torch.zeros(60, 60, device="meta"), "x is on the device meta, which holds no data"),
+        (torch.nested.nested_tensor([torch.zeros(3)] * 60, layout=torch.jagged), "x is a nested tensor: give torch.n"),
+        (np.ma.masked_greater(np.eye(60), 0.5), r"x has masked values: fill them, x.filled\(0\)"),
+    ],
+    ids=["sparse", "meta", "nested", "masked"],
+)
+def test_inputs_without_a_number_for_every_sample_raise(x: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        probe(nn.Linear(60, 4), x)
+
+
+def test_a_sparse_input_is_passed_uncut() -> None:
+    x = torch.rand(60, 60).round().to_sparse()
+    net = nn.Linear(60, 4)
+    assert np.allclose(probe(net, x, batch_size=None)["(model)"], net(x.to_dense()).detach())

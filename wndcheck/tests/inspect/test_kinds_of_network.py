@@ -1,6 +1,6 @@
 """The kinds of network and input that docs/networks.md lists: measured, measured with a word, or refused.
 
-One function a row; measured values are those of activations that are computed by hand.
+One function a row (those of layers in other files); measured values are those of activations that are computed by hand.
 """
 
 from __future__ import annotations

@@ -85,6 +85,13 @@ def test_weights_are_loaded_from_safetensors(tmp_path: Path) -> None:
         load_weights(nn.Linear(4, 2), tmp_path / "net.safetensors")
 
 
+def test_the_weights_of_a_wrapped_network_are_refused_with_what_to_save(tmp_path: Path) -> None:
+    weights = nn.DataParallel(nn.Linear(3, 2)).state_dict()
+    save_file(weights, tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match=r"all its names begin with 'module\.', .*name.removeprefix\('module.'\): w"):
+        load_weights(nn.Linear(3, 2), tmp_path / "net.safetensors")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -267,3 +267,14 @@ def test_unusable_activations_and_options_raise(
 ) -> None:
     with pytest.raises(error, match=message):
         dependence_score(given, **options)
+
+
+def test_layers_with_the_same_note_have_one_line() -> None:
+    z = np.random.default_rng(0).standard_normal((300, 3))
+    few = "300 rows are few: the bias of ι grows as rows get fewer; the paper takes 1000"
+    z[:, 0] = 1.0
+    found = dependence_score({f"fc{i}": z[:, i % 2 :] for i in range(2)}, n_parts=2)
+    assert found.remarks[1:] == [f"fc0, fc1: {few}"]
+    assert "constant" in found.remarks[0]
+    many = dependence_score({f"fc{i}": z[:, 1:] for i in range(5)}, n_parts=2)
+    assert many.remarks == [f"fc0 and 4 other layers: {few}"]

@@ -13,7 +13,9 @@ import pytest
 
 from wndcheck import dependence_score
 from wndcheck.inspect import DependentPair, LayerScore, NetworkScore, NetworkVerdict, weakly_dependent
-from wndcheck.report.network import OccupiedError, layers_figure, network_page, write_network
+from wndcheck.report.network import OccupiedError, network_page, write_network
+from wndcheck.report.network_figures import checkpoints_figure, layers_figure, pairs_figure
+from wndcheck.report.plots import plot
 from wndcheck.tests.report.pages import HOSTILE, Page, section, tables
 
 HOW = {"model": "net.py:make_net", "k": 3}
@@ -67,10 +69,12 @@ def test_every_layer_has_its_verdict_number_and_pairs(whole: Page, found: Networ
 
 
 def test_the_figure_is_described_and_has_its_files(whole: Page, folder: Path) -> None:
-    (image,) = whole.all("img")
+    image, *pairs = whole.all("img")
     assert "free" in image["alt"]
     assert "bound" in image["alt"]
-    assert whole.files == {"figure-layers.svg", "figure-layers.csv"}
+    assert [text["alt"].partition(".")[0] for text in pairs] == ["Pairs of free", "Pairs of bound", "Pairs of still"]
+    stems = ["figure-layers", "figure-pairs-1", "figure-pairs-2", "figure-pairs-3"]
+    assert whole.files == {f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "csv")}
     assert all((folder / name).is_file() for name in whole.files)
 
 
@@ -85,6 +89,82 @@ def test_the_numbers_are_those_of_the_scores(folder: Path, found: NetworkVerdict
     assert float(rows[1]["low"]) == found["bound"].interval.low
     for name in ("rank_score", "rank_dependent", "entropy"):
         assert float(rows[1][name]) == getattr(found["bound"].score, name)
+
+
+def test_all_pairs_are_in_a_file_with_their_null_and_ranks(folder: Path, found: NetworkVerdict) -> None:
+    score = found["bound"].score
+    assert score is not None
+    rows = list(csv.DictReader((folder / "figure-pairs-2.csv").read_text(encoding="utf-8").splitlines()))
+    assert {(row["layer"], len(rows)) for row in rows} == {("bound", 10)}
+    by_neurons = {(int(row["first"]), int(row["second"])): row for row in rows}
+    assert len(by_neurons) == 10
+    for pair in score.pairs:
+        row = by_neurons[pair.neurons]
+        numbers = [float(row[name]) for name in ("score", "corrected_score", "p", "q")]
+        assert numbers == [pair.mi, pair.corrected, pair.p, pair.q]
+        assert float(row["score"]) - float(row["null"]) == pytest.approx(pair.corrected)
+    assert np.mean([float(row["rank_score"]) for row in rows]) == pytest.approx(score.rank_score)
+    flagged = list(csv.DictReader((folder / "figure-pairs-3.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["score"] == "" for row in flagged if "2" in (row["first"], row["second"])} == {True}
+
+
+def test_the_heat_map_has_the_most_dependent_pairs(found: NetworkVerdict) -> None:
+    score = dependence_score({"wide": np.random.default_rng(0).standard_normal((200, 20))}, n_shuffles=2)["wide"]
+    figure = pairs_figure(score)
+    assert figure is not None
+    assert len(figure.strongest) == 100 < len(figure.found.pairs)
+    assert figure.corrected[figure.strongest].tolist() == sorted(figure.corrected, reverse=True)[:100]
+    assert [tuple(pair) for pair in figure.found.pairs[figure.strongest[:10]]] == [p.neurons for p in score.pairs]
+    canvas = plot(figure)
+    histogram, heat, *_ = canvas.axes
+    bars, line = (stairs.get_data().values for stairs in histogram.patches[::-1])
+    assert bars.sum() == pytest.approx(1)
+    assert line.sum() == pytest.approx(1)
+    places = np.asarray(heat.collections[0].get_offsets(), int)
+    columns, rows = ([int(t.get_text()) for t in axis.get_ticklabels()] for axis in (heat.xaxis, heat.yaxis))
+    drawn = [(rows[y], columns[x]) for x, y in places.tolist()]
+    assert drawn == [tuple(pair) for pair in figure.found.pairs[figure.strongest].tolist()]
+    assert pairs_figure(replace(score, information=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "steps"),
+    [
+        (["net-10.safetensors", "net-300.safetensors"], [10, 300]),
+        (["runs2/a.safetensors", "runs2/b.safetensors"], [1, 2]),
+        (["epoch2/net.safetensors", "epoch1/net.safetensors"], [1, 2]),
+        (["a1.safetensors", "b1.safetensors"], [1, 2]),
+    ],
+)
+def test_checkpoints_are_at_the_steps_of_their_names(found: NetworkVerdict, names: list[str], steps: list[int]) -> None:
+    assert checkpoints_figure(dict.fromkeys(names, found)).steps == steps
+
+
+def test_checkpoints_have_a_figure_and_all_their_numbers(found: NetworkVerdict, tmp_path: Path) -> None:
+    first = replace(found, layers={"bound": found["free"], "norm": found["norm"]})
+    checkpoints = {"step-20": found, "step-3": first}
+    write_network(tmp_path, found, HOW, {}, "", checkpoints)
+    shown = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert "Dependence of each layer over checkpoints" in " ".join(image["alt"] for image in shown.all("img"))
+    rows = list(csv.DictReader((tmp_path / "figure-checkpoints.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["checkpoint"], row["step"]) for row in rows] == [("step-20", "20")] * 3 + [("step-3", "3")]
+    document = json.loads((tmp_path / "score.json").read_text(encoding="utf-8"))
+    assert document["checkpoints"] == {name: each.to_dict() for name, each in checkpoints.items()}
+    figure = checkpoints_figure(checkpoints)
+    assert figure.layers == ["free", "bound", "still"]
+    panel = plot(figure).axes[0]
+    bound = next(line for line in panel.lines if line.get_label() == "bound")
+    assert np.asarray(bound.get_xdata()).tolist() == [3, 20]
+    expected = [found[name].interval.estimate for name in ("free", "bound")]
+    assert np.asarray(bound.get_ydata()).tolist() == expected
+    write_network(tmp_path, found, HOW, {})
+    assert not list(tmp_path.glob("figure-checkpoints.*"))
+
+
+def test_scores_of_groups_have_columns_of_their_own() -> None:
+    (row, *_), _ = tables(html(judged(layer(within=0.0625, within_se=0.01, between=0.1875))))
+    assert (row["within groups"], row["between"]) == ("0.0625 ± 0.0100", "0.1875")
+    assert "between" not in tables(html(judged(layer())))[0][0]
 
 
 def test_a_network_without_an_estimate_has_a_page_without_a_figure(found: NetworkVerdict, tmp_path: Path) -> None:
@@ -132,7 +212,7 @@ def test_hostile_names_are_shown_and_do_nothing(found: NetworkVerdict) -> None:
     verdict = replace(found["bound"], layer=HOSTILE, score=bad, cause=HOSTILE)
     lost = replace(found["norm"], layer=HOSTILE, cause=HOSTILE)
     judged = replace(found, layers={HOSTILE: verdict, "lost": lost})
-    shown = Page(network_page(judged, HOSTILE, None, {"model": HOSTILE, HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, HOSTILE))
+    shown = Page(network_page(judged, HOSTILE, {}, {"model": HOSTILE, HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, HOSTILE))
     assert (shown.faults, shown.all("img")) == ([], [])
     assert shown.text.count("<script>alert(1)</script>") > 8
 
@@ -152,7 +232,7 @@ def judged(score: LayerScore, margin: float = 0.1, confidence: float = 0.99) -> 
 
 
 def html(found: NetworkVerdict) -> str:
-    return network_page(found, "fc", None, HOW, {})
+    return network_page(found, "fc", {}, HOW, {})
 
 
 def test_every_number_is_in_its_column() -> None:
