@@ -20,9 +20,9 @@ from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Training
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import QUICK, Profile
+from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.measure_log import COLUMNS
 from wndcheck.store.measurements import FOLDER, Store
-from wndcheck.store.worker_processes import termination_as_interruption
 from wndcheck.tests.tiny import TINY_PROBE, finish, random_measurement, start_python, wait_for
 
 TINY = replace(

@@ -18,7 +18,7 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.store import filling
-from wndcheck.store.filling import Job, Piece, fill
+from wndcheck.store.filling import JobHere, Piece, fill
 from wndcheck.store.measurements import Store
 from wndcheck.tests.store.test_locks import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
@@ -148,7 +148,7 @@ def test_a_cell_measured_before_it_is_locked_is_not_measured_again(tmp_path: Pat
 
 def test_a_job_whose_cell_is_measured_does_nothing(silent_store: Store) -> None:
     log = Log()
-    job = Job(Piece(NARROW, NARROW), silent_store, log, lambda cell, store: pytest.fail("measured again"))
+    job = JobHere(Piece(NARROW, NARROW), silent_store, log, lambda cell, store: pytest.fail("measured again"))
     assert job.has_lock
     written = silent_store.save(random_measurement(NARROW)).read_bytes()
     assert not job.advance()
