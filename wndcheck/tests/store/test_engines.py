@@ -71,11 +71,11 @@ def is_free(root: Path, cell: Cell) -> bool:
         return has_lock
 
 
-def killed(find: Callable[[], list[int]], root: Path) -> threading.Thread:
-    """A thread that kills processes once nets are half trained."""
+def killed(find: Callable[[], list[int]], root: Path, half_trained: int = 1) -> threading.Thread:
+    """A thread that kills processes once so many pieces are half trained."""
 
     def kill() -> None:
-        wait_for(lambda: checkpoints(root))
+        wait_for(lambda: len(checkpoints(root)) >= half_trained)
         for process in find():
             os.kill(process, signal.SIGKILL)
 
@@ -222,6 +222,8 @@ def cluster(folder: Path, *options: str) -> Iterator[tuple[str, list[subprocess.
         for number in range(2):
             folder_of_worker = f"--local-directory={folder / str(number)}"
             started.append(start_dask("worker", *(options or ("--nthreads=1",)), *common, folder_of_worker))
+        with Client(scheduler_file=str(file)) as client:
+            client.wait_for_workers(2, timeout=60)
         yield str(file), started[1:]
     finally:
         for process in reversed(started):
@@ -237,7 +239,7 @@ def start_dask(*arguments: str) -> subprocess.Popen[str]:
 def test_what_a_killed_dask_worker_measured_is_resumed_by_the_other(tmp_path: Path) -> None:
     root, lines = tmp_path / "store", []
     with cluster(tmp_path) as (scheduler, workers):
-        killing = killed(lambda: [workers[0].pid], root)
+        killing = killed(lambda: [workers[0].pid], root, half_trained=2)  # one by each worker
         assert on_dask(CELLS, task(root), scheduler, lines.append) == []
         killing.join(60)
         assert workers[0].poll() == -signal.SIGKILL
@@ -264,7 +266,6 @@ def test_records_of_workers_that_do_not_share_the_store_are_sent(tmp_path: Path)
 
 
 def test_dask_workers_of_several_threads_are_refused(tmp_path: Path) -> None:
-    with cluster(tmp_path, "--nthreads=2") as (scheduler, _), Client(scheduler_file=scheduler) as client:
-        client.wait_for_workers(2, timeout=60)
+    with cluster(tmp_path, "--nthreads=2") as (scheduler, _):
         with pytest.raises(ValueError, match=r"have several threads: start them with .*--nthreads=1"):
             on_dask(CELLS, task(tmp_path), scheduler, pytest.fail)
