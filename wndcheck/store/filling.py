@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple, Protocol
 
-from wndcheck.devices import cells_at_once, spare_bytes
+from wndcheck.devices import HOST_POLL_SECONDS, cells_at_once, host_threads, spare_bytes
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import core_seconds, stack_bytes
+from wndcheck.experiment.costs import device_seconds, is_bound_by_launches, stack_bytes
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.store.measurements import Store
 
@@ -30,7 +31,7 @@ class Job(Protocol):
 class Reporter(Protocol):
     """Receives the events of filling a store. `share` runs from 0 to 1."""
 
-    def planned(self, cells: list[Cell]) -> None: ...
+    def planned(self, cells: list[Cell], device: str) -> None: ...
     def working(self, cell: Cell, doing: str, share: float) -> None: ...
     def finished(self, cell: Cell, seconds: float) -> None: ...
 
@@ -63,10 +64,10 @@ def fill(
     for cell in wanted - missing:
         store.discard_unfinished(cell)  # of a process killed after it had saved the measurement
     in_pieces = {cell: pieces_on(device, cell, store) for cell in missing}
-    work = longest_first(Piece(part, cell) for cell, parts in in_pieces.items() for part in parts)
+    work = longest_first((Piece(part, cell) for cell, parts in in_pieces.items() for part in parts), device)
     waiting = work
     if to_do := [piece for piece in work if not piece.is_measured(store)]:
-        reporter.planned([piece.cell for piece in to_do])
+        reporter.planned([piece.cell for piece in to_do], device)
     turns = turns or Turns(store, reporter, device, data_root, keep_weights)
     jobs: list[Job] = []
     failures: dict[Piece, Exception] = {}
@@ -152,7 +153,8 @@ class Turns:
     def __init__(
         self, store: Store, reporter: Reporter, device: str, data_root: str | None, keep_weights: bool
     ) -> None:
-        self.store, self.reporter, self.device, self.at_once = store, reporter, device, cells_at_once(device)
+        self.store, self.reporter, self.device = store, reporter, device
+        self.at_once, self.host_threads = cells_at_once(device), host_threads(device)
         self.begin = partial(measured, device=device, data_root=data_root, keep_weights=keep_weights)
 
     def start(self, to_do: Sequence[Piece], jobs: Sequence[Job]) -> Sequence[Job]:
@@ -176,6 +178,8 @@ class Turns:
         """Return when a job can advance, or after POLL_SECONDS."""
         if not jobs:
             time.sleep(POLL_SECONDS)
+        elif self.host_threads > 1 and not any(isinstance(job, JobHere) and job.trains for job in jobs):
+            time.sleep(HOST_POLL_SECONDS)
 
 
 class JobHere:
@@ -187,6 +191,7 @@ class JobHere:
         self.lock = ExitStack()
         self.has_lock = self.lock.enter_context(piece.store(store).locked(piece.cell))
         self.work: Work | None = None
+        self.trains = True  # or is about to, rather than waits for threads that measure
         self.began = time.perf_counter()
 
     def advance(self) -> bool:
@@ -197,7 +202,9 @@ class JobHere:
                 return False
             self.work = self.start(cell, self.piece.store(self.store))
         try:
-            self.reporter.working(cell, *next(self.work))
+            doing, share = next(self.work)
+            self.trains = doing == "training"
+            self.reporter.working(cell, doing, share)
             return True
         except StopIteration:
             self.reporter.finished(cell, time.perf_counter() - self.began)
@@ -229,6 +236,13 @@ def measured(cell: Cell, store: Store, *, device: str, data_root: str | None, ke
         )
 
 
-def longest_first(work: Iterable[Piece]) -> list[Piece]:
-    """The costliest first, in the same order in every process."""
-    return sorted(work, key=lambda piece: (-core_seconds(piece.cell), piece.cell.key))
+def longest_first(work: Iterable[Piece], device: str) -> list[Piece]:
+    """The longest first, in the same order in every process; on a GPU, where several train at once, those that would
+    leave it idle alternate with the others.
+    """
+    ordered = sorted(work, key=lambda piece: (-device_seconds(piece.cell, device), piece.cell.key))
+    if cells_at_once(device) == 1:
+        return ordered
+    idle = [piece for piece in ordered if is_bound_by_launches(piece.cell)]
+    busy = [piece for piece in ordered if not is_bound_by_launches(piece.cell)]
+    return [piece for pair in zip_longest(idle, busy) for piece in pair if piece]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import core_seconds
+from wndcheck.experiment.costs import device_seconds
 from wndcheck.store.files import append_line
 
 EVENT_INTERVAL = 0.5  # seconds between two events of one cell: a GPU takes a few milliseconds for a stretch of steps
@@ -97,8 +97,8 @@ class EventReporter:
         self.send, self.interval = send, interval
         self.last_event: dict[str, float] = {}
 
-    def planned(self, cells: list[Cell]) -> None:
-        self.send({"event": "planned", "costs": {cell.key: core_seconds(cell) for cell in cells}})
+    def planned(self, cells: list[Cell], device: str = "cpu") -> None:
+        self.send({"event": "planned", "costs": {cell.key: device_seconds(cell, device) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
         if (now := time.monotonic()) - self.last_event.get(cell.key, -EVENT_INTERVAL) >= self.interval:

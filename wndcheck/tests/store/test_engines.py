@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,9 +25,11 @@ from wndcheck.experiment.costs import core_seconds
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Training
-from wndcheck.store.engines import Task, in_slurm_jobs, in_worker_processes, on_dask
+from wndcheck.store.engines import Submitting, Task, in_slurm_jobs, in_worker_processes, on_dask
 from wndcheck.store.executors import TRIES, Processes
+from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
+from wndcheck.store.progress import EventReporter
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, assert_same_numbers, random_measurement, start_python, wait_for
 
 pytestmark = pytest.mark.usefixtures("one_thread", "one_thread_each")
@@ -266,6 +269,22 @@ def test_records_of_workers_that_do_not_share_the_store_are_sent(tmp_path: Path)
 
 
 def test_dask_workers_of_several_threads_are_refused(tmp_path: Path) -> None:
-    with cluster(tmp_path, "--nthreads=2") as (scheduler, _):
-        with pytest.raises(ValueError, match=r"have several threads: start them with .*--nthreads=1"):
-            on_dask(CELLS, task(tmp_path), scheduler, pytest.fail)
+    several = pytest.raises(ValueError, match=r"have several threads: start them with .*--nthreads=1")
+    with cluster(tmp_path, "--nthreads=2") as (scheduler, _), several:
+        on_dask(CELLS, task(tmp_path), scheduler, pytest.fail)
+
+
+# --- GPUs -------------------------------------------------------------------------------------------------------------
+
+
+def test_gpus_get_a_share_of_the_cells_each(tmp_path: Path) -> None:
+    """Every share has long and short ones. Without a GPU, the calls say so."""
+    work, store = (
+        [Piece(cell, cell) for cell in (replace(UNTRAINED, width=width) for width in range(3, 10))],
+        Store(tmp_path),
+    )
+    with store.locked(work[1].cell), ThreadPoolExecutor(2) as executor:
+        submitting = Submitting(executor, 3, replace(task(tmp_path), device="cuda"), store, EventReporter(print))
+        jobs = submitting.start(work, [])
+        assert [[piece.cell.width for piece in job.pieces] for job in jobs] == [[3, 7], [5, 8], [6, 9]]
+        assert submitting.start(work[:1], jobs) == []
