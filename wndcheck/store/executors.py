@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 TRIES = 3  # times that a call is carried out whose process ends: one that runs out of memory would end all others, too
 GRACE = 10.0  # seconds that processes get to leave their calls in order
-JOB_HOURS, JOB_GIGABYTES = 4, 8  # of a Slurm job, unless SBATCH_TIMELIMIT and SBATCH_MEM_PER_NODE are set
+JOB_HOURS, JOB_GIGABYTES = 8, 8  # of a Slurm job, unless SBATCH_TIMELIMIT and SBATCH_MEM_PER_NODE are set
+
+
+class UnusableEngine(OSError):
+    """A cluster cannot be reached, or used."""
 
 
 class Retrying(ThreadPoolExecutor):
@@ -113,7 +117,10 @@ class SlurmJobs(Retrying):
         self.died = (UncompletedJobError,)
         self.jobs: set[submitit.Job] = set()
         self.submitting = threading.Lock()
-        self.executor = submitit.AutoExecutor(folder, cluster=cluster)
+        try:
+            self.executor = submitit.AutoExecutor(folder, cluster=cluster)
+        except RuntimeError as error:
+            raise UnusableEngine(f"there is no Slurm here: {error}") from None
         self.executor.update_parameters(
             name="wndcheck",
             timeout_min=JOB_HOURS * 60,
@@ -140,15 +147,19 @@ class SlurmJobs(Retrying):
 def dask_workers(scheduler: str) -> Iterator[tuple[ClientExecutor, int]]:
     """An executor on the workers of a Dask scheduler, named by its address or file, and how many there are now.
 
-    ValueError if they have several threads.
+    UnusableEngine if it is not there, or they have several threads.
     """
     from distributed import Client
 
     file = scheduler if Path(scheduler).is_file() else None
-    with Client(None if file else scheduler, scheduler_file=file) as client:
+    try:
+        client = Client(None if file else scheduler, scheduler_file=file)
+    except (OSError, ValueError) as error:
+        raise UnusableEngine(f"there is no Dask scheduler at {scheduler}, which is no file, either: {error}") from None
+    with client:  # closing it leaves pieces at work to their workers
         threads = list(client.nthreads().values())  # pyright: ignore[reportAttributeAccessIssue]: it is not awaited
         if max(threads, default=1) > 1:
-            raise ValueError(f"workers of {scheduler} have several threads: start them with `dask worker --nthreads=1`")
+            raise UnusableEngine(f"workers of {scheduler} have several threads: start `dask worker --nthreads=1`")
         yield client.get_executor(pure=False), len(threads)
 
 

@@ -26,7 +26,7 @@ from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Training
 from wndcheck.store.engines import Submitting, Task, in_slurm_jobs, in_worker_processes, on_dask
-from wndcheck.store.executors import TRIES, Processes
+from wndcheck.store.executors import TRIES, Processes, UnusableEngine
 from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter
@@ -269,7 +269,7 @@ def test_records_of_workers_that_do_not_share_the_store_are_sent(tmp_path: Path)
 
 
 def test_dask_workers_of_several_threads_are_refused(tmp_path: Path) -> None:
-    several = pytest.raises(ValueError, match=r"have several threads: start them with .*--nthreads=1")
+    several = pytest.raises(UnusableEngine, match=r"have several threads: start `dask worker --nthreads=1`")
     with cluster(tmp_path, "--nthreads=2") as (scheduler, _), several:
         on_dask(CELLS, task(tmp_path), scheduler, pytest.fail)
 
