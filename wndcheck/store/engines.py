@@ -126,7 +126,8 @@ class Submitting(Turns):
 
     def start(self, to_do: Sequence[Piece], jobs: Sequence[Job]) -> list[SubmittedJob]:
         room = self.at_once - len(jobs)
-        free = [piece for piece in to_do if piece.is_free(self.store)]
+        # Locking a piece lists its folder, after which a file system shared between machines shows its record.
+        free = [piece for piece in to_do if piece.is_free(self.store) and not piece.is_measured(self.store)]
         if cells_at_once(self.task.device) == 1:
             return [SubmittedJob([piece], self) for piece in free[:room]]
         return [SubmittedJob(free[first::room], self) for first in range(min(room, len(free)))]
