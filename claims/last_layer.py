@@ -13,8 +13,8 @@ contrast and by dependence.
 from dataclasses import replace
 
 from wndcheck.pytest_plugin.declarations import check, control, over
-from wndcheck.verdicts import Check, Claim, Scope, at_least, at_most
-from wndcheck.verdicts.shared_checks import values
+from wndcheck.verdicts import Check, Claim, at_most
+from wndcheck.verdicts.shared_checks import CONTRAST, DEPENDENCE, contrast, values
 
 CLAIM = Claim(
     "§4, Fig. 3",
@@ -24,19 +24,12 @@ CLAIM = Claim(
 )
 
 LAST = 5  # of the paper's layers: the logits
-CONTRAST = Check("ι of the logits minus that of the hidden layer", at_least(0.02))
-DEPENDENCE = Check("ι_c of the logits", at_least(0.05), scope=Scope.LEVEL)
 NARROWER_CONTRAST, NARROWER_DEPENDENCE = (replace(each, primary=False) for each in (CONTRAST, DEPENDENCE))
 COMPETITION = Check("mean correlation of the logits", at_most(0), primary=False, unit="")
 
 
 def pytest_generate_tests(metafunc):
     over(metafunc, "narrower", lambda profile: [width for width in profile.widths[:-1] if width >= 100])
-
-
-def contrast(grid, layer):
-    """ι of the logits minus that of a hidden layer in nets of one width, (S,)."""
-    return values(grid, "score", LAST) - values(grid, "score", layer)
 
 
 @check(CONTRAST)

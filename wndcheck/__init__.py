@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from wndcheck.inspect.network_scoring import dependence_score
     from wndcheck.inspect.probing import probe
+    from wndcheck.sweep.widths import width_sweep
 
 __all__ = [
     "PairwiseInformation",
@@ -27,8 +28,13 @@ __all__ = [
     "normalize_mi",
     "pairwise_mi",
     "probe",
+    "width_sweep",
 ]
-_MODULES = {"dependence_score": "wndcheck.inspect.network_scoring", "probe": "wndcheck.inspect.probing"}
+_MODULES = {
+    "dependence_score": "wndcheck.inspect.network_scoring",
+    "probe": "wndcheck.inspect.probing",
+    "width_sweep": "wndcheck.sweep.widths",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from wndcheck.cli import audit, calibrate, claims, compare, expect, fetch, measure, plan, report, score, store
+from wndcheck.cli import audit, calibrate, claims, compare, expect, fetch, measure, plan, report, score, store, sweep
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,5 +25,6 @@ for command in (
     report.report,
     score.score,
     store.store,
+    sweep.sweep,
 ):
     main.add_command(command)

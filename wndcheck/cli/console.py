@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -137,3 +138,32 @@ def print_table(
     lines = printed.get().removesuffix("\n").split("\n")
     click.echo("\n".join(line.rstrip() if plain else line for line in lines))
     return console.width
+
+
+def write_report(context: click.Context, folder: Path, write: Callable[[], Sequence[Path]]) -> None:
+    """Write the report of a user's nets and print the path of its page; exit with status 1 if it cannot be written."""
+    try:
+        paths = write()
+    except ValueError as error:
+        print_error(error)
+        context.exit(1)
+    except OSError as error:
+        print_error(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
+        context.exit(1)
+    print_status(f"wndcheck: {paths[-1]}")
+
+
+def command_line(context: click.Context) -> str:
+    """Return the command line without the options for its output."""
+    words = ["wndcheck", context.command.name or ""]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        is_given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if not is_given or name in ("folder", "as_json"):
+            continue
+        value = context.params[name]
+        value = ",".join(map(str, value)) if isinstance(value, list) else value
+        for each in value if isinstance(value, tuple) else [value]:
+            words += [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
+            words += [] if each is True else [str(each)]
+    return shlex.join(words)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wndcheck.cli.console import FILE, FOLDER, Integer, columns, fitting, print_error, print_status, print_table
+from wndcheck.cli.console import (
+    FILE,
+    FOLDER,
+    Integer,
+    columns,
+    command_line,
+    fitting,
+    print_error,
+    print_status,
+    print_table,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
@@ -30,8 +40,8 @@ LEFT_OUT = {
     "--layers",
     metavar="NAME",
     multiple=True,
-    help="A layer, or a shell pattern such as 'encoder.*'. May be given several times, or with commas.  [default: all "
-    "linear and convolutional layers and the projections of attention]",
+    help="A layer, one of its calls such as 'relu#2', or a shell pattern such as 'encoder.*'. May be given several "
+    "times, or with commas.  [default: all linear, convolutional and recurrent layers, and projections of attention]",
 )
 @click.option(
     "--when",
@@ -44,8 +54,25 @@ LEFT_OUT = {
 @click.option("--samples", "max_samples", type=COUNT, default=1000, show_default=True, help="Most inputs measured.")
 @click.option("--positions", type=COUNT, default=1, show_default=True, help="Positions drawn per image or sequence.")
 @click.option("--neuron-axis", type=int, help="Axis of the neurons, for layers of an unknown type.")
-@click.option("--batch-size", type=COUNT, default=256, show_default=True, help="Samples per forward pass.")
-@click.option("--pairs", "max_pairs", type=COUNT, default=5000, show_default=True, help="Most pairs per layer.")
+@click.option(
+    "--batch-size",
+    type=Integer(min=0),
+    default=256,
+    show_default=True,
+    help="Samples per forward pass; 0 for all, where samples need each other, as the nodes of a graph.",
+)
+@click.option(
+    "--forward-kwargs",
+    "whole",
+    type=FILE,
+    help="Arguments of forward that are not of samples, by name: .npz or .safetensors.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    help="Measure a copy in this precision, as of a network in half precision.",
+)
+@click.option("--pairs", "max_pairs", type=COUNT, default=3000, show_default=True, help="Most pairs per layer.")
 @click.option(
     "--seed",
     type=Integer(0, 2**32 - 1),
@@ -102,43 +129,24 @@ def score(
     for line in found.scores.ineffective_options if as_json else found.remarks:
         print_status(line)
     if folder:
-        write_page(context, folder, found)
+        write_report(context, folder, lambda: written(context, folder, found))
 
 
-def write_page(context: click.Context, folder: Path, found: NetworkVerdict) -> None:
-    """Write the page of the scores and print its path; exit with status 1 if it cannot be written."""
+def written(context: click.Context, folder: Path, found: NetworkVerdict) -> list[Path]:
+    """Write the page of the scores; return its paths."""
     from wndcheck.devices import resolve
     from wndcheck.report.network import write_network
     from wndcheck.versions import environment
 
     given = context.params
-    how = {"model": given["model"], "inputs": str(given["data"]), "weights": str(given["state_dict"] or "as made")}
+    how = {
+        "model": given["model"],
+        "inputs": "; ".join([str(given["data"]), *found.scores.inputs]),
+        "weights": str(given["state_dict"] or "as made"),
+    }
     how |= found.scores.meta if found.scores else {}
     machine = environment(resolve(given["device"]), Path.cwd(), "numpy", "scipy", "numba")
-    try:
-        paths = write_network(folder, found, how, machine, command_line(context))
-    except ValueError as error:
-        print_error(error)
-        context.exit(1)
-    except OSError as error:
-        print_error(f"the page cannot be written to {folder} ({error.strerror}): name another --report")
-        context.exit(1)
-    print_status(f"wndcheck: {paths[-1]}")
-
-
-def command_line(context: click.Context) -> str:
-    """Return the command line without the options for its output."""
-    words = ["wndcheck", "score"]
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        is_given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if not is_given or name in ("folder", "as_json"):
-            continue
-        value = context.params[name]
-        for each in value if isinstance(value, tuple) else [value]:
-            words += [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
-            words += [] if each is True else [str(each)]
-    return shlex.join(words)
+    return write_network(folder, found, how, machine, command_line(context))
 
 
 def scores(
@@ -150,6 +158,8 @@ def scores(
     device: str,
     seed: int,
     allow_pickle: bool,
+    batch_size: int,
+    whole: Path | None,
     **options: Any,
 ) -> NetworkScore:
     """Score the layers of the model; further options are those of `dependence_score`.
@@ -160,10 +170,12 @@ def scores(
 
     from wndcheck.devices import resolve
     from wndcheck.inspect import dependence_score
-    from wndcheck.inspect.model_files import load_inputs, load_network, load_weights
+    from wndcheck.inspect.model_files import load_arguments, load_inputs, load_network, load_weights
 
     place = resolve(device)
     x = load_inputs(data, allow_pickle=allow_pickle)
+    options |= {"batch_size": batch_size or None}
+    options |= {"forward_kwargs": load_arguments(whole, allow_pickle=allow_pickle) if whole else None}
     torch.manual_seed(seed)  # of the weights that a factory draws
     net = load_network(model)
     if state_dict:

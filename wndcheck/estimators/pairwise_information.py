@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import rank_null
 from .formulas import nats_per_unit
 from .information_summary import THRESHOLD, summary
-from .resampling import p_values, standard_error
+from .resampling import false_discovery_rates, p_values, standard_error
 from .validation import check_number
 
 if TYPE_CHECKING:
@@ -127,12 +127,9 @@ class PairwiseInformation:
 
         Benjamini and Hochberg (1995) on the p-values. ValueError as for p_values.
         """
-        from scipy.stats import false_discovery_control
-
         known = np.isfinite(self.p_values)
         q = np.full(len(self.pairs), np.nan)
-        if known.any():
-            q[known] = false_discovery_control(self.p_values[known])
+        q[known] = false_discovery_rates(self.p_values[known])
         return q
 
     def dependent(self, rate: float = 0.05) -> NDArray[np.bool_]:

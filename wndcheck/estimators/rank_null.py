@@ -160,9 +160,11 @@ def _johnson_su(null: RankNull) -> tuple[float, float, float, float]:
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    from scipy.optimize import brentq
-
-    return float(brentq(function, low, high, xtol=1e-15))  # pyright: ignore[reportArgumentType]
+    """Zero of a function between two points at which its signs differ, by bisection; scipy.optimize imports slowly."""
+    sign = math.copysign(1, function(low))
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if sign * function(middle) > 0 else (low, middle)
+    return middle
 
 
 def _lognormal_kurtosis(omega: float) -> float:

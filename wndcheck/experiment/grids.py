@@ -28,7 +28,7 @@ class Grid:
 
     @property
     def widths(self) -> list[int]:
-        return [m.cell.width for m in self.measurements]
+        return [m.width for m in self.measurements]
 
     @property
     def trained(self) -> np.ndarray:
@@ -40,7 +40,23 @@ class Grid:
     @property
     def nets(self) -> int:
         """Number of nets, or of ensembles, that all widths have; their seeds are the same."""
-        return min(m.cell.replicates for m in self.measurements)
+        return min(m.replicates for m in self.measurements)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seed of each net, or the first seed of each ensemble, at the narrowest width."""
+        cell = self.measurements[0].cell
+        return cell.seeds[:: cell.nets_per_ensemble] if cell.ensembles else cell.seeds
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The number of epochs at each stage."""
+        return self.measurements[0].cell.protocol.stages
+
+    @property
+    def label(self) -> str:
+        """The activation function, by which figures tell families apart."""
+        return self.measurements[0].cell.activation
 
     def raw(self, name: str) -> np.ndarray:
         """A quantity of every net, trained or not: (widths, S, ...); ValueError for an unknown one."""
@@ -83,7 +99,7 @@ class Grid:
         """The same grid, of some widths; ValueError for one that it does not have."""
         if missing := set(widths).difference(self.widths):
             raise ValueError(f"width {min(missing)}: expected one of {', '.join(map(str, self.widths))}")
-        return replace(self, measurements=tuple(m for m in self.measurements if m.cell.width in widths))
+        return replace(self, measurements=tuple(m for m in self.measurements if m.width in widths))
 
     def from_width(self, least: int) -> Grid:
         """The same grid, of the widths from `least` up."""

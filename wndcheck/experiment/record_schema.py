@@ -101,6 +101,14 @@ class Measurement:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]
 
+    @property
+    def width(self) -> int:
+        return self.cell.width
+
+    @property
+    def replicates(self) -> int:
+        return self.cell.replicates
+
 
 def record_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
     """The shape of every array of a cell's record."""

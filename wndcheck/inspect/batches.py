@@ -1,66 +1,59 @@
-"""A network's inputs as batches: from arrays, tensors, tuples and mappings of them, or a data loader."""
+"""A network's inputs as batches: from arrays, tensors, tuples and mappings of them, data sets, or data loaders."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 from wndcheck.estimators.validation import check_integer
+from wndcheck.inspect.binding import Batch, as_tensor, described
+
+Bind = Callable[[Any], Batch]
 
 
-class Batch(NamedTuple):
-    """Arguments of one forward pass; `size` samples along the first axis of every tensor."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    size: int
-
-    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> Batch:
-        """The batch with a function applied to every tensor."""
-
-        def applied(value: Any) -> Any:
-            return function(value) if isinstance(value, Tensor) else value
-
-        args, kwargs = tuple(map(applied, self.args)), {name: applied(value) for name, value in self.kwargs.items()}
-        return Batch(args, kwargs, _sample_count(args, kwargs))
-
-    def select(self, samples: Tensor | slice) -> Batch:
-        """The batch of these samples."""
-        return self.map_tensors(lambda tensor: tensor[samples])
-
-    def to(self, device: torch.device, dtype: torch.dtype | None) -> Batch:
-        """The batch on a device, floating-point tensors converted to a dtype, integers unchanged."""
-        return self.map_tensors(lambda t: t.to(device, dtype if t.is_floating_point() else None))
-
-    @property
-    def shapes(self) -> str:
-        """Shapes and dtypes of the tensors, for messages."""
-        tensors = [v for v in (*self.args, *self.kwargs.values()) if isinstance(v, Tensor)]
-        return ", ".join(f"{tuple(t.shape)} {str(t.dtype).removeprefix('torch.')}" for t in tensors)
-
-
-def make_batches(x: Any, size: int, max_samples: int | None = None, random_state: int = 0) -> Iterator[Batch]:
+def make_batches(
+    x: Any, bind: Bind, size: int | None, max_samples: int | None = None, random_state: int = 0
+) -> Iterator[Batch]:
     """Split x into batches of up to `size` samples; the batches of a loader are split further if they are larger.
 
-    max_samples: a seeded draw of so many samples, in their order; of a loader, the first ones. TypeError or ValueError
-    for inputs that cannot be used.
+    bind: makes a Batch of an element of a loader, or of all of x. size None: batches are never cut. max_samples: a
+    seeded draw of so many samples, in their order; of an iterable, the first ones; nothing is drawn if size is None.
+    TypeError or ValueError for inputs that cannot be used.
     """
-    check_integer(size, "batch_size", least=1)
+    if size is not None:
+        check_integer(size, "batch_size", least=1)
     if max_samples is not None:
         check_integer(max_samples, "max_samples", least=1)
-    if not isinstance(x, Tensor | np.ndarray | tuple | list | Mapping) and isinstance(x, Iterable):
-        yield from _loader_batches(x, size, max_samples)
-        return
-    whole = _as_batch(x)
-    if max_samples is not None and max_samples < whole.size:
-        chosen = np.sort(np.random.default_rng(random_state).choice(whole.size, max_samples, replace=False))
-        whole = whole.select(torch.from_numpy(chosen))
-    yield from _split(whole, size)
+    x = _collection(x) if isinstance(x, list) else x
+    if _is_dataset(x):
+        yield from _cut(_dataset_batches(x, bind, size, max_samples, random_state), size, max_samples)
+    elif not isinstance(x, tuple | Mapping) and not hasattr(x, "__array__") and isinstance(x, Iterable):
+        yield from _cut(_loader_batches(x, bind), size, max_samples)
+    else:
+        whole = bind(x)
+        if size is not None and max_samples is not None and max_samples < whole.size:
+            whole = whole.select(torch.from_numpy(drawn_samples(whole.size, max_samples, random_state)))
+        yield from _cut([whole], size, None)
+
+
+def drawn_samples(count: int, most: int, random_state: int) -> NDArray[np.int64]:
+    """Indices of `most` of `count` samples, drawn without replacement, in ascending order."""
+    return np.sort(np.random.default_rng(random_state).choice(count, most, replace=False))
+
+
+def drawn_rows(rows: NDArray[np.float32], per_sample: int, max_samples: int, random_state: int) -> NDArray[np.float32]:
+    """The rows of at most max_samples samples."""
+    samples = len(rows) // per_sample
+    if samples <= max_samples:
+        return rows
+    chosen = drawn_samples(samples, max_samples, random_state)
+    return rows.reshape(samples, per_sample, -1)[chosen].reshape(max_samples * per_sample, -1)
 
 
 def peek(batches: Iterator[Batch]) -> tuple[Batch, Iterator[Batch]]:
@@ -71,55 +64,94 @@ def peek(batches: Iterator[Batch]) -> tuple[Batch, Iterator[Batch]]:
     return first[0], chain(first, batches)
 
 
-def _loader_batches(loader: Iterable[Any], size: int, max_samples: int | None) -> Iterator[Batch]:
+def _cut(batches: Iterable[Batch], size: int | None, max_samples: int | None) -> Iterator[Batch]:
     remaining = max_samples
-    for element in loader:
-        # What loaders yield besides the inputs are labels.
-        batch = _as_batch(element[0] if isinstance(element, tuple | list) and element else element)
-        batch = batch if remaining is None else batch.select(slice(remaining))
-        yield from _split(batch, size)
+    for batch in batches:
+        if size is None:
+            yield batch
+        else:
+            batch = batch if remaining is None else batch.select(slice(remaining))
+            for start in range(0, batch.size, size):
+                yield batch.select(slice(start, start + size))
         if remaining is not None and (remaining := remaining - batch.size) <= 0:
             return
 
 
-def _split(batch: Batch, size: int) -> Iterator[Batch]:
-    for start in range(0, batch.size, size):
-        yield batch.select(slice(start, start + size))
+def _loader_batches(loader: Iterable[Any], bind: Bind) -> Iterator[Batch]:
+    has_batches = isinstance(loader, DataLoader) and loader.batch_size is not None
+    for element in loader:
+        batch = bind(element)
+        if not has_batches and getattr(bind, "batch_to_inputs", None) is None:
+            _check_not_a_sample(batch)
+        yield batch
 
 
-def _as_batch(x: Any) -> Batch:
-    """x as arguments: a tuple or list of tensors by position, a mapping by name, anything else as the only one."""
-    if isinstance(x, Mapping):
-        args, kwargs = (), {str(name): _as_tensor(value) for name, value in x.items()}
-    elif isinstance(x, tuple | list) and x and all(hasattr(value, "shape") or value is None for value in x):
-        args, kwargs = tuple(map(_as_tensor, x)), {}
-    else:
-        args, kwargs = (_as_tensor(np.asarray(x) if isinstance(x, tuple | list) else x),), {}
-        if not isinstance(args[0], Tensor):
-            raise TypeError(
-                f"x is {type(x).__name__}: expected an array, a tensor, a tuple or dict of them, or a loader"
-            )
-    return Batch(args, kwargs, _sample_count(args, kwargs))
+def _check_not_a_sample(batch: Batch) -> None:
+    """ValueError for a vector, which would be taken for as many samples."""
+    if batch.size > 1 and all(tensor.dim() == 1 for tensor in batch.tensors):
+        raise ValueError(
+            f"an element of x is {batch.shapes}: one sample, or a batch of {batch.size} numbers? For samples give "
+            "torch.stack(list(x)) or, of unequal lengths, a DataLoader whose collate_fn pads them; for batches say "
+            "batch_to_inputs=lambda batch: batch"
+        )
 
 
-def _sample_count(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """Length of the first axis of all tensors. ValueError if it differs."""
-    values = {f"input {i}": value for i, value in enumerate(args)} | {f"input {n!r}": v for n, v in kwargs.items()}
-    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-    for name, tensor in tensors.items():
-        if tensor.dim() == 0 or len(tensor) == 0:
-            raise ValueError(f"{name} has shape {tuple(tensor.shape)}: expected samples along its first axis")
-    sizes = {len(tensor) for tensor in tensors.values()}
-    if len(sizes) != 1:
-        counts = ", ".join(f"{name} has {len(tensor)}" for name, tensor in tensors.items()) or "there is no tensor"
-        raise ValueError(f"inputs differ in their number of samples ({counts}): expected equally many")
-    return sizes.pop()
+def _is_dataset(x: Any) -> bool:
+    """Whether x has samples, not batches: a data set of torch or of datasets, or what can be indexed only."""
+    if isinstance(x, Dataset) or type(x).__module__.partition(".")[0] == "datasets":
+        return True
+    is_array = isinstance(x, tuple | Mapping) or hasattr(x, "__array__") or isinstance(x, Iterable)
+    return not is_array and hasattr(x, "__getitem__") and hasattr(x, "__len__")
 
 
-def _as_tensor(value: Any) -> Any:
-    """An array as a tensor; any other value unchanged."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biuf":
-            raise TypeError(f"x has dtype {value.dtype}: expected integers or floating-point numbers")
-        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
-    return value
+def _dataset_batches(
+    dataset: Any, bind: Bind, size: int | None, max_samples: int | None, random_state: int
+) -> Iterator[Batch]:
+    if size is None:
+        raise ValueError("x is a data set, which has no batches to leave uncut: give a DataLoader, or a batch_size")
+    if not isinstance(dataset, IterableDataset) and max_samples is not None and max_samples < len(dataset):
+        dataset = Subset(dataset, drawn_samples(len(dataset), max_samples, random_state).tolist())
+    loader = iter(DataLoader(dataset, batch_size=size))
+    while True:
+        try:
+            element = next(loader)
+        except StopIteration:
+            return
+        except (TypeError, RuntimeError) as error:
+            raise ValueError(
+                f"the samples of x cannot be put into a batch ({error}); give images transform=ToTensor(), or give a "
+                "DataLoader whose collate_fn pads sequences of unequal lengths and returns a mask as well"
+            ) from error
+        yield bind(element)
+
+
+def _collection(x: list[Any]) -> Any:
+    """A list of numbers as an array, one of samples as a data set, one of batches as an iterable of them.
+
+    ValueError where samples and batches cannot be told apart.
+    """
+    parts = [_leaves(element) for element in x]
+    if not any(hasattr(leaf, "shape") for leaves in parts for leaf in leaves):
+        return as_tensor(x) if x else iter(x)
+    shapes = [[tuple(np.shape(leaf)) for leaf in leaves] for leaves in parts]
+    counts = [{shape[:1] for shape in each} for each in shapes]
+    if any(() in each or len(each) > 1 for each in counts) or _are_vectors(shapes):
+        return Subset(x, range(len(x)))  # pyright: ignore[reportArgumentType] (needs no more than a list has)
+    is_table = all(any(len(shape) > 1 for shape in each) for each in shapes)
+    if is_table and (len(x) == 1 or len(set(map(tuple, counts))) > 1):
+        return iter(x)
+    raise ValueError(
+        f"x is a list of {len(x)} elements such as {described(parts[0])}: samples or batches? For samples give "
+        "torch.utils.data.DataLoader(x, batch_size=256), for batches iter(x), and for the arguments of forward a tuple"
+    )
+
+
+def _are_vectors(shapes: list[list[tuple[int, ...]]]) -> bool:
+    return len(shapes) > 1 and all(len(each) == 1 and len(each[0]) == 1 for each in shapes)
+
+
+def _leaves(element: Any) -> list[Any]:
+    """What an element of a list holds, without its tuples and mappings."""
+    if isinstance(element, Mapping):
+        element = tuple(element.values())
+    return [leaf for each in element for leaf in _leaves(each)] if isinstance(element, tuple) else [element]

@@ -18,10 +18,12 @@ from wndcheck.seeds import derived_seed
 
 FEWEST_ROWS = 20  # samples per part; with fewer, the estimate of a part is unreliable
 FEW_ROWS = 500  # rows below which the layer has a note
-PART_SHUFFLES = 4  # shuffles of a part's null; one suffices, but its noise would widen the interval
-NULL_ESTIMATES = 40_000  # wanted for the null of a layer, within the bounds on the number of shuffles
-SHUFFLES = (20, 100)  # with 20, a single dependent pair can be found at a rate of 5 %, whatever the number of pairs
+# Estimates wanted for the null of a layer, and of a part of its rows, and bounds on their shuffles. The null's noise is
+# that of its mean: an estimate spreads over 0.042 nats for 1000 rows, so 6000 of them over 0.0005.
+NULL_ESTIMATES, SHUFFLES = 6_000, (2, 100)
+PART_NULL_ESTIMATES, PART_SHUFFLES = 2_000, (1, 4)
 POINT_MASS_SHARE = 0.1  # share of neurons with a point mass above which a layer is measured by KSG1
+FEW_VALUES = 0.9  # share of different rows below which the layer has a note; compare POINT_MASS_SHARE
 JITTER = 1e-3  # standard deviations; separates the values of a point mass
 
 
@@ -31,7 +33,7 @@ class ScoringOptions:
 
     k: int = 3
     estimator: str | None = None
-    max_pairs: int = 5000
+    max_pairs: int = 3000
     n_shuffles: int | None = None
     n_parts: int = 10
     rate: float = 0.05
@@ -50,10 +52,11 @@ class ScoringOptions:
         if self.n_shuffles is not None:
             check_integer(self.n_shuffles, "n_shuffles", least=2)
 
-    def shuffles(self, pairs: int) -> int:
-        """Return the number of shuffles for a layer with this number of pairs."""
-        fewest, most = SHUFFLES
-        return self.n_shuffles or min(most, max(fewest, ceil(NULL_ESTIMATES / pairs)))
+
+def shuffles(pairs: int, estimates: int, bounds: tuple[int, int]) -> int:
+    """Return the number of shuffles that gives this many estimates of the null of so many pairs, within the bounds."""
+    fewest, most = bounds
+    return min(most, max(fewest, ceil(estimates / pairs)))
 
 
 def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: ScoringOptions) -> LayerScore:
@@ -80,10 +83,11 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
     def estimates(rows: NDArray[Any], n_shuffles: int) -> PairwiseInformation:
         return pairwise_mi(rows, **method, k=options.k, pairs=pairs, null="shuffle", n_shuffles=n_shuffles, **where)
 
-    whole = estimates(rows, options.shuffles(len(pairs)))
+    whole = estimates(rows, options.n_shuffles or shuffles(len(pairs), NULL_ESTIMATES, SHUFFLES))
     ranks = pairwise_mi(rows, margins="normal", pairs=pairs, **where)
-    parts = [estimates(rows[part], PART_SHUFFLES) for part in rows_of_parts(samples, rows_per_sample, options)]
-    known = np.isfinite(whole.pair_mi)
+    of_part = shuffles(len(pairs), PART_NULL_ESTIMATES, PART_SHUFFLES)
+    parts = [estimates(rows[part], of_part) for part in rows_of_parts(samples, rows_per_sample, options)]
+    known = np.isfinite(ranks.q_values)
     return LayerScore(
         layer=name,
         neurons=n,
@@ -101,11 +105,11 @@ def score_layer(name: str, rows: NDArray[Any], rows_per_sample: int, options: Sc
         entropy=finite_mean(neurons.entropy),  # without jitter
         rank_score=ranks.score,
         rank_dependent=ranks.share_above(),
-        dependent=float(whole.dependent(options.rate)[known].mean()) if known.any() else float("nan"),
-        pairs=_most_dependent(whole, options.top),
+        dependent=float(ranks.dependent(options.rate)[known].mean()) if known.any() else float("nan"),
+        pairs=_most_dependent(whole, ranks, options.top),
         identical=tuple((i, j) for i, j in whole.identical.tolist()),
         flags={int(str(neuron)): why for neuron, why in whole.flags.items()},
-        notes=tuple(_notes(whole, rows_per_sample, n)),
+        notes=tuple(_notes(whole, rows, rows_per_sample)),
     )
 
 
@@ -134,23 +138,31 @@ def _choose_estimator(neurons: PairwiseInformation, options: ScoringOptions) -> 
     return {"estimator": estimator, "jitter": JITTER if are_many and estimator != "3h" else None}
 
 
-def _most_dependent(whole: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
-    """Return the pairs with the largest corrected information, in descending order."""
-    known = np.flatnonzero(np.isfinite(whole.p_values))
-    if not len(known):
-        return ()
+def _most_dependent(whole: PairwiseInformation, ranks: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
+    """Return the pairs with the largest corrected information, in descending order, with the p- and q-values of ranks.
+
+    Those need no shuffles, and are sharper: an independent pair's rank estimate spreads over a fifth of what 3H's does.
+    """
     assert whole.pair_corrected is not None
+    known = np.flatnonzero(np.isfinite(whole.pair_corrected))
     order = known[np.argsort(-whole.pair_corrected[known], kind="stable")][:top]
-    numbers = (whole.pair_mi, whole.pair_corrected, whole.p_values, whole.q_values)
+    numbers = (whole.pair_mi, whole.pair_corrected, ranks.p_values, ranks.q_values)
     columns = (values[order].tolist() for values in numbers)
     return tuple(
         DependentPair((i, j), *values) for (i, j), *values in zip(whole.pairs[order].tolist(), *columns, strict=True)
     )
 
 
-def _notes(whole: PairwiseInformation, rows_per_sample: int, neurons: int) -> list[str]:
+def _notes(whole: PairwiseInformation, rows: NDArray[Any], rows_per_sample: int) -> list[str]:
     """Return remarks on a layer's score."""
-    notes = []
+    notes, neurons = [], rows.shape[1]
+    different, counts = np.unique(rows, axis=0, return_counts=True)
+    # The most common row does not count: it may be that of silent neurons, a point mass.
+    if len(different) - 1 < FEW_VALUES * (len(rows) - counts.max()):
+        notes.append(
+            f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees "
+            "a token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
+        )
     if whole.flags:
         label, why = next(iter(whole.flags.items()))
         notes.append(f"{len(whole.flags)} of {neurons} neurons have no estimate (neuron {label}: {why})")

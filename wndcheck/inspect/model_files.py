@@ -24,18 +24,7 @@ def load_network(target: str) -> Any:
     """
     import torch
 
-    where, colon, name = target.rpartition(":")
-    if not (colon and where and name):
-        raise ValueError(f"model {target!r}: expected module:factory or file.py:factory, such as model.py:make_net")
-    module = _import_module(where)
-    try:
-        value: Any = module
-        for part in name.split("."):
-            value = getattr(value, part)
-    except AttributeError:
-        names = [n for n, v in vars(module).items() if not n.startswith("_") and _may_make_network(v, module)]
-        available = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
-        raise ValueError(f"model {target!r}: {where} has no {name!r}; {available}") from None
+    (value,) = load_objects(target)
     if isinstance(value, torch.nn.Module):
         return value
     try:
@@ -45,6 +34,37 @@ def load_network(target: str) -> Any:
     if not isinstance(made, torch.nn.Module):
         raise ValueError(f"model {target!r}: it returns {type(made).__name__}, expected a torch.nn.Module")
     return made
+
+
+def load_functions(*targets: str) -> list[Any]:
+    """Return the functions that targets such as ``file.py:make_net`` name. ValueError for what is none."""
+    found = load_objects(*targets)
+    for target, value in zip(targets, found, strict=True):
+        if not callable(value):
+            raise ValueError(f"model {target!r}: it is {type(value).__name__}, expected a function")
+    return found
+
+
+def load_objects(*targets: str) -> list[Any]:
+    """Return what the targets name; each module is imported once. ValueError if one is not there."""
+    modules: dict[str, ModuleType] = {}
+    return [_load_object(target, modules) for target in targets]
+
+
+def _load_object(target: str, modules: dict[str, ModuleType]) -> Any:
+    where, colon, name = target.rpartition(":")
+    if not (colon and where and name):
+        raise ValueError(f"model {target!r}: expected module:factory or file.py:factory, such as model.py:make_net")
+    module = modules[where] = modules.get(where) or _import_module(where)
+    try:
+        value: Any = module
+        for part in name.split("."):
+            value = getattr(value, part)
+    except AttributeError:
+        names = [n for n, v in vars(module).items() if not n.startswith("_") and _may_make_network(v, module)]
+        available = f"it has {', '.join(names)}" if names else "it has no function, class or network of its own"
+        raise ValueError(f"model {target!r}: {where} has no {name!r}; {available}") from None
+    return value
 
 
 def load_weights(model: Any, path: Path, *, allow_pickle: bool = False) -> None:
@@ -85,10 +105,27 @@ def load_tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
 
 
 def load_inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dict[str, Any]:
-    """The samples of a .npy file, or the named arguments of a .npz or .safetensors file."""
+    """The samples of a .npy file, or the named arguments of a .npz or .safetensors file.
+
+    A single argument is to be passed by position, whatever its name.
+    """
     _check_exists(path, "--data")
+    loaded = _load_arrays(path, allow_pickle)
+    return next(iter(loaded.values())) if isinstance(loaded, dict) and len(loaded) == 1 else loaded
+
+
+def load_arguments(path: Path, *, allow_pickle: bool = False) -> dict[str, Any]:
+    """The named arguments of a .npz or .safetensors file; arrays of no axes as numbers."""
+    _check_exists(path, "--forward-kwargs")
+    loaded = _load_arrays(path, allow_pickle)
+    if not isinstance(loaded, dict):
+        raise ValueError(f"{path} has no names: expected a .npz file, such as numpy.savez(file, edge_index=…)")
+    return {name: value.item() if value.ndim == 0 else value for name, value in loaded.items()}
+
+
+def _load_arrays(path: Path, allow_pickle: bool) -> NDArray[Any] | dict[str, Any]:
     if path.suffix == ".safetensors":
-        return _unwrap_single(load_tensors(path))
+        return load_tensors(path)
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"{path}: expected samples in a .npy file (numpy.save), or arguments by name in a .npz file")
     if not _is_numpy_file(path):
@@ -96,7 +133,7 @@ def load_inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dic
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=allow_pickle)
-            arrays = loaded if isinstance(loaded, np.ndarray) else dict(loaded)
+            return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
     except ValueError as error:
         if "pickle" not in str(error).lower():
             raise ValueError(f"{path} cannot be read ({error})") from None
@@ -105,12 +142,6 @@ def load_inputs(path: Path, *, allow_pickle: bool = False) -> NDArray[Any] | dic
         ) from None
     except Exception as error:
         raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
-    return _unwrap_single(arrays) if isinstance(arrays, dict) else arrays
-
-
-def _unwrap_single(arguments: dict[str, Any]) -> Any:
-    """A single argument is passed by position, whatever its name."""
-    return next(iter(arguments.values())) if len(arguments) == 1 else arguments
 
 
 def _is_numpy_file(path: Path) -> bool:

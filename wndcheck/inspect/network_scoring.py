@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, score_la
 from wndcheck.inspect.results import Activations, LayerScore, NetworkScore
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def dependence_score(
@@ -23,13 +23,17 @@ def dependence_score(
     layers: str | Sequence[str] | None = None,
     *,
     when: str = "pre",
-    batch_size: int = 256,
-    positions: int = 1,
+    activation: Callable[[Tensor], Tensor] | None = None,
+    batch_size: int | None = 256,
+    batch_to_inputs: Callable[[Any], Any] | None = None,
+    forward_kwargs: Mapping[str, Any] | None = None,
+    positions: Any = 1,
     neuron_axis: int | None = None,
     max_samples: int | None = 1000,
+    dtype: Any = None,
     k: int = 3,
     estimator: str | None = None,
-    max_pairs: int = 5000,
+    max_pairs: int = 3000,
     n_shuffles: int | None = None,
     n_parts: int = 10,
     rate: float = 0.05,
@@ -43,7 +47,8 @@ def dependence_score(
     Parameters
     ----------
     model : torch.nn.Module, or activations: mapping of layer name to (samples, neurons), or a single such array
-        A network is probed on x (see `probe` for x, layers, when, batch_size, positions and neuron_axis).
+        A network is probed on x (see `probe` for x, layers, when, activation, batch_size, batch_to_inputs,
+        forward_kwargs, positions, neuron_axis and dtype).
     max_samples : int, optional
         Largest number of inputs: a seeded draw, or the first ones of an iterable. The paper takes 1000. ι has the bias
         of the estimator, which depends on their number: compare layers measured on equally many inputs. The time grows
@@ -56,8 +61,8 @@ def dependence_score(
     max_pairs : int
         Largest number of pairs estimated in a layer; beyond it, a seeded sample of the pairs.
     n_shuffles : int, optional
-        Number of shuffles of the null. By default 20 to 100, more for fewer pairs, so that a single dependent pair can
-        be detected.
+        Number of shuffles of the null that is subtracted from ι. By default 2 to 100, more for fewer pairs, for 6000
+        estimates or more where that takes no more shuffles. p- and q-values need none: they are those of the ranks.
     n_parts : int
         Number of disjoint parts of the inputs for the standard errors, each of at least 20 inputs.
     rate, top : float, int
@@ -107,17 +112,23 @@ def dependence_score(
             x,
             layers,
             when=when,
+            activation=activation,
             batch_size=batch_size,
+            batch_to_inputs=batch_to_inputs,
+            forward_kwargs=forward_kwargs,
             positions=positions,
             neuron_axis=neuron_axis,
             max_samples=max_samples,
+            dtype=dtype,
             random_state=random_state,
         )
     else:
         if x is not None:
             raise TypeError(f"model is {type(model).__name__}, not a torch.nn.Module: give activations without x")
         activations = select_activations(model, layers, max_samples, random_state)
-    meta = {"when": when, "positions": positions}
+    meta = {"when": when, "positions": positions if isinstance(positions, int) else 1, "dtype": dtype and str(dtype)}
+    if activation is not None:
+        meta |= {"when": "post", "activation": getattr(activation, "__name__", repr(activation))}
     return score_layers(activations, options, strict=layers is not None, meta=meta)
 
 
@@ -147,7 +158,7 @@ def select_activations(
             rows = rows.reshape(samples, per_sample, -1)[kept].reshape(max_samples * per_sample, -1)
         chosen[name] = rows
     rows_per_sample = {name: given.rows_per_sample.get(name, 1) for name in chosen}
-    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None)
+    return Activations(chosen, given.left_out, rows_per_sample, given.reached or None, given.inputs)
 
 
 def score_layers(
@@ -165,4 +176,5 @@ def score_layers(
             left_out[name] = str(error).removeprefix(f"layer {name!r}: ")
     if not layers:
         raise ValueError("no layer can be scored:\n" + "\n".join(f"layer {n!r}: {why}" for n, why in left_out.items()))
-    return NetworkScore(layers, left_out, meta | {"last_layer": activations.reached[-1]} | asdict(options))
+    meta |= {"last_layer": activations.reached[-1]} | asdict(options)
+    return NetworkScore(layers, left_out, meta, activations.inputs)

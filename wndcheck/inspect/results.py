@@ -25,6 +25,8 @@ class Activations(dict[str, NDArray[np.float32]]):
         All selected layers that the network reached, in order.
     rows_per_sample : dict
         Layer -> number of rows (positions) per input. Rows of an input are consecutive, and are not independent.
+    inputs : tuple of str
+        What of the inputs was passed to the network and what was left out, and remarks on it.
     """
 
     def __init__(
@@ -33,16 +35,21 @@ class Activations(dict[str, NDArray[np.float32]]):
         left_out: Mapping[str, str] | None = None,
         rows_per_sample: Mapping[str, int] | None = None,
         reached: Iterable[str] | None = None,
+        inputs: Iterable[str] = (),
     ) -> None:
         super().__init__(layers)
         self.left_out = dict(left_out or {})
+        self.inputs = tuple(inputs)
         self.reached = tuple(self if reached is None else reached)
         self.rows_per_sample = dict.fromkeys(self, 1) | dict(rows_per_sample or {})
 
 
 @dataclass(frozen=True)
 class DependentPair:
-    """Two neurons of a layer: estimated information (mi), also minus the mean of its null (corrected), in nats."""
+    """Two neurons of a layer: estimated information (mi), also minus the mean of its null (corrected), in nats.
+
+    p and q are those of the rank estimate, `pairwise_mi(..., margins="normal")`.
+    """
 
     neurons: tuple[int, int]
     mi: float
@@ -69,7 +76,7 @@ class LayerScore:
     entropy : float
         Mean over the neurons that have a density.
     dependent : float
-        Share of the pairs found dependent at the false-discovery rate.
+        Share of the pairs found dependent at the false-discovery rate, by their rank estimates.
     pairs : tuple of DependentPair
         The most dependent pairs, whether or not they are found dependent.
     identical : tuple
@@ -119,12 +126,14 @@ class LayerScore:
 class NetworkScore:
     """Layer scores by name, in the order in which the network reaches the layers; prints as a table.
 
-    left_out: default layers that could not be measured -> why. meta: the options of `dependence_score`.
+    left_out: default layers that could not be measured -> why. meta: the options of `dependence_score`. inputs: what of
+    the inputs was passed to the network, and remarks on it.
     """
 
     layers: dict[str, LayerScore]
     left_out: dict[str, str] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
 
     def __getitem__(self, layer: str) -> LayerScore:
         return self.layers[layer]
@@ -141,10 +150,10 @@ class NetworkScore:
 
     @property
     def remarks(self) -> list[str]:
-        """Notes on the layers, why layers were left out, and an option without effect, one line each."""
+        """On the inputs, notes on layers, why layers were left out, and an option without effect, one line each."""
         notes = [f"{name}: {note}" for name, layer in self.layers.items() for note in layer.notes]
         left_out = [f"{name}: left out, {why}" for name, why in self.left_out.items()]
-        return [*notes, *left_out, *self.ineffective_options]
+        return [*self.inputs, *notes, *left_out, *self.ineffective_options]
 
     @property
     def ineffective_options(self) -> list[str]:

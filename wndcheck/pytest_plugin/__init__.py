@@ -119,3 +119,14 @@ def weak_dependence():
     from wndcheck.pytest_plugin.weak_dependence import assert_weak_dependence
 
     return assert_weak_dependence
+
+
+@pytest.fixture
+def width_sweep():
+    """width_sweep(make_net, x, widths, seeds=8, train=None, layers=None, ...).assert_weakly_dependent(layers=None).
+
+    Puts the paper's claims about wide nets to a family of nets, as `wndcheck.width_sweep`.
+    """
+    from wndcheck import width_sweep
+
+    return width_sweep

@@ -69,7 +69,8 @@ class Figure:
     """A figure's lines and texts; `x` and `replicate` name the columns that differ between figures, `stem` its files.
 
     A figure of nets has a row of panels for each value of the label `rows`, a column for each of the label `columns`,
-    and in each panel a curve for each of the label `curves`.
+    and in each panel a curve for each of the label `curves`. `layer_names` are those of the layers, which are otherwise
+    called by their numbers.
     """
 
     title: str
@@ -82,6 +83,7 @@ class Figure:
     rows: str = "quantity"
     band: Band | None = None
     stem: str = ""
+    layer_names: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:

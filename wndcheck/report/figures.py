@@ -34,28 +34,18 @@ def has(grid: Grid, *quantities: str) -> bool:
     return any(np.isfinite(grid.of(quantity)).any() for quantity in quantities)
 
 
-def stages(grid: Grid) -> tuple[int, ...]:
-    return grid.measurements[0].cell.protocol.stages
-
-
 def epochs(grid: Grid) -> int:
-    return stages(grid)[grid.stage]
-
-
-def replicates(grid: Grid) -> Sequence[int]:
-    """The seed of each net, or the first seed of each ensemble."""
-    cell = grid.measurements[0].cell
-    return cell.seeds[:: cell.nets_per_ensemble] if cell.ensembles else cell.seeds
+    return grid.epochs[grid.stage]
 
 
 def labels_of(grid: Grid, quantity: str) -> Labels:
-    return {"quantity": quantity, "epochs": epochs(grid), "activation": grid.measurements[0].cell.activation}
+    return {"quantity": quantity, "epochs": epochs(grid), "activation": grid.label}
 
 
 def layer_lines(grid: Grid, labels: Labels, values: np.ndarray, x: Sequence[float] = ()) -> list[Line]:
     """A line for each layer of values (places, R, layers), the last included; the places are widths by default."""
     return [
-        Line(labels | {"layer": layer + 1}, x or grid.widths, replicates(grid), list(values[:, :, layer]))
+        Line(labels | {"layer": layer + 1}, x or grid.widths, grid.seeds, list(values[:, :, layer]))
         for layer in range(values.shape[2])
     ]
 
@@ -71,7 +61,7 @@ def grid_lines(grids: Iterable[Grid], *quantities: str) -> list[Line]:
 
 def nets_of(grids: Iterable[Grid]) -> str:
     """``n = 8 nets per width``."""
-    counts = sorted({len(m.cell.seeds) for grid in grids for m in grid.measurements})
+    counts = sorted({m.replicates for grid in grids for m in grid.measurements})
     return f"n = {' or '.join(map(str, counts))} nets per width"
 
 
@@ -133,16 +123,15 @@ def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
 
     Nets that end untrained are left out at every stage.
     """
-    shown = [grid.widest for grid in grids if len(stages(grid)) > 2 and has(grid.widest, "corrected_score")]
+    shown = [grid.widest for grid in grids if len(grid.epochs) > 2 and has(grid.widest, "corrected_score")]
     if not shown:
         return None
     lines = []
     for quantity in ("corrected_score", "entropy_change"):
         for grid in shown:
-            values = np.concatenate([grid.at_stage(i).of(quantity) for i in range(len(stages(grid)))])
-            activation = grid.measurements[0].cell.activation
-            labels: Labels = {"quantity": quantity, "activation": activation, "width": grid.widths[0]}
-            lines += layer_lines(grid, labels, values, stages(grid))
+            values = np.concatenate([grid.at_stage(i).of(quantity) for i in range(len(grid.epochs))])
+            labels: Labels = {"quantity": quantity, "activation": grid.label, "width": grid.widths[0]}
+            lines += layer_lines(grid, labels, values, grid.epochs)
     title = "Trajectories: the widest nets against epochs of training"
     widths = " or ".join(map(str, sorted({grid.widths[0] for grid in shown})))
     caption = f"N = {widths}; {grid_caption(shown)} ι_c: {SYMLOG}"
@@ -176,7 +165,7 @@ def quantile_lines(grid: Grid) -> list[Line]:
         Line(
             labels | {"layer": layer + 1, "quantile": f"{100 * quantile:.0f} %"},
             grid.widths,
-            replicates(grid),
+            grid.seeds,
             list(values[:, :, layer, place]),
         )
         for layer in range(values.shape[2])
@@ -193,7 +182,7 @@ def null_of(checks: Iterable[Finding]) -> tuple[float, float]:
 
 def lemma_figure(grids: Iterable[Grid]) -> Scatter | None:
     """§3, eq. 7: Δι of a layer's pairs against ΔH of its neurons, where there is a stage after the first."""
-    shown = [grid for grid in grids if len(stages(grid)) > 1]
+    shown = [grid for grid in grids if len(grid.epochs) > 1]
     points = tuple(point for grid in shown for point in points_of(grid))
     if not points:
         return None
@@ -208,13 +197,13 @@ def lemma_figure(grids: Iterable[Grid]) -> Scatter | None:
 
 def points_of(grid: Grid) -> Iterable[Point]:
     """The points of all nets that trained and gave both numbers."""
-    seeds, before = replicates(grid), grid.at_stage(0).of("score")
-    for stage, count in enumerate(stages(grid)[1:], 1):
+    seeds, before = grid.seeds, grid.at_stage(0).of("score")
+    for stage, count in enumerate(grid.epochs[1:], 1):
         at = grid.at_stage(stage)
         entropy, information = at.of("entropy_change"), at.of("score") - before
         for i, j, k in np.argwhere(np.isfinite(entropy) & np.isfinite(information)):
             both = float(entropy[i, j, k]), float(information[i, j, k])
-            yield Point(grid.measurements[i].cell.activation, grid.widths[i], count, int(k) + 1, seeds[j], *both)
+            yield Point(grid.label, grid.widths[i], count, int(k) + 1, seeds[j], *both)
 
 
 # --- experiments of the estimators (appendix A), from the checks that ran them ----------------------------------------

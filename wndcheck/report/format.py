@@ -278,9 +278,13 @@ def describe_choices(finding: Finding) -> str:
 
 def describe_need(finding: Finding) -> str:
     """``24 nets would decide it``: of a level whose interval includes the margin; empty for others."""
+    return describe_replicates_needed(finding) if finding.check.scope is Scope.LEVEL else ""
+
+
+def describe_replicates_needed(finding: Finding) -> str:
+    """``24 nets would decide it``, of any check whose interval includes the margin; empty for others."""
     known = [value for value in finding.values if isfinite(value)]
-    straddles = finding.cause is not None and finding.cause.kind is CauseKind.STRADDLES
-    if finding.check.scope is not Scope.LEVEL or not straddles:
+    if finding.cause is None or finding.cause.kind is not CauseKind.STRADDLES:
         return ""
     systematic = (finding.recipe.low, finding.recipe.high) if finding.recipe else (0.0, 0.0)
     needed = nets_needed_with_error(finding.check, mean(known), stdev(known), systematic)

@@ -120,6 +120,14 @@ def network_page(
     )
 
 
+def refuse_occupied(folder: Path, numbers: str) -> None:
+    """OccupiedError where the folder holds the report of a run of claims, or a page that is not beside `numbers`."""
+    if (folder / VERDICTS).exists():
+        raise OccupiedError(f"{folder} holds the report of a run of claims ({VERDICTS}): name another folder")
+    if (folder / PAGE).exists() and not (folder / numbers).exists():
+        raise OccupiedError(f"{folder} holds an {PAGE} of something else (there is no {numbers}): name another folder")
+
+
 def write_network(
     folder: Path,
     found: NetworkVerdict,
@@ -132,10 +140,7 @@ def write_network(
     `how` and `environment` are shown as they are; `command` repeats the measurement. OccupiedError where the folder
     holds the report of a run of claims, or a page of something else.
     """
-    if (folder / VERDICTS).exists():
-        raise OccupiedError(f"{folder} holds the report of a run of claims ({VERDICTS}): name another folder")
-    if (folder / PAGE).exists() and not (folder / NUMBERS).exists():
-        raise OccupiedError(f"{folder} holds an {PAGE} of something else (there is no {NUMBERS}): name another folder")
+    refuse_occupied(folder, NUMBERS)
     assert found.scores is not None
     folder.mkdir(parents=True, exist_ok=True)
     last = str(found.scores.meta["last_layer"])

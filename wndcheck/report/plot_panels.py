@@ -103,7 +103,8 @@ def look(line: Line, figure: Figure) -> tuple[str, str, str]:
     """Colour, marker and name of a curve."""
     if figure.curves == "layer":
         layer, last = int(line.labels["layer"]), last_layer(figure)
-        return *layer_look(layer, last), layer_name(layer, last)
+        name = figure.layer_names[layer - 1].replace("$", r"\$") if figure.layer_names else layer_name(layer, last)
+        return *layer_look(layer, last), name
     name = str(line.labels[figure.curves])
     return *LOOKS[name], f"{name} of pairs below" if figure.curves == "quantile" else name
 

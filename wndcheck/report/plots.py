@@ -88,16 +88,22 @@ LONGEST = 40  # characters of a layer's name
 def svg(figure: Figure | Scatter | Layers) -> bytes:
     """The figure as an SVG file, with its title and description."""
     metadata = {"Title": figure.title, "Description": figure.description, "Date": None, "Creator": None}
+    file = io.BytesIO()
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # it is only measured as a box: text stays text
+        drawing(figure).savefig(file, format="svg", metadata=metadata)
+    text = file.getvalue().decode().replace("</style>", f"{STYLE}</style>", 1).replace(FONT, FALLBACKS)
+    return DRAWN.sub(lambda found: DIGITS.sub(r"\1", found[0]), text).encode()
+
+
+def drawing(figure: Figure | Scatter | Layers) -> Canvas:
+    """The figure with its title and caption, as matplotlib has it."""
+    with matplotlib.rc_context(SETTINGS):
         canvas = plot(figure)
         canvas.suptitle(figure.title, wrap=True)
         canvas.supxlabel(figure.caption, fontsize=8, color=SETTINGS["axes.edgecolor"], wrap=True)
         FigureCanvasAgg(canvas)
-        file = io.BytesIO()
-        canvas.savefig(file, format="svg", metadata=metadata)
-    text = file.getvalue().decode().replace("</style>", f"{STYLE}</style>", 1).replace(FONT, FALLBACKS)
-    return DRAWN.sub(lambda found: DIGITS.sub(r"\1", found[0]), text).encode()
+    return canvas
 
 
 def plot(figure: Figure | Scatter | Layers) -> Canvas:

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 import wndcheck
-from wndcheck import dependence_score, knn_entropy, mutual_information, normalize_mi, pairwise_mi, probe
+from wndcheck import dependence_score, knn_entropy, mutual_information, normalize_mi, pairwise_mi, probe, width_sweep
 
-PUBLIC = {f.__name__: f for f in (dependence_score, knn_entropy, mutual_information, normalize_mi, pairwise_mi, probe)}
+PUBLIC = {
+    f.__name__: f
+    for f in (dependence_score, knn_entropy, mutual_information, normalize_mi, pairwise_mi, probe, width_sweep)
+}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -46,7 +46,27 @@ def test_the_encoders_attention_is_measured() -> None:
     assert all(layer.rows == 1000 for layer in found.layers.values())
 
 
+def test_padded_sentences_are_measured_at_their_words() -> None:
+    found = example("bert").main(epochs=1)
+    assert len(found) == 13
+    assert found.inputs[1] == "positions are drawn where attention_mask says no padding"
+    first = found["encoder.layers.0.self_attn.q_proj"]
+    assert any("rows are different: the layer takes so few values" in note for note in first.notes)
+
+
+def test_the_residual_perceptron_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep = example("width_sweep").main(widths=(20, 28, 40), seeds=2, max_pairs=20)
+    assert sweep.grid.layers == ("blocks.0", "blocks.1", "blocks.2", "head")
+    assert not sweep.failures
+    assert min(record.accuracy[1] for record in sweep.records) > 0.8
+    assert "weak_dependence: " in capsys.readouterr().out
+    assert "layer blocks.2" in (tmp_path / "width_sweep.svg").read_text(encoding="utf-8")
+
+
 def test_examples_are_short() -> None:
     files = sorted(FOLDER.glob("*.py"))
-    assert len(files) == 3
+    assert len(files) == 5
     assert all(len(file.read_text().splitlines()) < 60 for file in files)

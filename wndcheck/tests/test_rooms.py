@@ -9,8 +9,8 @@ from pathlib import Path
 import wndcheck
 
 PACKAGE = Path(wndcheck.__file__).parent
-ROOMS = ("estimators", "datasets", "nets", "experiment", "store", "verdicts", "inspect", "report", "pytest_plugin")
-ROOMS += ("authoring", "cli")
+ROOMS = ("estimators", "datasets", "nets", "experiment", "store", "verdicts", "inspect", "report", "sweep")
+ROOMS += ("pytest_plugin", "authoring", "cli")
 SHARED = {"devices", "seeds", "versions"}  # import nothing of the package but each other
 OUTSIDE = {"tests", "benchmarks", "data"}
 

@@ -11,7 +11,7 @@ import numpy as np
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import Scope
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.statistics import at_most, slope_per_doubling
+from wndcheck.verdicts.statistics import at_least, at_most, slope_per_doubling
 
 INDEPENDENT = at_most(0.01)  # the paper's threshold, §4: "we may roughly view 0.01 as a threshold for independence"
 # "in the vicinity of this threshold": the null's mean plus its standard deviation, 0.012 + 0.042. The deviation is that
@@ -24,6 +24,10 @@ NEAR_INDEPENDENT_BY_KSG1 = at_most(0.021)
 # Of a layer whose entropy stays constant.
 ENTROPY_TREND = Check("slope of |ΔH| per doubling of N", at_most(0))
 ENTROPY_LEVEL = Check("|ΔH| at the widest", at_most(0.1), scope=Scope.LEVEL)
+
+# Of the last layer, which stays dependent (§4).
+CONTRAST = Check("ι of the logits minus that of the hidden layer", at_least(0.02))
+DEPENDENCE = Check("ι_c of the logits", at_least(0.05), scope=Scope.LEVEL)
 
 
 def weak_dependence(of: str = "") -> tuple[Check, Check]:
@@ -67,6 +71,11 @@ def hidden_mean(grid: Grid, quantity: str) -> np.ndarray:
     dependent a deep layer with planted dependence is differs much from net to net.
     """
     return of_one_width(grid, grid.of(quantity)[..., :-1].mean(axis=-1))
+
+
+def contrast(grid: Grid, layer: int, quantity: str = "score") -> np.ndarray:
+    """A quantity of the last layer minus that of a hidden one, in nets of one width. ValueError for several."""
+    return of_one_width(grid, grid.of(quantity)[..., -1] - grid.of(quantity, layer))
 
 
 def slopes(grid: Grid, quantity: str, layer: int) -> np.ndarray:

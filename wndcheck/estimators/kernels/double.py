@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 from scipy.special import digamma
 
-from .reference import kth_distances
+from .reference import kd_tree, kth_distances
 
 
 def mean_log_distances(z: NDArray[np.float64], pairs: NDArray[np.int64], *, k: int) -> NDArray[np.float64]:
@@ -47,13 +46,13 @@ def mean_digamma(blocks: Sequence[NDArray[np.float64]], distances: NDArray[np.fl
 
 def _count(points: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.int64]:
     """Number of other points at most `radius` away from each point, (n_samples,)."""
-    return KDTree(points).query_ball_point(points, radius, p=np.inf, return_length=True) - 1
+    return kd_tree(points).query_ball_point(points, radius, p=np.inf, return_length=True) - 1
 
 
 def _furthest(blocks: Sequence[NDArray[np.float64]], distances: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """For each block, its distance to the farthest of the samples within `distances` of each sample, (n_samples,)."""
     points = np.hstack(blocks)
-    near = KDTree(points).query_ball_point(points, distances, p=np.inf)
+    near = kd_tree(points).query_ball_point(points, distances, p=np.inf)
     numbers = np.array([len(indices) for indices in near])
     others, sample = np.concatenate(near).astype(np.int64), np.repeat(np.arange(len(points)), numbers)
     starts = np.append(0, numbers.cumsum()[:-1])

@@ -5,11 +5,20 @@ The k-d tree also serves `knn_entropy` in more than one dimension.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
+
+
+def kd_tree(points: NDArray[np.floating]) -> KDTree:
+    """A k-d tree of points (n, d). The import takes a tenth of a second, and most layers need no tree."""
+    from scipy.spatial import KDTree
+
+    return KDTree(points)
 
 
 def kth_distances(points: NDArray[np.floating], *, k: int) -> NDArray[np.float64]:
@@ -17,7 +26,7 @@ def kth_distances(points: NDArray[np.floating], *, k: int) -> NDArray[np.float64
 
     points: (n_samples, d), more than k of them. Returns (n_samples,), float64.
     """
-    return KDTree(points).query(points, k=k + 1, p=np.inf)[0][:, k]
+    return kd_tree(points).query(points, k=k + 1, p=np.inf)[0][:, k]
 
 
 def marginal_counts(

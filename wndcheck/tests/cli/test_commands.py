@@ -18,7 +18,20 @@ from wndcheck.datasets.catalogue import CATALOGUE
 from wndcheck.datasets.sources import FetchFailed, Source
 from wndcheck.tests.tiny import TINY_MNIST, finish, start_python, write_tiny
 
-COMMANDS = {"audit", "calibrate", "claims", "compare", "expect", "fetch", "measure", "plan", "report", "score", "store"}
+COMMANDS = {
+    "audit",
+    "calibrate",
+    "claims",
+    "compare",
+    "expect",
+    "fetch",
+    "measure",
+    "plan",
+    "report",
+    "score",
+    "store",
+    "sweep",
+}
 Command = Callable[..., Result]
 
 

@@ -11,6 +11,7 @@ from click.testing import Result
 from safetensors.torch import save_file
 
 from wndcheck import dependence_score
+from wndcheck.tests.inspect.networks import GraphConvolution
 
 MODEL = """
 import torch
@@ -146,6 +147,49 @@ def test_a_page_that_cannot_be_written_is_exit_status_1(folder: Path, score: Com
     outcome = score("--report", "x.npy/page")
     assert outcome.exit_code == 1
     assert "the page cannot be written to x.npy/page (Not a directory): name another --report" in outcome.stderr
+
+
+GRAPH = """
+import torch
+from wndcheck.tests.inspect.networks import GraphConvolution
+
+def make_net():
+    torch.manual_seed(0)
+    return GraphConvolution()
+
+def make_half():
+    return make_net().bfloat16()
+"""
+
+
+def test_arguments_that_are_not_of_samples_and_batches_that_are_not_cut(folder: Path, score: Command) -> None:
+    (folder / "graph.py").write_text(GRAPH)
+    edges = np.random.default_rng(1).integers(300, size=(2, 900))
+    np.savez(folder / "edges.npz", edge_index=edges)
+    options = ["--forward-kwargs", "edges.npz", "--batch-size", "0", "--json"]
+    found = score(*options, model="graph.py:make_net")
+    assert found.exit_code == 0, found.output
+    torch.manual_seed(0)
+    net, x = GraphConvolution(), np.load("x.npy")
+    direct = dependence_score(net, x, forward_kwargs={"edge_index": edges}, batch_size=None)
+    assert json.loads(found.stdout)["layers"] == direct.to_dict()["layers"]
+    half = json.loads(score(*options, "--dtype", "float32", model="graph.py:make_half").stdout)
+    expected = dependence_score(net.bfloat16().float(), x, forward_kwargs={"edge_index": edges}, batch_size=None)
+    assert half["layers"] == expected.to_dict()["layers"]
+    assert "(--dtype float32) measures a copy" in score(*options[:-1], model="graph.py:make_half").stderr
+    refused = score("--forward-kwargs", "x.npy", model="graph.py:make_net")
+    assert "Error: x.npy has no names: expected a .npz file" in refused.stderr
+
+
+def test_inputs_by_name_that_forward_does_not_take_are_left_out_and_named(folder: Path, score: Command) -> None:
+    np.savez(folder / "named.npz", input=np.load("x.npy"), labels=np.arange(300))
+    outcome = score("--data", "named.npz", "--report", "page")
+    assert outcome.exit_code == 0, outcome.output
+    assert "batches by name: passed input; left out labels" in outcome.stderr
+    assert "left out labels" in (folder / "page" / "index.html").read_text(encoding="utf-8")
+    found = json.loads(score("--data", "named.npz", "--json").stdout)
+    assert found["layers"] == json.loads(score("--json").stdout)["layers"]
+    assert found["inputs"] == ["batches by name: passed input; left out labels"]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.signal import lfilter
-from scipy.stats import kstest
+from scipy.stats import false_discovery_control, kstest
 
 from wndcheck.benchmarks.closed_forms import independent, normal_pair
 from wndcheck.estimators import pairwise_mi, rank_null
-from wndcheck.estimators.resampling import disjoint_parts, p_values, permutations
+from wndcheck.estimators.resampling import disjoint_parts, false_discovery_rates, p_values, permutations
 from wndcheck.estimators.validation import group_members
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.tests.estimators.samples import each_estimator, normal_layer, of_pairs
@@ -233,6 +233,13 @@ def test_p_values_need_two_shuffles_and_a_rate_up_to_1(options):
             access(pairwise_mi(X, **options))
     with pytest.raises(ValueError, match=r"rate=5: expected a number from 0 to 1"):
         pairwise_mi(X, null="shuffle", n_shuffles=2).dependent(5)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 1000])
+def test_false_discovery_rates_are_those_of_scipy(n):
+    p = np.round(np.random.default_rng(n).random(n) ** 3, 2)  # with ties
+    expected = false_discovery_control(p) if n else p
+    np.testing.assert_allclose(false_discovery_rates(p), expected, rtol=1e-12)
 
 
 @each_estimator

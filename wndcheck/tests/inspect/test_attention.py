@@ -59,11 +59,14 @@ def test_the_output_of_attention_is_its_last_projection(encoder: nn.TransformerE
     np.testing.assert_allclose(normed.mean(1), 0, atol=1e-5)
 
 
-def test_patterns_select_among_the_default_layers(encoder: nn.TransformerEncoder) -> None:
+def test_patterns_select_among_the_default_layers_or_else_all_modules(encoder: nn.TransformerEncoder) -> None:
     found = probe(encoder, torch.randn(10, 5, 8), ["*.linear?", "layers.0.*.q_proj"])
     assert set(found) == {f"layers.{i}.linear{j}" for i in (0, 1) for j in (1, 2)} | {"layers.0.self_attn.q_proj"}
-    with pytest.raises(ValueError, match=r"layer '\*\.dropout': the model has none of that name"):
-        probe(encoder, torch.randn(10, 5, 8), "*.dropout")
+    assert set(probe(encoder, torch.randn(10, 5, 8), "*.norm?")) == {
+        f"layers.{i}.norm{j}" for i in (0, 1) for j in (1, 2)
+    }
+    with pytest.raises(ValueError, match=r"layer '\*\.drop': the model has none of that name"):
+        probe(encoder, torch.randn(10, 5, 8), "*.drop")
 
 
 def test_query_key_and_value_may_be_different_tensors() -> None:

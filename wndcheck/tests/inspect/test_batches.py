@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.nn.utils import rnn
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from wndcheck import probe
 from wndcheck.inspect.batches import make_batches
+from wndcheck.inspect.binding import Batch, Binding
 
 X = torch.arange(20.0).reshape(10, 2)
 
 
-def sizes(x: Any, **options: Any) -> list[int]:
-    return [batch.size for batch in make_batches(x, 4, **options)]
+class OfX(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def batches(x: Any, size: int | None = 4, *options: Any) -> list[Batch]:
+    return list(make_batches(x, Binding(OfX()), size, *options))
+
+
+def sizes(x: Any, *options: Any) -> list[int]:
+    return [batch.size for batch in batches(x, 4, *options)]
 
 
 KINDS = {"tensor": X, "array": X.numpy(), "numbers": X.tolist(), "list": [X], "tuple": (X, None), "mapping": {"x": X}}
@@ -26,21 +38,21 @@ KINDS = {"tensor": X, "array": X.numpy(), "numbers": X.tolist(), "list": [X], "t
 @pytest.mark.parametrize("x", KINDS.values(), ids=KINDS)
 def test_arrays_are_split_into_batches(x: Any) -> None:
     assert sizes(x) == [4, 4, 2]
-    seen = torch.cat([(*batch.args, *batch.kwargs.values())[0] for batch in make_batches(x, 4)])
+    seen = torch.cat([(*batch.args, *batch.kwargs.values())[0] for batch in batches(x)])
     np.testing.assert_array_equal(seen, X)
 
 
 def test_labels_of_a_loader_are_dropped() -> None:
     loader = DataLoader(TensorDataset(X, torch.zeros(10)), batch_size=6)
     assert sizes(loader) == [4, 2, 4]
-    assert sizes(loader, max_samples=5) == [4, 1]
+    assert sizes(loader, 5) == [4, 1]
     assert sizes({"x": part} for part in X.split(3)) == [3, 3, 3, 1]
-    assert next(make_batches(loader, 4)).args[0].shape == (4, 2)
+    assert batches(loader)[0].args[0].shape == (4, 2)
 
 
 def test_samples_are_drawn_in_order_without_replacement_by_a_seed() -> None:
     def drawn(seed: int) -> list[float]:
-        return torch.cat([batch.args[0] for batch in make_batches(X, 4, 9, seed)])[:, 0].tolist()
+        return torch.cat([batch.args[0] for batch in batches(X, 4, 9, seed)])[:, 0].tolist()
 
     assert drawn(0) == drawn(0) != drawn(1)
     for seed in range(3):
@@ -70,14 +82,115 @@ def test_a_read_only_array_is_accepted() -> None:
     assert probe(nn.Linear(2, 3), array)["(model)"].shape == (10, 3)
 
 
+class Samples(Dataset):
+    """A data set of torch."""
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: int) -> Tensor:
+        return X[index]
+
+
+class Indexed:
+    """A data set that derives from nothing."""
+
+    __len__, __getitem__ = Samples.__len__, Samples.__getitem__
+
+
+class Stream(IterableDataset):
+    """A stream of single samples."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(X)
+
+
+class Loader:
+    """A loader of batches that derives from nothing."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(X.split(3))
+
+
+LABELS = torch.arange(10)
+COLLECTIONS: dict[str, tuple[Any, list[int]]] = {
+    "a data set": (Samples(), [4, 4, 2]),
+    "tensors of a data set": (TensorDataset(X, LABELS), [4, 4, 2]),
+    "a part of a data set": (Subset(Samples(), range(10)), [4, 4, 2]),
+    "what can be indexed": (Indexed(), [4, 4, 2]),
+    "a stream": (Stream(), [4, 4, 2]),
+    "a list of samples": (list(X), [4, 4, 2]),
+    "a list of arrays": (list(X.numpy()), [4, 4, 2]),
+    "a list of labelled samples": ([(x, 0) for x in X], [4, 4, 2]),
+    "a list of named samples": ([{"x": x, "label": y} for x, y in zip(X, LABELS, strict=True)], [4, 4, 2]),
+    "a list of unequal batches": (list(X.split(3)), [3, 3, 3, 1]),
+    "a list of labelled batches": (list(zip(X.split(3), LABELS.split(3), strict=True)), [3, 3, 3, 1]),
+    "a list of named batches": ([{"x": x} for x in X.split(6)], [4, 2, 4]),
+    "an iterable of batches": (iter(X.split(5)), [4, 1, 4, 1]),
+    "a loader of one's own": (Loader(), [3, 3, 3, 1]),
+    "a loader": (DataLoader(Samples(), batch_size=7), [4, 3, 3]),
+    "a loader of batches": (DataLoader(X.split(5), batch_size=None), [4, 1, 4, 1]),  # type: ignore[arg-type]
+    "a data frame": (pytest.importorskip("pandas").DataFrame(X.numpy()), [4, 4, 2]),
+}
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+def test_samples_and_batches_are_told_apart(kind: str) -> None:
+    x, expected = COLLECTIONS[kind]
+    found = batches(x)
+    seen = torch.cat([(*batch.args, *batch.kwargs.values())[0] for batch in found])
+    np.testing.assert_array_equal(seen, X)
+    assert [batch.size for batch in found] == expected
+
+
+@pytest.mark.parametrize("x", [Samples(), Indexed(), list(X)], ids=["a data set", "indexed", "a list"])
+def test_samples_of_a_data_set_are_drawn_by_a_seed(x: Any) -> None:
+    found = torch.cat([batch.args[0] for batch in batches(x, 4, 6, 1)])
+    np.testing.assert_array_equal(found, torch.cat([batch.args[0] for batch in batches(X, 4, 6, 1)]))
+    first = torch.cat([batch.args[0] for batch in batches(Stream(), 4, 6, 1)])
+    np.testing.assert_array_equal(first, X[:6])
+
+
+def test_the_ways_out_that_errors_show() -> None:
+    equal = [torch.rand(5, 2) for _ in range(4)]
+    with pytest.raises(
+        ValueError, match=r"a list of 4 elements such as \(5, 2\) float32: samples or batches\?"
+    ) as told:
+        batches(equal)
+    assert "DataLoader(x, batch_size=256), for batches iter(x), and for the arguments of forward a tuple" in str(
+        told.value
+    )
+    assert batches(DataLoader(equal, batch_size=3))[0].args[0].shape == (3, 5, 2)  # type: ignore[arg-type]
+    assert batches(iter(equal))[0].args[0].shape == (4, 2)
+    tokens = [torch.randint(9, (20,)) for _ in range(5)]
+    with pytest.raises(ValueError, match=r"an element of x is \(20,\) int64: one sample, or a batch of 20 numbers\?"):
+        batches(iter(tokens))
+    assert batches(torch.stack(list(iter(tokens))))[0].args[0].shape == (4, 20)
+    said = Binding(OfX(), lambda batch: batch)
+    assert [batch.size for batch in make_batches(iter(tokens), said, None)] == [20] * 5
+
+
+def test_batches_are_never_cut_without_a_batch_size() -> None:
+    assert [batch.size for batch in batches(X, None, 3)] == [10]
+    assert [batch.size for batch in batches(iter(X.split(6)), None, 3)] == [6]
+
+
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        ((X, X[:3]), ValueError, r"differ in their number of samples \(input 0 has 10, input 1 has 3\): expected"),
-        ({"a": X, "b": X[0, 0]}, ValueError, r"input 'b' has shape \(\): expected samples along its first axis"),
-        ({"a": 1}, ValueError, "there is no tensor"),
+        ({"input": X[0, 0]}, ValueError, r"input 'input' has shape \(\): expected samples along its first axis"),
+        ({"input": 1}, TypeError, "x has a value of type int: expected an array"),
         (np.array(["a", "b"]), TypeError, "x has dtype <U1: expected integers or floating-point numbers"),
-        (3, TypeError, "x is int: expected an array, a tensor, a tuple or dict of them, or a loader"),
+        (3, TypeError, "x has a value of type int: expected an array, a tensor, a tuple or dict of them, or a loader"),
+        (
+            [torch.zeros(3), torch.zeros(4)],
+            ValueError,
+            "cannot be put into a batch .* DataLoader whose collate_fn pads",
+        ),
+        ([["a"], ["b"]], TypeError, "x has dtype <U1"),
+        ([[1.0], [1.0, 2.0]], ValueError, "x has lists of unequal lengths: pad them, and give a mask"),
+        (rnn.pack_sequence([X]), TypeError, "x is a PackedSequence: give the padded sequences, samples first"),
+        ([], ValueError, "x holds no samples: expected at least one batch"),
         (iter([]), ValueError, "x holds no samples: expected at least one batch"),
     ],
 )

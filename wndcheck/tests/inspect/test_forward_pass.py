@@ -104,8 +104,14 @@ class PartlyTraced(nn.Module):
     ("model", "x", "options", "error", "message"),
     [
         (mlp, torch.zeros(4, 7), {}, ValueError, r"the model failed on a batch of \(2, 7\) float32 \(RuntimeError: "),
-        (mlp, torch.zeros(0, 6), {}, ValueError, r"input 0 has shape \(0, 6\): expected samples along its first axis"),
-        (mlp, torch.zeros(()), {}, ValueError, r"input 0 has shape \(\): expected samples"),
+        (
+            mlp,
+            torch.zeros(0, 6),
+            {},
+            ValueError,
+            r"input 'input' has shape \(0, 6\): expected samples along its first axis",
+        ),
+        (mlp, torch.zeros(()), {}, ValueError, r"input 'input' has shape \(\): expected samples"),
         (mlp, torch.zeros(4, 6), {"when": "during"}, ValueError, "when='during': expected 'pre' or 'post'"),
         (mlp, torch.zeros(4, 6), {"positions": 0}, ValueError, "positions=0: expected at least 1"),
         (mlp, torch.zeros(4, 6), {"batch_size": 0}, ValueError, "batch_size=0: expected at least 1"),
@@ -114,7 +120,7 @@ class PartlyTraced(nn.Module):
         (mlp, torch.zeros(4, 6), {"layers": []}, ValueError, "layers is empty: name at least one, such as '0'"),
         (mlp, torch.zeros(4, 6), {"layers": [3]}, TypeError, "layer 3: expected the dotted name of a module"),
         (dict, torch.zeros(4, 6), {}, TypeError, "model is dict: expected a torch.nn.Module"),
-        (nn.ReLU, torch.zeros(4, 6), {}, ValueError, "no linear or convolutional layer: name the layers to measure"),
+        (nn.ReLU, torch.zeros(4, 6), {}, ValueError, "no linear, convolutional or recurrent layer: name the"),
         (lambda: nn.LazyLinear(3), torch.zeros(4, 6), {}, ValueError, "'weight' has no shape yet: run the model once"),
         (
             lambda: nn.LazyBatchNorm1d(affine=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wndcheck.inspect.network_layers import CHANNELS, LAST, UNKNOWN
+from wndcheck.inspect.layer_kinds import CHANNELS, LAST, UNKNOWN
 from wndcheck.inspect.output_axes import draw_positions, find_axes
 
 

@@ -22,20 +22,27 @@ def convnet() -> nn.Sequential:
     )
 
 
+class Pair(nn.Module):
+    """Returns two tensors."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x, 2 * x
+
+
 class Unmeasurable(nn.Module):
     """A network whose layers cannot be measured, for various reasons."""
 
     def __init__(self) -> None:
         super().__init__()
         self.twice, self.never, self.nan, self.fine = (nn.Linear(4, 4) for _ in range(4))
-        self.recurrent = nn.LSTM(4, 4, batch_first=True)
+        self.pair = Pair()
         self.mixed, self.functional, self.normed = (nn.Linear(4, 4) for _ in range(3))
         self.norm, self.integers = nn.LayerNorm(4), nn.Identity()
         self.scalar, self.relu = nn.Identity(), nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.fine(self.twice(self.twice(x)))
-        y = y + self.recurrent(x[:, None])[0][:, 0]
+        self.pair(x)
         y = y + self.mixed(x.repeat_interleave(3, 0))[: len(x)] + torch.relu(self.functional(x))
         y = y + self.relu(self.norm(self.normed(x)))
         self.integers((x > 0).long())
@@ -154,7 +161,7 @@ def test_the_axis_of_samples_is_found(batch_first: bool, length: int) -> None:
 
 
 def test_the_axis_of_neurons_may_be_given() -> None:
-    net, x = nn.Sequential(nn.Conv1d(3, 4, 1), nn.Hardswish(), nn.LayerNorm((4, 6))), torch.randn(9, 3, 6)
+    net, x = nn.Sequential(nn.Hardswish(), nn.Hardswish(), nn.LayerNorm((4, 6))), torch.randn(9, 4, 6)
     with pytest.raises(ValueError, match=r"layer '1': .*which axis holds the neurons is unknown; give neuron_axis"):
         probe(net, x, "1")
     with pytest.raises(ValueError, match=r"layer '2'.*give neuron_axis"):
@@ -170,9 +177,10 @@ def test_the_axis_of_neurons_may_be_given() -> None:
 @pytest.mark.parametrize(
     ("layer", "when", "message"),
     [
-        ("twice", "pre", "reaches it 2 times: these are not one set of neurons"),
+        ("twice#3", "pre", "layer 'twice#3': a forward pass calls it 2 times"),
+        ("fine#2", "pre", "layer 'fine#2': a forward pass calls it once"),
         ("never", "pre", "a forward pass does not reach it"),
-        ("recurrent", "pre", "its output is a tuple: expected one tensor .* name a layer inside it"),
+        ("pair", "pre", r"its output is a tuple: expected one tensor .* through an nn.Identity\(\) of the network"),
         ("integers", "pre", "its output is a tensor of int64: expected one tensor of floating-point numbers"),
         ("scalar", "pre", r"its output has shape \(\) for 2 samples"),
         ("mixed", "pre", r"shape \(6, 4\) for 2 samples and \(9, 4\) for 3: its samples do not have an axis"),
@@ -190,8 +198,8 @@ def test_a_named_layer_that_cannot_be_measured_is_an_error(layer: str, when: str
 
 def test_default_layers_that_cannot_be_measured_are_left_out_with_a_reason() -> None:
     found = probe(Unmeasurable(), torch.randn(20, 4))
-    assert set(found) == {"fine", "functional", "normed"}
-    assert set(found.left_out) == {"twice", "never", "nan", "mixed"}
+    assert set(found) == {"twice#1", "twice#2", "fine", "functional", "normed"}
+    assert set(found.left_out) == {"never", "nan", "mixed"}
     assert set(probe(Unmeasurable(), torch.randn(20, 4), "norm", when="post")) == {"norm"}
 
 
@@ -220,7 +228,7 @@ class Truncating(nn.Sequential):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Conditional, "layer '0': not every batch reaches it once"),
+        (Conditional, "layer '0': not every batch reaches it; leave it out"),
         (Truncating, r"layer '0': its output has shape \(3, 2\) for 4 samples, unlike"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from wndcheck import dependence_score, pairwise_mi
 from wndcheck.inspect import Activations
-from wndcheck.inspect.layer_scoring import ScoringOptions, rows_of_parts, sample_pairs
+from wndcheck.inspect.layer_scoring import ScoringOptions, rows_of_parts, sample_pairs, shuffles
 from wndcheck.inspect.network_scoring import select_activations
 
 FEW = {"n_shuffles": 20, "n_parts": 5}
@@ -40,7 +40,6 @@ def test_a_layer_score_is_that_of_pairwise_mi() -> None:
     assert layer.score == direct.score
     assert layer.corrected == direct.corrected_score
     assert layer.entropy == pytest.approx(direct.entropy.mean(), abs=1e-12)
-    assert layer.dependent == direct.dependent().mean()
     assert (layer.neurons, layer.rows, layer.pairs_estimated, layer.pairs_possible) == (8, 1000, 28, 28)
     parts = rows_of_parts(1000, 1, ScoringOptions(n_parts=5))
     of_parts = [pairwise_mi(z[part], null="shuffle", n_shuffles=4).corrected_score for part in parts]
@@ -53,6 +52,12 @@ def test_the_rank_score_is_that_of_the_same_pairs_with_normal_margins() -> None:
     direct = pairwise_mi(z, margins="normal")
     assert layer.rank_score == direct.score
     assert layer.rank_dependent == direct.share_above() > 0
+    assert layer.dependent == direct.dependent(0.05).mean() > 0
+    assert dependence_score({"fc": z}, rate=1, **FEW)["fc"].dependent == 1
+    places = {tuple(pair): place for place, pair in enumerate(direct.pairs.tolist())}
+    for pair in layer.pairs:
+        assert pair.p == direct.p_values[places[pair.neurons]]
+        assert pair.q == direct.q_values[places[pair.neurons]]
     wide = dependence_score({"fc": np.sinh(4 * z)}, estimator="ksg1", max_pairs=10, **FEW)["fc"]
     assert wide.rank_score == dependence_score({"fc": z}, max_pairs=10, **FEW)["fc"].rank_score
 
@@ -103,6 +108,11 @@ def test_the_interval_has_its_nominal_coverage() -> None:
         at = layer.interval(0.9)
         covered += at.low <= 0 <= at.high
     assert covered >= 21  # of 30 at 0.9; fewer than 21 has probability below 1e-3
+
+
+@pytest.mark.parametrize(("pairs", "expected"), [(28, 100), (60, 100), (1000, 6), (1001, 6), (3000, 2), (10**6, 2)])
+def test_the_number_of_shuffles_is_that_of_enough_estimates_within_bounds(pairs: int, expected: int) -> None:
+    assert shuffles(pairs, 6000, (2, 100)) == expected
 
 
 def test_pairs_are_sampled_uniformly() -> None:

@@ -12,7 +12,6 @@ from wndcheck import devices
 from wndcheck.pytest_plugin import workers as of_runs
 from wndcheck.tests.pytest_plugin.claim_files import SUPPORTED, check
 
-
 pytest_plugins = "pytester"
 
 

@@ -1,0 +1,313 @@
+"""Which parts of a batch are passed to a network's forward, and as which of its arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from wndcheck.inspect.padding import Positions, real_positions
+
+LABELS = ("label", "labels", "label_ids", "target", "targets", "y")  # never put into **kwargs
+SAY = "say what is passed:"
+
+
+class Batch(NamedTuple):
+    """Arguments of one forward pass; `size` samples along the first axis of every tensor.
+
+    `names` has the parameters of forward that args are for, `whole` the arguments that are the same in every pass, and
+    `real` the positions that are not padding, (samples, positions), by the name of their mask.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    size: int
+    names: tuple[str, ...] = ()
+    whole: Mapping[str, Any] = {}
+    real: Mapping[str, Tensor] = {}
+
+    def select(self, samples: Tensor | slice) -> Batch:
+        """The batch of these samples."""
+
+        def chosen(tensor: Tensor) -> Tensor:
+            return tensor[samples]
+
+        parts = mapped(chosen, (self.args, self.kwargs, dict(self.real)))
+        return self._replace(args=parts[0], kwargs=parts[1], real=parts[2], size=len(torch.arange(self.size)[samples]))
+
+    def to(self, device: torch.device, dtype: torch.dtype | None) -> Batch:
+        """A copy on a device, floating-point tensors converted to a dtype, integers unchanged; `whole` is in kwargs.
+
+        Networks that work in place do not reach the user's tensors, and those that call `view` get contiguous ones.
+        """
+
+        def placed(tensor: Tensor) -> Tensor:
+            to = dtype if tensor.is_floating_point() else None
+            if tensor.layout != torch.strided:
+                return tensor.to(device, to, copy=True)
+            return tensor.to(device, to, copy=True, memory_format=torch.contiguous_format)
+
+        return self._replace(
+            args=mapped(placed, self.args), kwargs=mapped(placed, {**self.kwargs, **self.whole}), whole={}
+        )
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All tensors that have samples."""
+        found: list[Tensor] = []
+        mapped(found.append, (self.args, self.kwargs))
+        return found
+
+    @property
+    def shapes(self) -> str:
+        """Shapes and dtypes of the tensors, for messages."""
+        return described(self.tensors)
+
+
+class Binding:
+    """Binds what a batch holds to the parameters of forward, and says what was passed and what was left out."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch_to_inputs: Callable[[Any], Any] | None = None,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        positions: Positions = 1,
+    ) -> None:
+        if batch_to_inputs is not None and not callable(batch_to_inputs):
+            raise TypeError("batch_to_inputs: expected a function of a batch, such as lambda batch: batch[0]")
+        inner = model.module if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel) else model
+        self.signature = inspect.signature(inner.forward)
+        self.batch_to_inputs, self.positions = batch_to_inputs, positions
+        self.whole = {str(name): as_tensor(value) for name, value in (forward_kwargs or {}).items()}
+        self.words: list[str] = []
+        parameters = self.signature.parameters.values()
+        self.by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        self.by_position = [p for p in self.by_position if p.name not in self.whole]
+        self.names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        self.any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.any_name = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        for name in self.whole:
+            if name not in self.names and not self.any_name:
+                raise ValueError(f"forward_kwargs: {self.forward} takes no {name!r}")
+
+    def __call__(self, element: Any) -> Batch:
+        """The arguments in a batch, or in all of x. TypeError or ValueError for what cannot be bound."""
+        if self.batch_to_inputs is not None:
+            args, kwargs, said = self._exactly(self.batch_to_inputs(element))
+        elif isinstance(element, Mapping):
+            args, kwargs, said = self._by_name(element)
+        elif _is_sequence(element) and any(map(_is_input, element)):
+            args, kwargs, said = self._by_position(element)
+        else:
+            args, kwargs, said = self._by_position([as_tensor(element)])
+        args, kwargs = mapped_inputs(args), mapped_inputs(kwargs)
+        if self.whole and len(args) <= len(self.by_position):  # which may come before others
+            args, kwargs = (), dict(zip([p.name for p in self.by_position], args, strict=False)) | kwargs
+        if repeated := sorted({*kwargs} & {*self.whole}):
+            raise ValueError(f"{repeated[0]!r} is in x and in forward_kwargs: give it once")
+        names = tuple([p.name for p in self.by_position][: len(args)])
+        names += tuple(map(str, range(len(names), len(args))))
+        arguments = dict(zip(names, args, strict=True)) | kwargs
+        size = _sample_count(arguments)
+        real, remark = real_positions(arguments, size, self.positions)
+        if not self.words:
+            whole = f"the same {', '.join(self.whole)} in every pass" if self.whole else ""
+            self.words = [word for word in (said, whole, remark) if word]
+        return Batch(args, kwargs, size, names, self.whole, real)
+
+    @property
+    def forward(self) -> str:
+        """Forward with the names of its parameters, for messages."""
+        names = [str(p.replace(annotation=p.empty)) for p in self.signature.parameters.values()]
+        return f"forward({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+
+    def _exactly(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+        """The arguments that the user's function names; nothing is left out."""
+        if isinstance(inputs, Mapping):
+            if unknown := [name for name in inputs if name not in self.names and not self.any_name]:
+                raise ValueError(f"batch_to_inputs returns {unknown[0]!r}, which {self.forward} does not take")
+            return (), dict(inputs), f"batch_to_inputs passed {', '.join(map(str, inputs))}"
+        args = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+        return args, {}, f"batch_to_inputs passed {_counted(len(args))}"
+
+    def _by_name(self, batch: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+        passed = {
+            str(name): value
+            for name, value in batch.items()
+            if name in self.names or (self.any_name and name not in LABELS)
+        }
+        for name, value in passed.items():
+            if isinstance(value, list) and value and isinstance(value[0], Tensor):  # position by position
+                raise ValueError(
+                    f"input {name!r} is a list of {len(value)} tensors, which a DataLoader makes of lists of numbers: "
+                    "give tensors, of a data set of the package datasets by dataset.set_format('torch')"
+                )
+        left_out = [str(name) for name in batch if name not in passed]
+        missing = [p.name for p in self.by_position if p.default is p.empty and p.name not in {**passed, **self.whole}]
+        if missing or not passed:
+            name = missing[0] if missing else self.names[0] if self.names else "x"
+            example = left_out[0] if left_out else "name"
+            raise ValueError(
+                f"{self.forward} {'needs' if missing else 'takes'} {name!r}, and a batch has "
+                f"{', '.join(map(str, batch))}; {SAY} batch_to_inputs=lambda batch: {{{name!r}: batch[{example!r}]}}, "
+                "or batch_to_inputs=lambda batch: (batch,) for a forward that takes all of it as one argument"
+            )
+        said = f"batches by name: passed {', '.join(passed)}" if len(batch) > 1 else ""
+        return (), passed, said + (f"; left out {', '.join(left_out)}" if left_out else "")
+
+    def _by_position(self, batch: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+        """As many of the batch's tensors as forward requires. ValueError if it might take more."""
+        first = batch[0]
+        if isinstance(first, Mapping) or (_is_sequence(first) and any(map(_is_input, first))):
+            return self._nested(first, len(batch))
+        values = list(batch)
+        while len(values) > 1 and values[-1] is None:
+            values.pop()
+        takes = max(self._check_enough(values), 1)
+        optional = [p for p in self.by_position[takes:] if _may_take_tensor(p)]
+        if len(values) > takes and (optional or self.any_number):
+            more = [p.name for p in self.by_position[:takes] + optional[:1]]
+            by_name = ", ".join(f"{name!r}: batch[{i}]" for i, name in enumerate(more))
+            less = "batch[0]" if takes == 1 else f"batch[:{takes}]"
+            raise ValueError(
+                f"a batch holds {_counted(len(values))} ({described(values)}), of which {self.forward} requires "
+                f"{takes}: the others may be inputs or labels; {SAY} batch_to_inputs=lambda batch: {less}, or "
+                f"batch_to_inputs=lambda batch: " + (f"{{{by_name}}}" if len(more) > takes else f"batch[:{takes + 1}]")
+            )
+        names = [p.name for p in self.by_position[:takes]] or ["the first"]
+        said = f"batches of {len(batch)}: passed {', '.join(names)}" if len(batch) > 1 else ""
+        rest = [ORDINALS[i] if i < len(ORDINALS) else f"number {i + 1}" for i in range(takes, len(batch))]
+        return tuple(values[:takes]), {}, said + (f"; left out the {', '.join(rest)}" if rest else "")
+
+    def _nested(self, inputs: Any, count: int) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+        """The first element of a batch (inputs, labels), of which every tensor is an input."""
+        if isinstance(inputs, Mapping):
+            args, kwargs, said = self._by_name(inputs)
+        else:
+            if len(inputs) > len(self.by_position) and not self.any_number:
+                raise ValueError(
+                    f"a batch holds {_counted(len(inputs))} first ({described(inputs)}), and {self.forward} takes "
+                    f"{len(self.by_position)}; {SAY} batch_to_inputs=lambda batch: batch[0][0], or "
+                    "batch_to_inputs=lambda batch: (batch[0],) for a forward that takes them as one argument"
+                )
+            self._check_enough(inputs)
+            args, kwargs, said = (
+                tuple(inputs),
+                {},
+                f"passed {', '.join(p.name for p in self.by_position[: len(inputs)])}",
+            )
+        rest = "; left out the rest" if count > 1 else ""
+        return args, kwargs, f"batches of {count}: {said.removeprefix('batches by name: ')}{rest}"
+
+    def _check_enough(self, values: Sequence[Any]) -> int:
+        """The number of arguments that forward requires. ValueError if there are fewer."""
+        required = [p.name for p in self.by_position if p.default is p.empty]
+        if len(values) < len(required):
+            raise ValueError(
+                f"{self.forward} needs {', '.join(required)}, and a batch holds {_counted(len(values))} "
+                f"({described(values)}); give the others too, or those that are the same in every pass by "
+                f"forward_kwargs={{{required[-1]!r}: …}}"
+            )
+        return len(required)
+
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+def mapped(function: Callable[[Tensor], Any], value: Any) -> Any:
+    """A value with a function applied to every tensor in it, also in tuples, lists and dicts."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, tuple | list):
+        items = [mapped(function, each) for each in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, dict):
+        return {name: mapped(function, each) for name, each in value.items()}
+    return value
+
+
+def mapped_inputs(value: Any) -> Any:
+    """Arguments with arrays as tensors."""
+    if isinstance(value, dict):
+        return {str(name): as_tensor(each) for name, each in value.items()}
+    return tuple(map(as_tensor, value))
+
+
+def as_tensor(value: Any) -> Any:
+    """An array, or nested lists of numbers, as a tensor; any other value unchanged. TypeError for other dtypes."""
+    if isinstance(value, PackedSequence):
+        raise TypeError(
+            "x is a PackedSequence: give the padded sequences, samples first, and the mask of their steps, such as "
+            "positions=torch.arange(steps) < lengths[:, None]"
+        )
+    if isinstance(value, list | tuple) and not any(map(_is_input, value)):
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            raise ValueError(
+                "x has lists of unequal lengths: pad them, and give a mask, positions=(samples, positions) of bool"
+            ) from None
+    elif not isinstance(value, Tensor) and hasattr(value, "__array__"):
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf":
+            raise TypeError(f"x has dtype {value.dtype}: expected integers or floating-point numbers")
+        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
+    return value
+
+
+def described(values: Sequence[Any]) -> str:
+    """Shapes and dtypes of tensors and arrays, for messages."""
+    return ", ".join(
+        f"{tuple(v.shape)} {str(v.dtype).removeprefix('torch.')}" if hasattr(v, "dtype") else type(v).__name__
+        for v in values
+    )
+
+
+def _may_take_tensor(parameter: inspect.Parameter) -> bool:
+    """Whether an optional parameter may be a tensor: by its annotation or, without one, by a default of None."""
+    if parameter.annotation in (parameter.empty, Any):
+        return parameter.default is None
+    return "Tensor" in str(parameter.annotation)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, tuple | list) and not isinstance(value, PackedSequence)
+
+
+def _is_input(value: Any) -> bool:
+    return value is None or hasattr(value, "shape") or isinstance(value, Mapping | tuple | PackedSequence)
+
+
+def _counted(count: int) -> str:
+    return "1 tensor" if count == 1 else f"{count} tensors"
+
+
+def _sample_count(arguments: Mapping[str, Any]) -> int:
+    """Length of the first axis of all tensors. ValueError if it differs."""
+    tensors: dict[str, Tensor] = {}
+    for name, value in arguments.items():
+        mapped(lambda tensor, name=name: tensors.update({name: tensor}), value)
+    if not tensors:
+        kinds = ", ".join(sorted({f"a value of type {type(value).__name__}" for value in arguments.values()}))
+        raise TypeError(
+            f"x has {kinds or 'nothing'}: expected an array, a tensor, a tuple or dict of them, or a loader"
+        )
+    for name, tensor in tensors.items():
+        if tensor.dim() == 0 or len(tensor) == 0:
+            raise ValueError(f"input {name!r} has shape {tuple(tensor.shape)}: expected samples along its first axis")
+    sizes = [len(tensor) for tensor in tensors.values()]
+    if len(set(sizes)) > 1:
+        counts = ", ".join(f"{name!r} has {len(tensor)}" for name, tensor in tensors.items())
+        odd = next(name for name, tensor in tensors.items() if len(tensor) != sizes[0])
+        raise ValueError(
+            f"inputs differ in their number of samples ({counts}): expected equally many; one that is not of samples, "
+            f"such as a graph's edges or a causal mask, is passed whole: forward_kwargs={{{odd!r}: …}}"
+        )
+    return sizes[0]

@@ -1,0 +1,72 @@
+"""Positions of a sequence that are not padding: found by a mask among the inputs, or given by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wndcheck.estimators.validation import check_integer
+
+Positions = int | Tensor | NDArray[np.bool_] | Callable[[dict[str, Any]], Any]
+
+
+def positions_per_sample(positions: Positions) -> int:
+    """The number of positions drawn per sample: one, where `positions` says which may be drawn."""
+    if callable(positions) or isinstance(positions, Tensor | np.ndarray | list):
+        return 1
+    check_integer(positions, "positions", least=1)
+    return positions
+
+
+def real_positions(arguments: Mapping[str, Any], size: int, positions: Positions) -> tuple[dict[str, Tensor], str]:
+    """Masks of the positions that are not padding, (samples, positions), by name; and a remark on them.
+
+    Of the arguments, `attention_mask` (transformers: 1 is real) and `key_padding_mask` (torch: True is padding) are
+    recognised, also with words before them. ValueError for a mask of other shape or values.
+    """
+    if positions_per_sample(positions) == 1 and not isinstance(positions, int | np.integer):
+        return _given(arguments, size, positions)
+    real: dict[str, Tensor] = {}
+    unknown = ""
+    for name, value in arguments.items():
+        if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != size or "mask" not in name:
+            continue
+        if name.endswith("attention_mask"):
+            real[name] = (value != 0).cpu()
+        elif name.endswith("key_padding_mask"):
+            real[name] = (~value if value.dtype == torch.bool else value == 0).cpu()  # floats are added to scores
+        elif ((value == 0) | (value == 1)).all():
+            unknown = (
+                f"{name} may be a mask of padding, and positions are drawn where it is 0 and where it is 1; if 1 is "
+                f"real, give positions=lambda inputs: inputs[{name!r}] == 1"
+            )
+    if real:
+        return real, f"positions are drawn where {' and '.join(real)} {'say' if len(real) > 1 else 'says'} no padding"
+    return real, unknown
+
+
+def _given(arguments: Mapping[str, Any], size: int, positions: Any) -> tuple[dict[str, Tensor], str]:
+    try:
+        mask = positions(dict(arguments)) if callable(positions) else positions
+    except KeyError as error:
+        raise ValueError(f"positions: there is no input {error}, but {', '.join(arguments)}") from None
+    mask = torch.as_tensor(mask).cpu()
+    if mask.dtype != torch.bool or mask.dim() != 2 or len(mask) != size:
+        kind = str(mask.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"positions: the mask has shape {tuple(mask.shape)} and dtype {kind}: expected bool, ({size} samples, "
+            "positions), True where a position may be drawn; of a loader's batches, a function gives it, such as "
+            "positions=lambda inputs: inputs['input_ids'] != 0"
+        )
+    return {"positions": mask}, ""
+
+
+def drawable(real: Mapping[str, Tensor], positions: int) -> NDArray[np.bool_] | None:
+    """The positions of a layer's output that no mask of their number excludes; None without such a mask."""
+    fitting = [mask for mask in real.values() if mask.shape[1] == positions]
+    return torch.stack(fitting).all(0).numpy() if fitting else None

@@ -1,0 +1,160 @@
+"""One net of a sweep: built under its seed, trained, and measured at every stage."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from inspect import isgenerator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from wndcheck.experiment.cells import Probe
+from wndcheck.experiment.measurement.layers import Initial, Layer, summarised
+from wndcheck.experiment.measurement.measuring import is_out_of_memory
+from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
+from wndcheck.inspect.probing import probe
+from wndcheck.report.format import one_line
+from wndcheck.sweep.records import NO_SUCH_LAYER, NetRecord, is_named
+
+# Pairs of the controls of narrower nets, which are asked only whether a planted rise is found: 0.22 nats and more.
+FEW_CONTROLS = 16
+FEW_SAMPLES = 8  # inputs that show which layers a net has
+NOT_FINITE = re.compile("NaN or infinity")  # in what `probe` says of a layer's output
+
+RETURNED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets of make_net that still exist
+
+
+class DivergedError(ValueError):
+    """A net's parameters, or its activations, are not finite."""
+
+
+@dataclass
+class Family:
+    """A family of nets by width, their inputs, and how they are measured; see `width_sweep`."""
+
+    make_net: Callable[[int], nn.Module]
+    x: Any
+    train: Callable[[nn.Module, int], Any] | None
+    evaluate: Callable[[nn.Module], float] | None
+    layers: tuple[str, ...] | None
+    max_samples: int
+    probe: Probe
+    widest: int
+    device: str
+    probing: dict[str, Any]  # further options of `wndcheck.probe`
+
+    def measure(self, width: int, seed: int) -> NetRecord:
+        """Build, train and measure one net. Whatever it raises is told by the record's `problem`."""
+        record, started = NetRecord(width, seed), time.perf_counter()
+        with seeded(seed):
+            try:
+                self._record(record)
+            except DivergedError as error:
+                record.diverged, record.problem = True, f"diverged: {error}"
+            except (Exception, SystemExit) as error:
+                why = one_line(f"{type(error).__name__}: {error}")
+                record.problem = f"out of memory ({why})" if is_out_of_memory(error) else why
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # what one net leaves would not be there for the next, which is of another size
+        record.seconds = time.perf_counter() - started
+        return record
+
+    def _record(self, record: NetRecord) -> None:
+        net = self.make_net(record.width)
+        if not isinstance(net, nn.Module):
+            raise TypeError(f"make_net returned {type(net).__name__}: expected a torch.nn.Module")
+        if net in RETURNED:
+            raise ValueError("make_net returned a net that it has returned before: expected a new one each time")
+        RETURNED.add(net)
+        record.weights = digest(net)
+        initial: dict[str, Initial] = {}
+        for stage in self._stages(net, record.seed):
+            if stage and not all(each.isfinite().all() for each in net.parameters()):
+                raise DivergedError(f"its parameters are not finite at stage {stage}")
+            if not stage:
+                self._find_layers(net, record)
+            self._measure_stage(net, stage, record, initial)
+
+    def _stages(self, net: nn.Module, seed: int) -> Iterator[int]:
+        """Number of each stage, at which the net is as it is to be measured."""
+        yield 0
+        if self.train is None:
+            return
+        training = self.train(net, seed)
+        if not isgenerator(training):
+            yield 1
+            return
+        for stage, _ in enumerate(training, 1):
+            yield stage
+
+    def _find_layers(self, net: nn.Module, record: NetRecord) -> None:
+        """Note the layers to measure, those of `layers` and the last one that a forward pass reaches."""
+        found = self._probed(net, None, FEW_SAMPLES)
+        record.last = found.reached[-1]
+        patterns = ("*",) if self.layers is None else self.layers
+        modules = dict(getattr(net, "_orig_mod", net).named_modules())
+        chosen = {name for name in found if is_named(name, patterns)}.union(
+            name for name in patterns if name in modules
+        )
+        record.left_out = {name: why for name, why in found.left_out.items() if is_named(name, patterns)}
+        lacking = [each for each in patterns if not any(is_named(name, [each]) for name in (*chosen, *found.left_out))]
+        record.left_out |= dict.fromkeys(lacking, NO_SUCH_LAYER)
+        if not chosen:
+            raise ValueError(f"no layer of the net is named {', '.join(patterns)}: its layers are {', '.join(found)}")
+        measured = self._probed(net, sorted(chosen | ({record.last} & set(found))), FEW_SAMPLES)
+        record.neurons = {name: z.shape[1] for name, z in measured.items() if z.shape[1] > 1}
+        record.left_out |= {name: "it has one neuron" for name, z in measured.items() if z.shape[1] < 2}
+
+    def _measure_stage(self, net: nn.Module, stage: int, record: NetRecord, initial: dict[str, Initial]) -> None:
+        activations = self._probed(net, list(record.neurons), self.max_samples)
+        how = self.probe if record.width == self.widest else replace(self.probe, control_pairs=FEW_CONTROLS)
+        for index, (name, z) in enumerate(activations.items()):
+            pairs = layer_pairs(z.shape[1], self.probe.most_pairs, index)
+            key = DrawKey(record.seed, index, stage)
+            layer = Layer(z, pairs, key, how, None, False, self.device)
+            numbers, initial[name] = summarised(layer, initial.get(name))
+            kept = record.numbers.setdefault(name, {})
+            for quantity, value in numbers.items():
+                if np.ndim(value) == 0:  # type: ignore[arg-type]
+                    kept.setdefault(quantity, []).append(float(value))  # type: ignore[arg-type]
+        if self.evaluate:
+            record.accuracy.append(float(self.evaluate(net)))
+
+    def _probed(self, net: nn.Module, layers: list[str] | None, max_samples: int) -> Any:
+        try:
+            return probe(net, self.x, layers, max_samples=max_samples, **self.probing)
+        except ValueError as error:
+            raise (DivergedError(str(error)) if NOT_FINITE.search(str(error)) else error) from error
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the generators of torch, NumPy and Python, and restore their states on exit."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def digest(net: nn.Module) -> str:
+    """Digest of a net's parameters, by which two that are the same are found."""
+    content = sha256()
+    for name, value in net.named_parameters():
+        content.update(f"{name} {tuple(value.shape)}".encode())
+        content.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
+    return content.hexdigest()[:16]

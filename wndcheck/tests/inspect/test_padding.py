@@ -1,0 +1,155 @@
+"""Positions are drawn from real tokens only, where a mask says which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from wndcheck import dependence_score, probe
+from wndcheck.inspect.output_axes import draw_positions
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+LENGTH, PAD = 7, 0
+
+
+def sequences(samples: int = 60) -> tuple[Tensor, Tensor]:
+    """Token ids (samples, LENGTH), padded by 0, of 1 to LENGTH - 1 tokens; and where they are real."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(1, 50, (samples, LENGTH), generator=generator)
+    real = torch.arange(LENGTH) < torch.randint(1, LENGTH, (samples, 1), generator=generator)
+    return ids * real, real
+
+
+class Tokens(nn.Module):
+    """Returns the ids at every position, so that rows show where they were drawn."""
+
+    def __init__(self, mask: str) -> None:
+        super().__init__()
+        self.mask, self.ids, self.shorter = mask, nn.Identity(), nn.Identity()
+
+    def forward(self, x: Tensor, **masks: Tensor) -> Tensor:
+        self.shorter(x[:, 1:, None].float().repeat(1, 1, 2))
+        return self.ids(torch.stack([x, x], -1).float())
+
+
+def drawn(inputs: Any, **options: Any) -> np.ndarray:
+    return probe(Tokens("mask"), inputs, "ids", neuron_axis=-1, **options)["ids"][:, 0]
+
+
+MASKS: dict[str, Callable[[Tensor], Tensor]] = {
+    "attention_mask": lambda real: real.long(),
+    "encoder_attention_mask": lambda real: real,
+    "decoder_attention_mask": lambda real: real.float(),
+    "key_padding_mask": lambda real: ~real,
+    "src_key_padding_mask": lambda real: torch.where(real, 0.0, -torch.inf),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_mask_among_the_inputs_excludes_padding(mask: str) -> None:
+    ids, real = sequences()
+    assert (drawn({"x": ids}) == PAD).any()
+    found = drawn({"x": ids, mask: MASKS[mask](real)})
+    assert (found != PAD).all()
+    assert all(token in row for token, row in zip(found, ids, strict=True))
+    parts = drawn({"x": ids, mask: MASKS[mask](real)}, batch_size=7)
+    np.testing.assert_array_equal(found, parts)
+
+
+def test_every_real_position_is_drawn_equally_often() -> None:
+    real = torch.tensor([[True, False, True, True, False, False, False]]).expand(3000, -1)
+    ids = torch.arange(LENGTH).expand(3000, -1)
+    counts = np.bincount(drawn({"x": ids, "attention_mask": real}).astype(int), minlength=LENGTH)
+    assert set(np.flatnonzero(counts)) == {0, 2, 3}
+    assert (np.abs(counts[[0, 2, 3]] - 1000) < 4 * (3000 * (1 / 3) * (2 / 3)) ** 0.5).all()  # 4 standard deviations
+
+
+def test_several_positions_of_a_sample_are_distinct_and_real() -> None:
+    ids, _ = sequences()
+    real = torch.arange(LENGTH) >= 4
+    places = torch.arange(LENGTH).expand(60, -1)
+    found = drawn({"x": places, "attention_mask": real.expand(60, -1)}, positions=3).reshape(60, 3)
+    assert {tuple(sorted(row)) for row in found} == {(4.0, 5.0, 6.0)}
+    with pytest.raises(
+        ValueError, match=r"layer 'ids': a sample has 1 positions that are not padding.*give positions=1"
+    ):
+        drawn({"x": ids, "attention_mask": ids != PAD}, positions=2)
+    with pytest.raises(ValueError, match=r"a sample has 0 positions .*leave out samples without any"):
+        drawn({"x": ids, "attention_mask": torch.zeros(60, LENGTH)})
+
+
+def test_two_masks_of_one_length_both_exclude() -> None:
+    places = torch.arange(LENGTH).expand(60, -1)
+    early, late = places < 4, places > 2
+    found = drawn({"x": places, "attention_mask": early, "decoder_attention_mask": late})
+    assert set(found) == {3.0}
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "function", "of a loader"])
+def test_the_user_may_say_where_positions_are_drawn(kind: str) -> None:
+    ids, real = sequences()
+    x: Any = {"x": ids}
+    positions: Any = {"array": real.numpy(), "tensor": real}.get(kind, lambda inputs: inputs["x"] != PAD)
+    if kind == "of a loader":
+        x = DataLoader(TensorDataset(ids, ids), batch_size=13)
+    assert (drawn(x, positions=positions) != PAD).all()
+    few = drawn({"x": ids}, positions=positions, max_samples=20)
+    assert (few != PAD).all()
+    assert len(few) == 20
+
+
+@pytest.mark.parametrize(
+    ("positions", "message"),
+    [
+        (torch.ones(60, LENGTH), r"shape \(60, 7\) and dtype float32: expected bool, \(60 samples, positions\)"),
+        (torch.ones(6, LENGTH, dtype=torch.bool), r"shape \(6, 7\) and dtype bool: expected"),
+        (lambda inputs: inputs["ids"] > 0, "there is no input 'ids', but x"),
+    ],
+    ids=["numbers", "other samples", "an unknown name"],
+)
+def test_unusable_masks_raise(positions: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        drawn({"x": sequences()[0]}, positions=positions)
+
+
+def test_the_result_says_which_mask_was_used_and_where_none_fits() -> None:
+    ids, real = sequences()
+    found = probe(Tokens("m"), {"x": ids, "attention_mask": real}, ["ids", "shorter"], neuron_axis=-1)
+    assert found.inputs[1] == "positions are drawn where attention_mask says no padding"
+    assert found.inputs[2] == (
+        "the mask of padding does not apply to 1 of 2 layers, whose outputs have other numbers of positions "
+        "(shorter: 6): their positions are drawn over padding, too"
+    )
+    unsure = probe(Tokens("m"), {"x": ids, "mask": real}, "ids", neuron_axis=-1).inputs[1]
+    assert "mask may be a mask of padding" in unsure
+    way = unsure.partition("positions=")[2]
+    assert (drawn({"x": ids, "mask": real}, positions=eval(way)) != PAD).all()
+
+
+def test_padding_changes_the_score_unless_it_is_left_out() -> None:
+    """Neurons are independent over tokens, and equal 0 over padding: only the mask gives an information of 0."""
+    torch.manual_seed(0)
+    real = torch.arange(10) < torch.randint(4, 10, (1000, 1))
+    x = torch.randn(1000, 10, 4) * real[..., None]
+    net = nn.Identity()
+    net.forward = lambda x, attention_mask: x  # type: ignore[method-assign]
+    options: dict[str, Any] = {"layers": "(model)", "neuron_axis": -1, "estimator": "ksg1", "n_shuffles": 20}
+    with_mask = dependence_score(net, {"x": x, "attention_mask": real}, **options)["(model)"]
+    every = {"x": x, "attention_mask": torch.ones_like(real)}
+    without = dependence_score(net, every, **options)["(model)"]
+    assert abs(with_mask.corrected) < 0.07  # 4 standard errors of the mean of six pairs, which have a sd of .042
+    assert without.corrected > 0.2
+
+
+def test_draws_from_few_positions_of_each_sample() -> None:
+    counts = np.array([1, 2, 5] * 400)
+    found = draw_positions(np.random.default_rng(0), 1200, counts, 1)[:, 0]
+    for count in (1, 2, 5):
+        frequencies = np.bincount(found[counts == count], minlength=count) / 400
+        np.testing.assert_allclose(frequencies, 1 / count, atol=4 * (0.25 / 400) ** 0.5)

@@ -1,0 +1,122 @@
+"""Records that are kept: taken up again, and never for other nets."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wndcheck.sweep import records
+from wndcheck.tests.sweep import families
+from wndcheck.tests.sweep.families import inputs, make_net, swept
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+FEW = {"widths": (20, 30), "seeds": 2, "max_pairs": 10, "max_samples": 100}
+
+
+def load(path: Path, bias: int = 0):
+    """make_net of a file of the user's, which counts its calls in another file."""
+    path.write_text(
+        f"import torch\n{'#' * bias}\n"  # of another size, by which Python knows that it has changed
+        f"def make_net(width):\n"
+        f"    with open({str(path.with_suffix('.calls'))!r}, 'a') as calls: calls.write('.')\n"
+        f"    return torch.nn.Sequential(torch.nn.Linear(64, width + {bias}), torch.nn.Linear(width + {bias}, 4))\n"
+    )
+    from wndcheck.inspect.model_files import load_functions
+
+    return load_functions(f"{path}:make_net")[0]
+
+
+def calls(path: Path) -> int:
+    return len(path.with_suffix(".calls").read_text())
+
+
+def test_kept_nets_are_taken_up_and_others_measured(tmp_path: Path) -> None:
+    make = load(tmp_path / "family.py")
+    kept = {"name": "mine", "store": tmp_path / "store"}
+    first = swept(make, **FEW, **kept)
+    assert calls(tmp_path / "family.py") == 4
+    (record,) = (tmp_path / "store").rglob("N=30-seed=1")
+    record.unlink()
+    (damaged,) = (tmp_path / "store").rglob("N=20-seed=0")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    again = swept(make, **FEW, **kept)
+    assert calls(tmp_path / "family.py") == 6
+    for name, array in first.grid.measurements[1].arrays.items():
+        np.testing.assert_array_equal(array, again.grid.measurements[1][name], err_msg=name)
+    for options in ({"seeds": 3}, {"max_pairs": 11}, {"x": inputs() + 1}, {"layers": "0"}):
+        before = calls(tmp_path / "family.py")
+        swept(make, **FEW | kept | options)
+        assert calls(tmp_path / "family.py") > before, options
+
+
+def test_a_changed_source_is_never_taken_up_in_silence(tmp_path: Path) -> None:
+    kept = {"name": "mine", "store": tmp_path / "store"}
+    swept(load(tmp_path / "family.py"), **FEW, **kept)
+    changed = load(tmp_path / "family.py", bias=1)
+    with pytest.raises(
+        ValueError, match=r"the source of make_net, train or evaluate has changed since the nets of 'mi"
+    ):
+        swept(changed, **FEW, **kept)
+    assert swept(changed, **FEW, **kept | {"name": "other"}).records[0].neurons["0"] == 21
+    assert swept(changed, **FEW).records[0].neurons["0"] == 21
+
+
+class WithoutInit(torch.nn.Linear):
+    """Whose source is elsewhere."""
+
+
+def test_functions_whose_source_is_not_all_there_is_are_refused(tmp_path: Path) -> None:
+    for make in (families.share_a_direction, partial(make_net), WithoutInit):
+        with pytest.raises(ValueError, match="expected a function, or a class with __init__"):
+            swept(make, **FEW, name="mine", store=tmp_path)
+    with pytest.raises(ValueError, match="name '': expected a name"):
+        swept(**FEW, store=tmp_path)
+
+
+class OneLayer(torch.nn.Sequential):
+    def __init__(self, width: int) -> None:
+        super().__init__(torch.nn.Linear(64, width), torch.nn.Linear(width, 4))
+
+
+def test_a_class_is_known_by_its_own_source(tmp_path: Path) -> None:
+    swept(OneLayer, **FEW, name="class", store=tmp_path)
+    assert len(list(tmp_path.rglob("N=*"))) == 4
+
+
+def test_nets_that_fail_are_tried_again(tmp_path: Path) -> None:
+    make = load(tmp_path / "family.py")
+    text = (tmp_path / "family.py").read_text()
+    (tmp_path / "family.py").write_text(text)
+    kept = {"name": "mine", "store": tmp_path / "store"}
+    swept(make, **FEW, **kept, train=fails_once)
+    assert len(list((tmp_path / "store").rglob("N=*"))) == 3
+    assert not swept(make, **FEW, **kept, train=fails_once).failures
+
+
+FAILED: list[int] = []
+
+
+def fails_once(net: torch.nn.Module, seed: int) -> None:
+    if not FAILED:
+        FAILED.append(seed)
+        raise OSError("the disk was busy")
+
+
+def test_inputs_are_told_apart_by_what_they_hold() -> None:
+    x = np.arange(12.0).reshape(4, 3)
+    tensor = torch.from_numpy(x)
+
+    def digest_of(x: object) -> str:
+        return records.digest_of(x, 2)
+
+    assert digest_of(x) == digest_of(x.copy()) == digest_of(tensor)
+    different = [x, x + 1, x.reshape(3, 4), x.astype(np.float32), (x, x), {"a": x}, {"b": x}, tensor.bfloat16()]
+    assert len({digest_of(each) for each in different}) == len(different)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(tensor), batch_size=2)
+    assert digest_of(loader) == digest_of(loader) != digest_of(x)
+    with pytest.raises(TypeError, match="object cannot be told apart"):
+        digest_of(object())
