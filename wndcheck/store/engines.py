@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
@@ -123,14 +124,23 @@ class Submitting(Turns):
 
     def __init__(self, executor: Executor, at_once: int, task: Task, store: Store, reporter: EventReporter) -> None:
         self.executor, self.at_once, self.task, self.store, self.reporter = executor, at_once, task, store, reporter
+        self.calls: Counter[str] = Counter()  # by the key of a piece
 
     def start(self, to_do: Sequence[Piece], jobs: Sequence[Job]) -> list[SubmittedJob]:
         room = self.at_once - len(jobs)
         # Locking a piece lists its folder, after which a file system shared between machines shows its record.
         free = [piece for piece in to_do if piece.is_free(self.store) and not piece.is_measured(self.store)]
-        if cells_at_once(self.task.device) == 1:
-            return [SubmittedJob([piece], self) for piece in free[:room]]
-        return [SubmittedJob(free[first::room], self) for first in range(min(room, len(free)))]
+        if lost := [piece for piece in free if self.calls[piece.cell.key] == executors.TRIES]:
+            self.reporter.failed(
+                f"{lost[0].cell.label}: {executors.TRIES} calls ended, and its record is not in {self.store.root}: see "
+                "that workers and this process share that folder, or that workers have none of that name"
+            )
+            raise WorkersFailed
+        shares = [[piece] for piece in free[:room]]
+        if cells_at_once(self.task.device) > 1:
+            shares = [free[first::room] for first in range(min(room, len(free)))]
+        self.calls.update(piece.cell.key for share in shares for piece in share)
+        return [SubmittedJob(share, self) for share in shares]
 
     def wait(self, jobs: Sequence[Job]) -> None:
         if not jobs:

@@ -25,7 +25,7 @@ from wndcheck.experiment.costs import core_seconds
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Training
-from wndcheck.store.engines import Submitting, Task, in_slurm_jobs, in_worker_processes, on_dask
+from wndcheck.store.engines import Outcome, Submitting, Task, in_slurm_jobs, in_worker_processes, on_dask, submit
 from wndcheck.store.executors import TRIES, Processes, UnusableEngine
 from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
@@ -289,3 +289,18 @@ def test_gpus_get_a_share_of_the_cells_each(tmp_path: Path) -> None:
         jobs = submitting.start(work, [])
         assert [[piece.cell.width for piece in job.pieces] for job in jobs] == [[3, 7], [5, 8], [6, 9]]
         assert submitting.start(work[:1], jobs) == []
+
+
+class Losing(ThreadPoolExecutor):
+    """Workers whose records never arrive, as on file systems that only seem to be shared."""
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[override]
+        return super().submit(Outcome, [], [], True)
+
+
+def test_a_piece_whose_record_never_arrives_is_given_up(tmp_path: Path) -> None:
+    events: list[dict] = []
+    with Losing(1) as losing:
+        submit(CELLS[1:2], task(tmp_path), losing, 1, EventReporter(events.append))
+    (failure,) = [event for event in events if event["event"] == "failed"]
+    assert f"{TRIES} calls ended, and its record is not in {tmp_path}" in str(failure)
