@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # queues than streams, streams wait for each other.
 CUDA_SETTINGS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "CUDA_DEVICE_MAX_CONNECTIONS": "32"}
 CELLS_AT_ONCE = {"cpu": 1, "cuda": 12}  # narrow nets leave a GPU idle; several cells share it, one stream each
+HOST_POLL_SECONDS = 0.002  # between two looks at host threads that measure, where nothing trains in the meantime
 SHARE = {"cpu": 0.5, "cuda": 0.8}  # share of the free memory that a stack may take
 # One thread per worker: several workers with one thread per core each are slower than a single one.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

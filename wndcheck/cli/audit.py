@@ -139,8 +139,10 @@ def chosen_cells(profile: Profile, base_seed: int, patterns: Sequence[str], stor
 def measured(cells: list[Cell], root: Path, device: str, workers: int, data: Path | None) -> Store:
     """Train and measure cells whose data is here, in a new store. Errors are printed."""
     from wndcheck.datasets import DamagedData, load
+    from wndcheck.devices import resolve
+    from wndcheck.store.engines import Task, in_worker_processes
+    from wndcheck.store.executors import termination_as_interruption
     from wndcheck.store.measurements import Store
-    from wndcheck.store.worker_processes import Task, in_worker_processes, termination_as_interruption
 
     data_root, missing = str(data) if data else None, set()
     for name in sorted({cell.dataset for cell in cells}):
@@ -151,6 +153,8 @@ def measured(cells: list[Cell], root: Path, device: str, workers: int, data: Pat
             missing.add(name)
     here = tuple(cell for cell in cells if cell.dataset not in missing)
     with termination_as_interruption():
-        task = Task(here, root, root / "measure.log", device, data_root)
-        in_worker_processes(task, min(workers, len(here)), lambda line: print_status(with_cli_options(line)))
+        if not here:
+            return Store(root, print_status)
+        task = Task(root, root / "measure.log", resolve(device), data_root)
+        in_worker_processes(here, task, min(workers, len(here)), lambda line: print_status(with_cli_options(line)))
     return Store(root, print_status)

@@ -80,8 +80,8 @@ def calibrate(
 
     from wndcheck.authoring.seed_runs import Series
     from wndcheck.experiment.profiles import named
+    from wndcheck.store.executors import termination_as_interruption
     from wndcheck.store.measurements import store_root
-    from wndcheck.store.worker_processes import termination_as_interruption
 
     expectations(claims_folder)  # refuses a folder without claims
     series = Series(claims_folder, profile, store_root(root) / "calibration" / profile, root, data, workers)

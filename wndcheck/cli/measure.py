@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
 @WORKERS
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask", "slurm"]),
+    default="local",
+    show_default=True,
+    help="What measures: processes of this machine, the workers of a Dask scheduler, or Slurm jobs, at most as many at "
+    "once as --workers says. See docs/clusters.md.",
+)
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Address or scheduler file of the Dask scheduler.")
 @STORE
 @DATA
 @click.option(
@@ -48,6 +58,8 @@ def measure(
     patterns: tuple[str, ...],
     device: str,
     workers: int | None,
+    engine: str,
+    scheduler: str | None,
     root: Path | None,
     data: Path | None,
     log: Path | None,
@@ -67,7 +79,11 @@ def measure(
     from wndcheck.cli.measure_plan import planned
 
     try:
-        plan = planned(profile, seed, patterns, device, workers, root, make=not dry_run, say=print_status)
+        require(engine, scheduler)
+        engine = "local" if dry_run else engine  # what is timed is this machine
+        plan = planned(
+            profile, seed, patterns, device, workers, root, make=not dry_run, say=print_status, engine=engine
+        )
         for line in (plan.summary, *plan.remarks):
             print_status(f"wndcheck: {line}")
         if not dry_run:
@@ -75,10 +91,19 @@ def measure(
     except (ValueError, OSError) as error:
         raise click.UsageError(with_cli_options(error)) from None
     if log and not dry_run:
-        context.exit(measure_missing(plan, log, data, keep_weights))
+        context.exit(measure_missing(plan, log, data, keep_weights, scheduler))
     from wndcheck.cli.dry_run import show
 
     show(plan)
+
+
+def require(engine: str, scheduler: str | None) -> None:
+    """ValueError, with what to type, where the engine cannot be used."""
+    if (engine == "dask") != bool(scheduler):
+        raise ValueError("--engine=dask and --scheduler=ADDRESS, or the path of a scheduler file, go together")
+    package = {"dask": "distributed", "slurm": "submitit"}.get(engine)
+    if package and not find_spec(package):
+        raise ValueError(f"--engine={engine} needs {package}: type `pip install 'wndcheck[{engine}]'`")
 
 
 def start_log(plan: MeasurePlan, log: Path | None) -> Path:
@@ -96,14 +121,15 @@ def start_log(plan: MeasurePlan, log: Path | None) -> Path:
     return path
 
 
-def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool) -> int:
+def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weights: bool, scheduler: str | None) -> int:
     """Measure what is missing; return the exit status."""
     from wndcheck.datasets import DamagedData, load
     from wndcheck.report.format import count_of
-    from wndcheck.store.worker_processes import Task, in_this_process, in_worker_processes, termination_as_interruption
+    from wndcheck.store import engines
+    from wndcheck.store.executors import termination_as_interruption
 
     data_root = str(data) if data else None
-    task = Task(plan.missing, plan.store.root.parent, log, plan.device, data_root, keep_weights)
+    task = engines.Task(plan.store.root.parent, log, plan.device, data_root, keep_weights)
     failures: list[str] = []
 
     def write(line: str) -> None:
@@ -113,10 +139,14 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
         for name in sorted({cell.dataset for cell in plan.missing}):
             load(name, data_root)  # fails now, not after hours of training, if data is missing or damaged
         with termination_as_interruption():
-            if plan.workers == 1:
-                in_this_process(task, write)
+            if scheduler:
+                failures = engines.on_dask(plan.missing, task, scheduler, write)
+            elif plan.engine == "slurm":
+                failures = engines.in_slurm_jobs(plan.missing, task, plan.workers, write)
+            elif plan.workers > 1:
+                failures = engines.in_worker_processes(plan.missing, task, plan.workers, write)
             else:
-                failures = in_worker_processes(task, plan.workers, write)
+                engines.in_this_process(plan.missing, task, write)
     except KeyboardInterrupt:
         print_status(
             "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,8 +26,9 @@ class MeasurePlan:
     name: str
     parts: dict[str, tuple[Cell, ...]]
     store: Store
-    device: str
+    device: str  # cpu, cuda or cuda:N
     most_workers: int
+    engine: str
 
     @cached_property
     def missing(self) -> tuple[Cell, ...]:
@@ -52,7 +54,7 @@ class MeasurePlan:
 
     def pieces(self, cell: Cell) -> tuple[Cell, ...]:
         """The pieces in which a missing cell is measured; often the cell itself."""
-        return pieces_on(resolve(self.device), cell, self.store)
+        return pieces_on(self.device, cell, self.store)
 
     @property
     def workers(self) -> int:
@@ -64,7 +66,8 @@ class MeasurePlan:
         half = sum(map(self.store.is_half_trained, self.missing))
         todo = f"{len(self.missing)} to do"
         if self.missing:
-            todo += f" on {resolve(self.device)} by {count_of(self.workers, 'worker')}"
+            todo += f" on {self.device} by "
+            todo += count_of(self.workers, "worker") if self.engine == "local" else f"{self.engine.capitalize()}"
         return f"{self.name}: {count_of(len(self.cells), 'cell')}, {measured} measured, {half} half trained, {todo}"
 
     @property
@@ -92,13 +95,18 @@ def planned(
     *,
     make: bool,
     say: Callable[[str], None],
+    engine: str = "local",
 ) -> MeasurePlan:
     """Return the plan of a command line. ValueError or OSError, with what to run instead, if it cannot be done."""
     parts = selected(named(profile), seed, patterns)
-    resolve(device)
+    if engine == "local":
+        workers = workers or automatic_workers(device)
+        device = resolve(device)
+    elif device == "auto":
+        raise ValueError(f"{engine} has other machines' devices: say which, by --wnd-device=cpu or --wnd-device=cuda")
     store = Store(root, say, make=make)
     name = f"profile {profile}, seed {seed}"
-    return MeasurePlan(name, parts, store, device, workers or automatic_workers(device))
+    return MeasurePlan(name, parts, store, device, workers or sys.maxsize, engine)
 
 
 def selected(profile: Profile, base_seed: int, patterns: Sequence[str] = ()) -> dict[str, tuple[Cell, ...]]:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple, Protocol
 
-from wndcheck.devices import cells_at_once, spare_bytes
+from wndcheck.devices import HOST_POLL_SECONDS, cells_at_once, host_threads, spare_bytes
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import core_seconds, stack_bytes
+from wndcheck.experiment.costs import device_seconds, is_bound_by_launches, stack_bytes
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.store.measurements import Store
 
@@ -18,10 +19,19 @@ Work = Generator[tuple[str, float], None, None]  # yields the activity, and the 
 POLL_SECONDS = 0.2  # seconds between polls of the cells that other processes have locked
 
 
+class Job(Protocol):
+    """Pieces at work, here or elsewhere."""
+
+    @property
+    def pieces(self) -> Sequence[Piece]: ...
+    def advance(self) -> bool: ...
+    def close(self) -> None: ...
+
+
 class Reporter(Protocol):
     """Receives the events of filling a store. `share` runs from 0 to 1."""
 
-    def planned(self, cells: list[Cell]) -> None: ...
+    def planned(self, cells: list[Cell], device: str) -> None: ...
     def working(self, cell: Cell, doing: str, share: float) -> None: ...
     def finished(self, cell: Cell, seconds: float) -> None: ...
 
@@ -34,15 +44,17 @@ def fill(
     device: str,
     data_root: str | None,
     keep_weights: bool = False,
+    turns: Turns | None = None,
+    wait: bool = True,
 ) -> None:
     """Measure every cell the store lacks, longest first, but those that other processes have locked.
 
     On a CPU, cells that take a core long are measured in pieces, by several processes or one after the other, which the
     store keeps until it can join them. Cells that share a device take turns, a stretch of training each. Returns when
-    the store has all of them. A process that dies releases its cells, and they are measured here. A cell that cannot be
-    measured is left out, and the first error is raised when the others are done. With `keep_weights` the nets that are
-    trained are kept, to be measured again. Nothing is measured for a store that is only read: IncompleteStore if it
-    lacks a cell.
+    the store has all of them, or without `wait` when other processes have locked what it lacks. A process that dies
+    releases its cells, and they are measured here, or where `turns` submits them to. A cell that cannot be measured is
+    left out, and the first error is raised when the others are done. With `keep_weights` the nets that are trained are
+    kept, to be measured again. Nothing is measured for a store that is only read: IncompleteStore if it lacks a cell.
     """
     wanted = set(cells)
     missing = {cell for cell in wanted if not store.has(cell)}
@@ -52,34 +64,35 @@ def fill(
     for cell in wanted - missing:
         store.discard_unfinished(cell)  # of a process killed after it had saved the measurement
     in_pieces = {cell: pieces_on(device, cell, store) for cell in missing}
-    work = longest_first(Piece(part, cell) for cell, parts in in_pieces.items() for part in parts)
+    work = longest_first((Piece(part, cell) for cell, parts in in_pieces.items() for part in parts), device)
     waiting = work
     if to_do := [piece for piece in work if not piece.is_measured(store)]:
-        reporter.planned([piece.cell for piece in to_do])
-    start = partial(measured, device=device, data_root=data_root, keep_weights=keep_weights)
+        reporter.planned([piece.cell for piece in to_do], device)
+    turns = turns or Turns(store, reporter, device, data_root, keep_weights)
     jobs: list[Job] = []
     failures: dict[Piece, Exception] = {}
     last_poll = -POLL_SECONDS
     try:
         while waiting or jobs:
-            if len(jobs) < cells_at_once(device) and time.monotonic() - last_poll >= POLL_SECONDS:
+            if len(jobs) < turns.at_once and time.monotonic() - last_poll >= POLL_SECONDS:
                 for cell, parts in in_pieces.items():
                     join_pieces(cell, parts, store)
-                taken = {job.piece for job in jobs}.union(failures)
+                taken = {piece for job in jobs for piece in job.pieces}.union(failures)
                 waiting = [piece for piece in work if piece not in taken and not store.has(piece.whole)]
                 to_do = [piece for piece in waiting if not piece.is_measured(store)]
                 failed = {piece.whole for piece in failures}
                 waiting = [piece for piece in waiting if piece in to_do or piece.whole not in failed]
-                jobs += new_jobs(to_do, jobs, device, lambda piece: Job(piece, store, reporter, start))
+                jobs += turns.start(to_do, jobs)
                 last_poll = time.monotonic()
-            if not jobs:
-                time.sleep(POLL_SECONDS)
+            if not jobs and not wait:
+                break
+            turns.wait(jobs)
             for job in list(jobs):
                 try:
                     if job.advance():
                         continue
                 except Exception as error:
-                    failures[job.piece] = error
+                    failures |= dict.fromkeys(job.pieces, error)
                 job.close()
                 jobs.remove(job)
                 last_poll = -POLL_SECONDS
@@ -96,9 +109,18 @@ class Piece(NamedTuple):
     cell: Cell
     whole: Cell
 
+    @property
+    def bytes(self) -> float:
+        return stack_bytes(self.cell, len(self.cell.seeds))
+
     def store(self, store: Store) -> Store:
         """The store that keeps it: that of pieces, unless it is the whole cell."""
         return store if self.cell == self.whole else store.pieces
+
+    def is_free(self, store: Store) -> bool:
+        """Whether no process has locked it."""
+        with self.store(store).locked(self.cell) as has_lock:
+            return has_lock
 
     def is_measured(self, store: Store) -> bool:
         """Whether it, or the whole cell, is measured; in this order, since pieces are removed once they are joined."""
@@ -125,32 +147,51 @@ def join_pieces(cell: Cell, parts: Sequence[Cell], store: Store) -> None:
             store.discard_unfinished(cell)
 
 
-def new_jobs(waiting: list[Piece], jobs: list[Job], device: str, start: Callable[[Piece], Job]) -> list[Job]:
-    """Jobs for pieces that are not locked, as many as the device has room for next to the running ones."""
-    new: list[Job] = []
-    for piece in waiting:
-        running = len(jobs) + len(new)
-        if running == cells_at_once(device):
-            break
-        begun = sum(stack_bytes(job.piece.cell, len(job.piece.cell.seeds)) for job in new)  # taken when it advances
-        if running and begun + stack_bytes(piece.cell, len(piece.cell.seeds)) > spare_bytes(device):
-            continue
-        job = start(piece)
-        if job.has_lock:
-            new.append(job)
-        else:
-            job.close()
-    return new
+class Turns:
+    """Measures pieces in this process, in which those that share its device take turns."""
+
+    def __init__(
+        self, store: Store, reporter: Reporter, device: str, data_root: str | None, keep_weights: bool
+    ) -> None:
+        self.store, self.reporter, self.device = store, reporter, device
+        self.at_once, self.host_threads = cells_at_once(device), host_threads(device)
+        self.begin = partial(measured, device=device, data_root=data_root, keep_weights=keep_weights)
+
+    def start(self, to_do: Sequence[Piece], jobs: Sequence[Job]) -> Sequence[Job]:
+        """Jobs for pieces that no other process has locked, as many as there is room for next to the running ones."""
+        new: list[JobHere] = []
+        for piece in to_do:
+            running = len(jobs) + len(new)
+            if running >= self.at_once:
+                break
+            begun = sum(job.piece.bytes for job in new)  # taken when it advances
+            if running and begun + piece.bytes > spare_bytes(self.device):
+                continue
+            job = JobHere(piece, self.store, self.reporter, self.begin)
+            if job.has_lock:
+                new.append(job)
+            else:
+                job.close()
+        return new
+
+    def wait(self, jobs: Sequence[Job]) -> None:
+        """Return when a job can advance, or after POLL_SECONDS."""
+        if not jobs:
+            time.sleep(POLL_SECONDS)
+        elif self.host_threads > 1 and not any(isinstance(job, JobHere) and job.trains for job in jobs):
+            time.sleep(HOST_POLL_SECONDS)
 
 
-class Job:
+class JobHere:
     """One cell, or a piece of one, that this process measures, and keeps locked until the job is closed."""
 
     def __init__(self, piece: Piece, store: Store, reporter: Reporter, start: Callable[[Cell, Store], Work]) -> None:
         self.piece, self.store, self.reporter, self.start = piece, store, reporter, start
+        self.pieces = (piece,)
         self.lock = ExitStack()
         self.has_lock = self.lock.enter_context(piece.store(store).locked(piece.cell))
         self.work: Work | None = None
+        self.trains = True  # or is about to, rather than waits for threads that measure
         self.began = time.perf_counter()
 
     def advance(self) -> bool:
@@ -161,7 +202,9 @@ class Job:
                 return False
             self.work = self.start(cell, self.piece.store(self.store))
         try:
-            self.reporter.working(cell, *next(self.work))
+            doing, share = next(self.work)
+            self.trains = doing == "training"
+            self.reporter.working(cell, doing, share)
             return True
         except StopIteration:
             self.reporter.finished(cell, time.perf_counter() - self.began)
@@ -193,6 +236,13 @@ def measured(cell: Cell, store: Store, *, device: str, data_root: str | None, ke
         )
 
 
-def longest_first(work: Iterable[Piece]) -> list[Piece]:
-    """The costliest first, in the same order in every process."""
-    return sorted(work, key=lambda piece: (-core_seconds(piece.cell), piece.cell.key))
+def longest_first(work: Iterable[Piece], device: str) -> list[Piece]:
+    """The longest first, in the same order in every process; on a GPU, where several train at once, those that would
+    leave it idle alternate with the others.
+    """
+    ordered = sorted(work, key=lambda piece: (-device_seconds(piece.cell, device), piece.cell.key))
+    if cells_at_once(device) == 1:
+        return ordered
+    idle = [piece for piece in ordered if is_bound_by_launches(piece.cell)]
+    busy = [piece for piece in ordered if not is_bound_by_launches(piece.cell)]
+    return [piece for pair in zip_longest(idle, busy) for piece in pair if piece]

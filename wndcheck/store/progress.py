@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wndcheck.experiment.cells import Cell
-from wndcheck.experiment.costs import core_seconds
+from wndcheck.experiment.costs import device_seconds
 from wndcheck.store.files import append_line
 
 EVENT_INTERVAL = 0.5  # seconds between two events of one cell: a GPU takes a few milliseconds for a stretch of steps
@@ -93,15 +93,15 @@ def format_duration(seconds: float) -> str:
 class EventReporter:
     """A reporter that sends events: to `Lines` in one process, to a file in a worker."""
 
-    def __init__(self, send: Callable[[dict], None]) -> None:
-        self.send = send
+    def __init__(self, send: Callable[[dict], None], interval: float = EVENT_INTERVAL) -> None:
+        self.send, self.interval = send, interval
         self.last_event: dict[str, float] = {}
 
-    def planned(self, cells: list[Cell]) -> None:
-        self.send({"event": "planned", "costs": {cell.key: core_seconds(cell) for cell in cells}})
+    def planned(self, cells: list[Cell], device: str = "cpu") -> None:
+        self.send({"event": "planned", "costs": {cell.key: device_seconds(cell, device) for cell in cells}})
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
-        if (now := time.monotonic()) - self.last_event.get(cell.key, -EVENT_INTERVAL) >= EVENT_INTERVAL:
+        if (now := time.monotonic()) - self.last_event.get(cell.key, -EVENT_INTERVAL) >= self.interval:
             self.last_event[cell.key] = now
             fields = {"key": cell.key, "label": cell.label, "doing": doing, "share": share}
             self.send({"event": "working"} | fields)

@@ -11,7 +11,7 @@ from math import isqrt
 import numpy as np
 import torch
 
-from wndcheck.devices import cells_at_once, host_threads, prepare, synchronize
+from wndcheck.devices import HOST_POLL_SECONDS, cells_at_once, host_threads, prepare, synchronize
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import (
     estimates,
@@ -155,7 +155,7 @@ def timed_estimate(cell: Cell, device: str) -> float:
     pieces = [partial(summarised, layer, None)] * threads
     count = layer_estimates(neurons, replace(cell.probe, most_pairs=len(pairs)))
     count += transformed_estimates(neurons, cell.probe, cell.activation)
-    return timed(lambda: list(run_in_threads(pieces, threads))) / threads / count
+    return timed(lambda: list(run_in_threads(pieces, threads, HOST_POLL_SECONDS))) / threads / count
 
 
 def timed(run: Callable[[], object]) -> float:

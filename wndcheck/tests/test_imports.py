@@ -17,7 +17,7 @@ for module in sys.argv[1:]:
 LIGHT = ("experiment.cells", "experiment.profiles", "experiment.record_schema", "experiment.grids", "experiment.costs")
 LIGHT += ("verdicts.statistics", "verdicts.checks", "devices", "pytest_plugin", "nets.specification")
 LIGHT += ("experiment.measurement.provenance", "store.measurements", "store.inventory", "store.filling")
-LIGHT += ("store.worker_processes", "store.kept", "report.writing", "report.network", "report.step_summary")
+LIGHT += ("store.engines", "store.executors", "store.kept", "report.writing", "report.network", "report.step_summary")
 LIGHT += ("cli.measure_plan", "cli.dry_run", "inspect", "verdicts.comparison")
 LIGHT += ("authoring.proposals", "authoring.calibration_report", "authoring.seed_runs")
 

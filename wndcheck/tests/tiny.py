@@ -99,7 +99,7 @@ class Log:
         self.done: list[Cell] = []
         self.shares: list[float] = []
 
-    def planned(self, cells: list[Cell]) -> None:
+    def planned(self, cells: list[Cell], device: str = "cpu") -> None:
         self.plans.append(cells)
 
     def working(self, cell: Cell, doing: str, share: float) -> None:

@@ -69,9 +69,12 @@ def measure(
     work = measuring(cell, device=device, data_root=data_root, keeping=keeping)
     while True:
         try:
-            progress(*next(work))
+            doing, share = next(work)
         except StopIteration as done:
             return done.value
+        progress(doing, share)
+        if doing != "training" and devices.host_threads(device) > 1:
+            time.sleep(devices.HOST_POLL_SECONDS)
 
 
 def measuring(

@@ -34,7 +34,6 @@ ProgressEvent = tuple[str, float]  # the activity, and the share of it that is d
 MOST_DIVERGED = 0.05  # share of an ensemble's nets; an ensemble that lost more is not measured
 FORMS = {"": "one image each", SAME_IMAGE: "the same image for all"}
 ACCURACIES = ("accuracy", "validation_accuracy")
-POLL_SECONDS = 0.002  # seconds between two polls of the threads
 
 
 class DataReading:
@@ -246,11 +245,13 @@ def reading_of(cell: Cell) -> type[Reading]:
     return EnsembleReading if cell.ensembles else DataReading
 
 
-def run_in_threads(pieces: Sequence[Callable[[], T]], threads: int) -> Generator[float, None, list[T]]:
+def run_in_threads(
+    pieces: Sequence[Callable[[], T]], threads: int, patience: float = 0.0
+) -> Generator[float, None, list[T]]:
     """The results of the pieces of work, in order; in between it yields the share that is done.
 
-    With one thread, that is the caller's. What a piece raises is raised here, and pieces that have not begun are
-    cancelled.
+    It waits so many seconds for the threads each time: not at all where other cells train in the meantime. With one
+    thread, that is the caller's. What a piece raises is raised here, and pieces that have not begun are cancelled.
     """
     if threads == 1:
         results = []
@@ -260,7 +261,7 @@ def run_in_threads(pieces: Sequence[Callable[[], T]], threads: int) -> Generator
         return results
     futures = [_pool(threads).submit(piece) for piece in pieces]
     try:
-        while (pending := wait(futures, POLL_SECONDS).not_done) and not any(f.exception() for f in futures if f.done()):
+        while (pending := wait(futures, patience).not_done) and not any(f.exception() for f in futures if f.done()):
             yield 1 - len(pending) / len(futures)
         return [future.result() for future in futures]
     finally:

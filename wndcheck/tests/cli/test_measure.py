@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from wndcheck.cli import measure as measure_command
 from wndcheck.cli.measure_plan import planned
 from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Training
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import QUICK, Profile
+from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.measure_log import COLUMNS
 from wndcheck.store.measurements import FOLDER, Store
-from wndcheck.store.worker_processes import termination_as_interruption
 from wndcheck.tests.tiny import TINY_PROBE, finish, random_measurement, start_python, wait_for
 
 TINY = replace(
@@ -168,6 +169,9 @@ def test_missing_data_is_reported_before_anything_is_trained(run, tmp_path):
         (["--cells=more-seeds"], "profile tiny has no cells in its part 'more-seeds'"),
         (["--store={file}/store"], "the store .* cannot be written .*: name another folder with --store"),
         (["--log={file}/log"], "the log .* cannot be written .*: name another file with --log"),
+        (["--engine=dask"], "--engine=dask and --scheduler=ADDRESS, or the path of a scheduler file, go together"),
+        (["--scheduler=tcp://127.0.0.1:1"], "--engine=dask and --scheduler=ADDRESS, .* go together"),
+        (["--engine=slurm", "--device=auto"], "slurm has other machines' devices: say which, by --device=cpu or"),
         (["--fast"], "No such option"),
     ],
     ids=str,
@@ -247,6 +251,37 @@ def test_one_cell_is_counted_in_the_singular(run) -> None:
     outcome = run(f"--cells={CELLS[0].label}")
     assert outcome.stdout.startswith("1 cell measured, in ")
     assert "profile tiny, seed 0: 1 cell, 0 measured" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--engine=dask", "--scheduler=no.json"],
+            "Error: there is no Dask scheduler at no.json, which is no file, either: ",
+        ),
+        (["--engine=slurm"], "Error: there is no Slurm here: "),
+    ],
+    ids=str,
+)
+def test_an_engine_that_cannot_be_reached_ends_with_status_1(run, options: list[str], message: str) -> None:
+    outcome = run("--cells=mlp", *options)
+    assert outcome.exit_code == 1, outcome.output
+    assert re.search(message, outcome.stderr)
+
+
+def test_a_dry_run_of_an_engine_needs_none(run) -> None:
+    outcome = run("--cells=mlp", "--engine=slurm", "--dry-run")
+    assert outcome.exit_code == 0
+    assert "Times are for one worker on cpu" in outcome.stdout
+
+
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("slurm", "submitit")])
+def test_an_engine_that_is_not_installed_says_what_to_type(run, monkeypatch, engine: str, package: str) -> None:
+    monkeypatch.setattr(measure_command, "find_spec", lambda name: None)
+    outcome = run(f"--engine={engine}", *["--scheduler=tcp://127.0.0.1:1"] * (engine == "dask"))
+    assert outcome.exit_code == 2
+    assert f"--engine={engine} needs {package}: type `pip install 'wndcheck[{engine}]'`" in outcome.stderr
 
 
 MAIN = """

@@ -10,7 +10,9 @@ from wndcheck.experiment import costs
 from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.costs import (
     core_seconds,
+    device_seconds,
     estimates,
+    is_bound_by_launches,
     layer_sizes,
     parameters,
     rank_estimates,
@@ -19,9 +21,11 @@ from wndcheck.experiment.costs import (
     training_flops,
     training_images,
 )
+from wndcheck.experiment.families import parts
 from wndcheck.experiment.measurement import layers, transformed
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.probing import pre_activations
+from wndcheck.experiment.profiles import FULL
 from wndcheck.nets.specification import Training, Unspecified, Violation
 from wndcheck.nets.stacks import build
 from wndcheck.nets.training import BatchOrder, Steps
@@ -179,3 +183,19 @@ def test_cost_of_a_cell_by_hand() -> None:
 def test_cost_grows_with_the_work(more: dict) -> None:
     assert core_seconds(replace(TINY_CELL, **more)) > core_seconds(TINY_CELL) > core_seconds(UNTRAINED) > 0
     assert core_seconds(CONVNET) > core_seconds(CIFAR) > core_seconds(TINY_CELL)
+
+
+def test_a_step_on_a_gpu_takes_its_launches_however_small() -> None:
+    many = replace(TINY_CELL, protocol=Training(0.01, 1, (0, 100)))  # a million steps
+    assert device_seconds(many, "cpu") == core_seconds(many)
+    assert device_seconds(many, "cuda") >= costs.GPU_STEP_SECONDS * 1_000_000
+    assert is_bound_by_launches(many)
+    assert not is_bound_by_launches(replace(TINY_CELL, width=5000))
+    assert not is_bound_by_launches(UNTRAINED)
+
+
+def test_the_cell_of_the_most_steps_is_the_longest_of_the_full_profile_on_a_gpu_alone() -> None:
+    cells = {cell for part in parts(FULL, 0).values() for cell in part}
+    most = max(cells, key=steps)
+    assert max(cells, key=lambda cell: device_seconds(cell, "cuda:1")) == most
+    assert max(cells, key=lambda cell: device_seconds(cell, "cpu")).width == 1000 > most.width

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -17,8 +17,9 @@ from wndcheck import devices
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
 from wndcheck.experiment.measurement.measuring import measure
+from wndcheck.nets.specification import Training
 from wndcheck.store import filling
-from wndcheck.store.filling import Job, Piece, fill
+from wndcheck.store.filling import JobHere, Piece, fill, longest_first
 from wndcheck.store.measurements import Store
 from wndcheck.tests.store.test_locks import HOLD
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, finish, random_measurement, start_python, wait_for
@@ -39,6 +40,15 @@ def test_each_cell_is_measured_once_the_longest_first(silent_store: Store) -> No
     fill_here([WIDE, NARROW], silent_store, second)
     assert (second.done, second.plans) == ([], [])
     assert silent_store.path(WIDE).stat().st_mtime_ns == made
+
+
+def test_cells_that_leave_a_gpu_idle_alternate_with_those_that_do_not() -> None:
+    protocols = [Training(0.01, 32, (0, epochs)) for epochs in (30, 20, 10)]
+    idle = [replace(TINY_CELL, protocol=protocol) for protocol in protocols]
+    busy = [replace(TINY_CELL, width=8000, protocol=protocol) for protocol in protocols[:2]]
+    work = [Piece(cell, cell) for cell in (idle[2], busy[1], idle[0], busy[0], idle[1])]
+    assert [piece.cell for piece in longest_first(work, "cpu")] == [*busy, *idle]
+    assert [piece.cell for piece in longest_first(work, "cuda")] == [idle[0], busy[0], idle[1], busy[1], idle[2]]
 
 
 def test_only_missing_cells_are_measured(silent_store: Store) -> None:
@@ -148,7 +158,7 @@ def test_a_cell_measured_before_it_is_locked_is_not_measured_again(tmp_path: Pat
 
 def test_a_job_whose_cell_is_measured_does_nothing(silent_store: Store) -> None:
     log = Log()
-    job = Job(Piece(NARROW, NARROW), silent_store, log, lambda cell, store: pytest.fail("measured again"))
+    job = JobHere(Piece(NARROW, NARROW), silent_store, log, lambda cell, store: pytest.fail("measured again"))
     assert job.has_lock
     written = silent_store.save(random_measurement(NARROW)).read_bytes()
     assert not job.advance()
@@ -215,6 +225,24 @@ def test_device_and_memory_bound_the_cells_at_once(
     fill_here(cells, silent_store, log)
     assert log.most_at_work == most
     assert Counter(log.done) == Counter(cells)
+
+
+def test_threads_that_measure_are_waited_for_only_where_nothing_trains(
+    silent_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU, whose cells are measured in several threads of the host."""
+    slept: list[float] = []
+    monkeypatch.setattr(filling, "host_threads", lambda device: 4)
+    turns = filling.Turns(silent_store, Log(), "cuda", None, False)
+    measuring = (("measuring stage 0", share / 10) for share in range(10))
+    with closing(JobHere(Piece(NARROW, NARROW), silent_store, Log(), lambda cell, store: measuring)) as job:
+        monkeypatch.setattr(time, "sleep", slept.append)
+        turns.wait([job])
+        assert slept == []
+        job.advance()
+        turns.wait([job])
+        turns.wait([])
+    assert slept == [devices.HOST_POLL_SECONDS, filling.POLL_SECONDS]
 
 
 def test_a_failed_cell_does_not_stop_the_others(silent_store: Store, tmp_path: Path) -> None:
