@@ -23,8 +23,8 @@ def report(folder: Path, root: Path | None) -> None:
     DIR is the folder of a report, `reports/latest` unless another is named. Tables, and figures that are missing there,
     are made from the store, where it has the run's nets. Nothing is measured, and files that exist are not changed.
 
-    Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, verdicts.json or the store cannot
-    be read, or a figure in DIR is not an SVG file.
+    Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, verdicts.json cannot be read, or
+    a figure in DIR is not an SVG file.
     """
     from wndcheck.report.writing import write_page
     from wndcheck.verdicts.run_files import read_run
@@ -40,6 +40,8 @@ def report(folder: Path, root: Path | None) -> None:
         raise click.ClickException(
             f"{file} cannot be written to {folder} ({error.strerror}): copy the report to a folder of your own"
         ) from None
+    if run.stopped:
+        print_status(f"wndcheck: this is not a whole run: {run.stopped}")
     for path in paths[:-1]:
         print_status(f"wndcheck: made {path}")
     click.echo(f"{paths[-1]} ({paths[-1].stat().st_size / 1e6:.1f} MB)")
@@ -48,7 +50,7 @@ def report(folder: Path, root: Path | None) -> None:
 def stored(run: Run, root: Path | None) -> Measured:
     """Return what the store has of the run's nets: nothing without a store, or for a profile that this version lacks.
 
-    UsageError where the store cannot be read.
+    A file that cannot be read is named, and left out.
     """
     from wndcheck.experiment.profiles import PROFILES
     from wndcheck.report.stored_nets import Measured, gathered
@@ -57,7 +59,4 @@ def stored(run: Run, root: Path | None) -> Measured:
     store = Store(root, print_status, make=False)
     if not store.root.is_dir() or run.profile not in PROFILES:
         return Measured()
-    try:
-        return gathered(PROFILES[run.profile], run.base_seed, store.load)
-    except OSError as error:
-        raise click.UsageError(f"the store {store.root} cannot be read ({error}): name another --store") from None
+    return gathered(PROFILES[run.profile], run.base_seed, store.load_readable)

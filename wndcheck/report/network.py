@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wndcheck.inspect import LayerScore, LayerVerdict, NetworkVerdict
 from wndcheck.report.figure_model import csv_text
-from wndcheck.report.files import encoded, write_atomically
+from wndcheck.report.files import encoded, write_together
 from wndcheck.report.format import format_interval, format_number
 from wndcheck.report.pages import PAGE, anchors, render
 from wndcheck.report.svg_images import Picture, picture, scale_over
@@ -148,7 +148,5 @@ def write_network(
         drawing = svg(figure)
         contents |= {f"{STEM}.csv": encoded(figure.csv()), f"{STEM}.svg": drawing}
         shown = picture(STEM, drawing)
-    for name in {f"{STEM}.csv", f"{STEM}.svg"}.difference(contents):  # of an earlier network
-        (folder / name).unlink(missing_ok=True)
     contents[PAGE] = encoded(network_page(found, last, shown, how, environment, command))
-    return [write_atomically(folder / name, content) for name, content in contents.items()]
+    return write_together(folder, contents, instead_of=(PAGE, f"{STEM}.csv", f"{STEM}.svg"))  # of an earlier network

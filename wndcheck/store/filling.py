@@ -12,6 +12,8 @@ from wndcheck.devices import cells_at_once, spare_bytes
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import core_seconds, stack_bytes
 from wndcheck.experiment.pieces import joined, pieces
+from wndcheck.store.files import UnwritableStore
+from wndcheck.store.lock_holders import stopped_holders
 from wndcheck.store.measurements import Store
 
 Work = Generator[tuple[str, float], None, None]  # yields the activity, and the share of it that is done
@@ -40,9 +42,9 @@ def fill(
     On a CPU, cells that take a core long are measured in pieces, by several processes or one after the other, which the
     store keeps until it can join them. Cells that share a device take turns, a stretch of training each. Returns when
     the store has all of them. A process that dies releases its cells, and they are measured here. A cell that cannot be
-    measured is left out, and the first error is raised when the others are done. With `keep_weights` the nets that are
-    trained are kept, to be measured again. Nothing is measured for a store that is only read: IncompleteStore if it
-    lacks a cell.
+    measured is left out, and the first error is raised when the others are done; a store that cannot be written any
+    more is raised at once. With `keep_weights` the nets that are trained are kept, to be measured again. Nothing is
+    measured for a store that is only read: IncompleteStore if it lacks a cell.
     """
     wanted = set(cells)
     missing = {cell for cell in wanted if not store.has(cell)}
@@ -59,6 +61,7 @@ def fill(
     start = partial(measured, device=device, data_root=data_root, keep_weights=keep_weights)
     jobs: list[Job] = []
     failures: dict[Piece, Exception] = {}
+    told: set[int] = set()
     last_poll = -POLL_SECONDS
     try:
         while waiting or jobs:
@@ -73,11 +76,20 @@ def fill(
                 jobs += new_jobs(to_do, jobs, device, lambda piece: Job(piece, store, reporter, start))
                 last_poll = time.monotonic()
             if not jobs:
+                held = (piece.store(store).lock_path(piece.cell) for piece in waiting)
+                for process in stopped_holders(held) - told:
+                    store.say(
+                        f"waiting for process {process}, which is stopped and has locked cells: `kill -CONT {process}` "
+                        f"lets it go on; `kill -KILL {process}` ends it, and its cells are measured here"
+                    )
+                    told.add(process)
                 time.sleep(POLL_SECONDS)
             for job in list(jobs):
                 try:
                     if job.advance():
                         continue
+                except UnwritableStore:  # none of the others could be saved
+                    raise
                 except Exception as error:
                     failures[job.piece] = error
                 job.close()

@@ -6,12 +6,11 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -21,7 +20,7 @@ from typing import Any, cast
 from wndcheck.datasets import DamagedData, MissingData
 from wndcheck.devices import one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
-from wndcheck.store.files import UnwritableStore
+from wndcheck.store.files import UnwritableStore, temporary_folder
 from wndcheck.store.filling import fill
 from wndcheck.store.measure_log import Journal
 from wndcheck.store.measurements import Store
@@ -61,8 +60,8 @@ def in_worker_processes(task: Task, workers: int, write: Callable[[str], None]) 
     """
     one_thread_each()
     context = multiprocessing.get_context("spawn")  # a fresh Python, which reads the variables of one_thread_each
-    with tempfile.TemporaryDirectory(prefix="wndcheck-") as folder:
-        events = Path(folder) / "events.jsonl"
+    with temporary_folder() as folder:
+        events = folder / "events.jsonl"
         events.touch()
         lines = Lines(write)
         watcher = Watcher(events, lines)
@@ -86,9 +85,14 @@ def in_worker_processes(task: Task, workers: int, write: Callable[[str], None]) 
 # --- the parent -------------------------------------------------------------------------------------------------------
 
 
-def termination_as_interruption() -> AbstractContextManager[None]:
-    """Handle SIGTERM, with which schedulers end a command, as Ctrl-C."""
-    return signal_handler(signal.SIGTERM, signal.default_int_handler)
+@contextmanager
+def termination_as_interruption() -> Iterator[None]:
+    """Handle SIGTERM, with which schedulers end a command, and SIGHUP, of a terminal that is closed, as Ctrl-C."""
+    with ExitStack() as handlers:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                handlers.enter_context(signal_handler(number, signal.default_int_handler))
+        yield
 
 
 @contextmanager
