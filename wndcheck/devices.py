@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ CELLS_AT_ONCE = {"cpu": 1, "cuda": 12}  # narrow nets leave a GPU idle; several 
 SHARE = {"cpu": 0.5, "cuda": 0.8}  # share of the free memory that a stack may take
 # One thread per worker: several workers with one thread per core each are slower than a single one.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+# With other values numba or torch fail, the latter as it is imported.
+CHECKED_VARIABLES = {
+    "NUMBA_NUM_THREADS": (r"0*[1-9][0-9]*", "a number of threads, 1 or more"),
+    "NUMBA_DISABLE_JIT": ("0", "0, as the estimators' kernels must be compiled"),
+    "PYTORCH_CUDA_ALLOC_CONF": (r"\w+:.*", "settings such as expandable_segments:True"),
+}
 
 
 def prepare(name: str) -> torch.device:
@@ -110,8 +117,12 @@ def _lines(path: Path) -> list[str]:
 def resolve(name: str) -> str:
     """The name of a torch device for a device option: ``auto`` is CUDA where available, otherwise the CPU.
 
-    ValueError for an unknown device, or one that this machine does not have.
+    ValueError for an unknown device, one that this machine does not have, or environment variables with which numba or
+    torch would fail later.
     """
+    for variable, (pattern, expected) in CHECKED_VARIABLES.items():
+        if (value := os.environ.get(variable)) and not re.fullmatch(pattern, value):
+            raise ValueError(f"the environment has {variable}={value}, expected {expected}: type `unset {variable}`")
     if name == "cpu" or (name == "auto" and not visible_gpus()):
         return "cpu"
     import torch

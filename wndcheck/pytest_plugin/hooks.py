@@ -243,11 +243,13 @@ class ClaimsRun:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
         why = "the run was stopped" if stopped_early else "never reported"
-        missing = sorted(self.collected - self.results.reported)
+        reported = self.results.reported
+        missing = sorted(self.collected - reported)
         self.results.add_missing(missing, why)
         if missing:
             text = f"{why}: {len(missing)} of {len(self.collected)} tests did not finish"
-            claims = {Path(test.partition("::")[0]).stem for test in missing} - self.results.declared.keys()
+            claims, others = ({Path(test.partition("::")[0]).stem for test in tests} for tests in (missing, reported))
+            claims -= others
             text += f"; no test of {', '.join(sorted(claims))} did" if claims else ""
             self.problems.append(Problem(ProblemKind.UNREPORTED, text))
         elif stopped_early and not self.collected:

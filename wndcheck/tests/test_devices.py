@@ -113,6 +113,27 @@ def test_a_container_has_no_more_memory_than_its_limit(monkeypatch: pytest.Monke
     assert spare_bytes("cpu") == devices.SHARE["cpu"] * 10_000
 
 
+@pytest.mark.parametrize(
+    ("variable", "wrong", "right"),
+    [
+        ("NUMBA_NUM_THREADS", "0", "2"),
+        ("NUMBA_NUM_THREADS", "two", "2"),
+        ("NUMBA_DISABLE_JIT", "1", "0"),
+        ("PYTORCH_CUDA_ALLOC_CONF", "nonsense", "expandable_segments:True,max_split_size_mb:512"),
+    ],
+)
+def test_variables_with_which_packages_would_fail_are_named(
+    variable: str, wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, wrong)
+    with pytest.raises(
+        ValueError, match=f"the environment has {variable}={wrong}, expected .*: type `unset {variable}`"
+    ):
+        resolve("cpu")
+    monkeypatch.setenv(variable, right)
+    assert resolve("cpu") == "cpu"
+
+
 def test_cells_at_once() -> None:
     assert cells_at_once("cpu") == 1
     assert cells_at_once("cuda") == cells_at_once("cuda:1") > 1
