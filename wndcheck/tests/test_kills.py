@@ -154,10 +154,9 @@ def kill_one(runs: Runs, process: subprocess.Popen[str], victim: str, moment: fl
     if victim == "worker" and not workers:
         victim = "command"
     os.kill(workers[0] if victim == "worker" else process.pid, signal.SIGKILL)
-    if victim == "command":
-        process.wait()
-    else:
-        process.wait(300)  # it goes on, with the other workers or with a new one
+    status = process.wait(300)  # where a worker was killed, it goes on, with the others or with a new one
+    if victim == "worker" and "measure" in process.args:
+        assert status == 0, runs.output
     runs.wait_until_gone(process.pid)
     return True
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import signal
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.experiment.cells import Cell
 from wndcheck.nets.specification import Training
+from wndcheck.store.files import temporary_folder
 from wndcheck.store.measurements import Store
 from wndcheck.store.worker_processes import REPORTED, Task, how_it_ended, in_worker_processes, work
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, random_measurement, start_python, wait_for
@@ -138,6 +140,32 @@ def test_a_failed_worker_reports_why_and_releases_its_cell(tmp_path, cell, messa
     assert last["event"] == "failed"
     assert re.search(message, last["text"])
     assert is_free(tmp_path, cell)
+
+
+TEMPORARY = """
+import time
+from wndcheck.store.files import temporary_folder
+with temporary_folder() as folder:
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    holders = [start_python(TEMPORARY) for _ in range(2)]
+    folders = [Path(holder.stdout.readline().strip()) for holder in holders]
+    assert all(folder.parent == tmp_path and folder.exists() for folder in folders)
+    try:
+        holders[0].kill()
+        holders[0].communicate()
+        with temporary_folder() as own:
+            assert set(tmp_path.iterdir()) == {own, folders[1]}
+    finally:
+        holders[1].kill()
+        holders[1].communicate()
+    assert list(tmp_path.iterdir()) == [folders[1]]
 
 
 @pytest.mark.parametrize(
