@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from wndcheck.versions import commit
+
+
+def test_the_lock_is_that_of_the_dependencies_and_names_no_registry_but_pypi() -> None:
+    """Where they have changed: `uv lock`."""
+    root = Path(__file__).parents[2]
+    text = (root / "uv.lock").read_text(encoding="utf-8")
+    (locked,) = (each for each in tomllib.loads(text)["package"] if each["name"] == "wndcheck")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = {"": project["project"]["dependencies"], **project["dependency-groups"]}
+    wanted = {name: {re.match(r"[\w-]+", each)[0] for each in of} for name, of in groups.items()}  # type: ignore[index]
+    metadata = {"": locked["metadata"]["requires-dist"], **locked["metadata"]["requires-dev"]}
+    found = {name: {each["name"] for each in of if "marker" not in each} for name, of in metadata.items()}
+    assert found == wanted
+    hosts = set(re.findall(r"https?://([^/\"]+)", text))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="no git here")

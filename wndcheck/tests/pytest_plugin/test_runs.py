@@ -339,6 +339,7 @@ def test_a_crashed_worker_fails_the_run(pytester, claims, verdicts):
     claims(tiny=check(SUPPORTED) + "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
     result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
     assert result.ret != 0
+    result.stdout.fnmatch_lines(["*crash: error: worker 'gw0' crashed * (out of memory[?])"])
     assert verdicts() == {"tiny": "error"}
 
 
