@@ -23,8 +23,8 @@ def report(folder: Path, root: Path | None) -> None:
     DIR is the folder of a report, `reports/latest` unless another is named. Tables, and figures that are missing there,
     are made from the store, where it has the run's nets. Nothing is measured, and files that exist are not changed.
 
-    Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, verdicts.json cannot be read, or
-    a figure in DIR is not an SVG file.
+    Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, verdicts.json or the store cannot
+    be read, or a figure in DIR is not an SVG file.
     """
     from wndcheck.report.writing import write_page
     from wndcheck.verdicts.run_files import read_run
@@ -50,13 +50,19 @@ def report(folder: Path, root: Path | None) -> None:
 def stored(run: Run, root: Path | None) -> Measured:
     """Return what the store has of the run's nets: nothing without a store, or for a profile that this version lacks.
 
-    A file that cannot be read is named, and left out.
+    UsageError where the store cannot be read; a file in it that cannot be read is named, and left out.
     """
     from wndcheck.experiment.profiles import PROFILES
     from wndcheck.report.stored_nets import Measured, gathered
     from wndcheck.store.measurements import Store
 
     store = Store(root, print_status, make=False)
-    if not store.root.is_dir() or run.profile not in PROFILES:
+    try:
+        is_there = store.root.is_dir()
+    except OSError as error:
+        raise click.UsageError(
+            f"the store {store.root} cannot be read ({error.strerror}): name another --store"
+        ) from None
+    if not is_there or run.profile not in PROFILES:
         return Measured()
     return gathered(PROFILES[run.profile], run.base_seed, store.load_readable)

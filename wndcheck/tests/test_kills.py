@@ -5,6 +5,7 @@ $WNDCHECK_KILLS and $WNDCHECK_SOAK set how often, for a long run.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ import pytest
 
 import wndcheck
 from wndcheck.store.measurements import Store, verified
+from wndcheck.tests.tiny import finish, start_python
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import read_run
 
@@ -206,3 +208,47 @@ def test_a_run_again_and_again_gives_the_same_and_leaves_nothing(tmp_path: Path)
     assert all(found == seen[0] for found in seen)
     assert all(found == sizes[0] for found in sizes), "the store grows"
     assert numbers(tmp_path / "one") == numbers(tmp_path / "fresh0")
+
+
+def test_two_suites_on_one_store_give_what_each_gives_alone(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    both = [runs.start(runs.claims("both", name)) for name in ("first", "second")]
+    assert [process.wait(300) for process in both] == [0, 0], runs.output
+    runs.finish(runs.claims("alone"))
+    first, second, alone = (evidence(read_run(tmp_path / name)) for name in ("first", "second", "report"))
+    assert first == second == alone
+    assert numbers(tmp_path / "both") == numbers(tmp_path / "alone")
+    assert left_behind(tmp_path / "both") == []
+
+
+AGAIN = """
+import gc, json, os, sys
+from pathlib import Path
+import torch
+from wndcheck.store.filling import fill
+from wndcheck.store.measurements import Store
+from wndcheck.tests.tiny import TINY_CELL, Log
+
+def alive():
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    tensors = sum(isinstance(each, torch.Tensor) for each in gc.get_objects())
+    return tensors, len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE")
+
+seen = []
+for i in range(int(sys.argv[2])):
+    fill([TINY_CELL], Store(Path(sys.argv[1], str(i))), Log(), device="cpu", data_root=None)
+    seen.append(alive())
+print(json.dumps(seen))
+"""
+
+
+def test_a_process_that_measures_again_and_again_keeps_nothing(tmp_path: Path) -> None:
+    """What it loads and compiles the first times stays; after that no tensor, no open file and no memory is added."""
+    rounds = 5 + 5 * SOAK
+    seen = json.loads(finish(start_python(AGAIN, tmp_path, rounds)).splitlines()[-1])
+    tensors, files, memory = zip(*seen[3:], strict=True)
+    assert len(set(tensors)) == 1
+    assert len(set(files)) == 1
+    print(f"{rounds} rounds, resident memory {min(memory) / 1e6:.0f} to {max(memory) / 1e6:.0f} MB")
+    assert memory[-1] - memory[0] < 30e6, "of 500 MB or so"
