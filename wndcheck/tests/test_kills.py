@@ -20,13 +20,13 @@ import pytest
 
 import wndcheck
 from wndcheck.store.measurements import Store, verified
-from wndcheck.tests.tiny import finish, start_python
+from wndcheck.tests.tiny import start_python
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import read_run
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells a process's children")
 KILLS = int(os.environ.get("WNDCHECK_KILLS", "3"))
-SOAK = int(os.environ.get("WNDCHECK_SOAK", "1"))
+SOAK = int(os.environ.get("WNDCHECK_SOAK", "2"))
 CLAIM = """
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
@@ -196,23 +196,6 @@ def test_killed_at_random_moments_the_next_run_goes_on_to_the_same_numbers(tmp_p
     print(f"{kills} kills in {attempt} stores")
 
 
-def test_a_run_again_and_again_gives_the_same_and_leaves_nothing(tmp_path: Path) -> None:
-    """Over one store, and over fresh ones."""
-    runs = Runs(tmp_path)
-    seen, sizes = [], []
-    for i in range(SOAK):
-        runs.finish(runs.claims("one", "report"))
-        runs.finish(runs.claims(f"fresh{i}", "fresh"))
-        seen += [evidence(read_run(tmp_path / name)) for name in ("report", "fresh")]
-        files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
-        sizes.append((len(files), sum(path.stat().st_size for path in files)))
-        assert left_behind(tmp_path / "one") == left_behind(tmp_path / f"fresh{i}") == []
-        assert list(runs.temporary.glob("wndcheck-*")) == []
-    assert all(found == seen[0] for found in seen)
-    assert all(found == sizes[0] for found in sizes), "the store grows"
-    assert numbers(tmp_path / "one") == numbers(tmp_path / "fresh0")
-
-
 def test_two_suites_on_one_store_give_what_each_gives_alone(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     both = [runs.start(runs.claims("both", name)) for name in ("first", "second")]
@@ -225,33 +208,48 @@ def test_two_suites_on_one_store_give_what_each_gives_alone(tmp_path: Path) -> N
 
 
 AGAIN = """
-import gc, json, os, sys
+import contextlib, gc, io, json, os, sys
 from pathlib import Path
-import torch
-from wndcheck.store.filling import fill
-from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL, Log
+import pytest, torch
+import wndcheck.tests.reduced
+from wndcheck.tests.test_kills import evidence, left_behind, numbers
+from wndcheck.verdicts.run_files import read_run
+
+def run(store):
+    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "--wnd-mode=report", "--wnd-report=report"]
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        assert pytest.main(["claims", f"--wnd-store={store}", *options]) == 0, output.getvalue()
+    assert not left_behind(Path(store))
+    return repr((evidence(read_run(Path("report"))), sorted(numbers(Path(store)).items())))
 
 def alive():
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
     tensors = sum(isinstance(each, torch.Tensor) for each in gc.get_objects())
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
     return tensors, len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE")
 
-seen = []
+os.chdir(sys.argv[1])
+first, seen = run("one"), []
 for i in range(int(sys.argv[2])):
-    fill([TINY_CELL], Store(Path(sys.argv[1], str(i))), Log(), device="cpu", data_root=None)
-    seen.append(alive())
+    assert run("one") == run(f"fresh{i}") == first, i
+    seen.append((*alive(), sum(1 for _ in Path("one").rglob("*")), len(list(Path("tmp").iterdir()))))
 print(json.dumps(seen))
 """
 
 
-def test_a_process_that_measures_again_and_again_keeps_nothing(tmp_path: Path) -> None:
-    """What it loads and compiles the first times stays; after that no tensor, no open file and no memory is added."""
-    rounds = 5 + 5 * SOAK
-    seen = json.loads(finish(start_python(AGAIN, tmp_path, rounds)).splitlines()[-1])
-    tensors, files, memory = zip(*seen[3:], strict=True)
-    assert len(set(tensors)) == 1
-    assert len(set(files)) == 1
-    print(f"{rounds} rounds, resident memory {min(memory) / 1e6:.0f} to {max(memory) / 1e6:.0f} MB")
-    assert memory[-1] - memory[0] < 30e6, "of 500 MB or so"
+def test_a_run_again_and_again_gives_the_same_and_keeps_nothing(tmp_path: Path) -> None:
+    """In one process, over one store and over fresh ones: the same numbers and verdicts, and no more tensors, open
+    files, memory, files or locks than after the second time.
+    """
+    Runs(tmp_path)
+    rounds = 2 + SOAK
+    process = start_python(AGAIN, tmp_path, rounds)
+    output, errors = process.communicate(timeout=120 * rounds)
+    assert process.returncode == 0, errors
+    seen = json.loads(output.splitlines()[-1])
+    *kept, memory = zip(
+        *((tensors, fds, files, left, memory) for tensors, fds, memory, files, left in seen[1:]), strict=True
+    )
+    assert all(len(set(each)) == 1 for each in kept), kept
+    print(f"{2 * rounds + 1} runs, resident memory {min(memory) / 1e6:.0f} to {max(memory) / 1e6:.0f} MB")
+    assert memory[-1] - memory[0] < 50e6, "of some 800 MB"
