@@ -81,7 +81,9 @@ def edited(draw: st.DrawFn, document: Any, values: st.SearchStrategy[Any] = odd_
     """JSON of which some values are others, are missing, or have other names."""
     made = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, 3))):
-        *path, last = draw(st.sampled_from(places(made)[1:] or [(0,)]))
+        if not (found := places(made)[1:]):
+            break
+        *path, last = draw(st.sampled_from(found))
         holder = made
         for key in path:
             holder = holder[key]
@@ -161,9 +163,8 @@ def test_a_page_of_any_run_that_can_be_read(tmp_path: Path, made: Any) -> None:
         run = read_run(tmp_path)
     except RunError:
         return
-    text = page(run) + summary(run)
-    assert "\x1b" not in text
-    assert text.count("<script>") == page(RUN).count("<script>"), "text of the run became a script"
+    assert page(run).count("<script>") == page(RUN).count("<script>"), "text of the run became a script"
+    assert "\x1b" not in page(run) + summary(run)
 
 
 # --- the store --------------------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ def test_archives_stay_in_their_folder(
             continue
     assert {path.name for path in root.iterdir()} <= outside
     for path in (root / "unpacked").rglob("*"):
-        assert path.resolve().is_relative_to(root / "unpacked")
+        assert Path(os.path.realpath(path)).is_relative_to(root / "unpacked")  # which a loop of links does not raise
         assert path.is_file() or path.is_dir() or path.is_symlink()
 
 
