@@ -23,6 +23,9 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except click.ClickException as error:
+            error.message = harmless(error.message)
+            raise
         except OSError as error:
             try:
                 sys.stdout.flush()  # what could not be written is still there

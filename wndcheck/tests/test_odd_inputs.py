@@ -241,12 +241,13 @@ def test_archives_stay_in_their_folder(
     for wanted in dict.fromkeys(name for name, _, _ in members):
         try:
             extract(archive, [wanted], root / "unpacked")
-        except (KeyError, tarfile.TarError, OSError):
+        except (KeyError, ValueError, tarfile.TarError, OSError):
             continue
     assert {path.name for path in root.iterdir()} <= outside
     for path in (root / "unpacked").rglob("*"):
         assert Path(os.path.realpath(path)).is_relative_to(root / "unpacked")  # which a loop of links does not raise
-        assert path.is_file() or path.is_dir() or path.is_symlink()
+        assert not path.is_symlink()
+        assert path.is_file() or path.is_dir()
 
 
 @given(st.data())
@@ -354,7 +355,10 @@ OPTIONS += [
 ]
 
 
-@given(st.sampled_from(WORDS), st.lists(st.sampled_from(OPTIONS) | odd_text, max_size=4))
+words = odd_text.filter(lambda text: "\0" not in text)  # which no command line can hold
+
+
+@given(st.sampled_from(WORDS), st.lists(st.sampled_from(OPTIONS) | words, max_size=4))
 @fewer
 def test_command_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Result], word: str, rest: list[str]
