@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -27,14 +28,21 @@ class Commands(click.Group):
             error.message = harmless(error.message)
             raise
         except OSError as error:
-            try:
-                sys.stdout.flush()  # what could not be written is still there
-            except OSError:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is it tried again at the end
-                if error.errno != errno.EPIPE:  # as of `| head`
-                    print_error(f"standard output cannot be written ({error.strerror}): what it was to hold is lost")
-                context.exit(74)
-            raise
+            if is_writable(sys.stdout):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is it tried again at the end
+            if error.errno != errno.EPIPE:  # as of `| head`
+                print_error(f"standard output cannot be written ({error.strerror}): what it was to hold is lost")
+            context.exit(74)
+
+
+def is_writable(output: TextIO) -> bool:
+    """Whether an output after whose last line an error was raised takes another, empty one."""
+    try:
+        os.write(output.fileno(), b"\n")
+    except OSError as error:
+        return isinstance(error, io.UnsupportedOperation)  # of an output in memory
+    return True
 
 
 class Integer(click.IntRange):

@@ -33,7 +33,7 @@ STOPPED = Problem(ProblemKind.UNREPORTED, "the run was stopped: 3 of 9 tests did
 
 
 def test_a_stopped_run_is_not_taken_for_whole(tmp_path: Path, compared) -> None:
-    run = make_run(make_claim("tiny", found("size", SMALL, LOW)))
+    run = make_run(make_claim("one", found("size", SMALL, LOW)))
     write_run(tmp_path / "a", run)
     write_run(tmp_path / "b", structs.replace(run, problems=(STOPPED,)))
     compared(tmp_path / "a", tmp_path / "a", code=0)
