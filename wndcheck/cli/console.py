@@ -25,7 +25,7 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except click.ClickException as error:
-            error.message = harmless(error.message)
+            vars(error)["message"] = harmless(error.message)  # which click prints as it is
             raise
         except OSError as error:
             if is_writable(sys.stdout):

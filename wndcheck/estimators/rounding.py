@@ -26,7 +26,7 @@ def number_format(values: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]
         return "half", _spacing(half).astype(np.float64)
     if is_single:
         return "single", _spacing(single).astype(np.float64)
-    return "double", _spacing(magnitude)
+    return "double", _spacing(magnitude).astype(np.float64)
 
 
 def _spacing(magnitude: NDArray[np.floating]) -> NDArray[np.floating]:
