@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,12 @@ HOST_POLL_SECONDS = 0.002  # between two looks at host threads that measure, whe
 SHARE = {"cpu": 0.5, "cuda": 0.8}  # share of the free memory that a stack may take
 # One thread per worker: several workers with one thread per core each are slower than a single one.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+# With other values numba or torch fail, the latter as it is imported.
+CHECKED_VARIABLES = {
+    "NUMBA_NUM_THREADS": (r"0*[1-9][0-9]*", "a number of threads, 1 or more"),
+    "NUMBA_DISABLE_JIT": ("0", "0, as the estimators' kernels must be compiled"),
+    "PYTORCH_CUDA_ALLOC_CONF": (r"\w+:.*", "settings such as expandable_segments:True"),
+}
 
 
 def prepare(name: str) -> torch.device:
@@ -73,19 +81,49 @@ def spare_bytes(name: str) -> float:
 
 
 def _available_bytes() -> float:
+    """Free memory of the machine, or of the container where that is less; infinite where neither is known."""
+    found = [int(line.split()[1]) for line in _lines(Path("/proc/meminfo")) if line.startswith("MemAvailable:")]
+    return min([*(1024 * kibibytes for kibibytes in found), *_left_of_limits()], default=float("inf"))
+
+
+def _left_of_limits(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
+    """What is left of each limit of memory on this process's control group and on those above it, in bytes.
+
+    The kernel frees file pages that are not in use before it refuses memory. Within a container the group's path may be
+    that of the host, of which only the root is seen.
+    """
+    v1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+    v2 = "memory.max", "memory.current", "inactive_file"
+    for _, controllers, path in (line.split(":", 2) for line in _lines(own)):
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        base, names = (root / "memory", v1) if controllers else (root, v2)
+        group = base / path.strip("/")
+        for folder in (group, *group.parents) if ".." not in group.parts else (base,):
+            limit, used = (next(iter(_lines(folder / name)), "") for name in names[:2])
+            if limit.isdecimal() and used.isdecimal():
+                kept = dict(line.split() for line in _lines(folder / "memory.stat"))
+                yield int(limit) - int(used) + int(kept.get(names[2], 0))
+            if folder == base:
+                break
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return path.read_text(encoding="ascii").splitlines()
     except OSError:
-        return float("inf")
-    found = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * found[0] if found else float("inf")
+        return []
 
 
 def resolve(name: str) -> str:
     """The name of a torch device for a device option: ``auto`` is CUDA where available, otherwise the CPU.
 
-    ValueError for an unknown device, or one that this machine does not have.
+    ValueError for an unknown device, one that this machine does not have, or environment variables with which numba or
+    torch would fail later.
     """
+    for variable, (pattern, expected) in CHECKED_VARIABLES.items():
+        if (value := os.environ.get(variable)) and not re.fullmatch(pattern, value):
+            raise ValueError(f"the environment has {variable}={value}, expected {expected}: type `unset {variable}`")
     if name == "cpu" or (name == "auto" and not visible_gpus()):
         return "cpu"
     import torch

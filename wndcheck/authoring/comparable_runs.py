@@ -12,6 +12,7 @@ from wndcheck.verdicts.run import ProblemKind, Run
 from wndcheck.verdicts.run_files import RunError
 
 NamedRun = tuple[Path, Run]  # a run and the folder it is read from
+MOST_VALUES = 2000  # of a check; samples are drawn from them by the thousand
 LARGEST_VALUE = 1e150  # in absolute value; the square of a larger one overflows
 
 
@@ -30,8 +31,10 @@ def why_unusable(run: Run) -> str:
 
 
 def too_large(run: Run) -> str:
-    """Return which check has values too large for a mean and a standard deviation; empty without one."""
+    """Return which check has values too large for a mean and a standard deviation, or too many; empty without one."""
     for finding in run.findings.values():
+        if len(finding.values) > MOST_VALUES:
+            return f"{' '.join(finding.key)} has {len(finding.values)} values, expected at most {MOST_VALUES}"
         largest = max((abs(value) for value in finding.values if isfinite(value)), default=0.0)
         if largest > LARGEST_VALUE:
             return f"the values of {' '.join(finding.key)} are as large as {largest:g}, expected nats or shares"

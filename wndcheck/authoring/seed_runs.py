@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import signal
@@ -68,7 +69,7 @@ class Series:
                 f"{self.folder(seed) / FILE} is of profile {run.profile}, base seed {run.base_seed}, expected "
                 f"{self.profile}, {seed}: run it with --no-cache"
             )
-        if why := too_large(run):
+        if why := run.stopped or too_large(run):
             raise RunError(f"{self.folder(seed) / FILE}: {why}: run it with --no-cache")
         return run
 
@@ -82,12 +83,22 @@ class Series:
         ]
 
     def run_claims(self, seed: int) -> int:
-        """Run the claims under a base seed; return pytest's exit status. An interruption also ends the run."""
+        """Run the claims under a base seed; return pytest's exit status. An interruption also ends the run.
+
+        BlockingIOError where the run of a killed command still goes on: pytest inherits the lock of the seed's log.
+        """
         folder = self.folder(seed)
         folder.mkdir(parents=True, exist_ok=True)
-        for stale in (STAMP, FILE):
-            (folder / stale).unlink(missing_ok=True)
-        with (folder / LOG).open("w", encoding="utf-8") as log:
+        with (folder / LOG).open("a", encoding="utf-8") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(
+                    f"pytest still runs seed {seed} of a killed command, into {folder}: wait for it, or end it"
+                ) from None
+            log.truncate(0)
+            for stale in (STAMP, FILE):
+                (folder / stale).unlink(missing_ok=True)
             status = exit_status(self.command(seed), log.fileno())
         if status == 0:
             write_atomically(folder / STAMP, self.digest.encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -69,6 +68,7 @@ def audit(
     from wndcheck.experiment.profiles import named
     from wndcheck.report.format import count_of
     from wndcheck.store.audit import Agreement, compared, first_nets
+    from wndcheck.store.files import temporary_folder
     from wndcheck.verdicts.run_files import read_run
 
     try:
@@ -80,9 +80,11 @@ def audit(
         raise click.UsageError(with_cli_options(error)) from None
     found = {cell: measurement for cell in cells if (measurement := store.load(cell))}
     parts = {cell: first_nets(cell, nets) for cell in found}
-    with TemporaryDirectory(prefix="wndcheck-audit-") as temporary:
+    if run.stopped:
+        print_status(f"wndcheck: {folder} is not a whole run: {run.stopped}")
+    with temporary_folder() as temporary:
         try:
-            anew = measured([*parts.values()], Path(temporary), device, workers or automatic_workers(device), data)
+            anew = measured([*parts.values()], temporary, device, workers or automatic_workers(device), data)
         except KeyboardInterrupt:
             context.exit(130)
         status = int(len(found) < len(cells))

@@ -32,8 +32,8 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
     with other seeds: about 3 in 10,000. Where $GITHUB_STEP_SUMMARY is set, the tables are added to that file, too.
 
     Exit status: 0 if both have the same claims with the same verdicts, and the intervals of every check overlap; 1 if
-    not, or if the file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong or a folder has no
-    verdicts.json.
+    not, if a run was stopped, or if the file of $GITHUB_STEP_SUMMARY cannot be written; 2 if the command line is wrong
+    or a folder has no verdicts.json.
     """
     from wndcheck.report.format import escape_markdown, markdown_table
     from wndcheck.report.step_summary import append
@@ -58,6 +58,10 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
                 print_table(*(stacked(head, rows) if width < STACKED else (head, rows)), title=title)
         click.echo(fill(summary(found), width))
     status = int(bool(found.claims or found.disjoint))
+    for folder, run in ((one, found.one), (other, found.other)):
+        if run.stopped:
+            print_error(f"{folder} is not a whole run: {run.stopped}")
+            status = 1
     try:
         append("wndcheck: two runs compared", markdown)
     except OSError as error:

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import shlex
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
 PIPED_WIDTH = 150  # columns where the output is not a terminal
+
+
+class Commands(click.Group):
+    """Commands whose results cannot be lost unseen: exit status 74 where standard output cannot be written."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except click.ClickException as error:
+            vars(error)["message"] = harmless(error.message)  # which click prints as it is
+            raise
+        except OSError as error:
+            if is_writable(sys.stdout):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is it tried again at the end
+            if error.errno != errno.EPIPE:  # as of `| head`
+                print_error(f"standard output cannot be written ({error.strerror}): what it was to hold is lost")
+            context.exit(74)
+
+
+def is_writable(output: TextIO) -> bool:
+    """Whether an output after whose last line an error was raised takes another, empty one."""
+    try:
+        os.write(output.fileno(), b"\n")
+    except OSError as error:
+        return isinstance(error, io.UnsupportedOperation)  # of an output in memory
+    return True
 
 
 class Integer(click.IntRange):
@@ -45,8 +78,9 @@ WORKERS = click.option(
 
 
 def print_status(line: str) -> None:
-    """Print a message to standard error: standard output is for results."""
-    click.echo(line, err=True)
+    """Print a message to standard error: standard output is for results. Where nobody reads it, the work goes on."""
+    with suppress(OSError):
+        click.echo(harmless(line), err=True)
 
 
 def print_error(error: object) -> None:
@@ -56,7 +90,14 @@ def print_error(error: object) -> None:
 
 def with_cli_options(error: object) -> str:
     """Return an error's message with this command line's options, which pytest has with the prefix "wnd-"."""
-    return text if "`pytest" in (text := str(error)) else text.replace("--wnd-", "--")
+    return text if "`pytest" in (text := harmless(str(error))) else text.replace("--wnd-", "--")
+
+
+def harmless(text: str) -> str:
+    """Text without what a terminal obeys, as a name in a user's network or file may hold."""
+    from wndcheck.report.format import printable
+
+    return printable(text.replace("\r", "\ufffd"))
 
 
 def expectations(claims: Path) -> Path:
@@ -95,7 +136,7 @@ def print_entries(head: Sequence[str], rows: Iterable[Sequence[str]], width: int
         for heading, cell in zip(head[1:], cells, strict=True):
             folded = [part for line in cell.split("\n") for part in wrap(line, max(width - label, 20))]
             lines += [f"{f'  {heading}' * (not place):{label}}{part}" for place, part in enumerate(folded)]
-        click.echo("\n".join([*lines, ""]))
+        click.echo(harmless("\n".join([*lines, ""])))
 
 
 def print_table(
@@ -127,7 +168,7 @@ def print_table(
         justify = "right" if heading in right else "left"
         table.add_column(heading, overflow="fold", justify=justify, no_wrap=heading in unbroken)
     for row in rows:
-        table.add_row(*map(Text, row), end_section=spaced)
+        table.add_row(*(Text(harmless(cell)) for cell in row), end_section=spaced)
     if total:
         table.add_section()
         table.add_row(*map(Text, total))

@@ -40,6 +40,8 @@ def report(folder: Path, root: Path | None) -> None:
         raise click.ClickException(
             f"{file} cannot be written to {folder} ({error.strerror}): copy the report to a folder of your own"
         ) from None
+    if run.stopped:
+        print_status(f"wndcheck: this is not a whole run: {run.stopped}")
     for path in paths[:-1]:
         print_status(f"wndcheck: made {path}")
     click.echo(f"{paths[-1]} ({paths[-1].stat().st_size / 1e6:.1f} MB)")
@@ -48,16 +50,19 @@ def report(folder: Path, root: Path | None) -> None:
 def stored(run: Run, root: Path | None) -> Measured:
     """Return what the store has of the run's nets: nothing without a store, or for a profile that this version lacks.
 
-    UsageError where the store cannot be read.
+    UsageError where the store cannot be read; a file in it that cannot be read is named, and left out.
     """
     from wndcheck.experiment.profiles import PROFILES
     from wndcheck.report.stored_nets import Measured, gathered
     from wndcheck.store.measurements import Store
 
     store = Store(root, print_status, make=False)
-    if not store.root.is_dir() or run.profile not in PROFILES:
-        return Measured()
     try:
-        return gathered(PROFILES[run.profile], run.base_seed, store.load)
+        is_there = store.root.is_dir()
     except OSError as error:
-        raise click.UsageError(f"the store {store.root} cannot be read ({error}): name another --store") from None
+        raise click.UsageError(
+            f"the store {store.root} cannot be read ({error.strerror}): name another --store"
+        ) from None
+    if not is_there or run.profile not in PROFILES:
+        return Measured()
+    return gathered(PROFILES[run.profile], run.base_seed, store.load_readable)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
     from wndcheck.inspect import NetworkScore, NetworkVerdict
 
 COUNT = Integer(min=1)
+
+
+class Margin(click.FloatRange):
+    """A number, which NaN is not."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isnan(number := super().convert(value, param, ctx)):
+            self.fail(f"{value} is not a number of nats", param, ctx)
+        return number
+
+
 # The columns left out of the table on a terminal narrower than the number.
 LEFT_OUT = {
     110: ("rows", "pairs", "above 0.01", "entropy", "most dependent pairs"),
@@ -93,7 +108,7 @@ LEFT_OUT = {
 @click.option(
     "--margin",
     metavar="NATS",
-    type=click.FloatRange(min=0, max=100),
+    type=Margin(min=0, max=100),
     help="Largest ι_c of a weakly dependent layer.  [default: the paper's 0.01]",
 )
 @click.option("--report", "folder", metavar="DIR", type=FOLDER, help="Folder for a page of the scores, index.html.")
@@ -142,7 +157,8 @@ def score(
         document = (
             {"checkpoints": {name: each.to_dict() for name, each in several.items()}} if several else found.to_dict()
         )
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        click.echo(re.sub(r"[\x7f-\x9f\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text))
     elif several:
         show_checkpoints(several)
     else:

@@ -33,7 +33,7 @@ def list_(context: click.Context, root: Path | None) -> None:
 
     try:
         store = Store(root, complete=True)  # only read
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise click.UsageError(with_cli_options(error)) from None
     status = 0
     for line, trusted in listed(store):

@@ -45,9 +45,12 @@ def unpack_cifar10(archive: Path, root: Path) -> None:
 def extract(archive: Path, members: Sequence[str], folder: Path) -> Path:
     """Extract only these members from a gzipped tar, none of them outside the folder, and return the folder.
 
-    Raises KeyError if one is absent, tarfile.FilterError if one is a device or a link that leaves the folder.
+    Raises KeyError if one is absent, ValueError if one is not a file (links may lead outside, or in a circle), and
+    tarfile.FilterError if its name leaves the folder.
     """
     with tarfile.open(archive, "r:gz") as tar:
-        for member in members:
+        for member in map(tar.getmember, members):
+            if not member.isreg():
+                raise ValueError(f"{member.name} of {archive.name} is not a file")
             tar.extract(member, folder, filter="data")
     return folder

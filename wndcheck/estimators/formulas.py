@@ -80,4 +80,5 @@ def normalize_mi(mi: ArrayLike | PairwiseInformation, *, base: float | None = No
         mi, base = mi.pair_mi, mi.meta["base"]
     check_base(base)
     nats = np.asarray(mi, dtype=np.float64) * nats_per_unit(base)
-    return np.sign(nats) * np.sqrt(-np.expm1(-2 * np.abs(nats)))
+    with np.errstate(over="ignore"):  # of an information beyond half of the largest number, whose value is 1
+        return np.sign(nats) * np.sqrt(-np.expm1(-2 * np.abs(nats)))

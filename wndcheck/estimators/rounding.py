@@ -21,12 +21,17 @@ def number_format(values: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]
         half, single = magnitude.astype(np.float16), magnitude.astype(np.float32)
     is_single = np.array_equal(single, magnitude)
     if is_single and not (single.view(np.uint32) & 0xFFFF).any():  # bfloat16, the upper half of a float32
-        return "half", np.spacing(single).astype(np.float64) * 2**16
+        return "half", _spacing(single).astype(np.float64) * 2**16
     if np.array_equal(half, magnitude):
-        return "half", np.spacing(half).astype(np.float64)
+        return "half", _spacing(half).astype(np.float64)
     if is_single:
-        return "single", np.spacing(single).astype(np.float64)
-    return "double", np.spacing(magnitude)
+        return "single", _spacing(single).astype(np.float64)
+    return "double", _spacing(magnitude).astype(np.float64)
+
+
+def _spacing(magnitude: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The distance to the next number of the type; the largest one, which has none, gets the one before it."""
+    return np.spacing(np.minimum(magnitude, np.nextafter(np.finfo(magnitude.dtype).max, magnitude.dtype.type(0))))
 
 
 def rounding_explains(ascending: NDArray[np.float64], spacing: NDArray[np.float64]) -> bool:
@@ -74,7 +79,8 @@ def _expected_repeats(ascending: NDArray[np.float64], spacing: NDArray[np.float6
     distinct, first = np.unique(ascending, return_index=True)
     places = np.arange(len(distinct))
     low, high = np.maximum(places - NEAREST, 0), np.minimum(places + NEAREST, len(distinct) - 1)
-    taken = spacing[first] * (high - low) / np.maximum(distinct[high] - distinct[low], spacing[first])
+    with np.errstate(over="ignore"):  # of values near the largest number
+        taken = spacing[first] * (high - low) / np.maximum(distinct[high] - distinct[low], spacing[first])
     if np.median(taken) > 0.95:
         return math.inf
     taken = np.clip(taken, 1e-300, 0.95)

@@ -90,7 +90,7 @@ class Results:
         """The claims by id. A crashed worker's test is an error of the claim of its file."""
         for report in self.crashed:
             if claim := self.files.get(report.nodeid.partition("::")[0]):
-                self.errors[claim].append(Unfinished(report.nodeid, report.longreprtext))
+                self.errors[claim].append(Unfinished(report.nodeid, f"{report.longreprtext} (out of memory?)"))
         self.crashed = []
         return tuple(
             claim_result(

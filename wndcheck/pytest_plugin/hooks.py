@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
+import traceback
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,11 +27,12 @@ from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, 
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import BASE_SEED, net_seeds
+from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.inventory import provenance_of
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations, first_fixed
 from wndcheck.verdicts.run import Finding, Outcome, Problem, ProblemKind, Run
-from wndcheck.verdicts.run_files import RunError, decode_line, encode_line
+from wndcheck.verdicts.run_files import FILE, decode_line, encode_line
 from wndcheck.versions import environment, versions
 
 NAME = "wndcheck-claims"
@@ -46,6 +49,12 @@ def start(config: pytest.Config, folder: Path) -> None:
     workers.pin_threads(config)
     config.pluginmanager.register(run, NAME)
     config.pluginmanager.register(fixtures)
+
+
+def described(error: BaseException) -> str:
+    """An error, and where it was raised, in one line."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
 
 
 class ClaimsRun:
@@ -78,6 +87,7 @@ class ClaimsRun:
                 f"with =, as in --wnd-store=DIR, or add --rootdir={folder.parent}"
             )
         self.written: list[Path] = []
+        self.handlers = ExitStack()  # of signals
         self.messages = Messages(config)
         self.store()  # fails now, not after the training, where it cannot be written
 
@@ -96,6 +106,11 @@ class ClaimsRun:
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.messages.start()
+        if not workers.is_worker(self.config):
+            self.handlers.enter_context(termination_as_interruption())
+
+    def pytest_unconfigure(self) -> None:
+        self.handlers.close()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node) -> None:
@@ -227,11 +242,18 @@ class ClaimsRun:
         if self.config.option.collectonly:
             return
         stopped_early = bool(session.shouldstop or session.shouldfail) or exitstatus == pytest.ExitCode.INTERRUPTED
-        if missing := sorted(self.collected - self.results.reported):
-            why = "the run was stopped" if stopped_early else "never reported"
-            self.results.add_missing(missing, why)
+        why = "the run was stopped" if stopped_early else "never reported"
+        reported = self.results.reported
+        missing = sorted(self.collected - reported)
+        self.results.add_missing(missing, why)
+        if missing:
             text = f"{why}: {len(missing)} of {len(self.collected)} tests did not finish"
+            claims, others = ({Path(test.partition("::")[0]).stem for test in tests} for tests in (missing, reported))
+            claims -= others
+            text += f"; no test of {', '.join(sorted(claims))} did" if claims else ""
             self.problems.append(Problem(ProblemKind.UNREPORTED, text))
+        elif stopped_early and not self.collected:
+            self.problems.append(Problem(ProblemKind.UNREPORTED, f"{why} before its tests were known"))
         is_whole = not (self.selection or stopped_early)
         if self.results.declared:
             if self.config.option.wnd_report or is_whole:
@@ -245,23 +267,28 @@ class ClaimsRun:
         from wndcheck.report.writing import write_report
 
         folder = Path(self.config.option.wnd_report or self.config.rootpath / "reports" / "latest")
+        unreadable: list[str] = []
         try:
-            measured = gathered(self.profile, self.base_seed, self.store().load)
+            measured = gathered(self.profile, self.base_seed, self.store(say=unreadable.append).load_readable)
             seconds = {"run": time.monotonic() - self.began, "nets": measured.seconds}
             self.written = write_report(folder, self.run(seconds), measured)
         except OSError as error:
             text = f"the report could not be written to {folder} ({error}): name another --wnd-report"
             self.problems.append(Problem(ProblemKind.REPORT, text))
-        except RunError as error:  # a number that no figure or page can show
-            self.problems.append(Problem(ProblemKind.REPORT, f"the report is not whole: {error}"))
+        except KeyboardInterrupt:
+            text = f"a second interruption: {folder} has only {FILE}, and `wndcheck report` makes the rest"
+            self.problems.append(Problem(ProblemKind.REPORT, text))
+        except Exception as error:  # whatever it is, the verdicts are written, and the table follows
+            self.problems.append(Problem(ProblemKind.REPORT, f"{folder} has only {FILE}: {described(error)}"))
+        self.problems += [Problem(ProblemKind.REPORT, f"the report is not whole: {text}") for text in unreadable]
 
     def append_step_summary(self) -> None:
         from wndcheck.report.step_summary import append_run
 
         try:
             append_run(self.run())
-        except OSError as error:
-            text = f"the table could not be added to $GITHUB_STEP_SUMMARY ({error}): unset it"
+        except Exception as error:
+            text = f"the table could not be added to $GITHUB_STEP_SUMMARY ({described(error)}): unset it"
             self.problems.append(Problem(ProblemKind.REPORT, text))
 
     @cached_property
@@ -270,7 +297,7 @@ class ClaimsRun:
         if (store := self.store()).is_writable:
             return {}
         cells = {cell for part in parts(self.profile, self.base_seed).values() for cell in part}
-        return {"nets": f"measured before this run ({provenance_of(filter(None, map(store.load, cells)))})"}
+        return {"nets": f"measured before this run ({provenance_of(filter(None, map(store.load_readable, cells)))})"}
 
     def run(self, seconds: dict[str, float] | None = None) -> Run:
         """Return the run as verdicts.json holds it; `seconds` are the durations of the run and of its nets."""
@@ -290,7 +317,11 @@ class ClaimsRun:
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if workers.is_worker(self.config) or not self.results.declared:
+        if workers.is_worker(self.config):
+            return
+        if not self.results.declared:
+            for problem in self.problems:
+                terminalreporter.write_line(f"wndcheck: ERROR: {problem.text}", red=True)
             return
         from wndcheck.pytest_plugin.terminal import print_table, print_wrapped
         from wndcheck.report.format import join_words

@@ -14,6 +14,7 @@ from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.grids import Grid, grid
 from wndcheck.experiment.profiles import Profile
 from wndcheck.experiment.record_schema import Measurement
+from wndcheck.store.files import UnwritableStore
 from wndcheck.store.filling import fill
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter
@@ -33,6 +34,7 @@ class Nets:
     require_data: bool
     known: dict[Cell, Measurement] = field(default_factory=dict)  # several checks read the same one
     beside: dict[str, Counterparts] = field(default_factory=dict)  # by family
+    unwritable: str = ""  # why nothing more can be saved
 
     def grid(self, family: str) -> Grid:
         """Return the measurements of a family; where the profile has none of its nets, the test is not run."""
@@ -71,7 +73,20 @@ class Nets:
         return self.known.get(cell)
 
     def fill(self, cells: Sequence[Cell]) -> None:
-        """Measure the cells whose data is here; the checks of the others report it as missing."""
+        """Measure the cells whose data is here; the checks of the others report it as missing.
+
+        After a cell that could not be saved, as on a full disk, no other is trained: every check that lacks its nets
+        fails and says so.
+        """
+        try:
+            if not self.unwritable:
+                self.fill_missing(cells)
+        except UnwritableStore as error:
+            self.unwritable = str(error)
+        if self.unwritable:
+            pytest.fail(self.unwritable, pytrace=False)
+
+    def fill_missing(self, cells: Sequence[Cell]) -> None:
         here = {name: datasets.is_available(name, self.data_root) for name in {cell.dataset for cell in cells}}
         wanted = [cell for cell in cells if here[cell.dataset]]
         fill(wanted, self.store, self.reporter, device=self.device, data_root=self.data_root)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import cached_property
 from pathlib import Path
 
 import pytest
 
 from wndcheck.pytest_plugin import workers
+from wndcheck.store.files import temporary_folder
 from wndcheck.store.progress import EventReporter, Lines, Watcher, append
 
 EVENTS = "wnd_events"
@@ -21,6 +21,7 @@ class Messages:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.watcher: Watcher | None = None
+        self._folder = ExitStack()
 
     def start(self) -> None:
         """Watch the workers' file, where this is their controller."""
@@ -32,7 +33,7 @@ class Messages:
         """Print what the workers have still written, and remove their file."""
         if self.watcher:
             self.watcher.stop()
-            self._folder.cleanup()
+            self._folder.close()
 
     @cached_property
     def reporter(self) -> EventReporter:
@@ -42,8 +43,7 @@ class Messages:
 
     @cached_property
     def events_path(self) -> Path:
-        self._folder = tempfile.TemporaryDirectory(prefix="wndcheck-")
-        path = Path(self._folder.name) / "events.jsonl"
+        path = self._folder.enter_context(temporary_folder()) / "events.jsonl"
         path.touch()
         return path
 

@@ -10,7 +10,7 @@ from math import isfinite, nan
 
 import numpy as np
 
-from wndcheck.report.format import group_by
+from wndcheck.report.format import group_by, printable
 from wndcheck.verdicts.statistics import Interval, Region, mean_interval
 
 Labels = dict[str, str | int]
@@ -152,12 +152,18 @@ class Scatter:
 
 
 def csv_text(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A CSV file, with LF endings; numbers as `number` writes them."""
+    """A CSV file, with LF endings; numbers as `number` writes them, and text without control characters."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows([number(float(x)) if isinstance(x, float | np.floating) else x for x in row] for row in rows)
+    writer.writerows(map(csv_cell, row) for row in rows)
     return text.getvalue()
+
+
+def csv_cell(value: object) -> object:
+    if isinstance(value, float | np.floating):
+        return number(float(value))
+    return printable(value) if isinstance(value, str) else value
 
 
 def number(value: float) -> str:

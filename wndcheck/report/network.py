@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wndcheck.inspect import NetworkVerdict
-from wndcheck.report.files import encoded, write_atomically
+from wndcheck.report.files import encoded, write_together
 from wndcheck.report.network_figures import (
     Checkpoints,
     Layers,
@@ -118,9 +118,7 @@ def write_network(
             from wndcheck.report.plots import svg
 
             contents |= {f"{stem}.csv": encoded(figure.csv()), f"{stem}.svg": svg(figure)}
-    for path in folder.glob("figure-*"):  # of an earlier network
-        if path.name not in contents:
-            path.unlink()
     pictures = {n: picture(stem, contents[f"{stem}.svg"]) for n, stem in shown.items() if f"{stem}.svg" in contents}
     contents[PAGE] = encoded(network_page(found, last, pictures, how, environment, command))
-    return [write_atomically(folder / name, content) for name, content in contents.items()]
+    earlier = [path.name for path in folder.glob("figure-*")]
+    return write_together(folder, contents, instead_of=(PAGE, *earlier))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from shlex import quote
@@ -10,11 +11,11 @@ from shlex import quote
 from wndcheck.experiment.profiles import PROFILES
 from wndcheck.report.figure_model import Figure, Scatter
 from wndcheck.report.figures import FIGURES, all_figures, bad_field
-from wndcheck.report.files import encoded, write_atomically
+from wndcheck.report.files import encoded, write_atomically, write_together
 from wndcheck.report.pages import PAGE, page, summary
 from wndcheck.report.section_model import Section, measure_command
 from wndcheck.report.stored_nets import Measured
-from wndcheck.report.svg_images import read_picture
+from wndcheck.report.svg_images import Picture, picture, read_picture
 from wndcheck.report.tables import ACCURACY, FILES, READINGS, all_sections
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import FILE, RunError, encode
@@ -22,22 +23,37 @@ from wndcheck.verdicts.run_files import FILE, RunError, encode
 LARGEST_NUMBER = 1e150
 
 
+SUMMARY = "summary.md"
+ALL_FILES = (PAGE, SUMMARY, *FILES, *(f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv")))
+
+
 def write_report(folder: Path, run: Run, measured: Measured) -> list[Path]:
     """Write `verdicts.json`, `summary.md`, each table (CSV) and figure (SVG, CSV) with data, and `index.html`.
 
-    Returns their paths. The folder is made if it is missing and describes only this run: figures and tables of an
-    earlier run are removed. verdicts.json comes first, so that no fault of the rest loses it; figures, the only part
-    that needs matplotlib, and the page, which includes them, come last.
+    Returns their paths. The folder is made if it is missing and describes only this run: all files of an earlier run's
+    report are replaced or removed. Where one cannot be written, such as on a full disk, the earlier report stays as it
+    is; without one, verdicts.json alone is tried. Whatever else fails, verdicts.json is written, alone, and the error
+    is raised after that.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [write_atomically(folder / FILE, encode(run))]
-    for name in (*FILES, *(f"{stem}{suffix}" for stem in FIGURES for suffix in (".svg", ".csv"))):
-        (folder / name).unlink(missing_ok=True)
-    figures, sections = all_figures(run, measured), all_sections(run, measured)
-    contents = {"summary.md": encoded(summary(run, figures, sections))}
-    contents |= {name: encoded(text) for section in sections for name, text in section.files.items()}
-    paths += [write_atomically(folder / name, content) for name, content in contents.items()]
-    return paths + write_figures_and_page(folder, run, figures, sections)
+    contents, failure = {FILE: encode(run)}, None
+    try:
+        figures, sections = all_figures(run, measured), all_sections(run, measured)
+        rest = {SUMMARY: encoded(summary(run, figures, sections))}
+        rest |= {name: encoded(text) for section in sections for name, text in section.files.items()}
+        contents |= rest | figures_and_page(run, figures, sections, {})
+    except (Exception, KeyboardInterrupt) as error:
+        failure = error
+    try:
+        paths = write_together(folder, contents, instead_of=ALL_FILES)
+    except OSError:
+        if not (folder / FILE).exists():
+            with suppress(OSError):
+                write_atomically(folder / FILE, contents[FILE])
+        raise
+    if failure:
+        raise failure
+    return paths
 
 
 def write_page(folder: Path, run: Run, measured: Measured) -> list[Path]:
@@ -52,9 +68,10 @@ def write_page(folder: Path, run: Run, measured: Measured) -> list[Path]:
     except RunError as error:
         again = f"`pytest claims/ -n auto --wnd-report={quote(str(folder))}`"
         raise RunError(f"{folder / FILE}: {error}: run it again with {again}") from None
-    missing = [figure for figure in figures if not (folder / f"{figure.stem}.svg").exists()]
+    there = {stem: read_picture(path) for stem in FIGURES if (path := folder / f"{stem}.svg").exists()}
+    missing = [figure for figure in figures if figure.stem not in there]
     sections = with_missing(all_sections(run, measured), run, folder)
-    return write_figures_and_page(folder, run, missing, sections)
+    return write_together(folder, figures_and_page(run, missing, sections, there))
 
 
 def refuse_extreme_numbers(run: Run) -> None:
@@ -69,18 +86,20 @@ def refuse_extreme_numbers(run: Run) -> None:
                 raise bad_field(finding, field, number, f"a number of at most {LARGEST_NUMBER:g}")
 
 
-def write_figures_and_page(
-    folder: Path, run: Run, figures: Sequence[Figure | Scatter], sections: Sequence[Section]
-) -> list[Path]:
-    """Write some figures, and the page with all that are then in the folder."""
-    paths = [write_atomically(folder / f"{figure.stem}.csv", encoded(figure.csv())) for figure in figures]
+def figures_and_page(
+    run: Run, figures: Sequence[Figure | Scatter], sections: Sequence[Section], there: Mapping[str, Picture]
+) -> dict[str, bytes]:
+    """The files of some figures, and last the page with these and those that are there, by stem."""
+    contents = {f"{figure.stem}.csv": encoded(figure.csv()) for figure in figures}
+    pictures = dict(there)
     if figures:
         from wndcheck.report.plots import svg
 
-        paths += [write_atomically(folder / f"{figure.stem}.svg", svg(figure)) for figure in figures]
-    drawn = [folder / f"{stem}.svg" for stem in FIGURES]
-    pictures = [read_picture(path) for path in drawn if path.exists()]
-    return [*paths, write_atomically(folder / PAGE, encoded(page(run, pictures, sections)))]
+        for figure in figures:
+            contents[f"{figure.stem}.svg"] = drawing = svg(figure)
+            pictures[figure.stem] = picture(figure.stem, drawing)
+    ordered = [pictures[stem] for stem in FIGURES if stem in pictures]
+    return contents | {PAGE: encoded(page(run, ordered, sections))}
 
 
 def with_missing(sections: list[Section], run: Run, folder: Path) -> list[Section]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 from wndcheck.datasets import DamagedData, MissingData
@@ -20,7 +20,7 @@ from wndcheck.devices import cells_at_once, one_thread_each, own_device
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store import executors
-from wndcheck.store.files import UnwritableStore
+from wndcheck.store.files import UnwritableStore, temporary_folder
 from wndcheck.store.filling import POLL_SECONDS, Job, Piece, Turns, fill
 from wndcheck.store.measure_log import Journal
 from wndcheck.store.measurements import Store
@@ -65,8 +65,8 @@ def in_this_process(cells: Sequence[Cell], task: Task, write: Callable[[str], No
 
 def in_worker_processes(cells: Sequence[Cell], task: Task, workers: int, write: Callable[[str], None]) -> list[str]:
     """Measure them in that many processes of this machine, of one thread each; return the errors, each once."""
-    with TemporaryDirectory(prefix="wndcheck-") as folder:
-        events = Path(folder) / "events.jsonl"
+    with temporary_folder() as folder:
+        events = folder / "events.jsonl"
         events.touch()
         lines = Lines(write)
         watcher = Watcher(events, lines)
@@ -192,7 +192,7 @@ def measured(task: Task, pieces: Sequence[Piece]) -> Outcome:
     events: list[dict] = []
     reporter = EventReporter(append(task.events)) if task.events else EventReporter(events.append, interval=inf)
     shares_store, succeeded = task.asked and task.asked.exists(), False
-    with TemporaryDirectory(prefix="wndcheck-") as own:
+    with temporary_folder() as own:
         whole = Store(task.store if shares_store else own, reporter.note)
         store, cells = pieces[0].store(whole), [piece.cell for piece in pieces if not piece.is_measured(whole)]
         journal = Journal(task.journal, whole, reporter) if task.events else reporter

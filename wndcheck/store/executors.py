@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -201,9 +201,14 @@ def end_with_parent() -> None:
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def termination_as_interruption() -> AbstractContextManager[None]:
-    """Handle SIGTERM, with which schedulers end a command, as Ctrl-C."""
-    return signal_handler(signal.SIGTERM, signal.default_int_handler)
+@contextmanager
+def termination_as_interruption() -> Iterator[None]:
+    """Handle SIGTERM, with which schedulers end a command, and SIGHUP, of a terminal that is closed, as Ctrl-C."""
+    with ExitStack() as handlers:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                handlers.enter_context(signal_handler(number, signal.default_int_handler))
+        yield
 
 
 @contextmanager

@@ -6,14 +6,17 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 # What reading a damaged file may raise: RuntimeError for a zip entry of an unknown or encrypted kind, TypeError for a
 # lone array. An OSError is not damage: a file that cannot be read now may be whole.
@@ -51,6 +54,18 @@ def remove_unfinished(path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for what processes tell each other. Those of killed processes, which hold no lock, are removed."""
+    for lock in Path(tempfile.gettempdir()).glob("wndcheck-*/.lock"):
+        with suppress(OSError, Timeout):
+            if lock.stat().st_uid == os.geteuid():
+                with FileLock(lock, timeout=0):
+                    rmtree(lock.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="wndcheck-") as name, FileLock(Path(name) / ".lock"):
+        yield Path(name)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append to a file by one write, so that lines of several processes do not mix."""
     with path.open("ab", buffering=0) as file:
@@ -65,12 +80,17 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """All arrays of the file. OSError if it cannot be read, and one of DAMAGE if it is not whole."""
+    if path.is_fifo():  # whose opening waits for its other end
+        raise ValueError("it is a pipe")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(archive)
+    except MemoryError as error:
+        raise ValueError(f"an array of it is too large ({error})") from error
     except OSError as error:
         if error.errno in (None, errno.EINVAL):  # an error of the format, not of the disk: e.g. an invalid seek
             raise ValueError(str(error)) from error
+        error.filename = error.filename or str(path)
         raise
 
 
@@ -111,10 +131,10 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def content_digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
-    """SHA-256 of names, types, shapes and values of contiguous arrays, and of a text."""
+    """SHA-256 of names, types, shapes and values of arrays, in C order, and of a text."""
     content = hashlib.sha256(text.encode())
     for name in sorted(arrays):
-        array = arrays[name]
+        array = np.asarray(arrays[name])
         content.update(f"{name} {array.dtype} {array.shape}".encode())
-        content.update(array.data)
+        content.update(np.ascontiguousarray(array).data)
     return content.hexdigest()

@@ -13,6 +13,8 @@ from wndcheck.devices import HOST_POLL_SECONDS, cells_at_once, host_threads, spa
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import device_seconds, is_bound_by_launches, stack_bytes
 from wndcheck.experiment.pieces import joined, pieces
+from wndcheck.store.files import UnwritableStore
+from wndcheck.store.lock_holders import stopped_holders
 from wndcheck.store.measurements import Store
 
 Work = Generator[tuple[str, float], None, None]  # yields the activity, and the share of it that is done
@@ -53,8 +55,9 @@ def fill(
     store keeps until it can join them. Cells that share a device take turns, a stretch of training each. Returns when
     the store has all of them, or without `wait` when other processes have locked what it lacks. A process that dies
     releases its cells, and they are measured here, or where `turns` submits them to. A cell that cannot be measured is
-    left out, and the first error is raised when the others are done. With `keep_weights` the nets that are trained are
-    kept, to be measured again. Nothing is measured for a store that is only read: IncompleteStore if it lacks a cell.
+    left out, and the first error is raised when the others are done; a store that cannot be written any more is raised
+    at once. With `keep_weights` the nets that are trained are kept, to be measured again. Nothing is measured for a
+    store that is only read: IncompleteStore if it lacks a cell.
     """
     wanted = set(cells)
     missing = {cell for cell in wanted if not store.has(cell)}
@@ -71,6 +74,7 @@ def fill(
     turns = turns or Turns(store, reporter, device, data_root, keep_weights)
     jobs: list[Job] = []
     failures: dict[Piece, Exception] = {}
+    told: set[int] = set()
     last_poll = -POLL_SECONDS
     try:
         while waiting or jobs:
@@ -86,11 +90,21 @@ def fill(
                 last_poll = time.monotonic()
             if not jobs and not wait:
                 break
+            if not jobs:
+                held = (piece.store(store).lock_path(piece.cell) for piece in waiting)
+                for process in stopped_holders(held) - told:
+                    store.say(
+                        f"waiting for process {process}, which is stopped and has locked cells: `kill -CONT {process}` "
+                        f"lets it go on; `kill -KILL {process}` ends it, and its cells are measured here"
+                    )
+                    told.add(process)
             turns.wait(jobs)
             for job in list(jobs):
                 try:
                     if job.advance():
                         continue
+                except UnwritableStore:  # none of the others could be saved
+                    raise
                 except Exception as error:
                     failures |= dict.fromkeys(job.pieces, error)
                 job.close()

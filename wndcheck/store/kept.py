@@ -63,8 +63,9 @@ class Checkpoints:
         return StateFile(self.folder / f"{cell.key}-{seeds[0]}-{len(seeds)}.safetensors", self.say)
 
     def paths(self, cell: Cell) -> list[Path]:
-        """The files of all parts of the cell's stack."""
-        return list(self.folder.glob(f"{cell.key}-*.safetensors"))
+        """The files of all parts of the cell's stack; a copy under a name of its own is none."""
+        found = self.folder.glob(f"{cell.key}-*.safetensors")
+        return [path for path in found if re.fullmatch(rf"{re.escape(cell.key)}-\d+-\d+", path.stem)]
 
     def size(self, cell: Cell) -> int | None:
         """Number of nets in the largest part of the cell's stack; None without a checkpoint.

@@ -27,8 +27,11 @@ class Journal:
         self.planned, self.working = reporter.planned, reporter.working
 
     def finished(self, cell: Cell, seconds: float) -> None:
-        if measurement := self.store.load(cell):
-            append_fields(self.path, fields_of(measurement, seconds))
+        try:
+            if measurement := self.store.load(cell):
+                append_fields(self.path, fields_of(measurement, seconds))
+        except OSError as error:  # the cell is in the store all the same
+            self.store.say(f"{cell.label} is measured, but not in the log {self.path} ({error.strerror or error})")
         self.reporter.finished(cell, seconds)
 
 

@@ -22,12 +22,12 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.pieces import pieces
 from wndcheck.experiment.record_schema import Measurement, record_shapes
 from wndcheck.nets.specification import NETS
-from wndcheck.store.files import DAMAGE, UnwritableStore, read_npz, remove_unfinished, write_npz
+from wndcheck.store.files import DAMAGE, UnwritableStore, content_digest, read_npz, remove_unfinished, write_npz
 from wndcheck.store.kept import Checkpoints, Weights
 
 logger = logging.getLogger(__name__)
-PROVENANCE = "provenance"
-CELL = "cell"
+PROVENANCE, CELL = "provenance", "cell"
+DIGEST = "sha256"  # of all the others; records of earlier versions lack it, and are read without
 READ_ONLY = "read-only.txt"  # in the root of a store that is committed, and only read
 FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are not touched
 
@@ -144,7 +144,7 @@ class Store:
 
     def require(self, *cells: Cell) -> None:
         """IncompleteStore, which names the cells, where a store that is only read lacks any; others can be filled."""
-        if lacking := [] if self.is_writable else [cell for cell in cells if not self._is_readable(cell)]:
+        if lacking := [] if self.is_writable else [cell for cell in cells if not self.load_readable(cell)]:
             raise IncompleteStore(
                 f"the store {self.root} is only read, and lacks {len(lacking)} of the cells: "
                 + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
@@ -152,12 +152,13 @@ class Store:
                 + ", then this command again without --wnd-store and --wnd-complete"
             )
 
-    def _is_readable(self, cell: Cell) -> bool:
+    def load_readable(self, cell: Cell) -> Measurement | None:
+        """As `load`; also None, with a word, for a file that cannot be read now and may be whole."""
         try:
-            return self.load(cell) is not None
+            return self.load(cell)
         except OSError as error:
-            self.say(f"{self.path(cell).name} cannot be read: {error.strerror or error}")
-            return False
+            self.say(f"{self.path(cell)} cannot be read: {error.strerror or error}")
+            return None
 
     def _why_lacking(self, cell: Cell) -> str:
         if self.has(cell):
@@ -172,12 +173,15 @@ class Store:
         write_npz(path, packed(measurement))
         return path
 
+    def lock_path(self, cell: Cell) -> Path:
+        return self.root / "locks" / f"{cell.nets_key}.lock"
+
     @contextmanager
     def locked(self, cell: Cell) -> Iterator[bool]:
         """Lock the cell's nets against other processes; yields False when another one has locked them, for this or
         another record. The lock of a killed process is released.
         """
-        lock = FileLock(self.root / "locks" / f"{cell.nets_key}.lock")
+        lock = FileLock(self.lock_path(cell))
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -201,21 +205,29 @@ def measured_in(folder: Path) -> list[Path]:
 
 
 def packed(measurement: Measurement) -> dict[str, np.ndarray]:
-    """The arrays of the file; text as numpy strings, which need no pickle."""
+    """The arrays of the file, with a digest of them; text as numpy strings, which need no pickle."""
     cell = measurement.cell
     texts = {CELL: cell.to_dict() | {"key": cell.key}, PROVENANCE: measurement.provenance}
-    return measurement.arrays | {name: np.array(json.dumps(fields)) for name, fields in texts.items()}
+    arrays = measurement.arrays | {name: np.array(json.dumps(fields)) for name, fields in texts.items()}
+    return arrays | {DIGEST: np.array(content_digest(arrays, ""))}
 
 
 def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
     """The measurement in a file's arrays, of the cell, or of any without one.
 
-    ValueError when it is another cell's, of another version, or an array is missing or misshapen.
+    ValueError when it is another cell's, of another version, an array is missing or misshapen, or a number is not the
+    one that was written. No record has infinities.
     """
+    digest = arrays.pop(DIGEST, None)
+    content = content_digest(arrays, "") if digest is not None else ""
     fields = json.loads(str(arrays.pop(CELL)))
-    key, found = fields.pop("key"), Cell.from_dict(fields)
-    if (cell and found != cell) or key != found.key:
-        raise ValueError(f"it holds cell {key}, expected {(cell or found).key}")
+    try:
+        key, found = fields.pop("key"), Cell.from_dict(fields)
+        wanted = found.key
+    except (AttributeError, TypeError, KeyError) as error:  # fields that a cell lacks, or of another kind than its
+        raise ValueError(f"it does not hold a cell ({error})") from None
+    if (cell and found != cell) or key != wanted:
+        raise ValueError(f"it holds cell {key}, expected {cell.key if cell else wanted}")
     provenance = json.loads(str(arrays.pop(PROVENANCE)))
     if not isinstance(provenance, dict):
         raise ValueError(f"its provenance is {provenance!r}, expected named fields")
@@ -224,15 +236,16 @@ def unpacked(cell: Cell | None, arrays: dict[str, np.ndarray]) -> Measurement:
     if shapes != expected:
         wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))
         raise ValueError(f"missing or misshapen arrays: {', '.join(wrong)}")
+    if content and str(digest) != content:
+        raise ValueError("its content is not what was written")
+    if infinite := [name for name in expected if np.isinf(arrays[name]).any()]:
+        raise ValueError(f"infinite numbers in {', '.join(infinite)}")
     return Measurement(found, arrays, provenance)
 
 
 def verified(path: Path) -> Measurement:
     """The measurement in a file, whichever cell's. One of DAMAGE when it is damaged, or has another name."""
-    try:
-        measurement = unpacked(None, read_npz(path))
-    except AttributeError as error:  # fields of a cell that are of another kind than the cell's
-        raise ValueError(f"it does not hold a cell ({error})") from None
+    measurement = unpacked(None, read_npz(path))
     if not path.stem.endswith(f"-{measurement.cell.key}"):
         raise ValueError(f"it holds cell {measurement.cell.key}, which does not match its name")
     return measurement

@@ -7,9 +7,11 @@ reaches the terminal. The same lines appear on a terminal, in a log, under xdist
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,8 +119,16 @@ class EventReporter:
 
 
 def append(path: Path) -> Callable[[dict], None]:
-    """A function that appends events to a file."""
-    return lambda event: append_line(path, json.dumps(event))
+    """A function that appends events to a file; where that is full, messages go to standard error."""
+
+    def send(event: dict) -> None:
+        try:
+            append_line(path, json.dumps(event))
+        except OSError:
+            if "text" in event:
+                print(f"wndcheck: {event['text']}", file=sys.stderr, flush=True)
+
+    return send
 
 
 class Watcher(threading.Thread):
@@ -137,7 +147,8 @@ class Watcher(threading.Thread):
                 is_last = self.stopped.wait(0.3)
                 *whole, pending = (pending + file.read()).split("\n")
                 for line in whole:
-                    self.lines.handle(json.loads(line))
+                    with suppress(json.JSONDecodeError):  # half a line, of a disk that is full
+                        self.lines.handle(json.loads(line))
 
     def stop(self) -> None:
         """Read the remaining events and end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -67,13 +68,70 @@ def test_used_memory_is_not_spare() -> None:
     ],
 )
 def test_free_memory_is_read_or_unbounded(text: str | None, expected: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_text(self: object, encoding: str) -> str:
-        if text is None:
-            raise FileNotFoundError
-        return text
-
-    monkeypatch.setattr(devices.Path, "read_text", read_text)
+    monkeypatch.setattr(devices, "_lines", lambda path: (text or "").splitlines() if path.name == "meminfo" else [])
     assert spare_bytes("cpu") == expected
+
+
+V1 = {
+    "memory.limit_in_bytes": "1000",
+    "memory.usage_in_bytes": "700",
+    "memory.stat": "cache 9\ntotal_inactive_file 100",
+}
+V2 = {"memory.max": "1000", "memory.current": "700", "memory.stat": "file 9\ninactive_file 100"}
+
+
+@pytest.mark.parametrize(
+    ("own", "groups", "expected"),
+    [
+        ("0::/", {"": V2}, [400]),
+        ("0::/a/b", {"a/b": V2 | {"memory.max": "max"}, "a": V2 | {"memory.max": "900"}}, [300]),
+        ("0::/a/b", {"a/b": V2, "a": V2 | {"memory.max": "5000"}}, [400, 4400]),
+        ("0::/of/the/host", {"": V2}, [400]),
+        ("0::/../elsewhere", {"": V2}, [400]),
+        (
+            "7:cpu:/\n4:memory:/job",
+            {"memory/job": V1, "memory": V1 | {"memory.limit_in_bytes": "9" * 18}},
+            [400, 10**18],
+        ),
+        ("0::/", {}, []),
+    ],
+)
+def test_the_limits_of_control_groups_are_read(
+    own: str, groups: dict[str, dict[str, str]], expected: list[int], tmp_path: Path
+) -> None:
+    for folder, files in groups.items():
+        (tmp_path / "root" / folder).mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (tmp_path / "root" / folder / name).write_text(text + "\n")
+    (tmp_path / "own").write_text(own + "\n")
+    found = list(devices._left_of_limits(tmp_path / "root", tmp_path / "own"))
+    assert found == pytest.approx(expected)
+
+
+def test_a_container_has_no_more_memory_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_left_of_limits", lambda: [10_000])
+    assert spare_bytes("cpu") == devices.SHARE["cpu"] * 10_000
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong", "right"),
+    [
+        ("NUMBA_NUM_THREADS", "0", "2"),
+        ("NUMBA_NUM_THREADS", "two", "2"),
+        ("NUMBA_DISABLE_JIT", "1", "0"),
+        ("PYTORCH_CUDA_ALLOC_CONF", "nonsense", "expandable_segments:True,max_split_size_mb:512"),
+    ],
+)
+def test_variables_with_which_packages_would_fail_are_named(
+    variable: str, wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, wrong)
+    with pytest.raises(
+        ValueError, match=f"the environment has {variable}={wrong}, expected .*: type `unset {variable}`"
+    ):
+        resolve("cpu")
+    monkeypatch.setenv(variable, right)
+    assert resolve("cpu") == "cpu"
 
 
 def test_cells_at_once() -> None:

@@ -49,7 +49,7 @@ def read(path: Path, profile: str) -> list[Expectation]:
     """Parse expectations.toml; return the entries for one profile. ExpectationError for what is not as expected."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ExpectationError(f"{path}: {error}") from error
     entries = document.get("expect", [])
     if document.keys() - {"expect"} or not isinstance(entries, list):

@@ -256,6 +256,11 @@ class Run(Struct, frozen=True, kw_only=True):
         return Counter(claim.verdict for claim in self.claims if claim.verdict in decided and not claim.whole)
 
     @property
+    def stopped(self) -> str:
+        """Why not all tests that were asked for have a result; empty where all have."""
+        return "; ".join(each.text for each in self.problems if each.kind is ProblemKind.UNREPORTED)
+
+    @property
     def version(self) -> str:
         """The version of wndcheck; empty where it is not recorded."""
         return self.environment.get("wndcheck", "")
@@ -287,7 +292,7 @@ def claim_result(
     checks = tuple(finding for finding in ordered if finding.must_be is None)
     controls = tuple(finding for finding in ordered if finding.must_be is not None)
     primary = [finding for finding in checks if finding.check.primary]
-    verdict, cause = claim_verdict(primary, controls, errors, not_run, sum(asked.values()), left, is_selection)
+    verdict, cause = claim_verdict(primary, controls, errors, by_test(not_run), sum(asked.values()), left, is_selection)
     return ClaimResult(
         verdict=verdict,
         cause=cause,
@@ -297,10 +302,15 @@ def claim_result(
         left=tuple(left),
         checks=checks,
         controls=controls,
-        errors=tuple(errors),
-        not_run=tuple(not_run),
+        errors=by_test(errors),
+        not_run=by_test(not_run),
         **texts,
     )
+
+
+def by_test(unfinished: Sequence[Unfinished]) -> tuple[Unfinished, ...]:
+    """Return them in an order that does not depend on which process was first."""
+    return tuple(sorted(unfinished, key=lambda each: (natural_order(each.test), each.reason)))
 
 
 def expected_of(finding: Finding) -> Verdict:

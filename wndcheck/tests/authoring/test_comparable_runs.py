@@ -45,11 +45,26 @@ def test_runs_are_returned_by_base_seed() -> None:
             run(1, msgspec.structs.replace(check("trend", I), values=(1.0, -1e308))),
             r"the values of tiny trend are as large as 1e\+308.*run it again",
         ),
+        (
+            run(1, msgspec.structs.replace(check("trend", I), values=(1.0,) * 10**6)),
+            "tiny trend has 1000000 values, expected at most 2000",
+        ),
         (run(1, check("trend", I), profile="full"), "runs of the profiles full and quick: name runs of one profile"),
         (run(0, check("trend", I)), "both have the base seed 0: run `pytest claims/` with another --wnd-seed"),
         (run(1), r"do not have the same checks \(tiny trend\): run the claims again, with the same data"),
     ],
-    ids=["selection", "problem", "error", "control", "secondary control", "values", "profile", "seed", "check"],
+    ids=[
+        "selection",
+        "problem",
+        "error",
+        "control",
+        "secondary control",
+        "values",
+        "number of values",
+        "profile",
+        "seed",
+        "check",
+    ],
 )
 def test_runs_that_cannot_be_pooled_are_refused(second: tuple[Path, Run], message: str) -> None:
     first, _ = runs(trend="II")

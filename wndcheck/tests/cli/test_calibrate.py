@@ -198,6 +198,23 @@ def test_an_interruption_keeps_what_is_finished_and_leaves_nothing_running(here)
     assert series(here).kept(1) is None
 
 
+def test_the_run_of_a_killed_command_has_its_folder_to_itself(here):
+    claim(here, "slow", SLOW)
+    process = start_python(COMMAND, "--seeds=1", "--workers=1")
+    begun = here / "begun-0"
+    wait_for(lambda: begun.exists() and begun.read_text(encoding="utf-8"))
+    run = int(begun.read_text(encoding="utf-8"))
+    try:
+        process.kill()
+        process.communicate()
+        again = start_python(COMMAND, "--seeds=1", "--workers=1")
+        _, errors = again.communicate(timeout=60)
+        assert again.returncode == 1
+        assert f"pytest still runs seed 0 of a killed command, into {series(here).folder(0)}" in errors
+    finally:
+        os.kill(run, signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [("verdicts.json", "["), (STAMP, "of other claims"), (STAMP, "")],

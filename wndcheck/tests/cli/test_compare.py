@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
+from msgspec import structs
 
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.comparison import Comparison, only_in
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.run import Finding, Problem, ProblemKind
 from wndcheck.verdicts.statistics import Region, at_most, within
 
 SMALL = Check("the number", at_most(0))
@@ -23,6 +27,30 @@ LOW, HIGH, OPEN = [-2.0, -2.1, -1.9, -2.0], [2.0, 2.1, 1.9, 2.0], [-2.0, 2.0, -1
 @pytest.fixture(autouse=True)
 def no_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+STOPPED = Problem(ProblemKind.UNREPORTED, "the run was stopped: 3 of 9 tests did not finish")
+
+
+def test_a_stopped_run_is_not_taken_for_whole(tmp_path: Path, compared) -> None:
+    run = make_run(make_claim("one", found("size", SMALL, LOW)))
+    write_run(tmp_path / "a", run)
+    write_run(tmp_path / "b", structs.replace(run, problems=(STOPPED,)))
+    compared(tmp_path / "a", tmp_path / "a", code=0)
+    stderr = compared(tmp_path / "a", tmp_path / "b", code=1).stderr
+    assert stderr == f"Error: {tmp_path / 'b'} is not a whole run: {STOPPED.text}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_standard_output_that_cannot_be_written_is_neither_the_same_nor_another_verdict(tmp_path: Path) -> None:
+    write_run(tmp_path, make_run(make_claim()))
+    command = [sys.executable, "-m", "wndcheck", "compare", str(tmp_path), str(tmp_path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "w") as full, os.fdopen(writer, "w") as closed:  # noqa: PTH123
+        results = [subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True) for out in (full, closed)]
+    lost = "Error: standard output cannot be written (No space left on device): what it was to hold is lost\n"
+    assert [(result.returncode, result.stderr) for result in results] == [(74, lost), (74, "")]
 
 
 @pytest.fixture

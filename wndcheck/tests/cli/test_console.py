@@ -66,6 +66,17 @@ def test_messages_go_to_standard_error_with_the_options_of_the_command(capsys: p
     assert with_cli_options("run `pytest --wnd-profile=full`") == "run `pytest --wnd-profile=full`"
 
 
+def test_a_terminal_is_not_given_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b[2J\x9b1m\rb\x07"
+    print_status(name)
+    print_error(ValueError(name))
+    print_table(HEAD, [(name, name)])
+    print_entries(("name", "says"), [(name, name)], 80)
+    for text in capsys.readouterr():
+        assert not set("\x1b\x9b\r\x07") & set(text)
+        assert text.count("a\ufffd[2J\ufffd1m") >= 2
+
+
 def test_columns_are_left_out_of_a_table_that_is_too_wide() -> None:
     left_out = {100: ("b",), 80: ("c", "d")}
     assert [fitting("abcd", left_out, width) for width in (100, 99, 80, 79)] == [

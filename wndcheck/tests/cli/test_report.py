@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from msgspec import structs
 
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.report.stored_nets import Measured
@@ -17,7 +18,8 @@ from wndcheck.store.measurements import Store
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.example_results import ensemble, estimator_claims, make_measurement, trained
 from wndcheck.tests.report.pages import Page, section
-from wndcheck.verdicts.run_files import encode
+from wndcheck.verdicts.run import Problem, ProblemKind
+from wndcheck.verdicts.run_files import encode, read_run
 
 RUN = make_run(estimator_claims()[0], make_claim("two", make_finding(claim="two", values=[1.0])))
 
@@ -117,10 +119,21 @@ def test_unusable_folders_and_files_are_errors(here: Path, report: Report) -> No
     assert "is not a run's verdicts.json" in report(code=2).stderr
 
 
-def test_a_store_that_cannot_be_read_is_named(here: Path, tmp_path: Path, report: Report) -> None:
-    store = Store(tmp_path / "store")
-    store.path(trained("relu", 5, QUICK)).mkdir(parents=True)
-    assert f"the store {store.root} cannot be read" in " ".join(report(code=2).stderr.split())
+def test_a_file_of_the_store_that_cannot_be_read_is_named_and_left_out(
+    here: Path, tmp_path: Path, report: Report
+) -> None:
+    path = Store(tmp_path / "store").path(trained("relu", 5, QUICK))
+    path.symlink_to("/proc/self/mem")  # whose first bytes cannot be read, as those of a bad disk
+    assert f"{path} cannot be read: Input/output error" in report().stderr
+    assert (here / "index.html").exists()
+
+
+def test_the_report_of_a_stopped_run_is_not_taken_for_whole(here: Path, report: Report) -> None:
+    run = read_run(here)
+    stopped = Problem(ProblemKind.UNREPORTED, "the run was stopped: 3 of 9 tests did not finish")
+    (here / "verdicts.json").write_bytes(encode(structs.replace(run, problems=(stopped,))))
+    assert f"this is not a whole run: {stopped.text}" in report().stderr
+    assert stopped.text in (here / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_page_that_cannot_be_written_is_named(here: Path, report: Report) -> None:

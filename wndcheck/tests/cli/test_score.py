@@ -122,7 +122,8 @@ def test_the_margin_moves_the_verdicts(score: Command) -> None:
 
     assert verdicts("--margin", "5") == {"supported"}
     assert verdicts("--margin", "0") <= {"refuted", "inconclusive"}
-    assert score("--margin", "-1").exit_code == 2
+    for margin in ("-1", "nan", "inf", "x"):
+        assert score("--margin", margin, "--layers", "absent").exit_code == 2, "refused before anything is computed"
 
 
 def test_the_page_is_written_where_the_report_goes(folder: Path, score: Command) -> None:

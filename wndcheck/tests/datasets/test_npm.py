@@ -67,7 +67,7 @@ def test_only_the_members_asked_for_are_extracted(tmp_path: Path) -> None:
 )
 def test_a_member_that_reaches_outside_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
     archive = tar(tmp_path / "a.tgz", {member.name: member})
-    with pytest.raises(tarfile.FilterError):
+    with pytest.raises(tarfile.FilterError if member.isreg() else ValueError):
         extract(archive, [member.name], tmp_path / "out")
     assert [path.name for path in tmp_path.rglob("*")] == ["a.tgz"]
 

@@ -118,7 +118,7 @@ def test_a_record_that_cannot_be_read_in_a_complete_store_is_named(tmp_path: Pat
     name = found.store.path(TINY_CELL).name
     with pytest.raises(IncompleteStore, match=f"{TINY_CELL.label}, whose file {name} cannot be used"):
         found.measured(TINY_CELL)
-    assert messages == [f"{name} cannot be read: Is a directory"]
+    assert messages == [f"{found.store.path(TINY_CELL)} cannot be read: Is a directory"]
 
 
 def test_stored_cells_need_no_data(tmp_path: Path, filled: Filled) -> None:

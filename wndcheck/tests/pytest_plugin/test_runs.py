@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -13,7 +15,7 @@ from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared
 from wndcheck.seeds import BASE_SEED
 from wndcheck.store.measurements import READ_ONLY, Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
-from wndcheck.tests.tiny import finish, random_measurement, start_python
+from wndcheck.tests.tiny import finish, random_measurement, start_python, wait_for
 from wndcheck.verdicts.run import ClaimVerdict, Finding, FormerVerdict
 from wndcheck.verdicts.run_files import decode_line, read_run
 
@@ -125,7 +127,7 @@ def test_a_stopped_run_decides_no_claim_of_which_tests_are_missing(pytester, cla
     claims(atiny=check(SUPPORTED), tiny=check(SUPPORTED) + STOPS.format(stop), ztiny=check(SUPPORTED))
     result = pytester.runpytest_subprocess("claims", *options)
     assert not (pytester.path / "reports/latest").exists()
-    result.stdout.fnmatch_lines(["*ERROR: the run was stopped: * of 8 tests did not finish"])
+    result.stdout.fnmatch_lines(["*ERROR: the run was stopped: * of 8 tests did not finish; no test of ztiny did"])
     pytester.runpytest_subprocess("claims", *options, "--wnd-report=reports/latest")
     first, second, *_ = last_run().claims
     assert first.verdict == "supported"
@@ -134,6 +136,86 @@ def test_a_stopped_run_decides_no_claim_of_which_tests_are_missing(pytester, cla
     assert {"unreached", "planted"} <= {each.name for each in second.not_run}
     assert all(claim.verdict == "not run" for claim in last_run().claims[2:])
     assert "the run was stopped: " in last_run().problems[0].text
+
+
+SLOW = """
+@check(SMALL)
+def test_slow(decide):
+    import pathlib, time
+    pathlib.Path("begun").touch()
+    time.sleep(8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "options"), [(signal.SIGTERM, ["-n0"]), (signal.SIGHUP, ["-n1"]), (signal.SIGINT, ["-n1"])]
+)
+def test_a_run_that_is_ended_by_a_signal_says_so_in_its_report(pytester, claims, last_run, number, options):
+    claims(atiny=check(SUPPORTED), tiny=SLOW, ztiny=check(SUPPORTED))
+    arguments = ["claims", *options, "--wnd-report=reports/latest"]
+    code = f"import pytest, sys; sys.exit(pytest.main({arguments}))"
+    with contextlib.chdir(pytester.path):
+        process = start_python(code)
+    wait_for((pytester.path / "begun").exists)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert "ERROR: the run was stopped: 4 of 6 tests did not finish; no test of tiny, ztiny did" in output
+    assert last_run().stopped in output
+    assert [(claim.id, claim.verdict) for claim in last_run().claims] == [("atiny", "supported"), ("tiny", "not run")]
+
+
+@pytest.mark.parametrize("fault", ["ZeroDivisionError", "KeyboardInterrupt"])
+def test_whatever_fails_as_the_report_is_made_the_table_and_the_verdicts_stay(pytester, claims, verdicts, fault):
+    claims(tiny=check(SUPPORTED))
+    pytester.makeconftest(f"""
+        import pytest
+        from wndcheck.report import writing
+
+        def fail(*_):
+            raise {fault}("broken")
+
+        @pytest.fixture(autouse=True)
+        def broken(monkeypatch):
+            writing.all_figures = fail
+    """)
+    result = pytester.runpytest_subprocess("claims", "-n0")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["1 claim: ✓ 1 supported", "*ERROR: *latest* has only verdicts.json*"])
+    assert verdicts() == {"tiny": "supported"}
+
+
+def test_when_all_workers_are_killed_the_report_says_so(pytester, claims, last_run):
+    crash = "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os.kill(os.getpid(), 9)\n"
+    claims(atiny=check(SUPPORTED), tiny=crash, ztiny=check(SUPPORTED) + crash)
+    result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0", "--wnd-report=reports/latest")
+    assert result.ret != 0
+    assert "tests did not finish" in last_run().stopped
+    assert "ztiny" in last_run().stopped
+
+
+def test_on_a_full_disk_nets_are_not_trained_again_for_every_check(pytester, claims, only_claim):
+    twice = NEEDS_NETS + NEEDS_NETS.partition("@check")[2].join(["@check", ""]).replace("test_size", "test_more")
+    claims(tiny=twice)
+    pytester.makeconftest("""
+        import resource
+        import wndcheck.tests.reduced
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+        import wndcheck.pytest_plugin.nets_fixture as nets_fixture
+        from wndcheck.store.filling import fill
+
+        def counted(*arguments, **named):
+            print("filling the store")
+            return fill(*arguments, **named)
+
+        nets_fixture.fill = counted
+    """)
+    result = pytester.runpytest_subprocess("claims", "-n0", "-s", "-p", "wndcheck.tests.reduced")
+    output = result.stdout.str()
+    assert output.count("filling the store") == 1
+    assert "store/v5" in output
+    assert "cannot be written (File too large): name another folder with --wnd-store" in output
+    assert "Traceback" not in output
 
 
 def test_expectation_that_matches_nothing_is_an_error(pytester, claims):
@@ -257,6 +339,7 @@ def test_a_crashed_worker_fails_the_run(pytester, claims, verdicts):
     claims(tiny=check(SUPPORTED) + "\n@check(SMALL)\ndef test_crash(decide):\n    import os\n    os._exit(3)\n")
     result = pytester.runpytest_subprocess("claims", "-n1", "--max-worker-restart=0")
     assert result.ret != 0
+    result.stdout.fnmatch_lines(["*crash: error: worker 'gw0' crashed * (out of memory[?])"])
     assert verdicts() == {"tiny": "error"}
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from wndcheck.report import writing
 from wndcheck.report.figures import FIGURES
 from wndcheck.report.files import write_atomically
 from wndcheck.report.stored_nets import Measured
@@ -74,6 +79,59 @@ def test_files_of_an_earlier_run_are_removed(whole_run: list[Path], tmp_path: Pa
         paths = write_report(tmp_path, make_run(make_claim("weak_dependence")), Measured(trained=trained))
         assert {path.name for path in paths} == {"verdicts.json", "summary.md", "index.html"}
         assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+@contextmanager
+def full_disk(largest: int) -> Iterator[None]:
+    """No file grows beyond so many bytes, as on a disk with no more room: OSError from the system itself."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 0.1, 0.99], ids=["no file", "the first", "all but the page"])
+def test_on_a_full_disk_the_earlier_report_stays_as_it_is(tmp_path: Path, room: float) -> None:
+    write_report(tmp_path, make_run(make_claim(), base_seed=1), Measured())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    largest = int(room * max(map(len, before.values())))
+    with full_disk(largest), pytest.raises(OSError, match="File too large"):
+        write_report(tmp_path, make_run(make_claim(), base_seed=2), Measured())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_without_an_earlier_report_the_verdicts_are_written_if_they_fit(tmp_path: Path) -> None:
+    run = make_run(make_claim())
+    with full_disk(len(encode(run))), pytest.raises(OSError, match="File too large"):
+        write_report(tmp_path / "new", run, Measured())
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["verdicts.json"]
+    assert read_run(tmp_path / "new") == run
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError, KeyboardInterrupt, MemoryError])
+def test_whatever_fails_after_the_verdicts_they_replace_the_earlier_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    write_report(tmp_path, make_run(make_claim(), base_seed=1), Measured())
+    monkeypatch.setattr(writing, "all_figures", fail)
+    with pytest.raises(fault):
+        write_report(tmp_path, run := make_run(make_claim(), base_seed=2), Measured())
+    assert [path.name for path in tmp_path.iterdir()] == ["verdicts.json"]
+    assert read_run(tmp_path) == run
+
+
+def test_unfinished_files_of_killed_processes_are_removed_in_time(tmp_path: Path) -> None:
+    old, new = tmp_path / ".index.html.1.part", tmp_path / ".index.html.2.part"
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    write_report(tmp_path, make_run(make_claim()), Measured())
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_a_report_that_fails_halfway_has_the_verdicts(tmp_path: Path) -> None:

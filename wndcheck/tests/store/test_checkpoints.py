@@ -42,6 +42,14 @@ def test_discard_removes_all_files_of_one_cell(checkpoints: Checkpoints) -> None
     assert sorted(path.name for path in checkpoints.folder.iterdir()) == expected
 
 
+def test_a_copy_under_another_name_is_no_checkpoint(checkpoints: Checkpoints) -> None:
+    checkpoints.of(TINY_CELL, (0, 1)).save(State({}, {"epochs": 1}))
+    (path,) = checkpoints.paths(TINY_CELL)
+    path.with_stem(f"{path.stem} (copy)").write_bytes(path.read_bytes())
+    assert checkpoints.paths(TINY_CELL) == [path]
+    assert checkpoints.size(TINY_CELL) == 2
+
+
 def test_the_size_is_that_of_the_largest_part(checkpoints: Checkpoints) -> None:
     for seeds in ((0, 1, 2), (3, 4)):
         checkpoints.of(TINY_CELL, seeds).save(STATE)

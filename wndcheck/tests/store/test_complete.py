@@ -154,7 +154,7 @@ def test_a_record_that_may_not_be_read_is_named(unwritable: Path, messages: list
         store = Store.to_judge(unwritable, messages.append)
         with pytest.raises(IncompleteStore, match=f"{TINY_CELL.label}, whose file {path.name} cannot be used"):
             store.require(TINY_CELL)
-    assert messages == [f"{path.name} cannot be read: Permission denied"]
+    assert messages == [f"{path} cannot be read: Permission denied"]
 
 
 def test_without_a_store_one_that_cannot_be_made_is_an_error(unwritable: Path) -> None:

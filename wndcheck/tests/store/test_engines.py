@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Training
 from wndcheck.store.engines import Outcome, Submitting, Task, in_slurm_jobs, in_worker_processes, on_dask, submit
 from wndcheck.store.executors import TRIES, Processes, UnusableEngine
+from wndcheck.store.files import temporary_folder
 from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter
@@ -304,3 +306,29 @@ def test_a_piece_whose_record_never_arrives_is_given_up(tmp_path: Path) -> None:
         submit(CELLS[1:2], task(tmp_path), losing, 1, EventReporter(events.append))
     (failure,) = [event for event in events if event["event"] == "failed"]
     assert f"{TRIES} calls ended, and its record is not in {tmp_path}" in str(failure)
+
+
+TEMPORARY = """
+import time
+from wndcheck.store.files import temporary_folder
+with temporary_folder() as folder:
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    holders = [start_python(TEMPORARY) for _ in range(2)]
+    folders = [Path(holder.stdout.readline().strip()) for holder in holders]
+    assert all(folder.parent == tmp_path and folder.exists() for folder in folders)
+    try:
+        holders[0].kill()
+        holders[0].communicate()
+        with temporary_folder() as own:
+            assert set(tmp_path.iterdir()) == {own, folders[1]}
+    finally:
+        holders[1].kill()
+        holders[1].communicate()
+    assert list(tmp_path.iterdir()) == [folders[1]]

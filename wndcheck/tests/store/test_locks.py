@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import signal
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from wndcheck.experiment.cells import Cell
 from wndcheck.store.files import UnwritableStore
+from wndcheck.store.filling import fill
+from wndcheck.store.lock_holders import stopped_holders
 from wndcheck.store.measurements import Store
-from wndcheck.tests.tiny import TINY_CELL, finish, random_measurement, start_python
+from wndcheck.tests.tiny import TINY_CELL, Log, finish, random_measurement, start_python, wait_for
 
 OTHER_CELL = replace(TINY_CELL, width=7)
 OTHER_PROBE = replace(TINY_CELL, probe=replace(TINY_CELL.probe, k=4))
@@ -51,6 +56,33 @@ def test_a_killed_holder_releases_the_cell(silent_store: Store) -> None:
     holder.kill()
     holder.communicate()
     assert is_free(silent_store)
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells who holds a lock")
+def test_whoever_waits_for_a_stopped_process_is_told_what_to_type(tmp_path: Path) -> None:
+    said: list[str] = []
+    store = Store(tmp_path, said.append)
+    holder = start_python(HOLD, tmp_path)
+    waiter = threading.Thread(
+        target=fill, args=([TINY_CELL], store, Log()), kwargs={"device": "cpu", "data_root": None}
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        assert stopped_holders([store.lock_path(TINY_CELL)]) == set()
+        holder.send_signal(signal.SIGSTOP)
+        wait_for(lambda: stopped_holders([store.lock_path(TINY_CELL)]) == {holder.pid})
+        assert stopped_holders([store.lock_path(OTHER_CELL)]) == set()
+        waiter.start()
+        wait_for(lambda: said)
+        store.save(random_measurement(TINY_CELL))  # which ends the waiting
+        waiter.join(60)
+    finally:
+        holder.kill()
+        holder.communicate()
+    (message,) = said
+    assert f"process {holder.pid}, which is stopped" in message
+    assert f"`kill -CONT {holder.pid}`" in message
 
 
 def test_a_store_that_cannot_be_written_is_named(silent_store: Store) -> None:

@@ -51,6 +51,16 @@ def test_a_finished_cell_is_logged_from_its_measurement(tmp_path):
     assert len(lines(path)) == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_full_log_costs_no_cell(tmp_path):
+    said: list[str] = []
+    store, log = Store(tmp_path, said.append), Log()
+    store.save(replace(random_measurement(TINY_CELL), provenance=PROVENANCE))
+    Journal(Path("/dev/full"), store, log).finished(TINY_CELL, 3.0)
+    assert log.done == [TINY_CELL]
+    assert said == [f"{TINY_CELL.label} is measured, but not in the log /dev/full (No space left on device)"]
+
+
 def test_a_cell_whose_file_is_damaged_has_no_line(tmp_path):
     messages: list[str] = []
     store, log, path = Store(tmp_path, messages.append), Log(), tmp_path / "log"

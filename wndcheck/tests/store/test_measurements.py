@@ -14,7 +14,8 @@ import pytest
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.specification import NETS, Violation
 from wndcheck.store import measurements
-from wndcheck.store.measurements import Store, packed, store_root
+from wndcheck.store.files import read_npz
+from wndcheck.store.measurements import DIGEST, Store, packed, store_root
 from wndcheck.tests.tiny import TINY_CELL, assert_same_numbers, random_measurement, start_python, wait_for
 
 OTHER_CELL = replace(TINY_CELL, width=7)
@@ -60,6 +61,11 @@ def zipped(arrays: dict[str, np.ndarray]) -> bytes:
     return file.getvalue()
 
 
+def without_digest(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """As earlier versions wrote them."""
+    return {name: array for name, array in arrays.items() if name != DIGEST}
+
+
 def lone_array() -> bytes:
     file = io.BytesIO()
     np.save(file, np.zeros(3))
@@ -86,7 +92,15 @@ def damaged_deflate() -> bytes:
 
 
 OTHER_VERSION = np.array(json.dumps(TINY_CELL.to_dict() | {"key": "another-key"}))
+NAN = np.full_like(WHOLE["entropy"], np.nan)
+OTHER_KIND = np.array(json.dumps(TINY_CELL.to_dict() | {"probe": [1], "key": TINY_CELL.key}))
+ALTERED = "its content is not what was written"
 DAMAGE = {
+    "an altered number": (zipped(WHOLE | {"score": WHOLE["score"] + 1e-15}), ALTERED),
+    "NaN where none was": (zipped(WHOLE | {"entropy": NAN}), ALTERED),
+    "altered provenance": (zipped(WHOLE | {"provenance": np.array("{}")}), ALTERED),
+    "infinite, without a digest": (zipped(without_digest(WHOLE) | {"entropy": np.full_like(NAN, np.inf)}), "infinite"),
+    "a field of another kind": (zipped(WHOLE | {"cell": OTHER_KIND}), "it does not hold a cell ("),
     "truncated": (zipped(WHOLE)[:-100], ""),
     "empty": (b"", ""),
     "noise": (np.random.default_rng(0).bytes(3000), ""),
@@ -114,6 +128,23 @@ DAMAGE = {
         "its provenance is [1], expected named fields",
     ),
 }
+
+
+def test_a_record_of_an_earlier_version_has_no_digest_and_is_read(silent_store: Store) -> None:
+    silent_store.path(TINY_CELL).write_bytes(zipped(without_digest(WHOLE)))
+    assert_same(silent_store.load(TINY_CELL), random_measurement(TINY_CELL))
+
+
+def test_a_digest_is_all_that_a_record_has_in_addition(silent_store: Store) -> None:
+    """Earlier versions read the file: they ask for arrays of float64, a cell and its provenance."""
+    found = read_npz(silent_store.save(random_measurement(TINY_CELL)))
+    assert found.keys() - random_measurement(TINY_CELL).arrays.keys() == {"cell", "provenance", "sha256"}
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(store: Store, messages: list[str]) -> None:
+    os.mkfifo(store.path(TINY_CELL))
+    assert store.load(TINY_CELL) is None
+    assert "it is a pipe" in messages[0]
 
 
 @pytest.mark.parametrize(("content", "reason"), DAMAGE.values(), ids=DAMAGE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,21 @@ def test_events_of_two_workers_reach_their_parent_whole(tmp_path):
     watcher.stop()
     assert written.count("wndcheck: " + "x" * 500) == 100
     assert written[-1].startswith(f"wndcheck: [1/2] {CELLS[0].label}: 3 s")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_where_the_events_have_no_room_messages_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = EventReporter(append(Path("/dev/full")))
+    reporter.working(CELLS[0], "training", 0.5)
+    reporter.failed("the store is full")
+    assert capsys.readouterr() == ("", "wndcheck: the store is full\n")
+
+
+def test_half_a_line_of_a_full_disk_is_left_out(tmp_path: Path) -> None:
+    written: list[str] = []
+    path = tmp_path / "events"
+    path.write_text('{"event": "note", "te\n{"event": "note", "text": "whole"}\n')
+    watcher = Watcher(path, Lines(written.append))
+    watcher.start()
+    watcher.stop()
+    assert written == ["wndcheck: whole"]

@@ -54,6 +54,10 @@ def test_every_pattern_must_match_a_collected_check():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("expect = " + "[" * 20_000, "expectations.toml"),
+        ("expect = [1]", "expected [[expect]] entries, got 1"),
+        (entry_text("refuted").replace('"quick"', '["quick"]'), "profile ['quick'], expected"),
+        (entry_text("refuted").replace('"seen before"', "5"), "reason 5, expected a text"),
         (entry_text("maybe"), "verdict 'maybe', expected one of supported, refuted, inconclusive"),
         (entry_text("refuted").replace("reason", "why"), "missing or unknown field(s): reason, why"),
         ("[[expect]\n", "expectations.toml"),
