@@ -162,7 +162,9 @@ def test_a_run_that_is_ended_by_a_signal_says_so_in_its_report(pytester, claims,
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "ERROR: the run was stopped: 4 of 6 tests did not finish; no test of tiny, ztiny did" in output
     assert last_run().stopped in output
-    assert [(claim.id, claim.verdict) for claim in last_run().claims] == [("atiny", "supported"), ("tiny", "not run")]
+    verdicts = {claim.id: claim.verdict for claim in last_run().claims}
+    # Of the claim that was being decided, a worker may not yet have told the controller.
+    assert verdicts in ({"atiny": "supported"}, {"atiny": "supported", "tiny": "not run"})
 
 
 @pytest.mark.parametrize("fault", ["ZeroDivisionError", "KeyboardInterrupt"])

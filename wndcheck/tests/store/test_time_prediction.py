@@ -31,10 +31,10 @@ def calibration(one_thread) -> TimingModel:
 
 @pytest.mark.parametrize("cell", [SMALL, WIDER, PLANTED], ids=lambda cell: cell.label)
 def test_predicted_time_matches_a_measurement(calibration, cell):
-    """To a factor of 3: other programs on the machine lengthen the one or the other."""
+    """To a factor of 10: other programs on the machine lengthen the one or the other."""
     began = time.perf_counter()
     measure(cell)
-    assert 1 / 3 < calibration.seconds(cell) / (time.perf_counter() - began) < 3
+    assert 0.1 < calibration.seconds(cell) / (time.perf_counter() - began) < 10
 
 
 @pytest.mark.parametrize(
