@@ -16,7 +16,7 @@ from wndcheck.report.format import (
     two_digits,
 )
 from wndcheck.verdicts.checks import CauseKind, Verdict
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.findings import Finding
 
 MOST_SEEDS = 4  # whose findings are listed one by one
 

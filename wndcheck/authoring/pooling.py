@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from wndcheck.authoring.error_rates import Reliability, reliability
 from wndcheck.verdicts.checks import CauseKind, MustBe, Statistic, Verdict
+from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.power import UNKNOWN
-from wndcheck.verdicts.run import ClaimVerdict, Finding, Run, natural_order
+from wndcheck.verdicts.run import ClaimVerdict, Run, natural_order
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ import pytest
 
 from wndcheck.experiment.profiles import Profile, Scope
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of
-from wndcheck.verdicts.run import ClaimResult, Finding, Left, Unfinished, claim_result
+from wndcheck.verdicts.findings import Finding, Left, Unfinished
+from wndcheck.verdicts.run import ClaimResult, claim_result
 from wndcheck.verdicts.run_files import decode_line
 
 CLAIM, FINDING = "wndcheck_claim", "wndcheck_finding"  # properties by which tests hand JSON to the controller

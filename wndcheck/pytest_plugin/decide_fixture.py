@@ -18,9 +18,9 @@ from wndcheck.pytest_plugin.collected_results import FINDING, recorded
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
 from wndcheck.report.format import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
-from wndcheck.verdicts.checks import Statistic, Verdict, decide, verdict_on
+from wndcheck.verdicts.checks import Statistic, Verdict, verdict_on
+from wndcheck.verdicts.findings import Finding, Outcome, decided
 from wndcheck.verdicts.recipes import Estimand, RecipeError, changes_by_choice, recipe_error
-from wndcheck.verdicts.run import Finding, Outcome
 from wndcheck.verdicts.run_files import encode_line
 
 
@@ -84,34 +84,29 @@ class Judge:
                 f"{item.nodeid}: decide() got shape {values.shape}, expected {replicates}: one value per "
                 f"{check.replicate.removesuffix('s')}"
             )
-        untrained = grid.untrained if grid else {}
         m = self.asked[claim] if check.primary and must_be is None else 1
         recipe, choices = None, {}
         if grid and check.scope is Scope.LEVEL and must_be is None:
             recipe, choices = self.beside(item, grid, estimand)
-        systematic = (recipe.low, recipe.high) if recipe else (0.0, 0.0)
-        verdict, cause, interval, strict = decide(check, values, m=m, systematic=systematic, **untrained)
         expected, reason = expectations.expected(self.expectations, claim, name)
-        finding = Finding(
-            claim=claim,
-            name=name,
-            check=check,
-            interval=interval,
-            verdict=verdict,
-            cause=cause,
+        finding = decided(
+            claim,
+            name,
+            check,
+            values,
             m=m,
-            strict=strict,
-            values=tuple(map(float, values)),
-            untrained=untrained.get("untrained", 0),
+            **(grid.untrained if grid else {}),
             recipe=recipe,
-            choices={choice: verdict_on(check, interval.shifted(by)) for choice, by in choices.items()},
             parameters=parameters_of(item),
             must_be=must_be,
             expected=expected,
             reason=reason,
             test=item.nodeid,
         )
-        return msgspec.structs.replace(finding, outcome=outcome_of(finding, self.mode, self.profile.name))
+        robust = {choice: verdict_on(check, finding.interval.shifted(by)) for choice, by in choices.items()}
+        return msgspec.structs.replace(
+            finding, choices=robust, outcome=outcome_of(finding, self.mode, self.profile.name)
+        )
 
     def beside(
         self, item: pytest.Item, grid: Grid, estimand: Estimand | None

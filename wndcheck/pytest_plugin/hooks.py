@@ -31,7 +31,8 @@ from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.inventory import provenance_of
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations, first_fixed
-from wndcheck.verdicts.run import Finding, Outcome, Problem, ProblemKind, Run
+from wndcheck.verdicts.findings import Finding, Outcome
+from wndcheck.verdicts.run import Problem, ProblemKind, Run
 from wndcheck.verdicts.run_files import FILE, decode_line, encode_line
 from wndcheck.versions import environment, versions
 

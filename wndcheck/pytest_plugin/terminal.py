@@ -24,7 +24,8 @@ from wndcheck.report.format import (
     verdict_word,
 )
 from wndcheck.verdicts.checks import CauseKind
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run
 
 COLOURS = {
     ClaimVerdict.SUPPORTED: {"green": True},

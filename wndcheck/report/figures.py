@@ -16,7 +16,8 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.record_schema import PAIR_QUANTILES, SAME_IMAGE
 from wndcheck.report.figure_model import MOST_POINTS, Band, Figure, Labels, Line, Point, Scatter
 from wndcheck.report.stored_nets import Measured
-from wndcheck.verdicts.run import Finding, Run
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.run_files import RunError
 
 FORMS = {"": "ensemble, one image each", SAME_IMAGE: "ensemble, the same image"}

@@ -13,8 +13,9 @@ from typing import TypeVar
 from wndcheck.experiment.profiles import Scope
 from wndcheck.seeds import BASE_SEED
 from wndcheck.verdicts.checks import FEWEST, Cause, CauseKind, Verdict
+from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.power import nets_needed_with_error
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, Run
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Run
 from wndcheck.verdicts.statistics import Interval
 
 T = TypeVar("T")

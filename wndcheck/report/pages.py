@@ -18,7 +18,8 @@ from wndcheck.report import format as formatting
 from wndcheck.report.figure_model import Figure, Scatter
 from wndcheck.report.section_model import Section, Strong
 from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
-from wndcheck.verdicts.run import ClaimResult, Finding, Run
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult, Run
 
 PAGE = "index.html"
 LARGEST = 3_000_000  # bytes of a page

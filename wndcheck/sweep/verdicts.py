@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import log
 
 import numpy as np
 
 from wndcheck.experiment.grids import Grid
 from wndcheck.sweep.grids import SweepGrid
-from wndcheck.verdicts.checks import Check, MustBe, decide
-from wndcheck.verdicts.run import ClaimResult, Finding, claim_result
+from wndcheck.verdicts.checks import Check, MustBe
+from wndcheck.verdicts.findings import decided
+from wndcheck.verdicts.run import ClaimResult, claim_result
 from wndcheck.verdicts.shared_checks import (
     CONTRAST,
     DEPENDENCE,
@@ -123,32 +124,22 @@ def planted_drift(grid: Grid) -> np.ndarray:
     return np.abs(DRIFT * log(grid.widths[0]) + change - (known.mean() if known.size else np.nan))
 
 
-def finding(
-    claim: str, name: str, check: Check, replicates: np.ndarray, grid: Grid, must_be: MustBe | None, m: int
-) -> Finding:
-    """The decision on one of m checks, or on a control, with its evidence."""
-    m = 1 if must_be else m
-    untrained = grid.untrained["untrained"]
-    verdict, cause, interval, strict = decide(check, replicates, untrained=untrained, nets=grid.trained.size, m=m)
-    return Finding(
-        claim=claim,
-        name=name,
-        check=check,
-        interval=interval,
-        verdict=verdict,
-        cause=cause,
-        m=m,
-        strict=strict,
-        values=tuple(map(float, replicates)),
-        untrained=untrained,
-        must_be=must_be,
-        test=f"{claim}: {name}",
-    )
-
-
-def claim(name: str, paper: str, statement: str, found: Iterator[Decided]) -> ClaimResult:
+def claim(name: str, paper: str, statement: str, found: Iterable[Decided]) -> ClaimResult:
     """The claim with its verdict from those of its checks; m is the number of those that count."""
-    decided = list(found)
-    asked = Counter(check.scope for _, check, _, _, must_be in decided if must_be is None)
-    findings = [finding(name, *each, asked.total()) for each in decided]
+    found = list(found)
+    asked = Counter(check.scope for _, check, _, _, must_be in found if must_be is None)
+    findings = [
+        decided(
+            name,
+            of,
+            check,
+            replicates,
+            m=1 if must_be else asked.total(),
+            untrained=grid.untrained["untrained"],
+            nets=grid.trained.size,
+            must_be=must_be,
+            test=f"{name}: {of}",
+        )
+        for of, check, replicates, grid, must_be in found
+    ]
     return claim_result(id=name, paper=paper, statement=statement, findings=findings, asked=dict(asked))

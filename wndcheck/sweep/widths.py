@@ -26,7 +26,8 @@ from wndcheck.sweep.grids import grid_of
 from wndcheck.sweep.records import Kept, NetRecord, digest_of, is_named
 from wndcheck.sweep.verdicts import claims_of
 from wndcheck.verdicts.checks import FEWEST, MOST_UNTRAINED, Verdict
-from wndcheck.verdicts.run import ClaimResult, Finding
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import FEWEST_WIDTHS
 
 if TYPE_CHECKING:

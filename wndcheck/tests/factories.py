@@ -12,8 +12,9 @@ import numpy as np
 from msgspec import structs
 
 from wndcheck.experiment.profiles import Scope
-from wndcheck.verdicts.checks import Check, MustBe, decide
-from wndcheck.verdicts.run import ClaimResult, Finding, Left, Run, Unfinished, claim_result
+from wndcheck.verdicts.checks import Check, MustBe
+from wndcheck.verdicts.findings import Finding, Left, Unfinished, decided
+from wndcheck.verdicts.run import ClaimResult, Run, claim_result
 from wndcheck.verdicts.run_files import FILE, encode
 from wndcheck.verdicts.statistics import at_most
 
@@ -34,21 +35,8 @@ def make_finding(
     **fields: Any,
 ) -> Finding:
     """Return the finding that the plugin makes of values; further fields as `Finding` has them."""
-    verdict, cause, interval, strict = decide(check, values, m=m)
-    made = {
-        "claim": claim,
-        "name": name,
-        "check": check,
-        "interval": interval,
-        "verdict": verdict,
-        "cause": cause,
-        "m": m,
-        "strict": strict,
-        "values": tuple(map(float, values)),
-        "must_be": must_be and MustBe(must_be),
-        "test": f"claims/{claim}.py::test_{name}",
-    }
-    return Finding(**made | fields)
+    how = {"must_be": must_be and MustBe(must_be), "test": f"claims/{claim}.py::test_{name}"}
+    return structs.replace(decided(claim, name, check, values, m=m, **how), **fields)
 
 
 def make_claim(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from wndcheck.verdicts.run import ClaimResult, Finding, Run
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult, Run
 
 
 class Pair(NamedTuple):

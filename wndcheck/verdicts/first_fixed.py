@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from wndcheck.verdicts.checks import CauseKind, Verdict, verdict_on
 from wndcheck.verdicts.claims import roll_up
 from wndcheck.verdicts.expectations import is_match
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding, FormerVerdict
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, FormerVerdict
 from wndcheck.verdicts.statistics import Region, mean_interval
 
 FILE, MOVED = "first_fixed.toml", "moved_checks.toml"  # in the folder of the claims

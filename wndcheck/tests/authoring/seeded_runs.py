@@ -7,7 +7,8 @@ from typing import Any
 
 from wndcheck.tests.factories import make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
-from wndcheck.verdicts.run import Finding, Run
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval, at_most
 
 S, R, I = Verdict

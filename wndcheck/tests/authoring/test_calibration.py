@@ -17,7 +17,7 @@ from wndcheck.report.format import escape_markdown, percent, three_digits
 from wndcheck.tests.authoring.test_pooling import GAPS, SECOND, SEEDS, SMALL, named, runs_of, sample, six_runs
 from wndcheck.tests.factories import make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.statistics import at_most
 
 

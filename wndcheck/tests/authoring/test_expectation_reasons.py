@@ -17,7 +17,7 @@ from wndcheck.report.format import format_seeds, two_digits
 from wndcheck.tests.authoring.seeded_runs import IOTA, I, R, S, check, run
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.expectations import Expectation, ExpectationError, read
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.statistics import at_least
 
 COMMA = replace(IOTA, estimand="ι, N = 9")

@@ -11,8 +11,9 @@ import pytest
 from wndcheck.authoring.pooling import Pooled, PooledCheck, pool_checks, pool_claims
 from wndcheck.tests.factories import make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, MustBe, Statistic, Verdict
+from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.power import UNKNOWN
-from wndcheck.verdicts.run import ClaimVerdict, Finding, Run
+from wndcheck.verdicts.run import ClaimVerdict, Run
 from wndcheck.verdicts.statistics import at_least, at_most, within
 
 SMALL = Check("the number", at_most(0))

@@ -35,7 +35,8 @@ from wndcheck.tests.tiny import TINY_CELL, TINY_TRAINING, UNTRAINED
 from wndcheck.verdicts import statistics
 from wndcheck.verdicts.checks import CauseKind
 from wndcheck.verdicts.coverage.claim_files import claims_in
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict
 
 Source = Callable[[Cell], Measurement]
 Detector = Callable[[Path], list[str]]

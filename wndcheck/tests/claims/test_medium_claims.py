@@ -14,7 +14,7 @@ from wndcheck.experiment.profiles import MEDIUM
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.measurements import Store
 from wndcheck.tests.claims.worlds import FOLDER, claims_all_true, made, run_claims
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.findings import Finding
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package")
 

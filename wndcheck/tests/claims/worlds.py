@@ -30,7 +30,8 @@ from wndcheck.experiment.record_schema import (
 from wndcheck.pytest_plugin.hooks import NAME
 from wndcheck.seeds import derived_seed
 from wndcheck.store.measurements import Store
-from wndcheck.verdicts.run import ClaimResult, Finding
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult
 
 FOLDER = Path(__file__).parents[3] / "claims"
 Findings = dict[tuple[str, str], Finding]  # by claim and name

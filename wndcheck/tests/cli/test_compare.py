@@ -16,7 +16,8 @@ from msgspec import structs
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.verdicts.checks import Check
 from wndcheck.verdicts.comparison import Comparison, only_in
-from wndcheck.verdicts.run import Finding, Problem, ProblemKind
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import Problem, ProblemKind
 from wndcheck.verdicts.statistics import Region, at_most, within
 
 SMALL = Check("the number", at_most(0))

@@ -11,7 +11,7 @@ from click.testing import Result
 from wndcheck.tests.authoring.seeded_runs import R, S, check, run
 from wndcheck.tests.factories import write_run
 from wndcheck.verdicts.expectations import FILE, read
-from wndcheck.verdicts.run import Finding
+from wndcheck.verdicts.findings import Finding
 
 REFUTED = check("trend[1]", R, 0.05)
 SUPPORTED = check("trend[1]", S, 0.005)

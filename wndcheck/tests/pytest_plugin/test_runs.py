@@ -16,7 +16,8 @@ from wndcheck.seeds import BASE_SEED
 from wndcheck.store.measurements import READ_ONLY, Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
 from wndcheck.tests.tiny import finish, random_measurement, start_python, wait_for
-from wndcheck.verdicts.run import ClaimVerdict, Finding, FormerVerdict
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimVerdict, FormerVerdict
 from wndcheck.verdicts.run_files import decode_line, read_run
 
 pytest_plugins = ["pytester"]

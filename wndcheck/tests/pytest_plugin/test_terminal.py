@@ -13,7 +13,8 @@ from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin.terminal import lines, print_wrapped
 from wndcheck.tests.factories import BARELY, FAILS, HOLDS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, Verdict
-from wndcheck.verdicts.run import ClaimResult, Outcome, Unfinished, claim_result
+from wndcheck.verdicts.findings import Outcome, Unfinished
+from wndcheck.verdicts.run import ClaimResult, claim_result
 from wndcheck.verdicts.statistics import within
 
 LONG = Check("slope of the mean H̄ of what has a very long name, per doubling of N", within(-0.002, 0.002))

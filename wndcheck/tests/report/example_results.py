@@ -20,7 +20,8 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import all_sections
 from wndcheck.tests.factories import SMALL, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Check, verdict_on
-from wndcheck.verdicts.run import ClaimResult, Finding
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult
 from wndcheck.verdicts.statistics import Interval, Region, at_most, within
 
 WIDTHS = (5, 20, 100, 200)

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from msgspec import structs
 
 from wndcheck.tests.factories import SMALL, STRADDLES, make_claim, make_finding, make_run
-from wndcheck.verdicts.run import Left, Problem, ProblemKind, Run, Unfinished
+from wndcheck.verdicts.findings import Left, Unfinished
+from wndcheck.verdicts.run import Problem, ProblemKind, Run
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;\x00"
 LOADS = ("src", "srcset", "poster", "data", "action", "formaction", "background")

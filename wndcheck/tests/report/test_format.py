@@ -29,9 +29,9 @@ from wndcheck.seeds import BASE_SEED
 from wndcheck.tests.factories import BARELY, FAILS, HOLDS, LEVEL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import finding
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
+from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.power import nets_needed
 from wndcheck.verdicts.recipes import RecipeError
-from wndcheck.verdicts.run import Finding
 from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
 
 FAR, NEAR = finding("far", 0.05), finding("near", 0.02)

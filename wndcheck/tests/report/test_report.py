@@ -28,7 +28,8 @@ from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
 from wndcheck.tests.report.example_results import estimator_claims, grid, grids, measured, with_arrays
-from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished
+from wndcheck.verdicts.findings import Unfinished
+from wndcheck.verdicts.run import Problem, ProblemKind
 from wndcheck.verdicts.run_files import encode, read_run
 
 

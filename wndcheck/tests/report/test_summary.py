@@ -16,7 +16,8 @@ from wndcheck.tests.factories import FAILS, HOLDS, SMALL, make_claim, make_findi
 from wndcheck.tests.report.example_results import finding, measured
 from wndcheck.tests.report.pages import hostile_run
 from wndcheck.verdicts.checks import Check
-from wndcheck.verdicts.run import Problem, ProblemKind, Unfinished
+from wndcheck.verdicts.findings import Unfinished
+from wndcheck.verdicts.run import Problem, ProblemKind
 from wndcheck.verdicts.statistics import at_most
 
 WEAK = "weak_dependence"

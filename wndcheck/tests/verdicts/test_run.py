@@ -10,7 +10,8 @@ import pytest
 from wndcheck.experiment.profiles import Scope
 from wndcheck.tests.factories import BARELY, FAILS, HOLDS, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
-from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, Finding
+from wndcheck.verdicts.findings import Finding
+from wndcheck.verdicts.run import ClaimResult, ClaimVerdict
 from wndcheck.verdicts.statistics import at_most, within
 
 SECONDARY = Check("the number", at_most(0.01), primary=False)
