@@ -13,9 +13,8 @@ from typing import Any
 
 from wndcheck import pytest_plugin
 from wndcheck.cli import main as cli
-from wndcheck.report.format import (
-    MISSING,
-    SYMBOLS,
+from wndcheck.report.format import MISSING, SYMBOLS
+from wndcheck.report.wording import (
     count_verdicts,
     describe_first_fixed,
     describe_scopes,

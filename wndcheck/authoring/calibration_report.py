@@ -10,15 +10,8 @@ from wndcheck.authoring.calibration import Calibration
 from wndcheck.authoring.error_rates import DRAWS
 from wndcheck.authoring.pooling import Pooled, PooledCheck
 from wndcheck.report.figure_model import csv_text, number
-from wndcheck.report.format import (
-    MISSING,
-    escape_markdown,
-    format_margin,
-    markdown_table,
-    percent,
-    short_cause,
-    three_digits,
-)
+from wndcheck.report.format import MISSING, escape_markdown, markdown_table, percent, three_digits
+from wndcheck.report.wording import format_margin, short_cause
 from wndcheck.verdicts.power import MOST
 from wndcheck.verdicts.run import ClaimVerdict
 

@@ -6,15 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from wndcheck.authoring.pooling import PooledCheck
-from wndcheck.report.format import (
-    against_claim,
-    describe_range,
-    format_seeds,
-    group_by,
-    range_of,
-    short_cause,
-    two_digits,
-)
+from wndcheck.report.format import format_seeds, group_by, two_digits
+from wndcheck.report.wording import against_claim, describe_range, range_of, short_cause
 from wndcheck.verdicts.checks import CauseKind, Verdict
 from wndcheck.verdicts.findings import Finding
 

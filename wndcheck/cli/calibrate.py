@@ -114,7 +114,8 @@ def calibrate(
 def run_seeds(series: Series, seeds: range, no_cache: bool) -> Calibration:
     """Run the seeds whose runs are not kept, and read all; print one line per seed."""
     from wndcheck.authoring.calibration import Calibration
-    from wndcheck.report.format import count_of, count_verdicts
+    from wndcheck.report.format import count_of
+    from wndcheck.report.wording import count_verdicts
 
     runs: list[Run] = []
     failed: dict[int, str] = {}

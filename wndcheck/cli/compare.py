@@ -72,7 +72,8 @@ def compare(context: click.Context, one: Path, other: Path, as_markdown: bool) -
 
 def tables_of(found: Comparison, folder: Path, other_folder: Path) -> list[Table]:
     """Return the tables of differences; one without rows means that there are none."""
-    from wndcheck.report.format import describe_verdict, format_interval, format_margin
+    from wndcheck.report.format import format_interval
+    from wndcheck.report.wording import describe_verdict, format_margin
     from wndcheck.verdicts.comparison import only_in
 
     def verdicts(pair: Pair) -> list[str]:

@@ -16,7 +16,7 @@ from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import Profile, Scope
 from wndcheck.pytest_plugin.collected_results import FINDING, recorded
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, parameters_of
-from wndcheck.report.format import describe_cause, describe_finding
+from wndcheck.report.wording import describe_cause, describe_finding
 from wndcheck.verdicts import expectations
 from wndcheck.verdicts.checks import Statistic, Verdict, verdict_on
 from wndcheck.verdicts.findings import Finding, Outcome, decided

@@ -9,18 +9,13 @@ from typing import NamedTuple
 import pytest
 from rich.cells import cell_len, set_cell_size
 
-from wndcheck.report.format import (
-    SYMBOLS,
-    count_of,
+from wndcheck.report.format import SYMBOLS, count_of, format_interval, group_by, join_few, one_line
+from wndcheck.report.wording import (
     count_verdicts,
     describe_cause,
     describe_scopes,
     first_and_last_line,
-    format_interval,
     format_margin,
-    group_by,
-    join_few,
-    one_line,
     verdict_word,
 )
 from wndcheck.verdicts.checks import CauseKind

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wndcheck.report import format as formatting
+from wndcheck.report import wording
 from wndcheck.report.figure_model import Figure, Scatter
 from wndcheck.report.section_model import Section, Strong
 from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
@@ -116,28 +117,28 @@ def environment(**options: Any) -> Environment:
     made.filters |= {
         "assignments": lambda finding: ", ".join(f"{name}={value}" for name, value in finding.parameters.items()),
         "by_function": by_function,
-        "remarks": formatting.remarks,
+        "remarks": wording.remarks,
         "claimed": claimed,
-        "estimate": formatting.format_estimate,
+        "estimate": wording.format_estimate,
         "facts": facts,
-        "first_fixed": formatting.describe_first_fixed,
+        "first_fixed": wording.describe_first_fixed,
         "functions": functions,
         "interval": formatting.format_interval,
-        "margin": formatting.format_margin,
+        "margin": wording.format_margin,
         "number": formatting.format_number,
         "one_line": lambda text: Markup(formatting.one_line(text)),
         "parameters": parameters,
         "percent": formatting.percent,
         "reasons": reasons,
-        "repeat_command": lambda claim, run: formatting.repeat_command(claim, run.profile, run.base_seed),
-        "replicates": formatting.format_replicates,
+        "repeat_command": lambda claim, run: wording.repeat_command(claim, run.profile, run.base_seed),
+        "replicates": wording.format_replicates,
         "slug": slug,
         "tally": tally,
-        "describe": formatting.describe_claim,
-        "describe_m": formatting.describe_m,
+        "describe": wording.describe_claim,
+        "describe_m": wording.describe_m,
         "left": left,
-        "scopes": formatting.describe_scopes,
-        "word": formatting.verdict_word,
+        "scopes": wording.describe_scopes,
+        "word": wording.verdict_word,
     }
     made.globals |= {
         "drawing_width": WIDTH,

@@ -12,16 +12,8 @@ from wndcheck.estimators.pairwise_information import finite_mean
 from wndcheck.estimators.validation import check_integer
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.profiles import NARROW
-from wndcheck.report.format import (
-    count_of,
-    describe_claim,
-    describe_finding,
-    describe_replicates_needed,
-    format_interval,
-    group_by,
-    join_few,
-    percent,
-)
+from wndcheck.report.format import count_of, format_interval, group_by, join_few, percent
+from wndcheck.report.wording import describe_claim, describe_finding, describe_replicates_needed
 from wndcheck.sweep.grids import grid_of
 from wndcheck.sweep.records import Kept, NetRecord, digest_of, is_named
 from wndcheck.sweep.verdicts import claims_of

@@ -28,7 +28,7 @@ from wndcheck.experiment.measurement.sampling import DrawKey
 from wndcheck.experiment.profiles import QUICK, Profile
 from wndcheck.experiment.record_schema import SAME_IMAGE, Measurement
 from wndcheck.pytest_plugin.nets_fixture import Nets
-from wndcheck.report.format import describe_finding
+from wndcheck.report.wording import describe_finding
 from wndcheck.seeds import derived_seed
 from wndcheck.tests.claims.worlds import FOLDER, SMALL_FULL, claims_all_true, made, run_claims
 from wndcheck.tests.tiny import TINY_CELL, TINY_TRAINING, UNTRAINED

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wndcheck.report.format import describe_finding
+from wndcheck.report.wording import describe_finding
 from wndcheck.store.measurements import Store
 from wndcheck.tests.claims.worlds import (
     FOLDER,

@@ -9,19 +9,15 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.profiles import Scope
-from wndcheck.report.format import (
+from wndcheck.report.format import escape_markdown, format_interval, format_minute, markdown_table, percent
+from wndcheck.report.wording import (
     count_verdicts,
     describe_cause,
     describe_claim,
     describe_finding,
     describe_m,
     describe_verdict,
-    escape_markdown,
     format_estimate,
-    format_interval,
-    format_minute,
-    markdown_table,
-    percent,
     remarks,
     repeat_command,
 )

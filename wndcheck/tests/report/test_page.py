@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wndcheck.report.format import describe_cause
 from wndcheck.report.pages import LARGEST, PAGE, anchors, page, verdict_table
 from wndcheck.report.section_model import Section, Strong, Table
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
+from wndcheck.report.wording import describe_cause
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import FAILS, SMALL, STRADDLES, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import estimator_claims, finding, measured

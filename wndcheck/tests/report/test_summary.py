@@ -8,10 +8,10 @@ from dataclasses import replace
 from msgspec import structs
 
 from wndcheck.report.figures import all_figures
-from wndcheck.report.format import describe_finding
 from wndcheck.report.pages import page, summary, verdict_table
 from wndcheck.report.section_model import Section, Strong, Table
 from wndcheck.report.tables import all_sections
+from wndcheck.report.wording import describe_finding
 from wndcheck.tests.factories import FAILS, HOLDS, SMALL, make_claim, make_finding, make_run
 from wndcheck.tests.report.example_results import finding, measured
 from wndcheck.tests.report.pages import hostile_run
