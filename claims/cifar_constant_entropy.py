@@ -15,6 +15,7 @@ import numpy as np
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, at_most
 from wndcheck.verdicts.shared_checks import ENTROPY_LEVEL, ENTROPY_TREND, entropy_moved, entropy_slopes, values
+from wndcheck.verdicts.statistics import paired_difference
 
 CLAIM = Claim(
     "§B, Fig. B.1a",
@@ -41,8 +42,7 @@ def test_data_agnostic(decide, nets, layer):
     widest = nets["cifar10"].widest
     on_cifar10 = values(widest, "entropy", layer)
     on_mnist = values(nets["trained/relu"].at(*widest.widths), "entropy", layer)
-    both = min(len(on_cifar10), len(on_mnist))  # nets of the same seeds
-    decide(np.abs(on_cifar10[:both] - on_mnist[:both]), widest)
+    decide(np.abs(paired_difference(on_cifar10, on_mnist)), widest)
 
 
 @control(ENTROPY_TREND, must_be="refuted")

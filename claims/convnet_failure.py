@@ -4,7 +4,7 @@ and found the assumption seems not apply."
 Measured: |ΔH|, the change of the mean neuron entropy in training, of the two dense layers after five convolutions.
 Supported: |ΔH| is at least 0.1 nats at the widest, in both layers: the margin within which the assumption would hold.
 Refuted: its interval lies entirely below that bound. Also shown: whether |ΔH| fails to decrease with log N from N = 20
-up. Only the full profile trains convnets.
+up.
 Control: nets whose weights have grown by less than a hundredth have hardly moved, and must be refuted.
 """
 

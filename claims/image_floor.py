@@ -14,6 +14,7 @@ they share nothing, and lie below the floor.
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Check, Claim, Scope, within
 from wndcheck.verdicts.shared_checks import hidden_mean, values
+from wndcheck.verdicts.statistics import paired_difference
 
 CLAIM = Claim(
     "§3",
@@ -41,9 +42,7 @@ def permuted_above_floor(grid):
 
 def shared_above_floor(shared, untrained):
     """ι_c of nets of shared directions minus the floor of the untrained nets of the same seeds, so images (nats)."""
-    found, floors = values(shared, "corrected_score", layer=1), floor(untrained)
-    nets = min(len(found), len(floors))
-    return found[:nets] - floors[:nets]
+    return paired_difference(values(shared, "corrected_score", layer=1), floor(untrained))
 
 
 @check(FIRST_LAYER)

@@ -22,6 +22,7 @@ from wndcheck.pytest_plugin.declarations import check, control, over
 from wndcheck.verdicts import Check, Claim, Scope, within
 from wndcheck.verdicts.recipes import differences, stages
 from wndcheck.verdicts.shared_checks import change, hidden_mean, of_one_width, values
+from wndcheck.verdicts.statistics import paired_difference
 
 CLAIM = Claim(
     "§4 (ours)",
@@ -34,7 +35,7 @@ CLAIM = Claim(
     ),
 )
 
-FAMILY = {"relu": "trained/relu", "tanh": "trained/tanh", "cifar10": "cifar10"}
+FAMILY = {family.removeprefix("trained/"): family for family in PAPER_RECIPE}  # by kind
 SCORES = ("score", "corrected_score")
 
 
@@ -92,12 +93,6 @@ def accuracy(grid, name):
     return of_one_width(grid, grid.raw(name))
 
 
-def minus(usual, other):
-    """Net by net, (S,), where both have that net."""
-    both = min(len(usual), len(other))
-    return usual[:both] - other[:both]
-
-
 @check(SCORE, by="quantity")
 @pytest.mark.parametrize("quantity", SCORES)
 def test_score(decide, pair, quantity, layer):
@@ -130,7 +125,7 @@ def test_independently_permuted_activations_are_equivalent(decide, pair):
 @pytest.mark.parametrize("quantity", SCORES)
 def test_planted_dependence_is_not_equivalent(decide, pair, quantity):
     planted, permuted = hidden_mean(pair.usual, "planted_score"), hidden_mean(pair.other, "shuffled_score")
-    decide(minus(planted, permuted) / 0.01)
+    decide(paired_difference(planted, permuted) / 0.01)
 
 
 @control(ENTROPY, must_be="refuted")
@@ -141,4 +136,4 @@ def test_drifting_nets_are_not_equivalent_to_themselves_before(decide, nets):
 @control(ACCURACY, by="name", must_be="refuted")
 @pytest.mark.parametrize("name", list(ACCURACY))
 def test_untrained_nets_have_other_accuracies(decide, pair, name):
-    decide(minus(accuracy(pair.usual.at_stage(0), name), accuracy(pair.other, name)))
+    decide(paired_difference(accuracy(pair.usual.at_stage(0), name), accuracy(pair.other, name)))

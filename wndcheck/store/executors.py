@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
@@ -30,7 +31,7 @@ class UnusableEngine(OSError):
     """A cluster cannot be reached, or used."""
 
 
-class Retrying(ThreadPoolExecutor):
+class Retrying(ThreadPoolExecutor, ABC):
     """An executor whose threads each wait for a call elsewhere; a call that dies there is carried out again."""
 
     died: tuple[type[BaseException], ...] = ()
@@ -51,17 +52,19 @@ class Retrying(ThreadPoolExecutor):
             self.say("a worker process ended (killed, or out of memory?): its work is resumed in another one")
         raise RuntimeError("stopped")
 
+    @abstractmethod
     def elsewhere(self, call: Callable[..., Any], *args: Any) -> Any:
-        raise NotImplementedError
+        """Carry out a call, and return what it returns; one of `died` if what carries it out ends."""
+
+    @abstractmethod
+    def stop(self, in_order: bool) -> None:
+        """End what is at work elsewhere; `in_order` when no call is."""
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.is_stopping = True
         self.shutdown(wait=False, cancel_futures=True)
         self.stop(in_order=kind is None)
         self.shutdown()
-
-    def stop(self, in_order: bool) -> None:
-        """End what is at work elsewhere; `in_order` when no call is."""
 
 
 class Processes(Retrying):

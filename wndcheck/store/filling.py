@@ -91,13 +91,7 @@ def fill(
             if not jobs and not wait:
                 break
             if not jobs:
-                held = (piece.store(store).lock_path(piece.cell) for piece in waiting)
-                for process in stopped_holders(held) - told:
-                    store.say(
-                        f"waiting for process {process}, which is stopped and has locked cells: `kill -CONT {process}` "
-                        f"lets it go on; `kill -KILL {process}` ends it, and its cells are measured here"
-                    )
-                    told.add(process)
+                told |= tell_of_stopped(waiting, store, told)
             turns.wait(jobs)
             for job in list(jobs):
                 try:
@@ -248,6 +242,17 @@ def measured(cell: Cell, store: Store, *, device: str, data_root: str | None, ke
         store.say(
             f"the nets of {cell.label} are not kept: an earlier run trained their first stages without --keep-weights"
         )
+
+
+def tell_of_stopped(waiting: Iterable[Piece], store: Store, told: set[int]) -> set[int]:
+    """Say which stopped processes hold the locks of pieces that are waited for, but those told of; return their ids."""
+    stopped = stopped_holders(piece.store(store).lock_path(piece.cell) for piece in waiting)
+    for process in stopped - told:
+        store.say(
+            f"waiting for process {process}, which is stopped and has locked cells: `kill -CONT {process}` lets it go "
+            f"on; `kill -KILL {process}` ends it, and its cells are measured here"
+        )
+    return stopped
 
 
 def longest_first(work: Iterable[Piece], device: str) -> list[Piece]:

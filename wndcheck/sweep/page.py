@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wndcheck.report.figure_model import Figure, csv_text
 from wndcheck.report.figures import SCORES, entropy_figure
-from wndcheck.report.files import encoded, write_atomically
+from wndcheck.report.files import encoded, write_together
 from wndcheck.report.network import refuse_occupied
 from wndcheck.report.network_figures import svg_text
 from wndcheck.report.pages import PAGE, anchors, render
@@ -72,4 +72,4 @@ def write_sweep(
         command_line=command,
     )
     contents[PAGE] = encoded(page)
-    return [write_atomically(folder / name, content) for name, content in contents.items()]
+    return write_together(folder, contents)

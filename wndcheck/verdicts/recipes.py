@@ -16,7 +16,7 @@ import numpy as np
 from wndcheck.experiment.counterparts import Pair
 from wndcheck.experiment.grids import Grid
 from wndcheck.verdicts.checks import FEWEST
-from wndcheck.verdicts.statistics import Interval, mean_interval
+from wndcheck.verdicts.statistics import Interval, mean_interval, paired_difference
 
 CONFIDENCE = 0.99
 FARTHEST = 5  # times as wide, or as narrow, nets may be whose difference stands for that of a width without pairs
@@ -89,9 +89,7 @@ def counted_alike(pair: Pair, grid: Grid) -> Pair:
 
 def differences(estimand: Estimand, pair: Pair, stage: int) -> np.ndarray:
     """Return the estimand by the usual recipe minus that by the other, net by net, at a stage of both: (S,)."""
-    usual, other = (estimand(each.at_stage(stage)) for each in pair)
-    both = min(len(usual), len(other))
-    return usual[:both] - other[:both]
+    return paired_difference(*(estimand(each.at_stage(stage)) for each in pair))
 
 
 def interval(values: np.ndarray) -> Interval | None:

@@ -150,6 +150,12 @@ def rank_sum_chances(doubled: np.ndarray, n: int) -> np.ndarray:
     return ways[n] / ways[n].sum()
 
 
+def paired_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Net by net, of the nets that both have: (S,) and (S',) -> (min(S, S'),). The first seeds of both are the same."""
+    both = min(len(first), len(second))
+    return first[:both] - second[:both]
+
+
 def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray) -> np.ndarray:
     """Least-squares slope of each net's values on log2 of the width: (widths, S) -> (S,).
 
