@@ -53,7 +53,7 @@ class Family:
     probing: dict[str, Any]  # further options of `wndcheck.probe`
 
     def measure(self, width: int, seed: int) -> NetRecord:
-        """Build, train and measure one net. Whatever it raises is told by the record's `problem`."""
+        """Build, train and measure one net. What it raises is the `problem` of the record."""
         record, started = NetRecord(width, seed), time.perf_counter()
         with seeded(seed):
             try:
