@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from wndcheck.nets.specification import Activation, NetSpec, Training, Unspecified, Violation, digest
+from wndcheck.nets.specification import BEYOND_PAPER, Activation, NetSpec, Training, Unspecified, Violation, digest
 
 __all__ = ["Activation", "Cell", "NetSpec", "Probe", "Training", "Unspecified", "Violation"]  # what describes a cell
 
@@ -92,6 +92,11 @@ class Cell(NetSpec):
             raise ValueError(
                 f"more_images {self.probe.more_images} in {self.ensembles} ensembles: expected none, since their "
                 "samples are nets, not images"
+            )
+        if self.architecture in BEYOND_PAPER and (self.ensembles or self.probe.ablated or self.probe.transformed_pairs):
+            raise ValueError(
+                f"{self.architecture} in {self.ensembles} ensembles, {self.probe}: expected none, ablated=0 and "
+                "transformed_pairs=0, since only the paper's nets have neurons silenced and activations measured"
             )
 
     @property

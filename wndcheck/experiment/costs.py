@@ -8,11 +8,21 @@ from math import ceil, comb, prod
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
-from wndcheck.nets.specification import Activation, Convolution, Training, convolutions, dense_sizes
+from wndcheck.nets.specification import (
+    BEYOND_PAPER,
+    BY_ADAM,
+    PATCH,
+    TOKENS,
+    Activation,
+    Convolution,
+    Training,
+    convolutions,
+    dense_sizes,
+)
 
 # Measured on one core of an x86-64 machine with AVX2: multiplications and additions a second by kind of net, the
 # overhead of a step, and a pair's estimate from 1000 images by 3H and by the rank estimator with twenty neighbours.
-CORE_FLOPS = {"mlp": 50e9, "narrow": 20e9, "convnet": 40e9, "ensemble": 35e9}
+CORE_FLOPS = {"mlp": 50e9, "narrow": 20e9, "convnet": 40e9, "ensemble": 35e9} | dict.fromkeys(BEYOND_PAPER, 25e9)
 NARROW_PRODUCTS = 100  # neurons
 STEP_SECONDS = 4e-4
 PAIR_SECONDS, RANK_PAIR_SECONDS = 3e-5, 1e-4
@@ -40,11 +50,18 @@ def parameters(cell: Cell) -> int:
     """Parameters of one net, biases included."""
     sizes = layer_sizes(cell)
     dense = sum((n + 1) * m for n, m in pairwise(sizes))
-    return dense + sum(layer.out * (9 * layer.channels + 1) for layer in _convolutions(cell))
+    if cell.architecture == "transformer":  # embedding, attention, positions, three norms
+        d = sizes[0]
+        return dense + (PATCH + 1) * d + 4 * (d + 1) * d + TOKENS * d + 6 * d
+    norms = 2 * sum(sizes[1:-1]) if cell.architecture in ("batch-norm", "layer-norm") else 0
+    return dense + norms + sum(layer.out * (9 * layer.channels + 1) for layer in _convolutions(cell))
 
 
 def activations(cell: Cell) -> int:
     """Activations of one net for one image, those of the convolutions included."""
+    if cell.architecture == "transformer":  # of every token, with three norms, queries, keys and values
+        d, first, second, _ = layer_sizes(cell)
+        return inputs(cell) + TOKENS * (9 * d + 2 * (first + second))
     return inputs(cell) + sum(layer_sizes(cell)) + sum(2 * layer.out * layer.pixels for layer in _convolutions(cell))
 
 
@@ -65,6 +82,9 @@ def training_flops(cell: Cell) -> float:
         return 0.0
     products = [9 * layer.out * layer.channels * layer.pixels for layer in _convolutions(cell)]
     products += [n * m for n, m in pairwise(layer_sizes(cell))]
+    if cell.architecture == "transformer":
+        d, first, second, classes = layer_sizes(cell)
+        products = [TOKENS * PATCH * d, TOKENS * (4 * d * d + 2 * TOKENS * d + first * (d + second)), second * classes]
     image = 6 * sum(products) - 2 * products[0]
     return len(cell.seeds) * cell.protocol.stages[-1] * training_images(cell) * float(image)
 
@@ -110,12 +130,14 @@ def transformed_estimates(count: int, probe: Probe, activation: Activation) -> i
 def stack_bytes(cell: Cell, members: int) -> float:
     """Memory of `members` nets in training and at a stage: parameters, a batch, its order, and the probe.
 
-    Parameters count twice, for what libraries set aside; activations four times, for their gradients and copies.
+    Parameters count twice, for what libraries set aside, and twice more for Adam's moments; activations four times, for
+    their gradients and copies.
     """
+    copies = 4 if cell.architecture in BY_ADAM else 2
     probed = 1 if cell.ensembles else (cell.probe.images, *cell.probe.further_images)[-1]
     images = max(getattr(cell.protocol, "batch_size", 1), probed)
     order = 16 * training_images(cell) if steps(cell) else 0
-    return members * (8.0 * parameters(cell) + 16.0 * images * activations(cell) + order)
+    return members * (4.0 * copies * parameters(cell) + 16.0 * images * activations(cell) + order)
 
 
 def core_seconds(cell: Cell) -> float:

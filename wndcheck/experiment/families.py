@@ -15,6 +15,7 @@ from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Activation, Cell, Training
 from wndcheck.experiment.profiles import (
     ACTIVATIONS,
+    PROFILES,
     TRENDS,
     UNSPECIFIED,
     VIOLATION_PROBE,
@@ -22,6 +23,7 @@ from wndcheck.experiment.profiles import (
     ConvNets,
     Profile,
 )
+from wndcheck.nets.specification import BEYOND_PAPER, Architecture
 from wndcheck.seeds import net_seeds
 
 Kind = Activation | Literal["cifar10"]
@@ -66,6 +68,12 @@ def registered(names: Iterable[str]) -> list[Family]:
     if unknown := [name for name in names if name not in FAMILIES]:
         raise ValueError(f"family {unknown[0]!r}: expected one of {', '.join(FAMILIES)}")
     return [FAMILIES[name] for name in names]
+
+
+def lacks(names: Iterable[str], profile: Profile) -> bool:
+    """Whether the profile has no nets of some family of which another one has some."""
+    missing = [name for name in names if not cells_of([name], profile, 0)]
+    return any(cells_of(missing, other, 0) for other in PROFILES.values())
 
 
 def parts(profile: Profile, base_seed: int) -> dict[str, tuple[Cell, ...]]:
@@ -271,6 +279,33 @@ def convnets(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
 def convnets_of_more_channels(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     """The same with more channels."""
     return convnet_cells(profile, profile.more_channels, base_seed)
+
+
+# --- architectures beyond the paper's ---------------------------------------------------------------------------------
+
+
+def architecture(kind: Architecture, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """Trained nets of an architecture, of every width of architectures; none where the profile has none."""
+    if not (beyond := profile.architectures) or kind not in beyond.kinds:
+        return ()
+    seeds, probe = net_seeds(base_seed, beyond.nets), replace(profile.probe, ablated=0, transformed_pairs=0, groups=0)
+    training = beyond.training
+    rate, ends = beyond.rates.get(kind, training.learning_rate), (training.stages[0], training.stages[-1])
+    training = replace(training, learning_rate=rate, stages=ends)
+    how = {"architecture": kind, "unspecified": UNSPECIFIED}
+    return tuple(Cell(profile.dataset, "relu", width, seeds, training, probe, **how) for width in beyond.widths)
+
+
+for _architecture in BEYOND_PAPER:
+    family(f"architectures/{_architecture}", part="architectures")(partial(architecture, _architecture))
+
+
+@family("architectures/mlp", part="architectures")
+def perceptrons_beside(profile: Profile, base_seed: int) -> tuple[Cell, ...]:
+    """The paper's perceptron, trained as nets of other architectures are."""
+    if not (beyond := profile.architectures):
+        return ()
+    return tuple(perceptron(profile, "relu", width, base_seed, beyond.training) for width in beyond.widths)
 
 
 # --- what the paper leaves unspecified --------------------------------------------------------------------------------

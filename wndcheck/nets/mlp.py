@@ -48,6 +48,7 @@ class StackedMLP(nn.Module):
             for fan_in, fan_out in pairwise(sizes)
         )
         self.biases = nn.ParameterList(torch.zeros(len(seeds), 1, fan_out) for fan_out in sizes[1:])
+        self.rates = [(1.0, 1.0)] * layers  # factors on the learning rate of each layer's weights and biases
 
     @property
     def dense(self) -> StackedMLP:
@@ -110,9 +111,10 @@ class StackedMLP(nn.Module):
         error = loss_gradient(z[-1], labels)
         for layer in reversed(range(len(self.weights))):
             weight, below = self.weights[layer], entering[layer]
+            rate, bias_rate = (learning_rate * factor for factor in self.rates[layer])
             passed = error @ weight.mT if layer or back else None  # before the weight moves
-            weight.baddbmm_(below.mT, error, alpha=-learning_rate)
-            self.biases[layer].sub_(error.sum(1, keepdim=True), alpha=learning_rate)
+            weight.baddbmm_(below.mT, error, alpha=-rate)
+            self.biases[layer].sub_(error.sum(1, keepdim=True), alpha=bias_rate)
             if layer:
                 error = through_activation(cast(Tensor, passed), below, self.activation)
         return passed  # of the lowest layer

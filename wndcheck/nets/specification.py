@@ -19,17 +19,25 @@ from wndcheck.datasets import dataset_digest
 NETS = 5
 
 Activation = Literal["relu", "tanh"]
-Architecture = Literal["mlp", "convnet"]
+Architecture = Literal["mlp", "convnet", "batch-norm", "layer-norm", "residual", "adam", "mup", "transformer"]
 Scaling = Literal["standardised", "unit"]
 ViolationKind = Literal["drift", "shared", "bottleneck", "tied", "constant", "biased"]
 
-LAYERS: dict[Architecture, int] = {"mlp": 5, "convnet": 3}  # dense layers, logits included: those that are measured
+# The paper's perceptron with one thing changed, and a transformer; see `wndcheck.nets.architectures`.
+BEYOND_PAPER: tuple[Architecture, ...] = ("batch-norm", "layer-norm", "residual", "adam", "mup", "transformer")
+BY_ADAM: tuple[Architecture, ...] = ("adam", "transformer")  # in place of plain SGD
+# Dense layers, logits included: those that are measured.
+LAYERS = dict.fromkeys(get_args(Architecture), 5) | {"convnet": 3, "transformer": 3}
 CLASSES = 10
 IMAGE = (32, 32, 3)  # height, width and channels of CIFAR-10's images
 # Output channels and stride of the five convolutions, all 3×3. Springenberg et al. (2015) put strides in the place of
 # pooling and double the channels where they halve the image; their first block has 96. The paper says only how many
 # convolutions there are: a third of the channels keeps sixteen nets on one device.
 CHANNELS, STRIDES = (32, 32, 64, 64, 64), (1, 2, 1, 2, 1)
+# Of a transformer on images of 28×28: tokens, values of a token (patches of 7×7), dimensions of an attention head. A
+# token has half as many dimensions as the first dense layer has neurons; with the usual quarter, the narrowest nets of
+# pilots were not trained.
+TOKENS, PATCH, HEAD = 16, 49, 8
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,13 @@ class NetSpec:
         if self.width < 2 or not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"width {self.width}, seeds {self.seeds}: expected a width >= 2 and distinct seeds")
         if self.architecture not in LAYERS:
-            raise ValueError(f"architecture {self.architecture!r}: expected 'mlp' or 'convnet'")
+            raise ValueError(f"architecture {self.architecture!r}: expected one of {', '.join(LAYERS)}")
+        if self.architecture in BEYOND_PAPER and (self.activation != "relu" or isinstance(self.protocol, Violation)):
+            raise ValueError(f"{self.architecture} with {self.activation}, {self.protocol}: expected relu and Training")
+        if self.architecture == "transformer" and (self.width % (2 * HEAD) or not self.dataset.startswith("mnist")):
+            raise ValueError(
+                f"a transformer of N = {self.width} on {self.dataset}: expected a multiple of {2 * HEAD}, and mnist"
+            )
         is_convnet = self.architecture == "convnet"
         if is_convnet and (not self.dataset.startswith("cifar10") or isinstance(self.protocol, Violation)):
             raise ValueError(f"a convnet on {self.dataset}, {self.protocol}: expected cifar10 and Training")
@@ -129,7 +143,7 @@ class NetSpec:
 
     @property
     def layers(self) -> int:
-        """Number of measured layers: all five of the perceptron, the three dense ones of the convnet."""
+        """Number of measured layers: all five of a perceptron, the three dense ones of convnet and transformer."""
         return LAYERS[self.architecture]
 
     @cached_property
@@ -177,5 +191,7 @@ def features(outputs: tuple[int, ...] = CHANNELS) -> int:
 
 def dense_sizes(nets: NetSpec, inputs: int) -> list[int]:
     """Numbers from what enters the first dense layer to the logits; `inputs` is the number of values of an image."""
+    if nets.architecture == "transformer":
+        return [nets.width // 2, nets.width, nets.width // 2, CLASSES]
     entering = features(nets.channels) if nets.architecture == "convnet" else inputs
     return [entering] + [nets.width] * (nets.layers - 1) + [CLASSES]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from wndcheck.nets.architectures import STACKS, StackedTransformer
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import NetSpec
 
-Stack = StackedMLP | StackedConvNet  # S nets of one shape
+Stack = StackedMLP | StackedConvNet | StackedTransformer  # S nets of one shape
 
 
 def weights_of(stack: Stack) -> dict[str, np.ndarray]:
@@ -29,4 +30,6 @@ def build(nets: NetSpec, seeds: Sequence[int], inputs: int, device: torch.device
     shape = {"seeds": seeds, "activation": nets.activation, "gain": nets.unspecified.initial_gain}
     if nets.architecture == "convnet":
         return StackedConvNet(nets.width, channels=nets.channels, **shape).to(device)
+    if nets.architecture in STACKS:
+        return STACKS[nets.architecture](inputs, nets.width, **shape).to(device)
     return StackedMLP(inputs, nets.width, layers=nets.layers, **shape).to(device)

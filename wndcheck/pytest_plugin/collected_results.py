@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pytest
 
-from wndcheck.experiment.profiles import Profile, Scope
+from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of
 from wndcheck.verdicts.findings import Finding, Left, Unfinished
 from wndcheck.verdicts.run import ClaimResult, claim_result
@@ -31,13 +31,16 @@ class Declared(msgspec.Struct):
     left: tuple[Left, ...]
 
 
-def declared(tests: Sequence[pytest.Item], profile: Profile) -> Declared:
-    """Return what a file declares, by all its tests, whichever of them are then run."""
+def declared(tests: Sequence[pytest.Item], scopes: Collection[Scope], leaves_to: str) -> Declared:
+    """Return what a file declares, by all its tests, whichever of them are then run.
+
+    Checks of other scopes than those that the run decides are left to the profile `leaves_to`.
+    """
     first, claim = tests[0], claim_of(tests[0])
     assert claim is not None
     found = [(check_name(item), check_of(item)) for item in tests if not must_be_of(item)]
-    asked = Counter(check.scope for _, check in found if check.primary and check.scope in profile.scopes)
-    left = (Left(name, check, profile.leaves_to) for name, check in found if check.scope not in profile.scopes)
+    asked = Counter(check.scope for _, check in found if check.primary and check.scope in scopes)
+    left = (Left(name, check, leaves_to) for name, check in found if check.scope not in scopes)
     about = getattr(getattr(first, "module", None), "__doc__", None) or ""
     return Declared(claim_id(first), claim.paper, claim.statement, about, claim.figures, dict(asked), tuple(left))
 

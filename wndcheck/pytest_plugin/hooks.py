@@ -18,7 +18,7 @@ from wndcheck.devices import resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.counterparts import cells_beside
-from wndcheck.experiment.families import cells_of, parts
+from wndcheck.experiment.families import cells_of, lacks, parts
 from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin import fixtures, workers
 from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared, Results, declared, recorded
@@ -31,6 +31,7 @@ from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.inventory import provenance_of
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations, first_fixed
+from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.findings import Finding, Outcome
 from wndcheck.verdicts.run import Problem, ProblemKind, Run
 from wndcheck.verdicts.run_files import FILE, decode_line, encode_line
@@ -78,6 +79,7 @@ class ClaimsRun:
         self.collected: set[str] = set()  # node ids
         self.tests: dict[str, dict[str, pytest.Item]] = {}  # all that a claim's file has, by claim and node id
         self.declared: dict[str, Declared] = {}  # by claim
+        self.scopes: dict[Claim, tuple[Scope, ...]] = {}  # that are decided
         self.only_left: list[Declared] = []  # claims of which nothing else was asked for
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
@@ -127,7 +129,10 @@ class ClaimsRun:
 
     @pytest.hookimpl(tryfirst=True)  # before -k and -m deselect: an expectation is unmatched by the whole collection
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        self.declared = {claim: declared([*tests.values()], self.profile) for claim, tests in self.tests.items()}
+        for claim, tests in self.tests.items():
+            items_of_claim = [*tests.values()]
+            scopes = self.scopes_of(items_of_claim[0])
+            self.declared[claim] = declared(items_of_claim, scopes, self.profile.leaves_to)
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
         if left := {item for item in items if claim_of(item) and self.is_left(item)}:
             items[:] = [item for item in items if item not in left]
@@ -146,8 +151,16 @@ class ClaimsRun:
 
     def is_left(self, item: pytest.Item) -> bool:
         """Whether the profile leaves a test to another; controls run whatever their scope, where their nets are."""
-        scope = check_of(item).scope
-        return scope not in self.profile.scopes and (scope is Scope.RECIPE or not must_be_of(item))
+        scope, scopes = check_of(item).scope, self.scopes_of(item)
+        return scope not in scopes and (not scopes or scope is Scope.RECIPE or not must_be_of(item))
+
+    def scopes_of(self, item: pytest.Item) -> tuple[Scope, ...]:
+        """The scopes of which the profile decides a claim's checks; none where it leaves its nets to another."""
+        claim, profile = claim_of(item), self.profile
+        assert claim is not None
+        if claim not in self.scopes:
+            self.scopes[claim] = () if profile.leaves_to and lacks(claim.families, profile) else profile.scopes
+        return self.scopes[claim]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         claims = {item.nodeid: claim for item in session.items if (claim := claim_of(item))}

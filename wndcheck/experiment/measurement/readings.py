@@ -63,7 +63,8 @@ class DataReading:
             sample = None if epoch == cell.protocol.stages[-1] else probe
             for name, values in accuracies(stack, data, sample).items():
                 self.arrays[name][row] = values
-            self.arrays["importance"][row, :, :-1] = importance(stack, probe.x, self.ablated)
+            if cell.probe.ablated:
+                self.arrays["importance"][row, :, :-1] = importance(stack, probe.x, self.ablated)
         members = range(len(cell.seeds))
         pieces = [
             partial(self.measure, z[member], member, layer, epoch, probe.of(member).labels.cpu().numpy())

@@ -73,6 +73,9 @@ FAULTS: dict[tuple[str, str], tuple[Callable[..., Detector], Plant]] = {
     ("beyond_class", "no_falling_trend"): (holds, NOT_SHARED),
     ("beyond_class", "are_dependent"): (holds, NOT_SHARED),
     ("beyond_class", "are_not_explained"): (holds, NOT_SHARED),
+    ("residual_nets", "in_the_vicinity"): (holds, NOT_PERMUTED),
+    ("residual_nets", "planted"): (holds, NOT_PLANTED),
+    ("transformer_nets", "no_falling_trend"): (holds, NOT_SHARED),
     ("image_floor", "independently_permuted"): (
         holds,
         at(worlds, "controlled", lambda cell: CONTROLLED | {"shuffled_score": 0.008}),

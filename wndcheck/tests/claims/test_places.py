@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,7 +192,38 @@ BEYOND = {
         "conditional_entropy rises[1000-4-tanh]",
     ],
 }
-WORLDS = {"beyond": BEYOND, "scores": SCORES, "entropies": ENTROPIES, "changes": CHANGES, "other nets": OTHER_NETS}
+
+
+def other(kind: str, quantity: str, value: float | Callable[[int], float], *layers: int, **where: Any) -> Place:
+    return Place("architectures", quantity, value, layers, kind=kind, **where)
+
+
+WIDEST_OTHER = {"widths": (512,)}
+ARCHITECTURES = {
+    other("mlp", "corrected_score", 0.1, *HIDDEN, **WIDEST_OTHER): [
+        f"{claim}_nets as_the_perceptron"
+        for claim in ("adam", "batch_norm", "layer_norm", "mup", "residual", "transformer")
+    ],
+    other("mlp", "score", 0.1, *HIDDEN, **WIDEST_OTHER): [],
+    other("adam", "corrected_score", lambda n: 0.001 * np.log2(n), 1): ["adam_nets trend[1]"],
+    other("batch-norm", "score", 0.1, 2, **WIDEST_OTHER): ["batch_norm_nets vicinity[2]"],
+    other("batch-norm", "score", 0.1, 3, widths=(256,)): [],
+    other("layer-norm", "entropy_change", 0.11, 3, **WIDEST_OTHER): ["layer_norm_nets entropy[3]"],
+    other("layer-norm", "corrected_score", 0.1, 5): [],
+    other("mup", "score", 0.1, 4, **WIDEST_OTHER): ["mup_nets vicinity[4]"],
+    other("residual", "corrected_score", lambda n: 0.001 * np.log2(n), 4): ["residual_nets trend[4]"],
+    other("residual", "corrected_score", lambda n: 0.001 * np.log2(n), 3, stage=0): [],
+    other("transformer", "corrected_score", lambda n: 0.001 * np.log2(n), 2): ["transformer_nets trend[2]"],
+    other("transformer", "score", 0.1, 1, **WIDEST_OTHER): ["transformer_nets vicinity[1]"],
+}
+WORLDS = {
+    "architectures": ARCHITECTURES,
+    "beyond": BEYOND,
+    "scores": SCORES,
+    "entropies": ENTROPIES,
+    "changes": CHANGES,
+    "other nets": OTHER_NETS,
+}
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +240,7 @@ def test_only_the_affected_checks_are_refuted(world: str, true_world: Path, tmp_
     for measurement in made_apart(SMALL_FULL, list(WORLDS[world])):
         Store(root).save(measurement)
     findings = findings_in(root, "-m", "not control")
-    assert len({claim for claim, _ in findings}) == 27
+    assert len({claim for claim, _ in findings}) == 33
     moved = {f"{claim} {check}": finding.verdict for (claim, check), finding in findings.items()}
     expected = dict.fromkeys((name for names in WORLDS[world].values() for name in names), "refuted")
     assert {name: verdict for name, verdict in moved.items() if verdict != "supported"} == expected

@@ -241,8 +241,8 @@ def findings_in(root: Path, *options: str) -> Findings:
 class Place:
     """One quantity of some layers at one stage, and the value it is given there in every net.
 
-    `part` is the profile's; all widths unless some are given. A quantity that is not a layer's has no layers; a
-    quantile is one of the pairs'.
+    `part` is the profile's; all widths and kinds of net unless some are given. A quantity that is not a layer's has no
+    layers; a quantile is one of the pairs'.
     """
 
     part: str
@@ -253,11 +253,13 @@ class Place:
     stage: int = -1
     activation: str = "relu"
     quantile: float | None = None
+    kind: str = ""  # of net; any
 
     def holds(self, cell: Cell) -> bool:
         return (
             not is_planted(cell)
             and cell.activation == self.activation
+            and self.kind in ("", cell.kind)
             and (not self.widths or cell.width in self.widths)
         )
 

@@ -26,20 +26,26 @@ from wndcheck.experiment.measurement import layers, transformed
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.probing import pre_activations
 from wndcheck.experiment.profiles import FULL
-from wndcheck.nets.specification import Training, Unspecified, Violation
+from wndcheck.nets.specification import BEYOND_PAPER, Training, Unspecified, Violation
 from wndcheck.nets.stacks import build
 from wndcheck.nets.training import BatchOrder, Steps
-from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, UNTRAINED
+from wndcheck.tests.tiny import TINY_CELL, TINY_PROBE, TINY_TRAINING, UNTRAINED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 CONVNET = Cell("cifar10", "relu", 12, (0, 1), Training(0.1, 8, (0, 2)), TINY_PROBE, architecture="convnet")
 SMALL = replace(CONVNET, channels=(4, 4, 8, 8, 8))
 CIFAR = replace(TINY_CELL, dataset="cifar10", width=20)
+OTHER_PROBE = replace(TINY_PROBE, ablated=0, transformed_pairs=0)
 ENSEMBLES = replace(TINY_CELL, seeds=tuple(range(30)), ensembles=2)
 WIDE = replace(TINY_CELL, width=1000, seeds=(0,), probe=Probe(1))  # its parameters outweigh all else
+OTHERS = [
+    Cell("mnist-subset", "relu", 32, (0, 1), TINY_TRAINING, OTHER_PROBE, architecture=kind) for kind in BEYOND_PAPER
+]
 EACH = pytest.mark.parametrize(
-    "cell", [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET, SMALL], ids=lambda cell: cell.label
+    "cell",
+    [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET, SMALL, *OTHERS],
+    ids=lambda cell: cell.label,
 )
 
 

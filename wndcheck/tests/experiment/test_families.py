@@ -10,9 +10,9 @@ import pytest
 
 from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Violation
-from wndcheck.experiment.families import FAMILIES, cells_of, family, parts, perceptron, sensitivity_choices
+from wndcheck.experiment.families import FAMILIES, cells_of, family, lacks, parts, perceptron, sensitivity_choices
 from wndcheck.experiment.profiles import ACTIVATIONS, FULL, MEDIUM, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
-from wndcheck.nets.specification import Training, ViolationKind
+from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, Training, ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
@@ -47,6 +47,13 @@ FROZEN = {
     "ensembles/violating": ("8c677380e692", "cafce9b3cbb1", "aa41cc4806e9"),
     "convnets": ("3f8accaf09d0", "3ca920ef71f3", "7ca065c32f6c"),
     "convnets/more-channels": ("4f53cda18c2b", "edc724c4dd1a", "4f53cda18c2b"),
+    "architectures/batch-norm": ("ae2b1f30ac2c", "72d713d91dbd", "19cc701a0fe9"),
+    "architectures/layer-norm": ("4f53cda18c2b", "36450e7232de", "258b8d10342c"),
+    "architectures/residual": ("1fc97073f1f1", "20c82792ec24", "808d0edd0a87"),
+    "architectures/adam": ("4f53cda18c2b", "50c8f933567f", "04346c861b87"),
+    "architectures/mup": ("4f53cda18c2b", "c4e4102d4e35", "2184093eee84"),
+    "architectures/transformer": ("4f53cda18c2b", "6efd59ca4094", "36b4fa9985c6"),
+    "architectures/mlp": ("9ac227609329", "726dd6f96e86", "7a295e704bc5"),
     "sensitivity": ("64b12b6df5d3", "b83443170465", "fa343a0aa540"),
 }
 
@@ -83,7 +90,7 @@ def test_a_family_differs_in_its_width_further_images_and_number_of_seeds_alone(
     for name in FAMILIES:
         cells = cells_of([name], profile, 0)
         if name != "sensitivity":
-            widths = [replace(cell, width=2, probe=replace(cell.probe, more_images=())) for cell in cells]
+            widths = [replace(cell, width=16, probe=replace(cell.probe, more_images=())) for cell in cells]
             alike = {replace(cell, seeds=widths[0].seeds, ensembles=widths[0].ensembles) for cell in widths}
             assert len(alike) <= 1, name
             assert len({cell.ensembles for cell in cells}) <= 1, name
@@ -104,11 +111,12 @@ def test_no_two_cells_share_a_key_and_bases_share_no_net(profile: Profile) -> No
 @every_profile
 def test_the_parts_of_a_profile_are_those_of_its_families(profile: Profile) -> None:
     found = parts(profile, 0)
-    usual = {"mlp", "cifar10", "initial", "violations", "ensembles", "convnets", "sensitivity"}
+    usual = {"mlp", "cifar10", "initial", "violations", "ensembles", "convnets", "architectures", "sensitivity"}
     of_medium = {"more-seeds", "fixed-images", "paper-recipe"}
     assert found.keys() == usual | of_medium
     assert {part for part, cells in found.items() if not cells} == (set() if profile is MEDIUM else of_medium)
-    assert [cell for cells in found.values() for cell in cells] == list(cells_of(FAMILIES, profile, 0))
+    each_once = dict.fromkeys(cell for cells in found.values() for cell in cells)
+    assert list(each_once) == list(cells_of(FAMILIES, profile, 0))
 
 
 def test_profiles_do_not_share_cells() -> None:
@@ -144,6 +152,42 @@ def test_families_of_a_profile_have_its_widths_and_training(profile: Profile) ->
         cells = cells_of([name], profile, 0)
         assert tuple(cell.width for cell in cells) == widths, name
         assert all(cell.protocol == training for cell in cells), name
+
+
+@every_profile
+def test_architectures_are_trained_as_the_perceptron_beside_them(profile: Profile) -> None:
+    beyond = profile.architectures
+    assert beyond
+    beside = {cell.width: cell for cell in cells_of(["architectures/mlp"], profile, 0)}
+    assert tuple(beside) == beyond.widths
+    for kind in BEYOND_PAPER:
+        cells = cells_of([f"architectures/{kind}"], profile, 0)
+        assert tuple(cell.width for cell in cells) == (beyond.widths if kind in beyond.kinds else ())
+        for cell in cells:
+            perceptron = beside[cell.width]
+            assert cell.architecture == kind
+            assert cell.seeds == perceptron.seeds[: beyond.nets]
+            assert (cell.dataset, cell.activation, cell.unspecified) == (
+                "mnist-subset" if profile is QUICK else "mnist",
+                "relu",
+                perceptron.unspecified,
+            )
+            assert cell.probe.images == perceptron.probe.images
+            assert cell.protocol.stages == (0, perceptron.protocol.stages[-1])
+            own, usual = cell.protocol, perceptron.protocol
+            assert isinstance(own, Training)
+            assert isinstance(usual, Training)
+            assert own.batch_size == usual.batch_size
+            assert own.learning_rate == (0.001 if kind in BY_ADAM else usual.learning_rate)
+    shared = {*cells_of(["trained/relu"], profile, 0)} & {*beside.values()}
+    assert len(shared) == (len(beside) if profile is QUICK else 0)  # which costs the quick profile nothing
+
+
+@every_profile
+def test_a_profile_lacks_the_families_that_another_has(profile: Profile) -> None:
+    assert lacks(["trained/relu", "architectures/adam"], profile) == (profile is QUICK)
+    assert lacks(["paper-recipe/relu"], profile) == (profile is not MEDIUM)
+    assert not lacks(["trained/relu", "violation/shared"], profile)
 
 
 @every_profile

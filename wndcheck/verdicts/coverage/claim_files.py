@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wndcheck.experiment.families import cells_of, registered
-from wndcheck.experiment.profiles import PROFILES, Profile, Scope
+from wndcheck.experiment.families import lacks, registered
+from wndcheck.experiment.profiles import PROFILES, Scope
 from wndcheck.verdicts.checks import Check, MustBe
 from wndcheck.verdicts.claims import Claim
 
@@ -73,14 +73,11 @@ class ClaimFile:
         scopes = {check.scope for test in self.checks for check in test.declared if check.primary}
         names = []
         for name, profile in PROFILES.items():
-            if not self.lacks_nets(profile) and (decided := [scope for scope in profile.scopes if scope in scopes]):
+            if not lacks(self.claim.families, profile) and (
+                decided := [scope for scope in profile.scopes if scope in scopes]
+            ):
                 names.append(name if len(decided) == len(scopes) else f"{name}: {', '.join(decided)}")
         return names
-
-    def lacks_nets(self, profile: Profile) -> bool:
-        """Whether the profile has no nets of a family of which another one has some."""
-        missing = [family for family in self.claim.families if not cells_of([family], profile, 0)]
-        return any(cells_of(missing, other, 0) for other in PROFILES.values())
 
 
 def claims_in(folder: Path) -> list[ClaimFile]:
