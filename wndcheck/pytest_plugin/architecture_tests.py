@@ -46,7 +46,8 @@ DIFFERENCE = Check("ι_c of hidden layers minus the perceptron's, at the widest"
 
 def architecture_claim(kind: Architecture, statement: str) -> Claim:
     """Return the claim that wide nets of an architecture are weakly dependent."""
-    return Claim("§6 (ours)", statement, (f"architectures/{kind}", "architectures/mlp", "violation/shared"))
+    families = (f"architectures/{kind}", "architectures/mlp", "violation/shared")
+    return Claim("§6 (ours)", statement, families, figures=("figure-architectures",))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -139,6 +139,22 @@ def trajectory_figure(grids: Iterable[Grid]) -> Figure | None:
     return Figure(title, caption, "epochs", "seed", tuple(lines))
 
 
+def architectures_figure(grids: Mapping[str, Grid]) -> Figure | None:
+    """§6: ι_c and ΔH against the width, a column for each architecture; the last layer of each are its logits."""
+    shown = {name: grid for name, grid in grids.items() if has(grid, "corrected_score")}
+    if not shown.keys() - {"mlp"}:
+        return None
+    most = max(grid.measurements[0].cell.layers for grid in shown.values())
+    lines = []
+    for quantity in ("corrected_score", "entropy_change"):
+        for name, grid in shown.items():
+            labels: Labels = {"quantity": quantity, "epochs": epochs(grid), "architecture": name}
+            *hidden, logits = layer_lines(grid, labels, grid.of(quantity))
+            lines += [*hidden, replace(logits, labels=labels | {"layer": most})]
+    caption = f"{grid_caption([*shown.values()])} ι_c: {SYMLOG}"
+    return Figure(ARCHITECTURES, caption, "width", "seed", tuple(lines), columns="architecture")
+
+
 # --- pairs and the lemma ----------------------------------------------------------------------------------------------
 
 
@@ -269,6 +285,7 @@ def bad_field(finding: Finding, field: str, found: object, expected: str) -> Run
 ENTROPY = "Figure 2: mean neuron entropy against width"
 CIFAR10 = "Figure B.1: entropy and dependence of neurons on CIFAR-10"
 CONVNETS = "Figure B.2: entropy of the dense layers of convolutional nets"
+ARCHITECTURES = "Architectures beyond the paper's perceptron (mlp): dependence and entropy change against width"
 BIAS = "Figure A.1{}: entropy of a standard Gaussian against {}"
 FIGURES: dict[str, Callable[[Run, Measured], Figure | Scatter | None]] = {
     "figure-2-entropy": lambda _, m: entropy_figure(ENTROPY, m.trained.values()),
@@ -279,6 +296,7 @@ FIGURES: dict[str, Callable[[Run, Measured], Figure | Scatter | None]] = {
     "figure-trajectories": lambda _, m: trajectory_figure(m.trained.values()),
     "figure-b1-cifar10": lambda _, m: entropy_figure(CIFAR10, filter(None, [m.cifar10]), SCORES),
     "figure-b2-convnets": lambda _, m: entropy_figure(CONVNETS, filter(None, [m.convnets])),
+    "figure-architectures": lambda _, m: architectures_figure(m.architectures),
     "figure-a1a-entropy-k": lambda run, _: bias_figure(BIAS.format("a", "k"), "k", run),
     "figure-a1b-entropy-m": lambda run, _: bias_figure(BIAS.format("b", "M"), "m", run),
     "figure-a1c-stabilisation": lambda run, _: stabilisation_figure(run),

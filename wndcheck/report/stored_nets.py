@@ -11,6 +11,7 @@ from wndcheck.experiment.families import cells_of, parts, sensitivity_choices
 from wndcheck.experiment.grids import Grid
 from wndcheck.experiment.profiles import ACTIVATIONS, Profile
 from wndcheck.experiment.record_schema import Measurement
+from wndcheck.nets.specification import BEYOND_PAPER
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,18 @@ class Measured:
     cifar10: Grid | None = None
     convnets: Grid | None = None
     ensembles: Grid | None = None
+    architectures: dict[str, Grid] = field(default_factory=dict)  # "mlp", trained alike, and those beyond the paper's
     # As `families.sensitivity_choices` names them, the profile's own choice first; None is not measured.
     sensitivity: dict[str, Measurement | None] = field(default_factory=dict)
     parts: dict[str, tuple[Measurement | None, ...]] = field(default_factory=dict)  # of the profile, all of their cells
 
     @property
     def groups(self) -> list[Grid]:
-        """All grids."""
-        grids = (*self.trained.values(), self.cifar10, self.convnets, self.ensembles)
-        return [grid for grid in grids if grid]
+        """All grids; of perceptrons beside other architectures, only those that no other grid has."""
+        grids = [grid for grid in (*self.trained.values(), self.cifar10, self.convnets, self.ensembles) if grid]
+        known = {measurement.cell for grid in grids for measurement in grid.measurements}
+        others = self.architectures.values()
+        return [*grids, *(grid for grid in others if not known.issuperset(m.cell for m in grid.measurements))]
 
     @property
     def seconds(self) -> float:
@@ -53,11 +57,13 @@ def gathered(profile: Profile, base_seed: int, load: Callable[[Cell], Measuremen
         return Grid(tuple(sorted(found, key=lambda m: m.cell.width)), profile) if found else None
 
     trained = {activation: grid(f"trained/{activation}") for activation in ACTIVATIONS}
+    architectures = {kind: grid(f"architectures/{kind}") for kind in ("mlp", *BEYOND_PAPER)}
     return Measured(
         trained={activation: found for activation, found in trained.items() if found},
         cifar10=grid("cifar10"),
         convnets=grid("convnets"),
         ensembles=grid("ensembles"),
+        architectures={kind: found for kind, found in architectures.items() if found},
         sensitivity={name: load(cell) for name, cell in sensitivity_choices(profile, base_seed).items()},
         parts={part: tuple(map(load, cells)) for part, cells in parts(profile, base_seed).items()},
     )

@@ -32,7 +32,17 @@ ARRAYS = {"training": "accuracy", "validation": "validation_accuracy"}
 PAPER = {"relu": (0.99, 0.95), "tanh": (0.95, 0.92)}
 EPOCHS, LEARNING_RATE = 300, 0.001  # §4
 NAMES = {"relu": "ReLU", "tanh": "tanh"}
-KINDS = {"mlp": "perceptrons", "ensemble": "ensembles of perceptrons", "convnet": "convnets"}
+KINDS = {
+    "mlp": "perceptrons",
+    "ensemble": "ensembles of perceptrons",
+    "convnet": "convnets",
+    "batch-norm": "perceptrons with batch norm",
+    "layer-norm": "perceptrons with layer norm",
+    "residual": "residual perceptrons",
+    "adam": "perceptrons trained with Adam",
+    "mup": "perceptrons in the μ parametrisation",
+    "transformer": "transformers",
+}
 QUANTITIES = {"corrected_score": "ι_c", "entropy_change": "ΔH"}
 
 
