@@ -234,6 +234,11 @@ def test_{name}(decide, k):
 """
 
 
+LACKING = """
+CLAIM = Claim("§6", "The number is small in other nets", families=("architectures/adam",))
+"""
+
+
 @pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["one process", "xdist"])
 def test_checks_of_other_scopes_are_left_to_the_profile_that_decides_them(pytester, claims, last_run, workers):
     body = check(SUPPORTED) + MANY.format(of="LEVEL", count=2, name="level", values=REFUTED)
@@ -262,6 +267,19 @@ def test_a_claim_of_which_only_checks_left_to_another_profile_are_asked_for_is_s
     result.stdout.fnmatch_lines(
         ["→ left to medium  tiny*level", "1 claim: → 1 left", "Checks of level are left to *medium;*"]
     )
+
+
+def test_a_claim_about_nets_that_the_profile_lacks_is_left_to_another(pytester, claims, last_run):
+    """With its controls, which take the same nets."""
+    claims(tiny=LACKING + check(REFUTED) + check(SUPPORTED, "control", must_be="refuted"))
+    result = pytester.runpytest("claims")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["→ left to medium  tiny*", "1 claim: → 1 left", "Checks of trend are left to *medium;*"])
+    result = pytester.runpytest("claims", "--wnd-profile=full", "--wnd-mode=report")
+    assert result.ret == 0
+    (claim,) = last_run().claims
+    assert (claim.asked, claim.left, claim.not_run) == ({Scope.TREND: 1}, (), ())
+    assert len(claim.findings) == 2
 
 
 def test_an_expectation_of_a_check_that_is_left_matches_nothing(pytester, claims):
