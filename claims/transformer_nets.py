@@ -1,17 +1,12 @@
-"""Ours, of §6's "more exhaustive experiments on different architectures". A transformer block over the 16 patches of an
-image, N neurons wide in its first dense layer and N / 2 in its second.
-
-Measured: ι and ι_c of the two dense layers' outputs at one token of each image, by images of a net's own, after ten
-epochs (in the quick profile, those of the perceptrons).
-Supported: ι_c decreases with log N (trend), and at the widest ι is at most 0.054 nats (vicinity), as of the perceptron
-in weak_dependence. Refuted: an interval lies entirely outside its region. Also shown: |ΔH| at the widest (entropy), and
-ι_c minus that of the paper's perceptron of the same seeds, images and epochs (as_the_perceptron).
-Controls: independently permuted activations must be in the vicinity, pairs mixed to 0.223 nats must not; nets whose
-layers share a direction, the more so the wider they are, must not have a decreasing trend.
+"""Ours, of §6's "more exhaustive experiments on different architectures". A transformer block over the 16 patches
+of an image, N neurons wide in its first dense layer and N / 2 in its second, whose outputs are taken at one token of
+each image.
 """
 
 from wndcheck.pytest_plugin.architecture_tests import *  # noqa: F403
-from wndcheck.pytest_plugin.architecture_tests import architecture_claim
+from wndcheck.pytest_plugin.architecture_tests import RULES, architecture_claim
+
+__doc__ = f"{__doc__}{RULES}"
 
 CLAIM = architecture_claim(
     "transformer", "In a small transformer, too, the dense layers of wide nets are weakly dependent"

@@ -26,6 +26,7 @@ from wndcheck.verdicts.shared_checks import (
 from wndcheck.verdicts.statistics import paired_difference, within
 
 __all__ = [
+    "RULES",
     "architecture_claim",
     "other",
     "perceptron",
@@ -39,6 +40,14 @@ __all__ = [
     "test_vicinity",
 ]
 
+RULES = """
+Measured: ι and ι_c of these outputs, by images of a net's own, at the end of training.
+Supported: ι_c decreases with log N (trend), and at the widest ι is at most 0.054 nats (vicinity), as of the perceptron
+in weak_dependence. Refuted: an interval lies entirely outside its region. Also shown: |ΔH| at the widest (entropy), and
+ι_c minus that of the paper's perceptron of the same seeds, images and epochs (as_the_perceptron).
+Controls: independently permuted activations must be in the vicinity, pairs mixed to 0.223 nats must not; nets whose
+layers share a direction, the more so the wider they are, must not have a decreasing trend.
+"""
 TREND, VICINITY = weak_dependence()
 ENTROPY = Check(ENTROPY_LEVEL.estimand, ENTROPY_LEVEL.region, primary=False, scope=ENTROPY_LEVEL.scope)
 DIFFERENCE = Check("ι_c of hidden layers minus the perceptron's, at the widest", within(-0.01, 0.01), primary=False)
