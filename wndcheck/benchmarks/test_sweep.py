@@ -26,7 +26,7 @@ def test_a_sweep_beside_the_estimates_of_its_pairs() -> None:
     x, peaks = torch.randn(1000, 100), []
     width_sweep(make_net, x, [32], 1, device="cpu")  # kernels are compiled
     clock = [time.process_time()]
-    width_sweep(make_net, x, WIDTHS, SEEDS, device="cpu", progress=lambda record: peaks.append(peak()))
+    width_sweep(make_net, x, WIDTHS, SEEDS, device="cpu", progress=lambda line: peaks.append(peak()))
     clock.append(time.process_time())
     for width, _ in product(WIDTHS, range(SEEDS)):
         for index, z in enumerate(probe(make_net(width), x).values()):

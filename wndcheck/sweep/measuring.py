@@ -23,6 +23,7 @@ from wndcheck.experiment.measurement.measuring import is_out_of_memory
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
 from wndcheck.inspect.probing import probe
 from wndcheck.report.format import one_line
+from wndcheck.store.executors import Terminated
 from wndcheck.sweep.records import NO_SUCH_LAYER, NetRecord, is_named
 
 # Pairs of the controls of narrower nets, which are asked only whether a planted rise is found: 0.22 nats and more.
@@ -60,6 +61,8 @@ class Family:
                 self._record(record)
             except DivergedError as error:
                 record.diverged, record.problem = True, f"diverged: {error}"
+            except Terminated:
+                raise
             except (Exception, SystemExit) as error:
                 why = one_line(f"{type(error).__name__}: {error}")
                 record.problem = f"out of memory ({why})" if is_out_of_memory(error) else why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,9 +45,10 @@ def width_sweep(
     max_pairs: int = 5000,
     device: str = "auto",
     workers: int = 1,
+    executor: Executor | None = None,
     name: str = "",
     store: Path | str | None = None,
-    progress: Callable[[NetRecord], None] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
     **probing: Any,
 ) -> WidthSweep:
     """Put the paper's claims about wide nets to a family of nets, over widths and seeds.
@@ -79,12 +81,15 @@ def width_sweep(
         Of the estimates, as for `pairwise_mi`. A net runs on its own device.
     workers : int
         Processes that share the nets, of one thread each; a single one takes all cores for its estimates. Functions
-        are then those of a module, which each process imports.
+        are then those of a module, which each process imports, and inputs are sent with each net.
+    executor : concurrent.futures.Executor, optional
+        What measures `workers` nets at once in place of processes of this machine, such as a Dask client's
+        ``get_executor(pure=False)``.
     name, store : str, path
         Keep each net's record under this name in this folder, and take up those that are there. A name stands for the
         source of make_net, train and evaluate: where it has changed, it is an error.
     progress : function, optional
-        Called with the record of each net.
+        Called with a line on each net, once it is measured and kept, and on workers that died: ``progress=print``.
     **probing
         `when`, `batch_size`, `positions` and `neuron_axis`, as for `probe`.
 
@@ -115,7 +120,7 @@ def width_sweep(
     ≥ 0.05
     """
     from wndcheck.sweep.measuring import Family, seeded  # imports torch
-    from wndcheck.sweep.worker_processes import measured
+    from wndcheck.sweep.submitting import measured
 
     widths, seeds = checked_numbers(widths, "widths", 1), checked_numbers(seeds, "seeds", 0)
     check_integer(max_samples, "max_samples", least=20)
@@ -137,16 +142,15 @@ def width_sweep(
         options = (widths, seeds, inputs, patterns, max_samples, max_pairs, sorted(probing.items()))
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))
     nets = [(width, seed) for width in widths for seed in seeds]
-    known = {net: record for net in nets if kept and (record := kept.load(*net))}
-    fresh = measured(family, [net for net in nets if net not in known], workers)
-    records = []
-    for net in nets:
-        records.append(known[net] if net in known else next(fresh))
-        if kept and net not in known:
-            kept.save(records[-1])
-        if progress:
-            progress(records[-1])
-    return WidthSweep(records)
+    records = {net: record for net in nets if kept and (record := kept.load(*net))}
+    for record in records.values():
+        progress(record.line)
+    for record in measured(family, [net for net in nets if net not in records], workers, executor, progress):
+        records[record.width, record.seed] = record
+        if kept:
+            kept.save(record)
+        progress(record.line)
+    return WidthSweep([records[net] for net in nets])
 
 
 def checked_numbers(given: int | Iterable[int], name: str, least: int) -> tuple[int, ...]:

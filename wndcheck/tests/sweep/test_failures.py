@@ -156,7 +156,10 @@ def test_a_frame_and_a_figure() -> None:
         ({"widths": [20.5]}, "widths"),
         ({"x": iter([inputs()])}, "x is a list_iterator, which can be read only once"),
         ({"depth": 3}, "width_sweep has no option 'depth'"),
-        ({"evaluate": lambda net: 1.0, "workers": 2}, "cannot be sent to worker processes .*: take one worker"),
+        (
+            {"evaluate": lambda net: 1.0, "workers": 2, "seeds": 2},
+            "cannot be sent to worker processes .*: take one worker",
+        ),
     ],
 )
 def test_options_that_cannot_be_used(options: dict, message: str) -> None:

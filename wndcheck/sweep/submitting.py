@@ -1,0 +1,84 @@
+"""The nets of a sweep, measured one after the other in this process, or several at once by calls of an executor."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from wndcheck.devices import THREAD_VARIABLES, one_thread_each, own_device
+from wndcheck.report.format import one_line
+from wndcheck.store import executors
+from wndcheck.sweep.records import NetRecord
+
+if TYPE_CHECKING:
+    from wndcheck.sweep.measuring import Family  # imports torch, which then has its threads
+
+Net = tuple[int, int]  # width, seed
+_one_at_a_time = threading.Lock()  # of the nets that one process measures: its random generators are seeded for each
+
+
+def measured(
+    family: Family, nets: Sequence[Net], workers: int, executor: Executor | None, say: Callable[[str], None]
+) -> Iterator[NetRecord]:
+    """The record of each net, as soon as it is measured; `workers` of them at once, by default in processes of this
+    machine. A net whose workers died has that as its problem. ValueError where the family cannot be sent to a worker.
+    """
+    at_once = min(workers, len(nets))
+    if executor is None and at_once < 2:
+        yield from (family.measure(*net) for net in nets)
+        return
+    try:
+        given = pickle.dumps(family)
+    except Exception as error:
+        raise ValueError(
+            f"make_net, train, evaluate or x cannot be sent to worker processes ({error}): take one worker, or "
+            "functions at the top level of a module"
+        ) from None
+    left, calls = list(reversed(nets)), dict[Future[NetRecord], Net]()
+    with ExitStack() as stack:
+        if executor is None:
+            stack.enter_context(same_environment())
+            executor = stack.enter_context(executors.Processes(at_once, say))
+        stack.callback(lambda: [call.cancel() for call in calls])
+        while left or calls:
+            while left and len(calls) < at_once:  # no more: each call holds the inputs
+                net = left.pop()
+                calls[executor.submit(measure, given, sys.path, *net)] = net
+            for call in wait(calls, return_when=FIRST_COMPLETED).done:
+                yield record_of(call, *calls.pop(call))
+
+
+def record_of(call: Future[NetRecord], width: int, seed: int) -> NetRecord:
+    try:
+        return call.result()
+    except Exception as error:
+        why = one_line(f"{type(error).__name__}: {error}")
+        return NetRecord(width, seed, problem=f"no worker measured it, {why}")
+
+
+def measure(given: bytes, folders: Sequence[str], width: int, seed: int) -> NetRecord:
+    """Measure a net in this process, of one thread; `folders` are searched for the modules of the functions."""
+    one_thread_each()
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    with _one_at_a_time:
+        family: Family = pickle.loads(given)
+        family.device = own_device(family.device, executors.worker_number)
+        return family.measure(width, seed)
+
+
+@contextmanager
+def same_environment() -> Iterator[None]:
+    """Restore on exit the variables that give worker processes their threads: this process is the user's."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
