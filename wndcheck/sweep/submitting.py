@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from wndcheck.devices import THREAD_VARIABLES, one_thread_each, own_device
@@ -43,7 +43,8 @@ def measured(
     left, calls = list(reversed(nets)), dict[Future[NetRecord], Net]()
     with ExitStack() as stack:
         if executor is None:
-            stack.enter_context(same_environment())
+            for variable in set(THREAD_VARIABLES) - set(os.environ):  # which processes set here
+                stack.callback(os.environ.pop, variable, None)
             executor = stack.enter_context(executors.Processes(at_once, say))
         stack.callback(lambda: [call.cancel() for call in calls])
         while left or calls:
@@ -63,22 +64,11 @@ def record_of(call: Future[NetRecord], width: int, seed: int) -> NetRecord:
 
 
 def measure(given: bytes, folders: Sequence[str], width: int, seed: int) -> NetRecord:
-    """Measure a net in this process, of one thread; `folders` are searched for the modules of the functions."""
-    one_thread_each()
+    """Measure a net in this process; `folders` are searched for the modules of the functions."""
+    if "torch" not in sys.modules:  # which reads them
+        one_thread_each()
     sys.path += [folder for folder in folders if folder not in sys.path]
     with _one_at_a_time:
         family: Family = pickle.loads(given)
         family.device = own_device(family.device, executors.worker_number)
         return family.measure(width, seed)
-
-
-@contextmanager
-def same_environment() -> Iterator[None]:
-    """Restore on exit the variables that give worker processes their threads: this process is the user's."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)

@@ -119,7 +119,8 @@ def width_sweep(
     >>> print(sweep.finding("last_layer", "dependence").check.region)
     ≥ 0.05
     """
-    from wndcheck.sweep.measuring import Family, seeded  # imports torch
+    from wndcheck.inspect.left_as_found import seeded_generators  # imports torch
+    from wndcheck.sweep.measuring import Family
     from wndcheck.sweep.submitting import measured
 
     widths, seeds = checked_numbers(widths, "widths", 1), checked_numbers(seeds, "seeds", 0)
@@ -137,7 +138,7 @@ def width_sweep(
     family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, widths[-1], device, probing)
     kept = None
     if store is not None:
-        with seeded(0):  # from which a loader may draw its batches
+        with seeded_generators([], 0):  # from which a loader may draw its batches
             inputs = digest_of(x, max_samples)
         options = (widths, seeds, inputs, patterns, max_samples, max_pairs, sorted(probing.items()))
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))

@@ -110,6 +110,36 @@ def test_layers_are_matched_by_name() -> None:
         swept(Grown, **FEW, layers="nothing")
 
 
+class Shared(nn.Module):
+    """One activation for both layers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(64, width), nn.Linear(width, width), nn.Linear(width, 4)
+        self.act = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.act(self.second(self.act(self.first(x)))))
+
+
+@pytest.mark.parametrize(
+    ("layers", "found"), [("act", ("act#1", "act#2")), ("act#2", ("act#2",)), (["first", "act#2"], ("first", "act#2"))]
+)
+def test_calls_of_a_module_that_is_no_layer_are_measured_by_name(layers: list[str], found: tuple[str, ...]) -> None:
+    assert swept(Shared, **FEW, layers=layers).grid.layers == (*found, "head")
+
+
+def test_a_layer_without_finite_numbers_is_one_of_a_net_that_diverged() -> None:
+    def made(width: int) -> nn.Module:
+        net = make_net(width)
+        if width == 30:
+            nn.init.constant_(net[2].weight, torch.nan)
+        return net
+
+    (failure,) = swept(made, **FEW).failures
+    assert failure.startswith("N = 30: 2 of 2 nets failed (seed 0, 1), diverged: layer '2': its output has NaN")
+
+
 def test_the_callers_generators_are_left_as_they_were_and_do_not_matter() -> None:
     def drawn(width: int) -> nn.Module:
         net = make_net(width)
