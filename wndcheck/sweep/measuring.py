@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from inspect import isgenerator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,7 +67,7 @@ class Family:
             except Terminated:
                 raise
             except (Exception, SystemExit) as error:
-                why = one_line(f"{type(error).__name__}: {error}")
+                why = one_line(f"{type(error).__name__}: {error}") + self._place(error)
                 record.problem = f"out of memory ({why})" if is_out_of_memory(error) else why
         if torch.cuda.is_available():
             torch.cuda.empty_cache()  # what one net leaves would not be there for the next, which is of another size
@@ -86,6 +89,13 @@ class Family:
                 raise DivergedError(f"its parameters are not finite at stage {stage}")
             found = None if stage else self._find_layers(net, record)
             self._measure_stage(net, stage, record, initial, found)
+
+    def _place(self, error: BaseException) -> str:
+        """The innermost line of the files of the functions that an error came through, or nothing."""
+        functions = filter(None, (self.make_net, self.train, self.evaluate))
+        files = {getattr(sys.modules.get(each.__module__), "__file__", "") for each in functions}
+        lines = [each for each in traceback.extract_tb(error.__traceback__) if each.filename in files]
+        return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno}, in {lines[-1].name})" if lines else ""
 
     def _stages(self, net: nn.Module, seed: int) -> Iterator[int]:
         """Number of each stage, at which the net is as it is to be measured."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from wndcheck.sweep.verdicts import claims_of
 from wndcheck.verdicts.checks import FEWEST, MOST_UNTRAINED, Verdict
 from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.run import ClaimResult
-from wndcheck.verdicts.statistics import FEWEST_WIDTHS
+from wndcheck.verdicts.statistics import FEWEST_WIDTHS, t_quantile
 
 if TYPE_CHECKING:
     import pandas
@@ -132,26 +134,37 @@ def width_sweep(
     if isinstance(x, Iterator):
         raise TypeError(f"x is a {type(x).__name__}, which can be read only once: give a list or a loader")
     patterns = None if layers is None else (layers,) if isinstance(layers, str) else tuple(layers)
-    # Of the rank estimator, whose spread is a fifth, fewer pairs do. Of permuted ones, the mean of 400 is 0 ± 0.003
-    # nats, so that four nets of one layer can show it to be below 0.01.
-    probe = Probe(most_pairs=max_pairs, rank_pairs=min(max_pairs, 1000), control_pairs=400)
+    # Of the rank estimator, whose spread is a fifth, fewer pairs do.
+    rank_pairs, controls = min(max_pairs, 1000), control_pairs(len(seeds))
+    probe = Probe(most_pairs=max_pairs, rank_pairs=rank_pairs, control_pairs=controls)
     family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, widths[-1], device, probing)
     kept = None
     if store is not None:
         with seeded_generators([], 0):  # from which a loader may draw its batches
             inputs = digest_of(x, max_samples)
-        options = (widths, seeds, inputs, patterns, max_samples, max_pairs, sorted(probing.items()))
+        options = (widths, seeds, inputs, patterns, max_samples, probe, sorted(probing.items()))
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))
     nets = [(width, seed) for width in widths for seed in seeds]
-    records = {net: record for net in nets if kept and (record := kept.load(*net))}
-    for record in records.values():
-        progress(record.line)
-    for record in measured(family, [net for net in nets if net not in records], workers, executor, progress):
+    records: dict[tuple[int, int], NetRecord] = {}
+    known = [record for net in nets if kept and (record := kept.load(*net))]
+    others = [net for net in nets if net not in {(record.width, record.seed) for record in known}]
+    for record in chain(known, measured(family, others, workers, executor, progress)):
         records[record.width, record.seed] = record
-        if kept:
+        if kept and len(records) > len(known):
             kept.save(record)
-        progress(record.line)
+        progress(f"[{len(records)}/{len(nets)}] {record.line}")
     return WidthSweep([records[net] for net in nets])
+
+
+def control_pairs(nets: int) -> int:
+    """Pairs of one layer by which so many nets show permuted neurons to be below 0.01 nats, 400 at most.
+
+    A pair's corrected estimate deviates by √2 · 0.042 nats; the interval's half width and two deviations of its mean
+    are to be less than 0.01.
+    """
+    if nets < 2:
+        return 400
+    return min(400, ceil((t_quantile(0.99, nets) + 2) ** 2 * 2 * (0.042 / 0.01) ** 2 / nets))
 
 
 def checked_numbers(given: int | Iterable[int], name: str, least: int) -> tuple[int, ...]:

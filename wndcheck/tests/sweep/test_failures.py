@@ -28,7 +28,9 @@ def test_a_width_that_raises_and_one_without_memory() -> None:
     sweep = swept(made, **FEW)
     assert sweep.grid.widths == [20, 40]
     raised, no_memory, without, *_ = sweep.remarks
-    assert raised == "N = 30: 2 of 2 nets failed (seed 0, 1), KeyError: 'no heads for 30'"
+    line = made.__code__.co_firstlineno + 2
+    place = f"(test_failures.py, line {line}, in made)"
+    assert raised == f"N = 30: 2 of 2 nets failed (seed 0, 1), KeyError: 'no heads for 30' {place}"
     assert no_memory.startswith("N = 50: 2 of 2 nets failed (seed 0, 1), out of memory (RuntimeError: ")
     assert without == "verdicts are without N = 30, 50, of which there is no net"
     assert {row["width"] for row in sweep.rows()} == {20, 40}
@@ -41,7 +43,9 @@ def test_one_net_that_raises_is_a_net_that_did_not_train() -> None:
 
     sweep = swept(train=train, **FEW)
     assert sweep.grid.trained.tolist() == [[True, False]] * 4
-    assert "N = 20: 1 of 2 nets failed (seed 1), RuntimeError: NaN loss" in sweep.failures
+    assert sweep.failures[0].startswith(
+        "N = 20: 1 of 2 nets failed (seed 1), RuntimeError: NaN loss (test_failures.py, "
+    )
 
 
 def test_the_same_net_twice_is_no_replicate() -> None:

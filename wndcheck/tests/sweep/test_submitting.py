@@ -47,8 +47,8 @@ def assert_measured(
     found = swept(train=killing, **FEW, workers=2, executor=executor, progress=lines.append)
     assert killing.file.exists()
     assert without_seconds(found.records) == expected
-    assert len([line for line in lines if line.startswith("N = ")]) == len(expected)
-    return [line for line in lines if not line.startswith("N = ")]
+    assert len([line for line in lines if line.startswith("[")]) == len(expected)
+    return [line for line in lines if not line.startswith("[")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
