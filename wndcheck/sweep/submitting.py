@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,13 @@ def measured(
             for variable in set(THREAD_VARIABLES) - set(os.environ):  # which processes set here
                 stack.callback(os.environ.pop, variable, None)
             executor = stack.enter_context(executors.Processes(at_once, say))
+            try:
+                executor.submit(os.getpid).result()
+            except BrokenProcessPool:
+                raise ValueError(
+                    "worker processes end as they start, with the error above: they import this script, which is to "
+                    "sweep below `if __name__ == '__main__':` alone; or take one worker"
+                ) from None
         stack.callback(lambda: [call.cancel() for call in calls])
         while left or calls:
             while left and len(calls) < at_once:  # no more: each call holds the inputs

@@ -83,7 +83,8 @@ def width_sweep(
         Of the estimates, as for `pairwise_mi`. A net runs on its own device.
     workers : int
         Processes that share the nets, of one thread each; a single one takes all cores for its estimates. Functions
-        are then those of a module, which each process imports, and inputs are sent with each net.
+        are then those of a module, which each process imports, and inputs are sent with each net. A script is imported,
+        too, and sweeps only below ``if __name__ == "__main__":``.
     executor : concurrent.futures.Executor, optional
         What measures `workers` nets at once in place of processes of this machine, such as a Dask client's
         ``get_executor(pure=False)``.

@@ -17,6 +17,7 @@ from wndcheck.store.executors import SlurmJobs, dask_workers
 from wndcheck.sweep.records import NetRecord
 from wndcheck.tests.store.test_engines import cluster
 from wndcheck.tests.sweep.families import KilledOnce, swept
+from wndcheck.tests.tiny import start_python
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"widths": (20, 30), "seeds": 2, "max_pairs": 10, "max_samples": 100}
@@ -84,3 +85,19 @@ def test_threads_of_one_process_take_turns() -> None:
     with ThreadPoolExecutor(2) as threads:
         found = swept(**FEW, workers=2, executor=threads).records
     assert without_seconds(found) == without_seconds(swept(**FEW).records)
+
+
+RUN = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, sys.argv[1]]))"
+SCRIPT = """
+from wndcheck.sweep.widths import width_sweep
+from wndcheck.tests.sweep.families import inputs, make_net
+width_sweep(make_net, inputs(), [20, 30], 2, max_pairs=10, workers=2)
+"""
+
+
+def test_a_script_that_sweeps_when_it_is_imported_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    process = start_python(RUN, tmp_path / "script.py")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "ValueError: worker processes end as they start, with the error above: they import this script" in errors
