@@ -47,8 +47,7 @@ def accuracy(net: nn.Module) -> float:
 
 def main(widths: Sequence[int] = (32, 64, 128, 256), seeds: int = 5, max_pairs: int = 500) -> WidthSweep:
     sweep = width_sweep(
-        Residual, X, widths, seeds, train, ["blocks.*"], evaluate=accuracy, max_pairs=max_pairs,
-        progress=lambda record: print(record.line),
+        Residual, X, widths, seeds, train, ["blocks.*"], evaluate=accuracy, max_pairs=max_pairs, progress=print,
     )  # fmt: skip
     print(sweep)
     sweep.plot("width_sweep.svg")

@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,6 +76,30 @@ WORKERS = click.option(
     type=Integer(min=1),
     help="Processes that share the work; a single one takes all cores.  [default: one per visible GPU, or core]",
 )
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["local", "dask", "slurm"]),
+    default="local",
+    show_default=True,
+    help="What measures: processes of this machine, the workers of a Dask scheduler, or Slurm jobs, at most as many at "
+    "once as --workers says. See docs/clusters.md.",
+)
+SCHEDULER = click.option("--scheduler", metavar="ADDRESS|FILE", help="Address or scheduler file of the Dask scheduler.")
+
+
+def require(engine: str, scheduler: str | None) -> None:
+    """ValueError, with what to type, where the engine cannot be used."""
+    if (engine == "dask") != bool(scheduler):
+        raise ValueError("--engine=dask and --scheduler=ADDRESS, or the path of a scheduler file, go together")
+    package = {"dask": "distributed", "slurm": "submitit"}.get(engine)
+    if package and not find_spec(package):
+        raise ValueError(f"--engine={engine} needs {package}: type `pip install 'wndcheck[{engine}]'`")
+
+
+def require_device(engine: str, device: str) -> None:
+    """ValueError where it is not said which device another machine's is."""
+    if engine != "local" and device == "auto":
+        raise ValueError(f"{engine} has other machines' devices: say which, by --wnd-device=cpu or --wnd-device=cuda")
 
 
 def print_status(line: str) -> None:

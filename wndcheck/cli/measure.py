@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import DATA, FILE, PROFILE, STORE, WORKERS, print_error, print_status, with_cli_options
+from wndcheck.cli.console import (
+    DATA,
+    ENGINE,
+    FILE,
+    PROFILE,
+    SCHEDULER,
+    STORE,
+    WORKERS,
+    print_error,
+    print_status,
+    require,
+    with_cli_options,
+)
 from wndcheck.seeds import BASE_SEED
 
 if TYPE_CHECKING:
@@ -29,15 +40,8 @@ if TYPE_CHECKING:
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
 @WORKERS
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "dask", "slurm"]),
-    default="local",
-    show_default=True,
-    help="What measures: processes of this machine, the workers of a Dask scheduler, or Slurm jobs, at most as many at "
-    "once as --workers says. See docs/clusters.md.",
-)
-@click.option("--scheduler", metavar="ADDRESS|FILE", help="Address or scheduler file of the Dask scheduler.")
+@ENGINE
+@SCHEDULER
 @STORE
 @DATA
 @click.option(
@@ -95,15 +99,6 @@ def measure(
     from wndcheck.cli.dry_run import show
 
     show(plan)
-
-
-def require(engine: str, scheduler: str | None) -> None:
-    """ValueError, with what to type, where the engine cannot be used."""
-    if (engine == "dask") != bool(scheduler):
-        raise ValueError("--engine=dask and --scheduler=ADDRESS, or the path of a scheduler file, go together")
-    package = {"dask": "distributed", "slurm": "submitit"}.get(engine)
-    if package and not find_spec(package):
-        raise ValueError(f"--engine={engine} needs {package}: type `pip install 'wndcheck[{engine}]'`")
 
 
 def start_log(plan: MeasurePlan, log: Path | None) -> Path:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
+from wndcheck.cli.console import require_device
 from wndcheck.devices import automatic_workers, resolve
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
@@ -99,11 +100,10 @@ def planned(
 ) -> MeasurePlan:
     """Return the plan of a command line. ValueError or OSError, with what to run instead, if it cannot be done."""
     parts = selected(named(profile), seed, patterns)
+    require_device(engine, device)
     if engine == "local":
         workers = workers or automatic_workers(device)
         device = resolve(device)
-    elif device == "auto":
-        raise ValueError(f"{engine} has other machines' devices: say which, by --wnd-device=cpu or --wnd-device=cuda")
     store = Store(root, say, make=make)
     name = f"profile {profile}, seed {seed}"
     return MeasurePlan(name, parts, store, device, workers or sys.maxsize, engine)

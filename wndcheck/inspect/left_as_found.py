@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -41,7 +41,8 @@ def evaluation_mode(model: nn.Module, random_state: int, dtype: torch.dtype | No
         undo.callback(kept.restore)
         before_pass = model.register_forward_pre_hook(lambda *_: kept.restore(between_passes=True), prepend=True)
         undo.callback(before_pass.remove)
-        undo.enter_context(_seeded_generators(device_of(model), random_state))
+        device = device_of(model)
+        undo.enter_context(seeded_generators([device] if device.type == "cuda" else [], random_state))
         undo.enter_context(torch.no_grad())
         undo.enter_context(kept)
         yield
@@ -236,17 +237,16 @@ def remark_on_precision(model: nn.Module) -> str:
 
 
 @contextmanager
-def _seeded_generators(device: torch.device, random_state: int) -> Iterator[None]:
-    """Seed the global generators of torch, numpy and Python, and restore their states on exit."""
-    on_gpu = device.type == "cuda"
+def seeded_generators(gpus: Sequence[torch.device | int], seed: int) -> Iterator[None]:
+    """Seed the global generators of torch (CPU and these GPUs), numpy and Python; restore their states on exit."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 (networks and loaders draw from it)
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
-        torch.default_generator.manual_seed(random_state)
-        random.seed(random_state)
-        np.random.seed(random_state % 2**32)  # noqa: NPY002
-        if on_gpu:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(random_state)
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
         try:
             yield
         finally:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,6 +28,10 @@ JOB_HOURS, JOB_GIGABYTES = 8, 8  # of a Slurm job, unless SBATCH_TIMELIMIT and S
 
 class UnusableEngine(OSError):
     """A cluster cannot be reached, or used."""
+
+
+class Terminated(SystemExit):
+    """A worker process was told to end; a call that catches this must raise it again."""
 
 
 class Retrying(ThreadPoolExecutor, ABC):
@@ -76,6 +79,7 @@ class Processes(Retrying):
         super().__init__(workers, say)
         one_thread_each()
         self.idle: SimpleQueue[int] = SimpleQueue()
+        self.others = multiprocessing.active_children()  # of the user's own, which are left alone
         # A terminal sends Ctrl-C to all processes: workers ignore it, and their parent ends them.
         with signal_handler(signal.SIGINT, signal.SIG_IGN):
             self.pools = [started(number) for number in range(workers)]
@@ -95,7 +99,7 @@ class Processes(Retrying):
             self.idle.put(number)
 
     def stop(self, in_order: bool) -> None:
-        processes = multiprocessing.active_children()
+        processes = [each for each in multiprocessing.active_children() if each not in self.others]
         for pool in self.pools:
             pool.shutdown(wait=False, cancel_futures=True)
         for process in [] if in_order else processes:
@@ -147,10 +151,11 @@ class SlurmJobs(Retrying):
 
 
 @contextmanager
-def dask_workers(scheduler: str) -> Iterator[tuple[ClientExecutor, int]]:
+def dask_workers(scheduler: str, modules: Iterable[Path] = ()) -> Iterator[tuple[ClientExecutor, int]]:
     """An executor on the workers of a Dask scheduler, named by its address or file, and how many there are now.
 
-    UnusableEngine if it is not there, or they have several threads.
+    They import `modules`, files of Python, as these are now. UnusableEngine if it is not there, or they have several
+    threads.
     """
     from distributed import Client
 
@@ -163,6 +168,8 @@ def dask_workers(scheduler: str) -> Iterator[tuple[ClientExecutor, int]]:
         threads = list(client.nthreads().values())  # pyright: ignore[reportAttributeAccessIssue]: it is not awaited
         if max(threads, default=1) > 1:
             raise UnusableEngine(f"workers of {scheduler} have several threads: start `dask worker --nthreads=1`")
+        for module in modules:
+            client.upload_file(str(module))
         yield client.get_executor(pure=False), len(threads)
 
 
@@ -191,7 +198,7 @@ def begin(number: int) -> None:
 
 def leave(*_: object) -> None:
     """Leave a call by an exception, so that cells are released and no file stays unfinished."""
-    sys.exit(128 + signal.SIGTERM)
+    raise Terminated(128 + signal.SIGTERM)
 
 
 def end_with_parent() -> None:

@@ -117,7 +117,8 @@ def common_layers(examples: Mapping[int, NetRecord]) -> tuple[list[str], dict[st
             left_out[name] = f"missing at N = {', '.join(map(str, sorted(lacking)))}"
     common = [name for name in names if name not in left_out]
     if not common:
-        raise ValueError("no hidden layer was measured at every width: " + as_text(left_out or {"layers": "none"}))
+        why = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+        raise ValueError(f"no hidden layer was measured at every width: {why or 'there is none'}")
     return common, left_out
 
 
@@ -134,7 +135,3 @@ def nets_of_width(
             for name, values in record.numbers.get(layer, {}).items():
                 arrays[name][:, net, place] = values
     return SweptNets(records[0].width, arrays, np.array([not r.problem for r in records]), tuple(neurons))
-
-
-def as_text(left_out: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {why}" for name, why in left_out.items())

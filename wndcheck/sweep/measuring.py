@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import re
+import sys
 import time
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from inspect import isgenerator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,12 @@ from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised
 from wndcheck.experiment.measurement.measuring import is_out_of_memory
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
+from wndcheck.inspect.left_as_found import seeded_generators
 from wndcheck.inspect.probing import probe
+from wndcheck.inspect.results import Activations
 from wndcheck.report.format import one_line
+from wndcheck.store.executors import Terminated
+from wndcheck.store.files import content_digest
 from wndcheck.sweep.records import NO_SUCH_LAYER, NetRecord, is_named
 
 # Pairs of the controls of narrower nets, which are asked only whether a planted rise is found: 0.22 nats and more.
@@ -55,13 +59,15 @@ class Family:
     def measure(self, width: int, seed: int) -> NetRecord:
         """Build, train and measure one net. What it raises is the `problem` of the record."""
         record, started = NetRecord(width, seed), time.perf_counter()
-        with seeded(seed):
+        with seeded_generators(range(torch.cuda.device_count()), seed):
             try:
                 self._record(record)
             except DivergedError as error:
                 record.diverged, record.problem = True, f"diverged: {error}"
+            except Terminated:
+                raise
             except (Exception, SystemExit) as error:
-                why = one_line(f"{type(error).__name__}: {error}")
+                why = one_line(f"{type(error).__name__}: {error}") + self._place(error)
                 record.problem = f"out of memory ({why})" if is_out_of_memory(error) else why
         if torch.cuda.is_available():
             torch.cuda.empty_cache()  # what one net leaves would not be there for the next, which is of another size
@@ -75,14 +81,21 @@ class Family:
         if net in RETURNED:
             raise ValueError("make_net returned a net that it has returned before: expected a new one each time")
         RETURNED.add(net)
-        record.weights = digest(net)
+        parameters = {name: each.detach().to("cpu", torch.float32).numpy() for name, each in net.named_parameters()}
+        record.weights = content_digest(parameters, "")
         initial: dict[str, Initial] = {}
         for stage in self._stages(net, record.seed):
             if stage and not all(each.isfinite().all() for each in net.parameters()):
                 raise DivergedError(f"its parameters are not finite at stage {stage}")
-            if not stage:
-                self._find_layers(net, record)
-            self._measure_stage(net, stage, record, initial)
+            found = None if stage else self._find_layers(net, record)
+            self._measure_stage(net, stage, record, initial, found)
+
+    def _place(self, error: BaseException) -> str:
+        """The innermost line of the files of the functions that an error came through, or nothing."""
+        functions = filter(None, (self.make_net, self.train, self.evaluate))
+        files = {getattr(sys.modules.get(each.__module__), "__file__", "") for each in functions}
+        lines = [each for each in traceback.extract_tb(error.__traceback__) if each.filename in files]
+        return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno}, in {lines[-1].name})" if lines else ""
 
     def _stages(self, net: nn.Module, seed: int) -> Iterator[int]:
         """Number of each stage, at which the net is as it is to be measured."""
@@ -96,28 +109,37 @@ class Family:
         for stage, _ in enumerate(training, 1):
             yield stage
 
-    def _find_layers(self, net: nn.Module, record: NetRecord) -> None:
-        """Note the layers to measure, those of `layers` and the last one that a forward pass reaches."""
-        found = self._probed(net, None, FEW_SAMPLES)
+    def _find_layers(self, net: nn.Module, record: NetRecord) -> Activations | None:
+        """Note the layers to measure, those of `layers` and the last one that a forward pass reaches.
+
+        Their activations where these are all that a net has by default, which one pass then finds and measures.
+        """
+        found = self._probed(net, None, self.max_samples if self.layers is None else FEW_SAMPLES)
         record.last = found.reached[-1]
         patterns = ("*",) if self.layers is None else self.layers
         modules = dict(getattr(net, "_orig_mod", net).named_modules())
-        chosen = {name for name in found if is_named(name, patterns)}.union(
-            name for name in patterns if name in modules
-        )
-        record.left_out = {name: why for name, why in found.left_out.items() if is_named(name, patterns)}
-        lacking = [each for each in patterns if not any(is_named(name, [each]) for name in (*chosen, *found.left_out))]
-        record.left_out |= dict.fromkeys(lacking, NO_SUCH_LAYER)
+        named = {name for name in patterns if name.partition("#")[0] in modules}
+        chosen = {name for name in found if is_named(name, patterns)} | named
         if not chosen:
             raise ValueError(f"no layer of the net is named {', '.join(patterns)}: its layers are {', '.join(found)}")
-        measured = self._probed(net, sorted(chosen | ({record.last} & set(found))), FEW_SAMPLES)
-        record.neurons = {name: z.shape[1] for name, z in measured.items() if z.shape[1] > 1}
-        record.left_out |= {name: "it has one neuron" for name, z in measured.items() if z.shape[1] < 2}
+        record.left_out = {name: why for name, why in found.left_out.items() if is_named(name, patterns)}
+        known = (*chosen, *found.left_out)
+        record.left_out |= {p: NO_SUCH_LAYER for p in patterns if not any(is_named(name, [p]) for name in known)}
+        if named - set(found):
+            found = self._probed(net, sorted(chosen | ({record.last} & set(found))), FEW_SAMPLES)
+            chosen = set(found)
+        sizes = {name: z.shape[1] for name, z in found.items() if name in chosen or name == record.last}
+        record.neurons = {name: size for name, size in sizes.items() if size > 1}
+        record.left_out |= {name: "it has one neuron" for name in sizes if name not in record.neurons}
+        return found if self.layers is None else None
 
-    def _measure_stage(self, net: nn.Module, stage: int, record: NetRecord, initial: dict[str, Initial]) -> None:
-        activations = self._probed(net, list(record.neurons), self.max_samples)
+    def _measure_stage(
+        self, net: nn.Module, stage: int, record: NetRecord, initial: dict[str, Initial], found: Activations | None
+    ) -> None:
+        """Add the numbers of this stage to the record; `found` are the activations, if they are known."""
+        found = found or self._probed(net, list(record.neurons), self.max_samples)
         how = self.probe if record.width == self.widest else replace(self.probe, control_pairs=FEW_CONTROLS)
-        for index, (name, z) in enumerate(activations.items()):
+        for index, (name, z) in enumerate((name, found[name]) for name in found if name in record.neurons):
             pairs = layer_pairs(z.shape[1], self.probe.most_pairs, index)
             key = DrawKey(record.seed, index, stage)
             layer = Layer(z, pairs, key, how, None, False, self.device)
@@ -129,32 +151,12 @@ class Family:
         if self.evaluate:
             record.accuracy.append(float(self.evaluate(net)))
 
-    def _probed(self, net: nn.Module, layers: list[str] | None, max_samples: int) -> Any:
+    def _probed(self, net: nn.Module, layers: list[str] | None, max_samples: int) -> Activations:
         try:
-            return probe(net, self.x, layers, max_samples=max_samples, **self.probing)
+            found = probe(net, self.x, layers, max_samples=max_samples, **self.probing)
         except ValueError as error:
             raise (DivergedError(str(error)) if NOT_FINITE.search(str(error)) else error) from error
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed the generators of torch, NumPy and Python, and restore their states on exit."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            random.seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002
-            torch.manual_seed(seed)
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-
-
-def digest(net: nn.Module) -> str:
-    """Digest of a net's parameters, by which two that are the same are found."""
-    content = sha256()
-    for name, value in net.named_parameters():
-        content.update(f"{name} {tuple(value.shape)}".encode())
-        content.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
-    return content.hexdigest()[:16]
+        for name, why in found.left_out.items():
+            if NOT_FINITE.search(why) and is_named(name, self.layers or ("*",)):
+                raise DivergedError(f"layer {name!r}: {why}")
+        return found

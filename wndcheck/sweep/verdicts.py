@@ -8,6 +8,7 @@ from math import log
 
 import numpy as np
 
+from wndcheck.estimators.pairwise_information import finite_mean
 from wndcheck.experiment.grids import Grid
 from wndcheck.sweep.grids import SweepGrid
 from wndcheck.verdicts.checks import Check, MustBe
@@ -98,10 +99,7 @@ def trend(grid: SweepGrid, estimand: Callable[..., np.ndarray], *arguments: obje
 
 def of_hidden(grid: Grid, quantity: str) -> np.ndarray:
     """Mean of a quantity over the hidden layers that have it, (widths, S)."""
-    found = grid.of(quantity)[..., :-1]
-    known = np.isfinite(found)
-    counts = known.sum(axis=-1)
-    return np.where(counts > 0, np.where(known, found, 0).sum(axis=-1) / np.maximum(counts, 1), np.nan)
+    return np.apply_along_axis(finite_mean, -1, grid.of(quantity)[..., :-1])
 
 
 def planted_rise(grid: Grid) -> np.ndarray:
@@ -120,8 +118,7 @@ def planted_drift(grid: Grid) -> np.ndarray:
     Their own mean ΔH is taken out, so that it neither helps nor hides what is planted; their spread stays.
     """
     (change,) = of_hidden(grid, "entropy_change")
-    known = change[np.isfinite(change)]
-    return np.abs(DRIFT * log(grid.widths[0]) + change - (known.mean() if known.size else np.nan))
+    return np.abs(DRIFT * log(grid.widths[0]) + change - finite_mean(change))
 
 
 def claim(name: str, paper: str, statement: str, found: Iterable[Decided]) -> ClaimResult:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ from wndcheck.sweep.verdicts import claims_of
 from wndcheck.verdicts.checks import FEWEST, MOST_UNTRAINED, Verdict
 from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.run import ClaimResult
-from wndcheck.verdicts.statistics import FEWEST_WIDTHS
+from wndcheck.verdicts.statistics import FEWEST_WIDTHS, t_quantile
 
 if TYPE_CHECKING:
     import pandas
@@ -44,9 +47,10 @@ def width_sweep(
     max_pairs: int = 5000,
     device: str = "auto",
     workers: int = 1,
+    executor: Executor | None = None,
     name: str = "",
     store: Path | str | None = None,
-    progress: Callable[[NetRecord], None] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
     **probing: Any,
 ) -> WidthSweep:
     """Put the paper's claims about wide nets to a family of nets, over widths and seeds.
@@ -79,12 +83,16 @@ def width_sweep(
         Of the estimates, as for `pairwise_mi`. A net runs on its own device.
     workers : int
         Processes that share the nets, of one thread each; a single one takes all cores for its estimates. Functions
-        are then those of a module, which each process imports.
+        are then those of a module, which each process imports, and inputs are sent with each net. A script is imported,
+        too, and sweeps only below ``if __name__ == "__main__":``.
+    executor : concurrent.futures.Executor, optional
+        What measures `workers` nets at once in place of processes of this machine, such as a Dask client's
+        ``get_executor(pure=False)``.
     name, store : str, path
         Keep each net's record under this name in this folder, and take up those that are there. A name stands for the
         source of make_net, train and evaluate: where it has changed, it is an error.
     progress : function, optional
-        Called with the record of each net.
+        Called with a line on each net, once it is measured and kept, and on workers that died: ``progress=print``.
     **probing
         `when`, `batch_size`, `positions` and `neuron_axis`, as for `probe`.
 
@@ -114,8 +122,9 @@ def width_sweep(
     >>> print(sweep.finding("last_layer", "dependence").check.region)
     ≥ 0.05
     """
-    from wndcheck.sweep.measuring import Family, seeded  # imports torch
-    from wndcheck.sweep.worker_processes import measured
+    from wndcheck.inspect.left_as_found import seeded_generators  # imports torch
+    from wndcheck.sweep.measuring import Family
+    from wndcheck.sweep.submitting import measured
 
     widths, seeds = checked_numbers(widths, "widths", 1), checked_numbers(seeds, "seeds", 0)
     check_integer(max_samples, "max_samples", least=20)
@@ -126,27 +135,37 @@ def width_sweep(
     if isinstance(x, Iterator):
         raise TypeError(f"x is a {type(x).__name__}, which can be read only once: give a list or a loader")
     patterns = None if layers is None else (layers,) if isinstance(layers, str) else tuple(layers)
-    # Of the rank estimator, whose spread is a fifth, fewer pairs do. Of permuted ones, the mean of 400 is 0 ± 0.003
-    # nats, so that four nets of one layer can show it to be below 0.01.
-    probe = Probe(most_pairs=max_pairs, rank_pairs=min(max_pairs, 1000), control_pairs=400)
+    # Of the rank estimator, whose spread is a fifth, fewer pairs do.
+    rank_pairs, controls = min(max_pairs, 1000), control_pairs(len(seeds))
+    probe = Probe(most_pairs=max_pairs, rank_pairs=rank_pairs, control_pairs=controls)
     family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, widths[-1], device, probing)
     kept = None
     if store is not None:
-        with seeded(0):  # from which a loader may draw its batches
+        with seeded_generators([], 0):  # from which a loader may draw its batches
             inputs = digest_of(x, max_samples)
-        options = (widths, seeds, inputs, patterns, max_samples, max_pairs, sorted(probing.items()))
+        options = (widths, seeds, inputs, patterns, max_samples, probe, sorted(probing.items()))
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))
     nets = [(width, seed) for width in widths for seed in seeds]
-    known = {net: record for net in nets if kept and (record := kept.load(*net))}
-    fresh = measured(family, [net for net in nets if net not in known], workers)
-    records = []
-    for net in nets:
-        records.append(known[net] if net in known else next(fresh))
-        if kept and net not in known:
-            kept.save(records[-1])
-        if progress:
-            progress(records[-1])
-    return WidthSweep(records)
+    records: dict[tuple[int, int], NetRecord] = {}
+    known = [record for net in nets if kept and (record := kept.load(*net))]
+    others = [net for net in nets if net not in {(record.width, record.seed) for record in known}]
+    for record in chain(known, measured(family, others, workers, executor, progress)):
+        records[record.width, record.seed] = record
+        if kept and len(records) > len(known):
+            kept.save(record)
+        progress(f"[{len(records)}/{len(nets)}] {record.line}")
+    return WidthSweep([records[net] for net in nets])
+
+
+def control_pairs(nets: int) -> int:
+    """Pairs of one layer by which so many nets show permuted neurons to be below 0.01 nats, 400 at most.
+
+    A pair's corrected estimate deviates by √2 · 0.042 nats; the interval's half width and two deviations of its mean
+    are to be less than 0.01.
+    """
+    if nets < 2:
+        return 400
+    return min(400, ceil((t_quantile(0.99, nets) + 2) ** 2 * 2 * (0.042 / 0.01) ** 2 / nets))
 
 
 def checked_numbers(given: int | Iterable[int], name: str, least: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from wndcheck.cli import measure as measure_command
+from wndcheck.cli import console
 from wndcheck.cli.measure_plan import planned
 from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Training
@@ -278,7 +278,7 @@ def test_a_dry_run_of_an_engine_needs_none(run) -> None:
 
 @pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("slurm", "submitit")])
 def test_an_engine_that_is_not_installed_says_what_to_type(run, monkeypatch, engine: str, package: str) -> None:
-    monkeypatch.setattr(measure_command, "find_spec", lambda name: None)
+    monkeypatch.setattr(console, "find_spec", lambda name: None)
     outcome = run(f"--engine={engine}", *["--scheduler=tcp://127.0.0.1:1"] * (engine == "dask"))
     assert outcome.exit_code == 2
     assert f"--engine={engine} needs {package}: type `pip install 'wndcheck[{engine}]'`" in outcome.stderr

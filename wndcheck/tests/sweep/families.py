@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from math import log2, sqrt
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -81,3 +86,16 @@ def swept(make: MakeNet = make_net, **options: Any) -> WidthSweep:
     """A sweep of a second or two."""
     given = {"x": inputs(), "widths": WIDTHS, "seeds": SEEDS, "max_pairs": 150, "device": "cpu"}
     return width_sweep(make, **given | options)
+
+
+@dataclass(frozen=True)
+class KilledOnce:
+    """A training that sends its process a signal the first time, when there is no such file."""
+
+    file: Path
+    number: signal.Signals
+
+    def __call__(self, net: nn.Module, seed: int) -> None:
+        with suppress(FileExistsError):
+            self.file.touch(exist_ok=False)
+            os.kill(os.getpid(), self.number)

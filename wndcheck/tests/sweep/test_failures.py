@@ -28,7 +28,9 @@ def test_a_width_that_raises_and_one_without_memory() -> None:
     sweep = swept(made, **FEW)
     assert sweep.grid.widths == [20, 40]
     raised, no_memory, without, *_ = sweep.remarks
-    assert raised == "N = 30: 2 of 2 nets failed (seed 0, 1), KeyError: 'no heads for 30'"
+    line = made.__code__.co_firstlineno + 2
+    place = f"(test_failures.py, line {line}, in made)"
+    assert raised == f"N = 30: 2 of 2 nets failed (seed 0, 1), KeyError: 'no heads for 30' {place}"
     assert no_memory.startswith("N = 50: 2 of 2 nets failed (seed 0, 1), out of memory (RuntimeError: ")
     assert without == "verdicts are without N = 30, 50, of which there is no net"
     assert {row["width"] for row in sweep.rows()} == {20, 40}
@@ -41,7 +43,9 @@ def test_one_net_that_raises_is_a_net_that_did_not_train() -> None:
 
     sweep = swept(train=train, **FEW)
     assert sweep.grid.trained.tolist() == [[True, False]] * 4
-    assert "N = 20: 1 of 2 nets failed (seed 1), RuntimeError: NaN loss" in sweep.failures
+    assert sweep.failures[0].startswith(
+        "N = 20: 1 of 2 nets failed (seed 1), RuntimeError: NaN loss (test_failures.py, "
+    )
 
 
 def test_the_same_net_twice_is_no_replicate() -> None:
@@ -110,6 +114,36 @@ def test_layers_are_matched_by_name() -> None:
         swept(Grown, **FEW, layers="nothing")
 
 
+class Shared(nn.Module):
+    """One activation for both layers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(64, width), nn.Linear(width, width), nn.Linear(width, 4)
+        self.act = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.act(self.second(self.act(self.first(x)))))
+
+
+@pytest.mark.parametrize(
+    ("layers", "found"), [("act", ("act#1", "act#2")), ("act#2", ("act#2",)), (["first", "act#2"], ("first", "act#2"))]
+)
+def test_calls_of_a_module_that_is_no_layer_are_measured_by_name(layers: list[str], found: tuple[str, ...]) -> None:
+    assert swept(Shared, **FEW, layers=layers).grid.layers == (*found, "head")
+
+
+def test_a_layer_without_finite_numbers_is_one_of_a_net_that_diverged() -> None:
+    def made(width: int) -> nn.Module:
+        net = make_net(width)
+        if width == 30:
+            nn.init.constant_(net[2].weight, torch.nan)
+        return net
+
+    (failure,) = swept(made, **FEW).failures
+    assert failure.startswith("N = 30: 2 of 2 nets failed (seed 0, 1), diverged: layer '2': its output has NaN")
+
+
 def test_the_callers_generators_are_left_as_they_were_and_do_not_matter() -> None:
     def drawn(width: int) -> nn.Module:
         net = make_net(width)
@@ -156,7 +190,10 @@ def test_a_frame_and_a_figure() -> None:
         ({"widths": [20.5]}, "widths"),
         ({"x": iter([inputs()])}, "x is a list_iterator, which can be read only once"),
         ({"depth": 3}, "width_sweep has no option 'depth'"),
-        ({"evaluate": lambda net: 1.0, "workers": 2}, "cannot be sent to worker processes .*: take one worker"),
+        (
+            {"evaluate": lambda net: 1.0, "workers": 2, "seeds": 2},
+            "cannot be sent to worker processes .*: take one worker",
+        ),
     ],
 )
 def test_options_that_cannot_be_used(options: dict, message: str) -> None:
