@@ -160,6 +160,21 @@ def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.stack([first, indices - starts[first] + first + 1], axis=1)
 
 
+def drawn_samples(count: int, most: int, random_state: int) -> NDArray[np.int64]:
+    """Return indices of `most` of `count` samples, drawn without replacement, in ascending order."""
+    return np.sort(np.random.default_rng(random_state).choice(count, most, replace=False))
+
+
+def drawn_rows(rows: NDArray[Any], per_sample: int, most: int | None, random_state: int) -> NDArray[Any]:
+    """Return the rows of `most` samples, or all; a sample's rows are consecutive."""
+    samples = len(rows) // per_sample
+    if most is None or samples <= most:
+        return rows
+    return rows.reshape(samples, per_sample, *rows.shape[1:])[drawn_samples(samples, most, random_state)].reshape(
+        most * per_sample, *rows.shape[1:]
+    )
+
+
 def rows_of_parts(samples: int, rows_per_sample: int, options: ScoringOptions) -> NDArray[np.int64]:
     """Return row indices of disjoint parts of the samples, (parts, rows per part); a sample's rows are in one part."""
     parts = np.stack(disjoint_parts(samples, options.n_parts, options.random_state))
