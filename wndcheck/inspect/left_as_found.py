@@ -6,6 +6,7 @@ import random
 from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def _items(container: Any) -> tuple[Any, ...]:
 
 def _refill(container: Any, items: tuple[Any, ...]) -> None:
     now = _items(container)
-    if len(now) == len(items) and all(a is b for a, b in zip(now, items, strict=True)):
+    if len(now) == len(items) and all(map(is_, now, items)):
         return
     container.clear()
     if isinstance(container, dict):
