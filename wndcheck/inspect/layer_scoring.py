@@ -207,7 +207,13 @@ def _notes(whole: PairwiseInformation, rows: NDArray[Any], rows_per_sample: int)
     if len(different) - 1 < FEW_VALUES * (len(rows) - max(different.values())):
         notes.append(
             f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees "
-            "a token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
+            "a token's identity alone does; ι and ι_r are then high, and say how often values repeat, not how neurons "
+            "depend"
+        )
+    elif len(different) < len(rows) and any(why.startswith(("tied", "repeated")) for why in whole.flags.values()):
+        notes.append(
+            "neurons repeat values since rows are repeated, as at the first positions under a causal mask, which see "
+            "few tokens: rely on ι_r, or draw other inputs or positions, positions=lambda inputs: mask"
         )
     if whole.flags:
         label, why = next(iter(whole.flags.items()))
