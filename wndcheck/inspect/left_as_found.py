@@ -76,15 +76,14 @@ class KeptState(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
     def _keep_tensor(self, tensor: Tensor) -> None:
-        alias, grad = tensor.data, tensor.grad if tensor.is_leaf else None
-        self._put_back.append(partial(_put_tensor_back, tensor, alias, tensor.requires_grad, grad))
-        for each in [alias] if grad is None else [alias, grad.data]:
-            self._unwritten[_address(each)].append(each)
-        self._keep_values(0)
+        grad = tensor.grad if tensor.is_leaf else None
+        self._put_back.append(partial(_put_tensor_back, tensor, tensor.data, tensor.requires_grad, grad))
+        for each in [tensor] if grad is None else [tensor, grad]:
+            self._unwritten[_address(each)].append(each.data if _place(each) else each)
 
     def _keep_values(self, address: int) -> None:
         for tensor in self._unwritten.pop(address, []):
-            self._put_back.append(partial(_copy_back, tensor, tensor.clone()))
+            self._put_back.append(partial(_copy_back, tensor, tensor.detach().clone()))
 
 
 def _items(container: Any) -> tuple[Any, ...]:
@@ -133,19 +132,19 @@ def _random_state(source: Any) -> Callable[[], Any] | None:
     return None
 
 
-def _address(tensor: Tensor) -> int:
-    """Address of a tensor's storage; 0 for tensors without one, such as sparse ones."""
-    try:
-        return tensor.untyped_storage().data_ptr()
-    except (NotImplementedError, RuntimeError):
-        return 0
-
-
 def _place(tensor: Tensor) -> tuple[Any, ...]:
-    """Where the values of a tensor are in memory, and how they are read."""
-    if not (address := _address(tensor)):
+    """Where the values of a tensor are in memory, and how they are read; () without a storage, as of sparse ones."""
+    try:
+        address = tensor.untyped_storage().data_ptr()
+        return address, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
+    except (NotImplementedError, RuntimeError):
         return ()
-    return address, tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _address(tensor: Tensor) -> int:
+    """Address of a tensor's storage or, without one, of the tensor."""
+    place = _place(tensor)
+    return place[0] if place else id(tensor)
 
 
 def _package(value: Any) -> str:

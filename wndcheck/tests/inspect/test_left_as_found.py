@@ -203,6 +203,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "attributes": lambda: Keeps(attributes, old=1, number=0, flag=True, step=nn.Buffer(torch.zeros(()))),
     "weights clipped": lambda: Keeps(clipped),
     "weights decayed": lambda: Keeps(decayed),
+    "a sparse tensor": lambda: Keeps(lambda net, y: net.links.mul_(2), links=nn.Buffer(torch.eye(4).to_sparse())),
     "modules": lambda: Keeps(rebuilt),
     "generators": lambda: Keeps(
         drawn,
