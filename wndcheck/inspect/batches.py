@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 from wndcheck.estimators.validation import check_integer
 from wndcheck.inspect.binding import Batch, as_tensor, described
+from wndcheck.inspect.layer_scoring import drawn_samples
 
 Bind = Callable[[Any], Batch]
 
@@ -36,28 +36,14 @@ def make_batches(
     if (has_parts or _is_dataset(x)) and groups is not None and not callable(groups):
         raise TypeError("groups: of a data set or loader give a function of a batch, groups=lambda batch: batch[1]")
     if _is_dataset(x):
-        yield from _cut(_dataset_batches(x, bind, size, max_samples, random_state), size, max_samples)
+        yield from cut(_dataset_batches(x, bind, size, max_samples, random_state), size, max_samples)
     elif has_parts:
-        yield from _cut(_loader_batches(x, bind), size, max_samples)
+        yield from cut(_loader_batches(x, bind), size, max_samples)
     else:
         whole = bind(x)
         if size is not None and max_samples is not None and max_samples < whole.size:
             whole = whole.select(torch.from_numpy(drawn_samples(whole.size, max_samples, random_state)))
-        yield from _cut([whole], size, None)
-
-
-def drawn_samples(count: int, most: int, random_state: int) -> NDArray[np.int64]:
-    """Indices of `most` of `count` samples, drawn without replacement, in ascending order."""
-    return np.sort(np.random.default_rng(random_state).choice(count, most, replace=False))
-
-
-def drawn_rows(rows: NDArray[Any], per_sample: int, max_samples: int, random_state: int) -> NDArray[Any]:
-    """The rows of at most max_samples samples."""
-    samples = len(rows) // per_sample
-    if samples <= max_samples:
-        return rows
-    chosen = drawn_samples(samples, max_samples, random_state)
-    return rows.reshape(samples, per_sample, -1)[chosen].reshape(max_samples * per_sample, -1)
+        yield from cut([whole], size)
 
 
 def peek(batches: Iterator[Batch]) -> tuple[Batch, Iterator[Batch]]:
@@ -68,7 +54,8 @@ def peek(batches: Iterator[Batch]) -> tuple[Batch, Iterator[Batch]]:
     return first[0], chain(first, batches)
 
 
-def _cut(batches: Iterable[Batch], size: int | None, max_samples: int | None) -> Iterator[Batch]:
+def cut(batches: Iterable[Batch], size: int | None, max_samples: int | None = None) -> Iterator[Batch]:
+    """The batches in parts of up to `size` samples, and no more than the first max_samples."""
     remaining = max_samples
     for batch in batches:
         if size is None:

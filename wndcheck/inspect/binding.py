@@ -97,6 +97,8 @@ class Binding:
         self.groups, self.numbers = groups, dict[Any, int]()  # of the groups, by label
         self.whole = {str(name): as_tensor(value) for name, value in (forward_kwargs or {}).items()}
         self.words: list[str] = []
+        embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+        self.padding = {each.padding_idx for each in embeddings if each.padding_idx is not None}
         parameters = self.signature.parameters.values()
         self.by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self.by_position = [p for p in self.by_position if p.name not in self.whole]
@@ -126,7 +128,7 @@ class Binding:
         names += tuple(map(str, range(len(names), len(args))))
         arguments = dict(zip(names, args, strict=True)) | kwargs
         size = _sample_count(arguments)
-        real, remark = real_positions(arguments, size, self.positions)
+        real, remark = real_positions(arguments, size, self.positions, self.padding)
         if not self.words:
             whole = f"the same {', '.join(self.whole)} in every pass" if self.whole else ""
             self.words = [word for word in (said, whole, remark) if word]

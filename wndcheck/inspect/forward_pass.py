@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from wndcheck.inspect.binding import Batch
+from wndcheck.inspect.evaluation import device_of
 from wndcheck.inspect.failures import hint
 from wndcheck.inspect.function_activations import Activation, ActivationError, SeenActivations, activated
 from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
-from wndcheck.inspect.left_as_found import device_of
 from wndcheck.inspect.output_axes import ShapeChangedError
 
 PRE, POST = "pre", "post"

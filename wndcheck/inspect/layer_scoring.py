@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -83,9 +84,7 @@ def score_layer(
             f"give {FEWEST_ROWS * options.n_parts} inputs or more"
         )
     pairs = sample_pairs(n, options.max_pairs, derived_seed("user pairs", options.random_state))
-    neurons = pairwise_mi(rows, k=options.k, pairs=[[0, 1]])  # for the entropy and the flag of every neuron
-    method = _choose_estimator(neurons, options)
-
+    method: dict[str, Any] = {"estimator": options.estimator or "3h", "jitter": None}
     where: dict[str, Any] = {
         "random_state": options.random_state,
         "device": options.device,
@@ -97,7 +96,11 @@ def score_layer(
         return pairwise_mi(rows, **method, k=options.k, pairs=pairs, **null, **where)
 
     of_whole = options.n_shuffles or shuffles(len(pairs), NULL_ESTIMATES, SHUFFLES)
-    whole = estimates(rows, of_whole)
+    whole = without_jitter = estimates(rows, of_whole)
+    point_masses = sum(why.startswith("point mass") for why in whole.flags.values())
+    if point_masses > POINT_MASS_SHARE * n and options.estimator != "3h":  # 3H has too few neurons left to estimate
+        method = {"estimator": options.estimator or "ksg1", "jitter": JITTER}
+        whole = estimates(rows, of_whole)
     ranks = pairwise_mi(rows, margins="normal", pairs=pairs, **where)
     of_part = shuffles(len(pairs), PART_NULL_ESTIMATES, PART_SHUFFLES)
     of_parts = rows_of_parts(samples, rows_per_sample, options)
@@ -130,7 +133,7 @@ def score_layer(
         corrected=whole.corrected_score,  # pyright: ignore[reportArgumentType] (with a null, a number)
         corrected_se=float(standard_error(np.array([part.corrected_score for part in parts]))),
         parts=len(parts),
-        entropy=finite_mean(neurons.entropy),  # without jitter
+        entropy=finite_mean(without_jitter.entropy),
         rank_score=ranks.score,
         rank_dependent=ranks.share_above(),
         dependent=float(ranks.dependent(options.rate)[known].mean()) if known.any() else float("nan"),
@@ -160,18 +163,25 @@ def sample_pairs(neurons: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.stack([first, indices - starts[first] + first + 1], axis=1)
 
 
+def drawn_samples(count: int, most: int, random_state: int) -> NDArray[np.int64]:
+    """Return indices of `most` of `count` samples, drawn without replacement, in ascending order."""
+    return np.sort(np.random.default_rng(random_state).choice(count, most, replace=False))
+
+
+def drawn_rows(rows: NDArray[Any], per_sample: int, most: int | None, random_state: int) -> NDArray[Any]:
+    """Return the rows of `most` samples, or all; a sample's rows are consecutive."""
+    samples = len(rows) // per_sample
+    if most is None or samples <= most:
+        return rows
+    return rows.reshape(samples, per_sample, *rows.shape[1:])[drawn_samples(samples, most, random_state)].reshape(
+        most * per_sample, *rows.shape[1:]
+    )
+
+
 def rows_of_parts(samples: int, rows_per_sample: int, options: ScoringOptions) -> NDArray[np.int64]:
     """Return row indices of disjoint parts of the samples, (parts, rows per part); a sample's rows are in one part."""
     parts = np.stack(disjoint_parts(samples, options.n_parts, options.random_state))
     return (parts[:, :, None] * rows_per_sample + np.arange(rows_per_sample)).reshape(options.n_parts, -1)
-
-
-def _choose_estimator(neurons: PairwiseInformation, options: ScoringOptions) -> dict[str, Any]:
-    """Return 3H, or KSG1 with jitter where point masses leave 3H too few neurons to estimate."""
-    point_masses = sum(why.startswith("point mass") for why in neurons.flags.values())
-    are_many = point_masses > POINT_MASS_SHARE * len(neurons.entropy)
-    estimator = options.estimator or ("ksg1" if are_many else "3h")
-    return {"estimator": estimator, "jitter": JITTER if are_many and estimator != "3h" else None}
 
 
 def _most_dependent(whole: PairwiseInformation, ranks: PairwiseInformation, top: int) -> tuple[DependentPair, ...]:
@@ -192,12 +202,18 @@ def _most_dependent(whole: PairwiseInformation, ranks: PairwiseInformation, top:
 def _notes(whole: PairwiseInformation, rows: NDArray[Any], rows_per_sample: int) -> list[str]:
     """Return remarks on a layer's score."""
     notes, neurons = [], rows.shape[1]
-    different, counts = np.unique(rows, axis=0, return_counts=True)
+    different = Counter(map(bytes, rows + 0.0))  # without negative zeros
     # The most common row does not count: it may be that of silent neurons, a point mass.
-    if len(different) - 1 < FEW_VALUES * (len(rows) - counts.max()):
+    if len(different) - 1 < FEW_VALUES * (len(rows) - max(different.values())):
         notes.append(
             f"only {len(different)} of {len(rows)} rows are different: the layer takes so few values, as one that sees "
-            "a token's identity alone does; ι is then high, and says how often values repeat, not how neurons depend"
+            "a token's identity alone does; ι and ι_r are then high, and say how often values repeat, not how neurons "
+            "depend"
+        )
+    elif len(different) < len(rows) and any(why.startswith(("tied", "repeated")) for why in whole.flags.values()):
+        notes.append(
+            "neurons repeat values since rows are repeated, as at the first positions under a causal mask, which see "
+            "few tokens: rely on ι_r, or draw other inputs or positions, positions=lambda inputs: mask"
         )
     if whole.flags:
         label, why = next(iter(whole.flags.items()))

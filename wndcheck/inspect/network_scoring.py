@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wndcheck.estimators.validation import RandomState, check_integer, drawn_seed, real_samples, sample_labels
-from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, score_layer
+from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, drawn_rows, score_layer
 from wndcheck.inspect.results import Activations, LayerScore, NetworkScore
 
 if TYPE_CHECKING:
@@ -160,16 +160,14 @@ def select_activations(
         single = np.max(array.resolution) > np.finfo(np.float64).eps
         rows = array.values.astype(np.float32 if single else np.float64)
         per_sample = given.rows_per_sample.get(name, 1)
-        samples = len(rows) // per_sample
         numbers = given.groups
         if groups is not None:
             labels: dict[Any, int] = {}
-            numbers = np.array([labels.setdefault(each, len(labels)) for each in sample_labels(groups, samples)])
-        if max_samples is not None and max_samples < samples:
-            kept = np.sort(np.random.default_rng(random_state).choice(samples, max_samples, replace=False))
-            rows = rows.reshape(samples, per_sample, -1)[kept].reshape(max_samples * per_sample, -1)
-            numbers = None if numbers is None else numbers[kept]
-        chosen[name] = rows
+            numbers = np.array(
+                [labels.setdefault(each, len(labels)) for each in sample_labels(groups, len(rows) // per_sample)]
+            )
+        chosen[name] = drawn_rows(rows, per_sample, max_samples, random_state)
+        numbers = None if numbers is None else drawn_rows(numbers, 1, max_samples, random_state)
     rows_per_sample = {name: given.rows_per_sample.get(name, 1) for name in chosen}
     return Activations(chosen, given.left_out, rows_per_sample, given.reached or None, given.inputs, numbers)
 

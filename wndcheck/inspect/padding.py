@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,14 @@ def positions_per_sample(positions: Positions) -> int:
     return positions
 
 
-def real_positions(arguments: Mapping[str, Any], size: int, positions: Positions) -> tuple[dict[str, Tensor], str]:
+def real_positions(
+    arguments: Mapping[str, Any], size: int, positions: Positions, padding: Collection[int] = ()
+) -> tuple[dict[str, Tensor], str]:
     """Masks of the positions that are not padding, (samples, positions), by name; and a remark on them.
 
     Of the arguments, `attention_mask` (transformers: 1 is real) and `key_padding_mask` (torch: True is padding) are
-    recognised, also with words before them. ValueError for a mask of other shape or values.
+    recognised, also with words before them. padding: the tokens that the network's embeddings take for padding, which
+    the remark names where no mask does. ValueError for a mask of other shape or values.
     """
     if positions_per_sample(positions) == 1 and not isinstance(positions, int | np.integer):
         return _given(arguments, size, positions)
@@ -47,7 +50,24 @@ def real_positions(arguments: Mapping[str, Any], size: int, positions: Positions
             )
     if real:
         return real, f"positions are drawn where {' and '.join(real)} {'say' if len(real) > 1 else 'says'} no padding"
-    return real, unknown
+    return real, unknown or _remark_without_mask(arguments, padding)
+
+
+def _remark_without_mask(arguments: Mapping[str, Any], padding: Collection[int]) -> str:
+    """A remark on inputs that look padded, or ""."""
+    tables = {name: value for name, value in arguments.items() if isinstance(value, Tensor) and value.dim() > 1}
+    for name, value in arguments.items():
+        if not isinstance(value, Tensor) or value.dtype not in (torch.int64, torch.int32):
+            continue
+        over = "positions are drawn over padding, too; if they should not be, give positions=lambda inputs: "
+        found = [token for token in padding if value.dim() == 2 and (value == token).any()]
+        if found:
+            return f"{name} holds {found[0]}, an embedding's padding_idx: {over}inputs[{name!r}] != {found[0]}"
+        longest = next((other for other in tables if tables[other].shape[1] >= value.max() > 1), None)
+        if value.dim() == 1 and "len" in name and longest:
+            steps = f"torch.arange(inputs[{longest!r}].shape[1])"
+            return f"{name} may say what is padding: {over}{steps} < inputs[{name!r}][:, None]"
+    return ""
 
 
 def _given(arguments: Mapping[str, Any], size: int, positions: Any) -> tuple[dict[str, Tensor], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
-from wndcheck.inspect.batches import drawn_rows, make_batches, peek
+from wndcheck.inspect.batches import cut, make_batches, peek
 from wndcheck.inspect.binding import Batch, Binding
+from wndcheck.inspect.evaluation import checked_dtype, evaluation_mode, remark_on_precision
 from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check_network, record_outputs
 from wndcheck.inspect.layer_kinds import NetworkLayer
-from wndcheck.inspect.left_as_found import checked_dtype, evaluation_mode, remark_on_precision
+from wndcheck.inspect.layer_scoring import drawn_rows
 from wndcheck.inspect.network_layers import default_layers, select_layers
 from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, remark_on_masks
 from wndcheck.inspect.padding import Positions, positions_per_sample
@@ -133,10 +134,10 @@ def probe(
         remarks = [*bind.words, check_repeatable(recorder, chosen, trial.names, trials, trial.axes)]
         samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in trial.axes.items()}
         if batch_size:
-            batches = _cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
+            batches = cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
         rows, numbers = _collect_rows(recorder, chosen, trial, samplers, batches)
-    if batch_size is None and max_samples is not None:
-        numbers = None if numbers is None else drawn_rows(numbers[:, None], 1, max_samples, random_state)[:, 0]
+    if batch_size is None:
+        numbers = None if numbers is None else drawn_rows(numbers, 1, max_samples, random_state)
         rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
     for name in list(rows):
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
@@ -180,13 +181,6 @@ def _collect_rows(
                     raise ValueError(f"layer {name!r}: not every batch reaches it; leave it out of layers")
     numbers = np.concatenate(groups) if groups else None
     return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers
-
-
-def _cut(batches: Iterable[Batch], most: int) -> Iterator[Batch]:
-    """The batches, cut into parts of up to `most` samples."""
-    for batch in batches:
-        for start in range(0, batch.size, most):
-            yield batch.select(slice(start, start + most))
 
 
 def _raise_problems(measurable: Collection[str], problems: dict[str, str], *, strict: bool) -> None:

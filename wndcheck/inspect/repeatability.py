@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from wndcheck.inspect.binding import Batch, mapped
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
+from wndcheck.inspect.function_activations import agree
 from wndcheck.inspect.layer_kinds import NetworkLayer
 from wndcheck.inspect.output_axes import Axes
 
@@ -35,7 +35,7 @@ def check_repeatable(
             passes.append({})
             recorder.run(batch)
     *firsts, last, again = passes
-    random = [name for name in axes if not all(map(_agree, last[name], again[name]))]
+    random = [name for name in axes if not all(map(agree, last[name], again[name]))]
     if random:
         stable = [name for name in axes if name not in random]
         raise ValueError(
@@ -48,7 +48,7 @@ def check_repeatable(
         name
         for name, at in axes.items()
         for few in firsts
-        if not _agree(at.rows(few[name][0]), at.rows(last[name][0])[: trials[0].size])
+        if not agree(at.rows(few[name][0]), at.rows(last[name][0])[: trials[0].size])
     ]
     if not dependent:
         return ""
@@ -56,15 +56,6 @@ def check_repeatable(
         f"the outputs of {_listed(dependent)} for a sample change with the other samples of its batch, as with batch "
         "statistics: rows are not independent, and depend on batch_size"
     )
-
-
-def _agree(some: Tensor, others: Tensor) -> bool:
-    """Whether tensors are equal up to half of their precision's digits, which rounding does not reach."""
-    if some.shape != others.shape or not some.is_floating_point():
-        return some.shape == others.shape and torch.equal(some, others)
-    finite = some[some.isfinite()]
-    scale = float(finite.abs().max()) if len(finite) else 0.0
-    return torch.allclose(some, others, rtol=0, atol=torch.finfo(some.dtype).eps ** 0.5 * scale, equal_nan=True)
 
 
 def _listed(names: Sequence[str]) -> str:

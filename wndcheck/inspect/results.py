@@ -183,15 +183,14 @@ class NetworkScore:
     def remarks(self) -> list[str]:
         """On the inputs, notes on layers, why layers were left out, and an option without effect, one line each.
 
-        Layers with the same note have one line.
+        Layers of which the same is said have one line.
         """
         about: dict[str, list[str]] = {}
-        for name, layer in self.layers.items():
-            for note in layer.notes:
-                about.setdefault(note, []).append(name)
+        said = [(name, note) for name, layer in self.layers.items() for note in layer.notes]
+        for name, note in said + [(name, f"left out, {why}") for name, why in self.left_out.items()]:
+            about.setdefault(note, []).append(name)
         notes = [f"{_listed(names)}: {note}" for note, names in about.items()]
-        left_out = [f"{name}: left out, {why}" for name, why in self.left_out.items()]
-        return [*self.inputs, *notes, *left_out, *self.ineffective_options]
+        return [*self.inputs, *notes, *self.ineffective_options]
 
     @property
     def ineffective_options(self) -> list[str]:

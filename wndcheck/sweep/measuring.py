@@ -21,7 +21,7 @@ from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.measurement.layers import Initial, Layer, summarised
 from wndcheck.experiment.measurement.measuring import is_out_of_memory
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
-from wndcheck.inspect.left_as_found import seeded_generators
+from wndcheck.inspect.evaluation import seeded_generators
 from wndcheck.inspect.probing import probe
 from wndcheck.inspect.results import Activations
 from wndcheck.report.format import one_line

@@ -122,7 +122,7 @@ def width_sweep(
     >>> print(sweep.finding("last_layer", "dependence").check.region)
     ≥ 0.05
     """
-    from wndcheck.inspect.left_as_found import seeded_generators  # imports torch
+    from wndcheck.inspect.evaluation import seeded_generators  # imports torch
     from wndcheck.sweep.measuring import Family
     from wndcheck.sweep.submitting import measured
 

@@ -26,6 +26,18 @@ def test_start_and_warm_store_import_no_heavy_library() -> None:
     assert finish(start_python(IMPORT, "wndcheck", *(f"wndcheck.{module}" for module in LIGHT))) == ""
 
 
+def test_scores_import_no_compiler() -> None:
+    """Dynamo takes longer to import than torch, and modes for operations import it unless told not to."""
+    code = """
+import sys, torch, wndcheck
+net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+wndcheck.probe(net, torch.randn(20, 4))
+wndcheck.probe(net, torch.randn(20, 4), activation=torch.relu)
+print(*{"torch._dynamo", "sympy"} & sys.modules.keys())
+"""
+    assert finish(start_python(code)).strip() == ""
+
+
 def test_measuring_imports_torch() -> None:
     assert finish(start_python(IMPORT, "wndcheck.experiment.measurement.measuring")).startswith(
         "wndcheck.experiment.measurement.measuring torch"

@@ -136,3 +136,5 @@ def test_calls_that_depend_on_the_inputs_are_refused() -> None:
     x[2] = 11  # of the trial passes, the one with three samples only
     with pytest.raises(ValueError, match=r"'fc': a forward pass calls it 1 or 2 times, depending on"):
         probe(net, x, ["fc", "head"])
+    with pytest.raises(ValueError, match="'fc#2': a forward pass calls it once"):  # as one of them does
+        probe(net, x, ["fc#2", "head"])

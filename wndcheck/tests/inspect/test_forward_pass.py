@@ -144,3 +144,17 @@ def test_unusable_networks_and_options_raise(
 ) -> None:
     with pytest.raises(error, match=message):
         probe(model(), x, **options)
+
+
+def test_networks_that_call_view_take_transposed_inputs() -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x.view(len(x), 6))
+
+    net, x = Views(), torch.randn(3, 2, 30).permute(2, 1, 0)
+    found = probe(net, x, batch_size=30)["fc"]
+    np.testing.assert_allclose(found, net.fc(x.reshape(30, 6)).detach().numpy(), atol=1e-6)

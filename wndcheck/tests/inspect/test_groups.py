@@ -87,6 +87,14 @@ def test_labels_follow_their_samples_through_every_kind_of_input() -> None:
     assert [layer.within for layer in again.layers.values()] == [layer.within for layer in direct.layers.values()]
 
 
+def test_a_group_has_one_number_in_batches_that_hold_different_groups() -> None:
+    x, labels = torch.randn(9, 5), ["c", "a", "a", "b", "c", "c", "a", "d", "b"]
+    batches = iter([(x[i : i + 3], labels[i : i + 3]) for i in (0, 3, 6)])
+    found = probe(nn.Linear(5, 4), batches, batch_to_inputs=lambda batch: batch[0], groups=lambda batch: batch[1])
+    assert found.groups is not None
+    assert found.groups.tolist() == [0, 1, 1, 2, 0, 0, 1, 3, 2]
+
+
 def test_rows_of_a_sample_have_its_group(layers: dict[str, np.ndarray], classes: np.ndarray) -> None:
     z = layers["between"]
     twice = Activations({"fc": z}, rows_per_sample={"fc": 2}, groups=classes[:500])

@@ -36,6 +36,10 @@ def described(value: Any) -> Any:
         return id(value), value.tolist()
     if isinstance(value, torch.Generator):
         return id(value), value.get_state().tolist()
+    if isinstance(value, np.random.RandomState):
+        return id(value), str(value.get_state(legacy=False))
+    if isinstance(value, random.Random):
+        return id(value), value.getstate()
     if isinstance(value, np.random.Generator):
         return id(value), str(value.bit_generator.state)
     if isinstance(value, Memory):
@@ -160,6 +164,10 @@ def clipped(net: Any, y: Tensor) -> None:
     net.fc.bias.data = torch.zeros(4)
 
 
+def decayed(net: Any, y: Tensor) -> None:
+    torch._foreach_mul_([net.fc.weight, net.fc.bias], 0.5)  # as optimizers and moving averages do
+
+
 def rebuilt(net: Any, y: Tensor) -> None:
     net.fc = nn.Linear(6, 4)
     net.added = nn.ReLU()
@@ -168,7 +176,7 @@ def rebuilt(net: Any, y: Tensor) -> None:
 
 def drawn(net: Any, y: Tensor) -> None:
     torch.rand(2, generator=net.torch_draws)
-    net.numpy_draws.random()
+    net.numpy_draws.random(), net.old_draws.random(), net.python_draws.random()
     net.array[0] += 1
 
 
@@ -188,15 +196,22 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
         seen=[],
         recent=deque([1], maxlen=2),
         named=OrderedDict(first=1),
-        sizes=set(),
-        counts=Counter(),
+        sizes={3},
+        counts=Counter(calls=2),
         nested=({"values": []},),
     ),
     "attributes": lambda: Keeps(attributes, old=1, number=0, flag=True, step=nn.Buffer(torch.zeros(()))),
     "weights clipped": lambda: Keeps(clipped),
+    "weights decayed": lambda: Keeps(decayed),
+    "a sparse tensor": lambda: Keeps(lambda net, y: net.links.mul_(2), links=nn.Buffer(torch.eye(4).to_sparse())),
     "modules": lambda: Keeps(rebuilt),
     "generators": lambda: Keeps(
-        drawn, torch_draws=torch.Generator(), numpy_draws=np.random.default_rng(1), array=np.zeros(3)
+        drawn,
+        torch_draws=torch.Generator(),
+        numpy_draws=np.random.default_rng(1),
+        old_draws=np.random.RandomState(1),
+        python_draws=random.Random(1),
+        array=np.zeros(3),
     ),
     "gradients": Forces,
     "compiled": lambda: nn.Sequential(torch.compile(nn.Linear(6, 5), backend="eager"), nn.Linear(5, 4)),
@@ -236,6 +251,28 @@ def test_training_goes_on_as_if_nothing_had_been_measured(kind: str, dtype: str 
         return torch.cat([p.detach().flatten() for p in net.parameters()])
 
     assert torch.equal(trained(measured=True), trained(measured=False))
+
+
+def test_tied_parameters_stay_tied_in_another_precision() -> None:
+    tied = []
+    net = Keeps(lambda net, _: tied.append(net.fc.weight is net.also.weight), also=nn.Linear(6, 4))
+    net.also.weight = net.fc.weight
+    probe(net, torch.randn(9, 6), dtype="float64")
+    assert tied
+    assert all(tied)
+
+
+def test_a_network_with_a_generator_of_its_own_is_random() -> None:
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.draws = nn.Linear(6, 4), torch.Generator()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x + torch.rand(x.shape, generator=self.draws))
+
+    with pytest.raises(ValueError, match="the network is random in evaluation mode"):
+        probe(Noisy(), torch.randn(9, 6))
 
 
 def test_every_batch_is_forwarded_by_the_network_as_it_was_found() -> None:

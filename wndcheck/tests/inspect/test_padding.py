@@ -132,6 +132,28 @@ def test_the_result_says_which_mask_was_used_and_where_none_fits() -> None:
     assert (drawn({"x": ids, "mask": real}, positions=eval(way)) != PAD).all()
 
 
+@pytest.mark.parametrize(
+    ("embeds", "others", "word"),
+    [
+        (True, {}, "x holds 0, an embedding's padding_idx"),
+        (False, {"lengths": lambda real: real.sum(1)}, "lengths may say what is padding"),
+        (True, {"attention_mask": lambda real: real}, "positions are drawn where attention_mask says no padding"),
+        (False, {}, None),
+        (False, {"size": lambda real: real.sum(1)}, None),
+        (False, {"lengths": lambda real: real.sum(1) + LENGTH}, None),
+    ],
+    ids=["padding_idx", "lengths", "a mask", "nothing", "another name", "too long for lengths"],
+)
+def test_padding_that_no_mask_tells_has_a_word(embeds: bool, others: dict[str, Any], word: str | None) -> None:
+    ids, real = sequences()
+    net, x = Tokens("mask"), {"x": ids} | {name: value(real) for name, value in others.items()}
+    net.words = nn.Embedding(50, 2, padding_idx=PAD if embeds else None)
+    said = [each for each in probe(net, x, "ids", neuron_axis=-1).inputs if "passed" not in each]
+    assert [each.startswith(word or "") for each in said] == [True] * bool(word)
+    for way in [each.partition("positions=")[2] for each in said if "positions=" in each]:
+        assert (drawn(x, positions=eval(way)) != PAD).all()
+
+
 def test_padding_changes_the_score_unless_it_is_left_out() -> None:
     """Neurons are independent over tokens, and equal 0 over padding: only the mask gives an information of 0."""
     torch.manual_seed(0)

@@ -199,15 +199,27 @@ def test_rows_of_given_activations_are_drawn_without_replacement() -> None:
         assert drawn.tolist() == sorted(drawn.tolist())
 
 
+def test_repeated_rows_that_leave_no_density_have_a_word() -> None:
+    z = np.random.default_rng(0).standard_normal((400, 4))
+    word = "neurons repeat values since rows are repeated"
+    repeated = dependence_score(np.concatenate([z[:380], z[:20]]), **FEW)["activations"]
+    assert [note.startswith(word) for note in repeated.notes] == [True, False, False]
+    assert np.isnan(repeated.corrected)
+    assert np.isfinite(repeated.rank_score)
+    for other in (z, np.round(z, 1)):  # neurons repeat values, and rows do not
+        assert not any(note.startswith(word) for note in dependence_score(other, **FEW)["activations"].notes)
+
+
 def test_results_as_text_and_as_json() -> None:
-    scores = dependence_score(Activations({"fc": planted()}, {"head": "it has 1 neuron"}), **FEW)
+    left_out = {"head": "it has 1 neuron", "tail": "it has 1 neuron"}
+    scores = dependence_score(Activations({"fc": planted()}, left_out), **FEW)
     text = str(scores)
     assert text.splitlines()[0].split()[:4] == ["layer", "neurons", "rows", "pairs"]
     assert "2–5 (0." in text
-    assert "head: left out, it has 1 neuron" in text
+    assert "head, tail: left out, it has 1 neuron" in text
     document = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
     assert document["layers"]["fc"]["pairs"][0]["neurons"] == [2, 5]
-    assert document["left_out"] == {"head": "it has 1 neuron"}
+    assert document["left_out"] == left_out
     assert document["meta"]["k"] == 3
     massed = dependence_score({"fc": np.maximum(planted(), 0)}, **FEW)
     assert massed.to_dict()["layers"]["fc"]["entropy"] is None
