@@ -137,7 +137,7 @@ def recalled(
                 load_weights(stack, stage.arrays)
             history.recall(stage.notes)
         except INCOMPATIBLE_STATE as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or is_device_lost(error):
                 raise
             file.reject(error)
             return None
@@ -160,7 +160,7 @@ def trained(
         try:
             done = resumed(state, stack, order, reading, history)
         except INCOMPATIBLE_STATE as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or is_device_lost(error):
                 raise
             checkpoint.reject(error)
             return (yield from trained(cell, seeds, data, where, keeping, history))
@@ -168,9 +168,11 @@ def trained(
             return reading.arrays
     saved = time.monotonic()
     for epochs, is_stage in run(cell, stack, data, seeds, order, done):
-        yield "training", epochs / max(1, cell.protocol.stages[-1])
+        yield "training" if is_stage is not None else "waiting", epochs / max(1, cell.protocol.stages[-1])
+        if is_stage is None:
+            continue
         is_due = checkpoint and (is_stage or (epochs == int(epochs) and time.monotonic() - saved > PAUSE))
-        if is_due:
+        if is_due and not is_stage:  # at a stage the steps are done; this waits for other cells, too
             devices.synchronize(where)
         if is_stage:
             history.lap("training")
@@ -210,8 +212,8 @@ def resumed(state: State, stack: Stack, order: BatchOrder, reading: Reading, his
 
 def run(
     cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int | None
-) -> Iterator[tuple[float, bool]]:
-    """The cell's protocol as a run of (epochs done, whether this is a stage)."""
+) -> Iterator[tuple[float, bool | None]]:
+    """The cell's protocol as a run of (epochs done, whether this is a stage; None while it waits for a GPU)."""
     protocol = cell.protocol
     if isinstance(protocol, Violation):
         return violate(stack, cell.width, protocol, seeds)
@@ -230,3 +232,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in NO_MEMORY):
         return True
     return error.__context__ is not None and is_out_of_memory(error.__context__)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether a CUDA error was raised after which every call of this process to the device fails."""
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not is_out_of_memory(error)

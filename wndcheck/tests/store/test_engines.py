@@ -297,7 +297,7 @@ class Losing(ThreadPoolExecutor):
     """Workers whose records never arrive, as on file systems that only seem to be shared."""
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[override]
-        return super().submit(Outcome, [], [], True)
+        return super().submit(Outcome, [], [], [])
 
 
 def test_a_piece_whose_record_never_arrives_is_given_up(tmp_path: Path) -> None:
