@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -130,7 +129,6 @@ def test_memory_that_runs_out_in_a_capture_is_free_before_the_halves_are_tried(
     made: list[weakref.ref] = []
 
     def graphed(stack: StackedMLP, *rest: object) -> Steps:
-        gc.collect()
         assert not made or made[0]() is None, "nets of the failed capture are still in memory"
         made.append(weakref.ref(stack))
         return GraphedSteps(stack, *rest)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import threading
 import time
 import weakref
@@ -324,7 +323,6 @@ class Watching(Turns):
 
     def working(self, cell: Cell, doing: str, share: float) -> None:
         super().working(cell, doing, share)
-        gc.collect()
         self.kept += [doing for nets in self.tried if nets()]
 
 
