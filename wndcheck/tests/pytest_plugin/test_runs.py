@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import time
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -166,6 +168,32 @@ def test_a_run_that_is_ended_by_a_signal_says_so_in_its_report(pytester, claims,
     verdicts = {claim.id: claim.verdict for claim in last_run().claims}
     # Of the claim that was being decided, a worker may not yet have told the controller.
     assert verdicts in ({"atiny": "supported"}, {"atiny": "supported", "tiny": "not run"})
+
+
+@pytest.mark.parametrize("options", [["-n0"], ["-n2"]], ids=["one process", "xdist"])
+def test_ctrl_c_again_and_again_costs_neither_table_nor_report(pytester, claims, last_run, options):
+    """As in a terminal, which sends it to all processes."""
+    claims(atiny=check(SUPPORTED), tiny=SLOW, ztiny=check(SUPPORTED))
+    arguments = ["claims", *options, "--wnd-report=reports/latest"]
+    code = f"import os, pytest, sys; os.setsid(); sys.exit(pytest.main({arguments}))"
+    with contextlib.chdir(pytester.path):
+        process = start_python(code)
+    wait_for((pytester.path / "begun").exists)
+    for _ in range(8):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, errors
+    assert "Traceback" not in output + errors
+    assert "ERROR: the run was stopped: " in output
+    assert last_run().stopped in output
+    assert {"index.html", "summary.md", "verdicts.json"} <= {path.name for path in last_report(pytester)}
+    assert not [path for path in last_report(pytester) if path.suffix == ".part"]
+
+
+def last_report(pytester):
+    return list((pytester.path / "reports" / "latest").iterdir())
 
 
 @pytest.mark.parametrize("fault", ["ZeroDivisionError", "KeyboardInterrupt"])
