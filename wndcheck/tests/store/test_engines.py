@@ -9,39 +9,33 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from distributed import Client
 
-from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.experiment import pieces as module
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import core_seconds
-from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Training
-from wndcheck.store import engines
 from wndcheck.store.engines import (
     Outcome,
     Submitting,
     Task,
     in_slurm_jobs,
     in_worker_processes,
-    measured,
     on_dask,
     submit,
 )
 from wndcheck.store.executors import TRIES, Processes, UnusableEngine
-from wndcheck.store.files import append_line, temporary_folder
+from wndcheck.store.files import temporary_folder
 from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter
@@ -51,12 +45,6 @@ pytestmark = pytest.mark.usefixtures("one_thread", "one_thread_each")
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 10_000))) for width in (5, 6))
 LONG = replace(TINY_CELL, seeds=(5, 3, 8, 1), protocol=Training(0.01, 64, (0, 1, 2, 3, 4)))
 CELLS = (LONG, replace(TINY_CELL, seeds=(7,), width=3), replace(UNTRAINED, seeds=(4,)))
-
-
-@pytest.fixture
-def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in THREAD_VARIABLES:
-        monkeypatch.setenv(variable, "1")
 
 
 @pytest.fixture
@@ -206,39 +194,6 @@ def test_an_error_is_reported_once_and_the_others_are_measured(tmp_path: Path, c
     assert [Store(tmp_path).has(each) for each in (cell, CELLS[2])] == [False, True]
 
 
-def measured_on_a_faulty_gpu(given: Task, pieces: Sequence[Piece]) -> Outcome:
-    """`measured`, in a worker in which a CUDA error is raised whenever nets of width 3 train."""
-    run = measuring.run
-
-    def injected(cell: Cell, *rest: Any) -> Iterator[tuple[float, bool | None]]:
-        if cell.width == 3:
-            append_line(given.store / "tries", str(os.getpid()))
-            raise torch.AcceleratorError("CUDA error: device-side assert triggered\nFor debugging consider passing")
-        yield from run(cell, *rest)
-
-    measuring.run = injected
-    try:
-        return measured(given, pieces)
-    finally:
-        measuring.run = run
-
-
-def test_after_a_cuda_error_another_process_measures_the_other_cells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines, "measured", measured_on_a_faulty_gpu)
-    faulty, *others = replace(CELLS[1], protocol=LONG.protocol), *CELLS[1:], replace(UNTRAINED, width=9)
-    others = [replace(cell, width=cell.width + 10) for cell in others]
-    lines: list[str] = []
-    (failure,) = in_worker_processes([faulty, *others], task(tmp_path), 1, lines.append)
-    assert failure.startswith(f"{faulty.label}: CUDA error: device-side assert triggered: this process can no longer")
-    assert len((tmp_path / "tries").read_text().split()) == 1, "the cell was tried again and again"
-    assert sum("a worker process ended" in line for line in lines) == 1
-    for cell in others:
-        assert_same_numbers(Store(tmp_path).load(cell), measure(cell))
-    assert is_free(tmp_path, faulty)
-
-
 # --- Slurm ------------------------------------------------------------------------------------------------------------
 
 
@@ -337,29 +292,6 @@ def test_gpus_get_a_share_of_the_cells_each(tmp_path: Path) -> None:
         jobs = submitting.start(work, [])
         assert [[piece.cell.width for piece in job.pieces] for job in jobs] == [[3, 7], [5, 8], [6, 9]]
         assert submitting.start(work[:1], jobs) == []
-
-
-class LosesItsGpu(ThreadPoolExecutor):
-    """A worker that loses its device at the second piece of its first share."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self.shares: list[list[int]] = []
-
-    def submit(self, fn, /, given, pieces):  # type: ignore[override]
-        self.shares.append([piece.cell.width for piece in pieces])
-        done = pieces[:1] if len(self.shares) == 1 else pieces
-        failed = [piece.cell.key for piece in pieces[1:2]] if len(self.shares) == 1 else []
-        records = [random_measurement(piece.cell) for piece in done]
-        return super().submit(Outcome, [], records, failed)
-
-
-def test_the_other_cells_of_a_share_whose_device_is_lost_are_submitted_again(tmp_path: Path) -> None:
-    cells = [replace(UNTRAINED, width=width) for width in (9, 8, 7, 6)]
-    with LosesItsGpu() as executor:
-        submit(cells, replace(task(tmp_path), device="cuda"), executor, 1, EventReporter(lambda event: None))
-    assert executor.shares == [[9, 8, 7, 6], [7, 6]]
-    assert [Store(tmp_path).has(cell) for cell in cells] == [True, False, True, True]
 
 
 class Losing(ThreadPoolExecutor):

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,17 +12,12 @@ from math import inf
 from pathlib import Path
 
 import pytest
-import torch
 
 from wndcheck import devices
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import stack_bytes
-from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.measuring import measure
-from wndcheck.experiment.measurement.probing import Data
 from wndcheck.nets.specification import Training
-from wndcheck.nets.stacks import Stack
-from wndcheck.nets.training import BatchOrder, Steps, train
 from wndcheck.store import filling
 from wndcheck.store.filling import JobHere, Piece, fill, longest_first
 from wndcheck.store.measurements import Store
@@ -286,117 +280,3 @@ def test_a_failed_cell_does_not_stop_the_others(silent_store: Store, tmp_path: P
     assert log.plans[0][:2] == [lacking, also]
     with silent_store.locked(lacking) as free:
         assert free
-
-
-# --- cells that fail --------------------------------------------------------------------------------------------------
-
-CUDA_ERROR = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later"
-
-
-@pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cell, Callable[[], Exception]], list[weakref.ref]]:
-    """Let a cell fail as it begins its first epoch; the list then has its nets, each time that it is tried."""
-
-    def install(failing: Cell, error: Callable[[], Exception]) -> list[weakref.ref]:
-        run, tried = measuring.run, []
-
-        def injected(cell: Cell, stack: Stack, *rest: object) -> Iterator[tuple[float, bool | None]]:
-            with closing(run(cell, stack, *rest)) as work:
-                for number, done in enumerate(work):
-                    if cell == failing and number:
-                        tried.append(weakref.ref(stack))
-                        raise error()
-                    yield done
-
-        monkeypatch.setattr(measuring, "run", injected)
-        return tried
-
-    return install
-
-
-class Watching(Turns):
-    """Sees, each time another cell trains, whether the nets of the one that failed are in memory."""
-
-    def __init__(self, tried: list[weakref.ref]) -> None:
-        super().__init__()
-        self.tried, self.kept = tried, []
-
-    def working(self, cell: Cell, doing: str, share: float) -> None:
-        super().working(cell, doing, share)
-        self.kept += [doing for nets in self.tried if nets()]
-
-
-def test_a_failed_cell_keeps_no_memory_while_the_others_are_measured(silent_store: Store, failing) -> None:
-    tried = failing(SHARED[3], lambda: RuntimeError("no convergence"))
-    log = Watching(tried)
-    with pytest.raises(RuntimeError, match="no convergence") as caught:
-        fill_here(SHARED, silent_store, log)
-    assert caught.traceback[-1].name == "injected", "where it failed can still be read"
-    assert (log.done, log.kept, len(tried)) == (SHARED[2::-1], [], 1)
-    assert torch.ones(8).sum() == 8
-
-
-def test_a_lost_gpu_ends_the_run_and_says_at_which_cell(silent_store: Store, failing, monkeypatch) -> None:
-    """No other cell is tried with it, none stays locked, and checkpoints are not taken for damaged."""
-    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", 2)
-    tried, log = failing(SHARED[3], lambda: torch.AcceleratorError(CUDA_ERROR)), Log()
-    closed = []
-
-    def waits_for_the_device(*_: object) -> None:
-        closed.append(True)
-        if len(closed) > 1:  # the other cell, which is closed after it
-            raise torch.AcceleratorError(CUDA_ERROR)
-
-    monkeypatch.setattr(Steps, "synchronize", waits_for_the_device)
-    with pytest.raises(filling.DeviceLost) as caught:
-        fill_here(SHARED, silent_store, log)
-    said = f"{SHARED[3].label}: CUDA error: an illegal memory access was encountered: this process can no longer"
-    assert str(caught.value).startswith(said)
-    assert "type the command again" in str(caught.value)
-    assert (len(tried), log.done) == (1, [])
-    for cell in SHARED:
-        with silent_store.locked(cell) as free:
-            assert free
-    monkeypatch.undo()
-    fill_here(SHARED, silent_store, log)
-    found = silent_store.load(SHARED[3])
-    assert found
-    assert found.provenance["resumed_at_epochs"] == [0]
-
-
-def test_a_cuda_error_as_nets_are_resumed_is_not_blamed_on_the_checkpoint(
-    silent_store: Store, failing, monkeypatch
-) -> None:
-    failing(SHARED[0], lambda: RuntimeError("stopped"))
-    with pytest.raises(RuntimeError, match="stopped"):
-        fill_here([SHARED[0]], silent_store, Log())
-    (checkpoint,) = silent_store.checkpoints.paths(SHARED[0])
-
-    def lost(*_: object) -> None:
-        raise torch.AcceleratorError(CUDA_ERROR)
-
-    monkeypatch.setattr(measuring, "load_weights", lost)
-    with pytest.raises(filling.DeviceLost):
-        fill_here([SHARED[0]], silent_store, Log())
-    assert checkpoint.exists()
-
-
-def test_cells_that_wait_for_a_gpu_do_not_hold_the_others_up(silent_store: Store, monkeypatch) -> None:
-    """A wide cell's steps of an epoch may take a GPU seconds: here they are done when the other cell is measured."""
-    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", 2)
-    wide, narrow = (replace(cell, protocol=replace(cell.protocol, stages=(0, 2))) for cell in (SHARED[3], SHARED[0]))
-
-    class Late(Steps):
-        def has_room(self) -> bool:
-            return silent_store.has(narrow)
-
-        are_done = has_room
-
-    def run_late(cell: Cell, stack: Stack, data: Data, seeds: object, order: BatchOrder, done: None) -> object:
-        steps = (Late if cell == wide else Steps)(stack, data.images, data.labels, cell.protocol)
-        return train(steps, order, cell.protocol, done=done)
-
-    monkeypatch.setattr(measuring, "run", run_late)
-    log = Turns()
-    fill_here([wide, narrow], silent_store, log)
-    assert log.done == [narrow, wide]
