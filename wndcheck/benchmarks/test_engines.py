@@ -27,6 +27,8 @@ def test_dask_fills_a_store_as_fast_as_processes(tmp_path: Path, monkeypatch: py
     distributed = pytest.importorskip("distributed", reason="no Dask")
     for variable in THREAD_VARIABLES:
         monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "33554432")  # as docs/clusters.md says, or Dask slows its workers down
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "67108864")
     seconds, core = {"local": 0.0, "dask": 0.0}, {"local": 0.0, "dask": 0.0}
 
     def filled(engine: str, number: int, scheduler: str = "") -> Store:
