@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,8 +143,13 @@ def resolve(name: str) -> str:
 
 
 def visible_gpus() -> int:
-    """Number of CUDA devices that torch can use; torch is imported only if there is an NVIDIA driver."""
-    if not (Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi")):
+    """Number of CUDA devices that torch can use; torch is imported only if there is an NVIDIA driver.
+
+    In a container the driver's library may be all there is of it.
+    """
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
         return 0
     import torch
 

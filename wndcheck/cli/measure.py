@@ -81,6 +81,7 @@ def measure(
     error; 2 if the command line is wrong; 130 if it was interrupted.
     """
     from wndcheck.cli.measure_plan import planned
+    from wndcheck.store.executors import termination_as_interruption
 
     try:
         require(engine, scheduler)
@@ -95,7 +96,8 @@ def measure(
     except (ValueError, OSError) as error:
         raise click.UsageError(with_cli_options(error)) from None
     if log and not dry_run:
-        context.exit(measure_missing(plan, log, data, keep_weights, scheduler))
+        with termination_as_interruption():
+            context.exit(measure_missing(plan, log, data, keep_weights, scheduler))
     from wndcheck.cli.dry_run import show
 
     show(plan)
@@ -121,7 +123,6 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
     from wndcheck.datasets import DamagedData, load
     from wndcheck.report.format import count_of
     from wndcheck.store import engines
-    from wndcheck.store.executors import termination_as_interruption
 
     data_root = str(data) if data else None
     task = engines.Task(plan.store.root.parent, log, plan.device, data_root, keep_weights)
@@ -133,15 +134,14 @@ def measure_missing(plan: MeasurePlan, log: Path, data: Path | None, keep_weight
     try:
         for name in sorted({cell.dataset for cell in plan.missing}):
             load(name, data_root)  # fails now, not after hours of training, if data is missing or damaged
-        with termination_as_interruption():
-            if scheduler:
-                failures = engines.on_dask(plan.missing, task, scheduler, write)
-            elif plan.engine == "slurm":
-                failures = engines.in_slurm_jobs(plan.missing, task, plan.workers, write)
-            elif plan.workers > 1:
-                failures = engines.in_worker_processes(plan.missing, task, plan.workers, write)
-            else:
-                engines.in_this_process(plan.missing, task, write)
+        if scheduler:
+            failures = engines.on_dask(plan.missing, task, scheduler, write)
+        elif plan.engine == "slurm":
+            failures = engines.in_slurm_jobs(plan.missing, task, plan.workers, write)
+        elif plan.workers > 1:
+            failures = engines.in_worker_processes(plan.missing, task, plan.workers, write)
+        else:
+            engines.in_this_process(plan.missing, task, write)
     except KeyboardInterrupt:
         print_status(
             "wndcheck: interrupted: measured cells and checkpoints are kept, and the same command goes on from there"

@@ -46,12 +46,13 @@ def list_(context: click.Context, root: Path | None) -> None:
 
 
 @store.command(short_help="Copy the measured cells of another store.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source")
 @STORE
 @click.pass_context
-def merge(context: click.Context, source: Path, root: Path | None) -> None:
+def merge(context: click.Context, source: str, root: Path | None) -> None:
     """Copy the measured cells of another store, SOURCE, that this one lacks; each is verified first. Records of other
-    versions are not copied, and neither are kept nets: copy the folder `weights` for these.
+    versions are not copied, and neither are kept nets: copy the folder `weights` for these. SOURCE may be a URL that
+    fsspec reaches, such as s3://bucket/store.
 
     SOURCE stays as it is, and so does what this store has. Runs that fill either store may continue.
 
@@ -59,15 +60,18 @@ def merge(context: click.Context, source: Path, root: Path | None) -> None:
     alone, or if a cell could not be written; 2 if the command line is wrong or SOURCE is not a store of nets of this
     version.
     """
+    from wndcheck.store.files import temporary_folder
     from wndcheck.store.inventory import merge
     from wndcheck.store.measurements import Store
+    from wndcheck.store.remote import downloaded, is_url
 
     try:
         here_ = Store(root, print_status)
     except OSError as error:
         raise click.UsageError(with_cli_options(error)) from None
     try:
-        merged = merge(source, here_)
+        with temporary_folder() as folder:
+            merged = merge(downloaded(source, folder) if is_url(source) else Path(source), here_)
     except ValueError as error:
         raise click.UsageError(with_cli_options(error)) from None
     except OSError as error:

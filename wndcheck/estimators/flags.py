@@ -57,7 +57,7 @@ def find_tails(columns: NDArray[np.float64], rows: SortedScores, k: int) -> dict
     for column in np.flatnonzero(bulk * most < 1):
         ascending = np.sort(columns[:, column] / np.abs(columns[:, column]).max())
         bulk = (ascending[last] - ascending[first]) / NORMAL_RANGE
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             times = ascending.std(ddof=1) / bulk
         flags[int(column)] = (
             f"tails: standard deviation {times:.3g} times that of the middle half of the samples, "

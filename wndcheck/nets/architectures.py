@@ -182,7 +182,9 @@ class StackedTransformer(ByAdam):
     token of each image, the tokens in turn, and the logits, from the mean over tokens.
     """
 
-    def __init__(self, inputs: int, width: int, *, seeds: Sequence[int], gain: float = 1.0, **_: Any) -> None:
+    def __init__(
+        self, inputs: int, width: int, *, seeds: Sequence[int], gain: float = 1.0, threads: int = 1, **_: Any
+    ) -> None:
         super().__init__()
         if inputs != TOKENS * PATCH:
             raise ValueError(f"images of {inputs} values: expected {TOKENS * PATCH}, of 28×28 pixels")
@@ -193,9 +195,9 @@ class StackedTransformer(ByAdam):
         self.matrices, self.offsets = nn.ParameterDict(), nn.ParameterDict()
         for name, shape in shapes.items():
             scale = GAIN["relu"] if name == "second" else 1.0  # what enters the others has not passed a ReLU
-            self.matrices[name] = gaussian_weights(shape, gain * scale / sqrt(shape[0]), drawn)
+            self.matrices[name] = gaussian_weights(shape, gain * scale / sqrt(shape[0]), drawn, threads)
             self.offsets[name] = torch.zeros(members, 1, shape[1])
-        self.positions = nn.Parameter(gaussian_weights((TOKENS, dimensions), POSITION_SD, drawn))
+        self.positions = nn.Parameter(gaussian_weights((TOKENS, dimensions), POSITION_SD, drawn, threads))
         self.norms = nn.ModuleList(LayerNorms(members, dimensions) for _ in range(3))
         self.activation: Activation = "relu"
         self.members, self.widest = members, TOKENS * width

@@ -28,6 +28,7 @@ class StackedConvNet(nn.Module):
         activation: Activation,
         gain: float = 1.0,
         channels: tuple[int, ...] = CHANNELS,
+        threads: int = 1,
     ) -> None:
         super().__init__()
         self.activation: Activation = activation
@@ -36,11 +37,10 @@ class StackedConvNet(nn.Module):
         self.convolutions = list(convolutions(channels))
         for layer in self.convolutions:
             sd = gain * GAIN[activation] / sqrt(9 * layer.channels)
-            self.filters.append(gaussian_weights((layer.out, layer.channels, 3, 3), sd, drawn))
+            self.filters.append(gaussian_weights((layer.out, layer.channels, 3, 3), sd, drawn, threads))
             self.shifts.append(torch.zeros(len(seeds), layer.out))
-        self.dense = StackedMLP(
-            features(channels), width, seeds=seeds, activation=activation, layers=LAYERS["convnet"], gain=gain
-        )
+        shape = {"layers": LAYERS["convnet"], "gain": gain, "threads": threads}
+        self.dense = StackedMLP(features(channels), width, seeds=seeds, activation=activation, **shape)
 
     @property
     def members(self) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from math import sqrt
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,8 @@ class StackedMLP(nn.Module):
 
     `layers` counts weight layers: the paper's five are four hidden ones of `width` neurons and the logits. Weights
     have shape (S, in, out), biases (S, 1, out); weights start Gaussian, `gain` times He's or LeCun's, biases zero. Each
-    member draws from its own generator, so that a seed names the same net in a stack of one and in a stack of sixteen.
+    member draws from its own generator, so that a seed names the same net in a stack of one and in a stack of sixteen;
+    `threads` share the draws.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class StackedMLP(nn.Module):
         layers: int = 5,
         classes: int = CLASSES,
         gain: float = 1.0,
+        threads: int = 1,
     ) -> None:
         super().__init__()
         self.activation: Activation = activation
         sizes = [inputs] + [width] * (layers - 1) + [classes]
         drawn = generators(seeds, "initial weights")
         self.weights = nn.ParameterList(
-            gaussian_weights((fan_in, fan_out), gain * GAIN[activation] / sqrt(fan_in), drawn)
+            gaussian_weights((fan_in, fan_out), gain * GAIN[activation] / sqrt(fan_in), drawn, threads)
             for fan_in, fan_out in pairwise(sizes)
         )
         self.biases = nn.ParameterList(torch.zeros(len(seeds), 1, fan_out) for fan_out in sizes[1:])
@@ -143,6 +146,19 @@ def generators(seeds: Sequence[int], purpose: str) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(derived_seed(seed, purpose)) for seed in seeds]
 
 
-def gaussian_weights(shape: tuple[int, ...], sd: float, generators: Sequence[torch.Generator]) -> Tensor:
+def gaussian_weights(
+    shape: tuple[int, ...], sd: float, generators: Sequence[torch.Generator], threads: int = 1
+) -> Tensor:
     """Weights (S, *shape), each member's from its own generator."""
-    return torch.stack([torch.randn(shape, generator=generator) for generator in generators]) * sd
+    weights = torch.empty(len(generators), *shape)
+
+    def draw(own: Tensor, generator: torch.Generator) -> None:
+        torch.randn(shape, generator=generator, out=own).mul_(sd)
+
+    list(map_in(threads)(draw, weights, generators))
+    return weights
+
+
+def map_in(threads: int) -> Callable[..., Iterable[Any]]:
+    """A `map` whose calls the threads share: thousands of nets that one draws would keep a GPU waiting for minutes."""
+    return ThreadPoolExecutor(threads).map if threads > 1 else map

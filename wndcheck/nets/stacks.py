@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from wndcheck.devices import host_threads
 from wndcheck.nets.architectures import STACKS, StackedTransformer
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
@@ -28,6 +29,7 @@ def load_weights(stack: Stack, weights: dict[str, np.ndarray]) -> None:
 def build(nets: NetSpec, seeds: Sequence[int], inputs: int, device: torch.device) -> Stack:
     """The initial nets of some of the specification's seeds; `inputs` is the number of values of an image."""
     shape = {"seeds": seeds, "activation": nets.activation, "gain": nets.unspecified.initial_gain}
+    shape["threads"] = host_threads(str(device))
     if nets.architecture == "convnet":
         return StackedConvNet(nets.width, channels=nets.channels, **shape).to(device)
     if nets.architecture in STACKS:

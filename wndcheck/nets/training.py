@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
-from wndcheck.nets.mlp import generators
+from wndcheck.nets.mlp import generators, map_in
 from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
 
@@ -39,6 +38,14 @@ class Steps:
     def step(self, batch: Tensor) -> None:
         images = torch.index_select(self.images, 0, batch.flatten(), out=self.batch_images[: batch.numel()])
         self.stack.sgd_step(images.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
+
+    def has_room(self) -> bool:
+        """Whether another epoch's order may be uploaded: the host is never more than an epoch ahead."""
+        return True
+
+    def are_done(self) -> bool:
+        """Whether the steps so far are done."""
+        return True
 
     def synchronize(self) -> None:
         """Wait until the steps so far are done."""
@@ -75,7 +82,7 @@ class GraphedSteps(Steps):
     def uploaded(self, order: Tensor) -> Tensor:
         if self.pinned is None:
             self.pinned = torch.empty_like(order, pin_memory=True)
-        self.copied.synchronize()  # so the host is never more than an epoch ahead
+        self.copied.synchronize()  # which takes no time after `has_room`
         self.pinned.copy_(order)
         with torch.cuda.stream(self.stream):
             on_device = self.pinned.to(self.images.device, non_blocking=True)
@@ -89,6 +96,12 @@ class GraphedSteps(Steps):
                 self.graph.replay()
             else:
                 super().run(batches)
+
+    def has_room(self) -> bool:
+        return self.copied.query()
+
+    def are_done(self) -> bool:
+        return self.stream.query()
 
     def synchronize(self) -> None:
         self.stream.synchronize()
@@ -104,7 +117,7 @@ class BatchOrder:
 
     def __init__(self, seeds: Sequence[int], images: int, threads: int = 1) -> None:
         self.images = images
-        self.map = ThreadPoolExecutor(threads).map if threads > 1 else map  # thousands of nets would keep a GPU waiting
+        self.map = map_in(threads)
         self.generators = generators(seeds, "batch order")
 
     def epoch(self) -> Tensor:
@@ -124,11 +137,12 @@ class BatchOrder:
 
 def train(
     steps: Steps, order: BatchOrder, training: Training, *, done: int | None = None
-) -> Iterator[tuple[float, bool]]:
+) -> Iterator[tuple[float, bool | None]]:
     """Train every member by plain SGD; yield (epochs done, whether this is a stage) after every stretch of steps.
 
-    The initial nets are the first stage. With `done`, a stack and its order as they were after so many epochs, training
-    goes on from there, and yields only what comes after. Members see different orders of the same images.
+    It yields (epochs, None) while it waits for a GPU, so that the host can see to other stacks. The initial nets are
+    the first stage. With `done`, a stack and its order as they were after so many epochs, training goes on from there,
+    and yields only what comes after. Members see different orders of the same images.
     On a GPU the steps between stages may still be under way.
     """
     stretch = STRETCH * training.batch_size
@@ -136,13 +150,15 @@ def train(
         if done is None:
             yield 0.0, True
         for epoch in range(done or 0, training.stages[-1]):
+            while not steps.has_room():
+                yield float(epoch), None
             batches = steps.uploaded(order.epoch())
             for start in range(0, order.images, stretch):
                 if start:
                     yield epoch + start / order.images, False
                 steps.run(batches[:, start : start + stretch])
-            if epoch + 1 in training.stages:
-                steps.synchronize()
+            while epoch + 1 in training.stages and not steps.are_done():
+                yield float(epoch + 1), None
             yield float(epoch + 1), epoch + 1 in training.stages
     finally:
         steps.synchronize()  # steps under way write to the nets' memory, also when the caller stops here

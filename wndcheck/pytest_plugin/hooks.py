@@ -110,8 +110,9 @@ class ClaimsRun:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.messages.start()
         if not workers.is_worker(self.config):
-            self.handlers.enter_context(termination_as_interruption())
+            self.defer_interruptions = self.handlers.enter_context(termination_as_interruption())
 
+    @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         self.handlers.close()
 
@@ -250,6 +251,7 @@ class ClaimsRun:
             self.config.workeroutput[PROBLEMS] = problems  # type: ignore[attr-defined]
             self.config.workeroutput[LEFT] = [encode_line(claim) for claim in self.only_left]  # type: ignore[attr-defined]
             return
+        self.defer_interruptions()  # the table and the report
         for claim in self.only_left:
             self.results.declared.setdefault(claim.id, claim)
         self.messages.stop()

@@ -15,7 +15,7 @@ from wndcheck.experiment.grids import Grid, grid
 from wndcheck.experiment.profiles import Profile
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.files import UnwritableStore
-from wndcheck.store.filling import fill
+from wndcheck.store.filling import DeviceLost, fill
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter
 
@@ -34,7 +34,8 @@ class Nets:
     require_data: bool
     known: dict[Cell, Measurement] = field(default_factory=dict)  # several checks read the same one
     beside: dict[str, Counterparts] = field(default_factory=dict)  # by family
-    unwritable: str = ""  # why nothing more can be saved
+    stopped: str = ""  # why nothing more can be trained or saved
+    failures: dict[Cell, Exception] = field(default_factory=dict)  # cells that are not tried again for every check
 
     def grid(self, family: str) -> Grid:
         """Return the measurements of a family; where the profile has none of its nets, the test is not run."""
@@ -53,14 +54,20 @@ class Nets:
         """Return one cell's measurement; a damaged file is measured again. Without its data the check is not run."""
         while (found := self.loaded(cell)) is None:
             self.store.require(cell)
+            if cell in self.failures:
+                raise self.failures[cell]
             try:
                 if not datasets.is_available(cell.dataset, self.data_root):
                     datasets.load(cell.dataset, self.data_root)  # says what is missing, and what to run
-                self.fill([*self.needed, cell])
+                self.fill([each for each in (*self.needed, cell) if each not in self.failures])
             except datasets.MissingData as missing:
                 if self.require_data:
                     raise
                 pytest.skip(f"not run: {missing}")
+            except Exception as error:
+                if not self.store.has(cell):
+                    self.failures[cell] = error
+                raise
         return found
 
     def loaded(self, cell: Cell) -> Measurement | None:
@@ -75,16 +82,16 @@ class Nets:
     def fill(self, cells: Sequence[Cell]) -> None:
         """Measure the cells whose data is here; the checks of the others report it as missing.
 
-        After a cell that could not be saved, as on a full disk, no other is trained: every check that lacks its nets
-        fails and says so.
+        After a cell that could not be saved, as on a full disk, or a CUDA error, no other is trained: every check that
+        lacks its nets fails and says so.
         """
         try:
-            if not self.unwritable:
+            if not self.stopped:
                 self.fill_missing(cells)
-        except UnwritableStore as error:
-            self.unwritable = str(error)
-        if self.unwritable:
-            pytest.fail(self.unwritable, pytrace=False)
+        except (UnwritableStore, DeviceLost) as error:
+            self.stopped = str(error)
+        if self.stopped:
+            pytest.fail(self.stopped, pytrace=False)
 
     def fill_missing(self, cells: Sequence[Cell]) -> None:
         here = {name: datasets.is_available(name, self.data_root) for name in {cell.dataset for cell in cells}}

@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from wndcheck.store.executors import uninterrupted
+
 STALE = 3600.0  # seconds after which an unfinished file is that of a killed process: writing takes a moment
 
 
@@ -43,10 +45,11 @@ def write_together(folder: Path, contents: Mapping[str, bytes], instead_of: Coll
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         for path, content in zip(unfinished, contents.values(), strict=True):
             unfinished[path].write_bytes(content)
-        for path in (folder / name for name in instead_of):
-            path.unlink(missing_ok=True)
-        for path in unfinished:
-            unfinished[path].replace(path)
+        with uninterrupted():
+            for path in (folder / name for name in instead_of):
+                path.unlink(missing_ok=True)
+            for path in unfinished:
+                unfinished[path].replace(path)
     except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -21,7 +22,7 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store import executors
 from wndcheck.store.files import UnwritableStore, temporary_folder
-from wndcheck.store.filling import POLL_SECONDS, Job, Piece, Turns, fill
+from wndcheck.store.filling import POLL_SECONDS, DeviceLost, Job, Piece, Turns, fill
 from wndcheck.store.measure_log import Journal
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter, Lines, Watcher, append
@@ -41,11 +42,11 @@ class Task:
 
 
 class Outcome(NamedTuple):
-    """What a call sends: the events that it could not append to a file, records of a store of its own, and success."""
+    """What a call sends: events that it could not append to a file, records of a store of its own, keys given up."""
 
     events: list[dict]
     records: list[Measurement]
-    succeeded: bool
+    failed: list[str]
 
 
 def in_this_process(cells: Sequence[Cell], task: Task, write: Callable[[str], None]) -> None:
@@ -161,7 +162,7 @@ class SubmittedJob:
             return True
         store, reporter, pieces = self.by.store, self.by.reporter, {piece.cell.key: piece for piece in self.pieces}
         try:
-            events, records, succeeded = self.future.result()
+            events, records, failed = self.future.result()
         except Exception as error:
             reporter.failed(f"{self.pieces[0].cell.label}: no worker measured it ({error or type(error).__name__})")
             raise WorkersFailed from error
@@ -175,7 +176,8 @@ class SubmittedJob:
                 journal.finished(pieces[event["key"]].cell, event["seconds"])
             else:
                 reporter.send(event)
-        if not succeeded:
+        if failed:
+            self.pieces = [pieces[key] for key in failed]
             raise WorkersFailed
         return False
 
@@ -186,12 +188,18 @@ class SubmittedJob:
 # --- the workers ------------------------------------------------------------------------------------------------------
 
 
+device_is_lost = False  # to this process, by a CUDA error
+
+
 def measured(task: Task, pieces: Sequence[Piece]) -> Outcome:
     """Measure, in this process, those pieces of one store that no other process has locked. Errors become events."""
+    global device_is_lost
+    if device_is_lost:
+        os._exit(1)  # a new process takes the call
     one_thread_each()
     events: list[dict] = []
     reporter = EventReporter(append(task.events)) if task.events else EventReporter(events.append, interval=inf)
-    shares_store, succeeded = task.asked and task.asked.exists(), False
+    shares_store, failed = task.asked and task.asked.exists(), [piece.cell.key for piece in pieces]
     with temporary_folder() as own:
         whole = Store(task.store if shares_store else own, reporter.note)
         store, cells = pieces[0].store(whole), [piece.cell for piece in pieces if not piece.is_measured(whole)]
@@ -202,10 +210,13 @@ def measured(task: Task, pieces: Sequence[Piece]) -> Outcome:
             device = own_device(task.device, executors.worker_number)
             options = {"data_root": task.data_root, "keep_weights": task.keep_weights}
             fill(cells, store, journal, device=device, wait=False, **options)
-            succeeded = True
+            failed = []
+        except DeviceLost as error:
+            reporter.failed(str(error))
+            device_is_lost, failed = True, [error.piece.cell.key]
         except (MissingData, DamagedData, UnwritableStore) as error:
             reporter.failed(str(error))
         except Exception:
             reporter.failed(f"a cell could not be measured\n{traceback.format_exc().rstrip()}")
         records = [] if shares_store else [record for cell in cells if (record := store.load(cell))]
-    return Outcome(events, records, succeeded)
+    return Outcome(events, records, failed)

@@ -211,13 +211,48 @@ def end_with_parent() -> None:
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, of schedulers, of a terminal that is closed
+PATIENCE = 20.0  # seconds after an interruption in which others are not heeded: what is at work ends in order
+
+
 @contextmanager
-def termination_as_interruption() -> Iterator[None]:
-    """Handle SIGTERM, with which schedulers end a command, and SIGHUP, of a terminal that is closed, as Ctrl-C."""
+def termination_as_interruption() -> Iterator[Callable[[], None]]:
+    """Handle SIGTERM and SIGHUP as Ctrl-C, and of several interruptions within PATIENCE the first alone.
+
+    Yields a function after whose call none is heeded for as long.
+    """
+    last = -PATIENCE
+
+    def defer() -> None:
+        nonlocal last
+        last = time.monotonic()
+
+    def interrupt(*_: object) -> None:
+        if time.monotonic() - last >= PATIENCE:
+            defer()
+            raise KeyboardInterrupt
+
+    with handled(interrupt):
+        yield defer
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Raise an interruption only at the end of the context, which is to be short."""
+    arrived: list[object] = []
+    with handled(lambda *_: arrived.append(_)):
+        yield
+    if arrived:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def handled(handler: Callable[..., None]) -> Iterator[None]:
+    """Handle those of SIGNALS that are not ignored, as nohup has it."""
     with ExitStack() as handlers:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-                handlers.enter_context(signal_handler(number, signal.default_int_handler))
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                handlers.enter_context(signal_handler(number, handler))
         yield
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import zip_longest
+from traceback import clear_frames
 from typing import NamedTuple, Protocol
 
 from wndcheck.devices import HOST_POLL_SECONDS, cells_at_once, host_threads, spare_bytes
@@ -28,6 +29,18 @@ class Job(Protocol):
     def pieces(self) -> Sequence[Piece]: ...
     def advance(self) -> bool: ...
     def close(self) -> None: ...
+
+
+class DeviceLost(OSError):
+    """A CUDA error in a piece, after which this process cannot use the device; what is measured is kept."""
+
+    def __init__(self, piece: Piece, error: Exception) -> None:
+        self.piece = piece
+        reason = str(error).splitlines()[0]
+        super().__init__(
+            f"{piece.cell.label}: {reason}: this process can no longer use the GPU. What is measured is kept: type the "
+            "command again; if it happens again, see `nvidia-smi` and the system's log for the GPU's state"
+        )
 
 
 class Reporter(Protocol):
@@ -55,9 +68,9 @@ def fill(
     store keeps until it can join them. Cells that share a device take turns, a stretch of training each. Returns when
     the store has all of them, or without `wait` when other processes have locked what it lacks. A process that dies
     releases its cells, and they are measured here, or where `turns` submits them to. A cell that cannot be measured is
-    left out, and the first error is raised when the others are done; a store that cannot be written any more is raised
-    at once. With `keep_weights` the nets that are trained are kept, to be measured again. Nothing is measured for a
-    store that is only read: IncompleteStore if it lacks a cell.
+    left out, and the first error is raised when the others are done; a store that cannot be written any more, or a GPU
+    that cannot be used, is raised at once. With `keep_weights` the nets that are trained are kept, to be measured
+    again. Nothing is measured for a store that is only read: IncompleteStore if it lacks a cell.
     """
     wanted = set(cells)
     missing = {cell for cell in wanted if not store.has(cell)}
@@ -97,7 +110,7 @@ def fill(
                 try:
                     if job.advance():
                         continue
-                except UnwritableStore:  # none of the others could be saved
+                except (UnwritableStore, DeviceLost):  # none of the others could be saved, or trained
                     raise
                 except Exception as error:
                     failures |= dict.fromkeys(job.pieces, error)
@@ -169,11 +182,13 @@ class Turns:
         """Jobs for pieces that no other process has locked, as many as there is room for next to the running ones."""
         new: list[JobHere] = []
         for piece in to_do:
-            running = len(jobs) + len(new)
-            if running >= self.at_once:
+            running = [*jobs, *new]
+            if len(running) >= self.at_once:
                 break
-            begun = sum(job.piece.bytes for job in new)  # taken when it advances
-            if running and begun + piece.bytes > spare_bytes(self.device):
+            room = spare_bytes(self.device) - sum(job.piece.bytes for job in new)  # they take it when they advance
+            whole = room + sum(each.bytes for job in running for each in job.pieces)
+            needed = piece.bytes if piece.bytes <= whole else whole / 2  # it is split in any case
+            if running and needed > room:
                 continue
             job = JobHere(piece, self.store, self.reporter, self.begin)
             if job.has_lock:
@@ -219,13 +234,33 @@ class JobHere:
             return False
         except Exception as error:
             error.add_note(f"while training or measuring {cell.label}")
+            release(error)
+            if is_device_lost(error):
+                raise DeviceLost(self.piece, error) from error
             raise
 
     def close(self) -> None:
         """Release the cell, measured or not."""
-        if self.work:
-            self.work.close()
-        self.lock.close()
+        with self.lock:
+            try:
+                if self.work:
+                    self.work.close()
+            except RuntimeError as error:  # it waits for steps of a device that another piece has lost
+                if not is_device_lost(error):
+                    raise
+
+
+def release(error: BaseException | None) -> None:
+    """Free what the frames of an error's traceback hold, such as nets on a GPU; the traceback itself stays."""
+    while error:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def is_device_lost(error: Exception) -> bool:
+    from wndcheck.experiment.measurement import measuring
+
+    return measuring.is_device_lost(error)
 
 
 def measured(cell: Cell, store: Store, *, device: str, data_root: str | None, keep_weights: bool) -> Work:

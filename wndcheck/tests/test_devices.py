@@ -27,6 +27,27 @@ def test_resolved_devices() -> None:
     assert resolve(f"cuda:{GPUS - 1}") == f"cuda:{GPUS - 1}"
 
 
+DRIVER = """
+import sys, types
+from wndcheck import devices
+def load(name):
+    assert name == "libcuda.so.1"
+    if sys.argv[1] == "without":
+        raise OSError(name)
+devices.ctypes = types.SimpleNamespace(CDLL=load)
+if sys.argv[1] == "with":
+    import torch
+    torch.cuda.device_count = lambda: 3
+print(devices.visible_gpus(), "torch" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems name the driver's library otherwise")
+@pytest.mark.parametrize(("driver", "expected"), [("with", "3 True"), ("without", "0 False")])
+def test_gpus_are_those_of_the_drivers_library_whatever_else_a_container_shows(driver: str, expected: str) -> None:
+    assert finish(start_python(DRIVER, driver)).strip() == expected
+
+
 UNKNOWN = "expected auto, cpu, cuda or cuda:N"
 UNSUPPORTED = "nets train on cpu or cuda"
 MISSING = rf"this machine shows {GPUS} CUDA device\(s\)"

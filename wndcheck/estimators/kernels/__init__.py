@@ -6,8 +6,16 @@ bit; tests compare them with `reference` (a k-d tree, and all pairwise differenc
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+TRIAL_LOCK = Lock()
 
 
 def select_kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]:
@@ -26,8 +34,40 @@ def select_kernel(device: str, n_jobs: int | None) -> tuple[Any, dict[str, Any]]
         return cpu, {"n_jobs": n_jobs}
     import torch
 
-    if device.startswith("cuda") and find_spec("triton") and torch.cuda.is_available():
+    kernel = None
+    if device.startswith("cuda") and torch.cuda.is_available():
+        with TRIAL_LOCK:
+            kernel = triton_kernel(device)
+    if not kernel:
+        from .torch_fallback import KERNEL as kernel
+    return kernel, {"device": device}
+
+
+@cache
+def triton_kernel(device: str) -> Any:
+    """The Triton kernel, after a trial; None, with a word, where it cannot be built or launched.
+
+    A first launch takes a C compiler and Python's headers.
+    """
+    if not find_spec("triton"):
+        return None
+    import torch
+
+    from .rows import sort_rows
+
+    try:
         from .cuda import KERNEL
-    else:
-        from .torch_fallback import KERNEL
-    return KERNEL, {"device": device}
+
+        two = sort_rows(np.arange(64, dtype=np.float32).reshape(2, 32))
+        KERNEL.mean_digammas(two, np.array([[0, 1]]), k=3, estimator="ksg1", device=device)
+    except (torch.OutOfMemoryError, ValueError):  # of the device, which torch's kernel would meet, too
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        logger.warning(
+            "Triton cannot be used (%s): estimates take several times longer by torch alone. It needs a C compiler and "
+            "Python's headers: install gcc and python3-dev, or their like",
+            reason,
+        )
+        return None
+    return KERNEL

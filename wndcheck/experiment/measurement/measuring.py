@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,7 @@ def recalled(
                 load_weights(stack, stage.arrays)
             history.recall(stage.notes)
         except INCOMPATIBLE_STATE as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or is_device_lost(error):
                 raise
             file.reject(error)
             return None
@@ -160,28 +161,31 @@ def trained(
         try:
             done = resumed(state, stack, order, reading, history)
         except INCOMPATIBLE_STATE as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or is_device_lost(error):
                 raise
             checkpoint.reject(error)
             return (yield from trained(cell, seeds, data, where, keeping, history))
         if done == cell.protocol.stages[-1]:
             return reading.arrays
     saved = time.monotonic()
-    for epochs, is_stage in run(cell, stack, data, seeds, order, done):
-        yield "training", epochs / max(1, cell.protocol.stages[-1])
-        is_due = checkpoint and (is_stage or (epochs == int(epochs) and time.monotonic() - saved > PAUSE))
-        if is_due:
-            devices.synchronize(where)
-        if is_stage:
-            history.lap("training")
-            yield from reading.record_stage(stack, data, int(epochs))
-            history.lap("measuring")
-            if keeping.weights and keeping.keep_weights:
-                stage = State(reading.kept(stack, int(epochs)), history.notes(int(epochs)))
-                keeping.weights.of(cell, seeds, int(epochs)).save(stage)
-        if checkpoint and is_due:
-            checkpoint.save(state_of(stack, order, reading, history.notes(int(epochs))))
-            saved = time.monotonic()
+    with closing(run(cell, stack, data, seeds, order, done)) as work:
+        for epochs, is_stage in work:
+            yield "training" if is_stage is not None else "waiting", epochs / max(1, cell.protocol.stages[-1])
+            if is_stage is None:
+                continue
+            is_due = checkpoint and (is_stage or (epochs == int(epochs) and time.monotonic() - saved > PAUSE))
+            if is_due and not is_stage:  # at a stage the steps are done; this waits for other cells, too
+                devices.synchronize(where)
+            if is_stage:
+                history.lap("training")
+                yield from reading.record_stage(stack, data, int(epochs))
+                history.lap("measuring")
+                if keeping.weights and keeping.keep_weights:
+                    stage = State(reading.kept(stack, int(epochs)), history.notes(int(epochs)))
+                    keeping.weights.of(cell, seeds, int(epochs)).save(stage)
+            if checkpoint and is_due:
+                checkpoint.save(state_of(stack, order, reading, history.notes(int(epochs))))
+                saved = time.monotonic()
     return reading.arrays
 
 
@@ -210,14 +214,15 @@ def resumed(state: State, stack: Stack, order: BatchOrder, reading: Reading, his
 
 def run(
     cell: Cell, stack: Stack, data: Data, seeds: Sequence[int], order: BatchOrder, done: int | None
-) -> Iterator[tuple[float, bool]]:
-    """The cell's protocol as a run of (epochs done, whether this is a stage)."""
+) -> Generator[tuple[float, bool | None], None, None]:
+    """The cell's protocol as a run of (epochs done, whether this is a stage; None while it waits for a GPU)."""
     protocol = cell.protocol
     if isinstance(protocol, Violation):
-        return violate(stack, cell.width, protocol, seeds)
-    if not steps(cell):
-        return iter([(0, True)])
-    return train(steps_on(stack, data.images, data.labels, protocol), order, protocol, done=done)
+        yield from violate(stack, cell.width, protocol, seeds)
+    elif not steps(cell):
+        yield 0.0, True
+    else:
+        yield from train(steps_on(stack, data.images, data.labels, protocol), order, protocol, done=done)
 
 
 def most_members(cell: Cell, memory: float) -> int:
@@ -230,3 +235,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in NO_MEMORY):
         return True
     return error.__context__ is not None and is_out_of_memory(error.__context__)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether a CUDA error was raised after which every call of this process to the device fails."""
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not is_out_of_memory(error)

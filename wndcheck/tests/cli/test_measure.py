@@ -21,7 +21,6 @@ from wndcheck.experiment import families, profiles
 from wndcheck.experiment.cells import Training
 from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import QUICK, Profile
-from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.measure_log import COLUMNS
 from wndcheck.store.measurements import FOLDER, Store
 from wndcheck.tests.tiny import TINY_PROBE, finish, random_measurement, start_python, wait_for
@@ -328,10 +327,3 @@ def test_a_damaged_cell_is_measured_again(run, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert f"{path.name} is damaged" in result.stderr
     assert store.load(CELLS[0]) is not None
-
-
-def test_termination_is_an_interruption() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), termination_as_interruption():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before

@@ -15,7 +15,7 @@ from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
 from wndcheck.store.measurements import FOLDER, READ_ONLY, Store
-from wndcheck.tests.tiny import TINY_CELL, random_measurement
+from wndcheck.tests.tiny import TINY_CELL, assert_same_numbers, random_measurement
 
 OTHER_CELL = replace(TINY_CELL, width=7)
 MADE = "2026-11-23T16:00:00+00:00"
@@ -187,3 +187,73 @@ def test_export_that_cannot_be_done_changes_nothing(run, kept, tmp_path):
         f"Error: {tmp_path / 'file' / 'store'} cannot be written (Not a directory): name another folder"
         in outcome.stderr
     )
+
+
+# --- stores at URLs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_url(tmp_path) -> str:
+    """A store of two cells, on fsspec's file system in memory, with a file in a folder that is no record."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    there, system = Store(tmp_path / "there"), MemoryFileSystem()
+    for cell in (TINY_CELL, OTHER_CELL):
+        there.save(random_measurement(cell))
+    system.put(str(there.root) + "/", f"/bucket/store/{FOLDER}/", recursive=True)
+    system.pipe(f"/bucket/store/{FOLDER}/elsewhere/x.npz", b"PK half")
+    yield "memory://bucket/store"
+    system.rm("/bucket", recursive=True)
+
+
+def test_merge_of_a_url_copies_its_records(run, kept, at_url, tmp_path):
+    outcome = run("merge", at_url)
+    assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (0, "1 copied, 1 there already, 0 damaged\n", "")
+    assert_same_numbers(kept.load(OTHER_CELL), random_measurement(OTHER_CELL))
+    below = run("merge", f"{at_url}/{FOLDER}", "--store", tmp_path / "new")
+    assert below.stdout.startswith("2 copied, 0 there already")
+    assert run("merge", f"file://{tmp_path}/there", "--store", tmp_path / "third").stdout.startswith(
+        "2 copied, 0 there"
+    )
+
+
+def test_merge_of_a_url_verifies_what_it_copies(run, kept, at_url):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    MemoryFileSystem().pipe(f"/bucket/store/{FOLDER}/{kept.path(OTHER_CELL).name}", b"PK half")
+    outcome = run("merge", at_url)
+    assert (outcome.exit_code, outcome.stdout) == (1, "0 copied, 1 there already, 1 damaged\n")
+    assert f"{kept.path(OTHER_CELL).name} is damaged: " in outcome.stderr
+    assert not kept.has(OTHER_CELL)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense://bucket/store", "nonsense://bucket/store cannot be reached: Protocol not known: nonsense"),
+        ("memory://nowhere", f"memory://nowhere is not a store: expected a folder {FOLDER} in it"),
+    ],
+)
+def test_merge_of_a_url_that_is_no_store_ends_with_status_2(run, url, message):
+    outcome = run("merge", url)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert message in outcome.stderr
+
+
+def test_merge_of_a_url_whose_service_fails_ends_with_status_1(run, at_url, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def denied(*_, **__):
+        raise RuntimeError("no credentials")
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", denied)
+    outcome = run("merge", at_url)
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert outcome.stderr == f"Error: {at_url} cannot be read: no credentials\n"
+
+
+def test_merge_of_a_url_without_fsspec_says_what_to_type(run, monkeypatch):
+    monkeypatch.setattr("wndcheck.store.remote.find_spec", lambda name: None)
+    outcome = run("merge", "s3://bucket/store")
+    assert outcome.exit_code == 2
+    assert "s3://bucket/store needs fsspec: type `pip install 'wndcheck[fsspec]'`" in outcome.stderr

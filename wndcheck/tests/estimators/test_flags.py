@@ -211,3 +211,10 @@ def test_ten_samples_are_not_called_narrow_by_chance():
     """Warnings are errors here: 10 of 400 such layers had one."""
     for seed in (49, 106):
         pairwise_mi(np.random.default_rng(seed).standard_normal((10, 4)))
+
+
+def test_a_bulk_of_the_smallest_numbers_is_flagged_without_a_warning() -> None:
+    """Its spread is a denormal number, and how many times wider the whole is has no place in a float."""
+    y = np.array([0.0, 0.0, 0.0, 1.0, 5e-324])
+    with pytest.raises(ValueError, match="tails: standard deviation inf times"):
+        mutual_information(np.arange(5.0), y)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from wndcheck.estimators import kernels
 from wndcheck.estimators.kernels import torch_common, torch_fallback
 
 from .samples import (
@@ -148,6 +149,7 @@ SWEPT = {"points": "*i64", "order": "*i64", "pairs": "*i64", "reach": "*fp32", "
 COUNTED = {"ascending": "*fp32", "order": "*i64", "pairs": "*i64", "reach": "*fp32", "counts": "*i32", "m": "i32"}
 
 
+@pytest.mark.parametrize("target", [80, 90, 100], ids=["A100", "H100, H200", "B200"])
 @pytest.mark.parametrize(
     ("kernel", "types", "constants", "warps"),
     [
@@ -156,7 +158,9 @@ COUNTED = {"ascending": "*fp32", "order": "*i64", "pairs": "*i64", "reach": "*fp
         ("_count", COUNTED | {"samples": "i32", "top": "i32"}, {"reaches": 1, "strict": True}, 4),
     ],
 )
-def test_kernels_compile_to_exact_arithmetic_in_registers(kernel, types, constants, warps, cuda, tmp_path, monkeypatch):
+def test_kernels_compile_to_exact_arithmetic_in_registers(
+    kernel, types, constants, warps, target, cuda, tmp_path, monkeypatch
+):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     import triton
     from triton.backends.compiler import GPUTarget
@@ -164,7 +168,7 @@ def test_kernels_compile_to_exact_arithmetic_in_registers(kernel, types, constan
 
     source = ASTSource(getattr(cuda, kernel), types | dict.fromkeys(constants, "constexpr"), constants)
     options = {"num_warps": warps, **cuda.EXACT}
-    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)  # H100, H200
+    compiled = triton.compile(source, target=GPUTarget("cuda", target, 32), options=options)
     inexact = [line for line in compiled.asm["ptx"].splitlines() if "fma." in line or ".ftz" in line]
     assert not inexact, f"fused or flushed arithmetic: {inexact}"
 
@@ -176,6 +180,51 @@ def test_kernels_compile_to_exact_arithmetic_in_registers(kernel, types, constan
     assert (used["STACK"], used["LOCAL"]) == ("0", "0"), f"registers spilled: {usage}"
     if constants.get("k", 3) == 3:
         assert int(used["REG"]) <= 64, f"32 one-warp programs of 64 registers fill a multiprocessor: {usage}"
+
+
+# --- a machine on which Triton cannot build what launches its kernels ------------------------------------------------
+
+
+@pytest.fixture
+def gpu_in_name(monkeypatch: pytest.MonkeyPatch):
+    """torch says that there is a GPU; what is sent there stays on the CPU."""
+    moved = torch_common._moved
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch_common, "_moved", lambda array, device: moved(array, "cpu"))
+    kernels.triton_kernel.cache_clear()
+    yield
+    kernels.triton_kernel.cache_clear()
+
+
+@pytest.mark.usefixtures("gpu_in_name", "cuda")
+def test_without_a_c_compiler_the_torch_kernel_is_used_with_a_word(monkeypatch, caplog):
+    def launch(*_, **__):  # as Triton's `runtime/build.py` does
+        raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable.\nMore.")
+
+    monkeypatch.setattr(torch_common.TorchKernel, "mean_digammas", launch)
+    assert [kernels.select_kernel("cuda:0", None)[0] for _ in range(2)] == [torch_fallback.KERNEL] * 2
+    (record,) = caplog.records
+    assert "Triton cannot be used (Failed to find C compiler. " in record.getMessage()
+    assert "install gcc and python3-dev" in record.getMessage()
+
+
+@pytest.mark.usefixtures("gpu_in_name")
+def test_a_trial_launch_that_succeeds_leaves_the_triton_kernel(monkeypatch, cuda, caplog):
+    tried = []
+    monkeypatch.setattr(torch_common.TorchKernel, "mean_digammas", lambda self, *_, **options: tried.append(options))
+    assert [kernels.select_kernel("cuda:0", None)[0] for _ in range(2)] == [cuda.KERNEL] * 2
+    assert [options["device"] for options in tried] == ["cuda:0"]
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("gpu_in_name")
+def test_an_error_of_the_device_is_not_taken_for_one_of_triton(monkeypatch, cuda):
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch_common.TorchKernel, "mean_digammas", fail)
+    with pytest.raises(torch.OutOfMemoryError):
+        kernels.select_kernel("cuda:0", None)
 
 
 # --- a GPU -----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from wndcheck.datasets import in_unit
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import inputs, layer_sizes
+from wndcheck.nets import stacks
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP, loss_gradient
 from wndcheck.nets.specification import Training, Unspecified, features
@@ -73,6 +74,20 @@ def test_a_seed_names_the_same_net_in_any_stack(kind: str) -> None:
     for (name, one), many in zip(alone.named_parameters(), among.parameters(), strict=True):
         assert torch.equal(one[0], many[2]), name
         assert torch.equal(many[0], many[2]) == ("shifts" in name or "biases" in name), name
+
+
+CONVNET = Cell("cifar10", "relu", 12, (9, 5), Training(0.1, 8, (0,)), architecture="convnet", channels=(4, 4, 8, 8, 8))
+
+
+@pytest.mark.parametrize("cell", [TINY_CELL, CONVNET], ids=lambda cell: cell.kind)
+def test_threads_that_share_the_draws_make_the_same_nets(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's host has several: thousands of wide nets would take one of them minutes."""
+    seeds, asked = tuple(range(40)), []
+    one = build(cell, seeds, inputs(cell), torch.device("cpu")).state_dict()
+    monkeypatch.setattr(stacks, "host_threads", lambda name: asked.append(name) or 4)
+    several = build(cell, seeds, inputs(cell), torch.device("cpu")).state_dict()
+    assert asked == ["cpu"]
+    assert all(torch.equal(several[name], value) for name, value in one.items())
 
 
 def test_layers_and_members_are_independent_draws() -> None:
@@ -172,7 +187,7 @@ def test_without_a_neuron_its_outgoing_weights_do_not_matter(kind: str) -> None:
     "cell",
     [
         replace(TINY_CELL, activation="tanh", width=8),
-        Cell("cifar10", "relu", 12, (9, 5), Training(0.1, 8, (0,)), architecture="convnet", channels=(4, 4, 8, 8, 8)),
+        CONVNET,
     ],
     ids=lambda cell: cell.kind,
 )

@@ -15,6 +15,7 @@ from wndcheck.experiment.families import FAMILIES, cells_of
 from wndcheck.experiment.profiles import FULL, QUICK, Profile
 from wndcheck.pytest_plugin import nets_fixture
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
+from wndcheck.store.filling import DeviceLost, Piece
 from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.tests.tiny import TINY_CELL, UNTRAINED, Log, random_measurement, write_tiny
 
@@ -168,3 +169,43 @@ def test_a_claim_is_given_the_families_that_it_declares(tmp_path: Path, filled: 
     ):
         declared["trained/relu"]
     assert filled == [[*cells_of(["initial/tanh"], SMALL, 0)]]
+
+
+def test_a_cell_that_fails_is_not_trained_again_for_every_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[list[Cell]] = []
+
+    def fails(cells: Sequence[Cell], store: Store, *_: object, **__: object) -> None:
+        tried.append(list(cells))
+        store.save(random_measurement(UNTRAINED))
+        raise RuntimeError("no convergence")
+
+    monkeypatch.setattr(nets_fixture, "fill", fails)
+    found = nets(tmp_path, [TINY_CELL, UNTRAINED])
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="no convergence"):
+            found.measured(TINY_CELL)
+    assert found.measured(UNTRAINED).cell == UNTRAINED
+    assert tried == [[TINY_CELL, UNTRAINED, TINY_CELL]]
+    other = replace(TINY_CELL, width=9)
+    with pytest.raises(RuntimeError, match="no convergence"):
+        found.measured(other)
+    assert tried[1:] == [[UNTRAINED, other]]
+
+
+def test_after_a_cuda_error_no_check_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    def lost(*_: object, **__: object) -> None:
+        tried.append(True)
+        raise DeviceLost(Piece(TINY_CELL, TINY_CELL), RuntimeError("CUDA error: unspecified launch failure\nMore."))
+
+    monkeypatch.setattr(nets_fixture, "fill", lost)
+    found = nets(tmp_path, [TINY_CELL, UNTRAINED])
+    for cell in (TINY_CELL, UNTRAINED):
+        with pytest.raises(
+            pytest.fail.Exception, match=r"N=6 .*: CUDA error: unspecified launch failure: this process"
+        ):
+            found.measured(cell)
+    assert len(tried) == 1

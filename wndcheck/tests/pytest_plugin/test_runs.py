@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -15,7 +13,7 @@ from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared
 from wndcheck.seeds import BASE_SEED
 from wndcheck.store.measurements import READ_ONLY, Store
 from wndcheck.tests.pytest_plugin.claim_files import REFUTED, STRADDLING, SUPPORTED, check, entry
-from wndcheck.tests.tiny import finish, random_measurement, start_python, wait_for
+from wndcheck.tests.tiny import finish, random_measurement, start_python
 from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.run import ClaimVerdict, FormerVerdict
 from wndcheck.verdicts.run_files import decode_line, read_run
@@ -106,86 +104,6 @@ def test_report_mode_exits_0_with_any_verdict(pytester, claims, verdicts):
     claims(tiny=check(REFUTED), other=check(STRADDLING), bad=check(REFUTED, "control", must_be="supported"))
     assert pytester.runpytest("claims", "--wnd-mode=report").ret == 0
     assert verdicts() == {"tiny": "refuted", "other": "inconclusive", "bad": "inconclusive"}
-
-
-STOPS = """
-@check(SMALL)
-def test_stop(decide):
-    decide([0.001] * 8)
-    {}
-
-@check(SMALL)
-def test_unreached(decide):
-    decide([0.001] * 8)
-"""
-
-
-@pytest.mark.parametrize(
-    ("stop", "options"),
-    [("raise KeyboardInterrupt", ["-n0"]), ("assert False", ["-x", "-n0"]), ("assert False", ["-x", "-n1"])],
-)
-def test_a_stopped_run_decides_no_claim_of_which_tests_are_missing(pytester, claims, last_run, stop, options):
-    claims(atiny=check(SUPPORTED), tiny=check(SUPPORTED) + STOPS.format(stop), ztiny=check(SUPPORTED))
-    result = pytester.runpytest_subprocess("claims", *options)
-    assert not (pytester.path / "reports/latest").exists()
-    result.stdout.fnmatch_lines(["*ERROR: the run was stopped: * of 8 tests did not finish; no test of ztiny did"])
-    pytester.runpytest_subprocess("claims", *options, "--wnd-report=reports/latest")
-    first, second, *_ = last_run().claims
-    assert first.verdict == "supported"
-    assert second.verdict == ("error" if "-x" in options else "inconclusive")
-    assert {"the run was stopped"} == {each.reason for each in second.not_run}
-    assert {"unreached", "planted"} <= {each.name for each in second.not_run}
-    assert all(claim.verdict == "not run" for claim in last_run().claims[2:])
-    assert "the run was stopped: " in last_run().problems[0].text
-
-
-SLOW = """
-@check(SMALL)
-def test_slow(decide):
-    import pathlib, time
-    pathlib.Path("begun").touch()
-    time.sleep(8)
-"""
-
-
-@pytest.mark.parametrize(
-    ("number", "options"), [(signal.SIGTERM, ["-n0"]), (signal.SIGHUP, ["-n1"]), (signal.SIGINT, ["-n1"])]
-)
-def test_a_run_that_is_ended_by_a_signal_says_so_in_its_report(pytester, claims, last_run, number, options):
-    claims(atiny=check(SUPPORTED), tiny=SLOW, ztiny=check(SUPPORTED))
-    arguments = ["claims", *options, "--wnd-report=reports/latest"]
-    code = f"import pytest, sys; sys.exit(pytest.main({arguments}))"
-    with contextlib.chdir(pytester.path):
-        process = start_python(code)
-    wait_for((pytester.path / "begun").exists)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == pytest.ExitCode.INTERRUPTED
-    assert "ERROR: the run was stopped: 4 of 6 tests did not finish; no test of tiny, ztiny did" in output
-    assert last_run().stopped in output
-    verdicts = {claim.id: claim.verdict for claim in last_run().claims}
-    # Of the claim that was being decided, a worker may not yet have told the controller.
-    assert verdicts in ({"atiny": "supported"}, {"atiny": "supported", "tiny": "not run"})
-
-
-@pytest.mark.parametrize("fault", ["ZeroDivisionError", "KeyboardInterrupt"])
-def test_whatever_fails_as_the_report_is_made_the_table_and_the_verdicts_stay(pytester, claims, verdicts, fault):
-    claims(tiny=check(SUPPORTED))
-    pytester.makeconftest(f"""
-        import pytest
-        from wndcheck.report import writing
-
-        def fail(*_):
-            raise {fault}("broken")
-
-        @pytest.fixture(autouse=True)
-        def broken(monkeypatch):
-            writing.all_figures = fail
-    """)
-    result = pytester.runpytest_subprocess("claims", "-n0")
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["1 claim: ✓ 1 supported", "*ERROR: *latest* has only verdicts.json*"])
-    assert verdicts() == {"tiny": "supported"}
 
 
 def test_when_all_workers_are_killed_the_report_says_so(pytester, claims, last_run):

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from msgspec import structs
 
 from wndcheck.report import writing
 from wndcheck.report.figures import FIGURES
-from wndcheck.report.files import write_atomically
+from wndcheck.report.files import write_atomically, write_together
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.writing import write_report
 from wndcheck.tests.factories import make_claim, make_finding, make_run, write_run
@@ -124,6 +125,28 @@ def test_whatever_fails_after_the_verdicts_they_replace_the_earlier_report(
         write_report(tmp_path, run := make_run(make_claim(), base_seed=2), Measured())
     assert [path.name for path in tmp_path.iterdir()] == ["verdicts.json"]
     assert read_run(tmp_path) == run
+
+
+def test_an_interruption_leaves_no_files_of_two_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It arrives between two files that are moved into place, and is raised when all are there."""
+    replace = Path.replace
+    names = ("a", "b", "c")
+    write_together(tmp_path, dict.fromkeys(names, b"old"))
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if target.name == "b":
+            signal.raise_signal(signal.SIGINT)
+        return replace(self, target)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(Path, "replace", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_together(tmp_path, dict.fromkeys(names, b"new"), instead_of=names)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(names, b"new")
 
 
 def test_unfinished_files_of_killed_processes_are_removed_in_time(tmp_path: Path) -> None:

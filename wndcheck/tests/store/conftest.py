@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.store.measurements import Store
 
 
@@ -24,3 +25,10 @@ def store(tmp_path: Path, messages: list[str]) -> Store:
 def silent_store(tmp_path: Path) -> Store:
     """A store that must print no message."""
     return Store(tmp_path, pytest.fail)
+
+
+@pytest.fixture
+def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As processes that measure have it, which set it for good."""
+    for variable in THREAD_VARIABLES:
+        monkeypatch.setenv(variable, "1")

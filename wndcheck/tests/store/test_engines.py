@@ -19,14 +19,21 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.experiment import pieces as module
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.costs import core_seconds
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Training
-from wndcheck.store.engines import Outcome, Submitting, Task, in_slurm_jobs, in_worker_processes, on_dask, submit
+from wndcheck.store.engines import (
+    Outcome,
+    Submitting,
+    Task,
+    in_slurm_jobs,
+    in_worker_processes,
+    on_dask,
+    submit,
+)
 from wndcheck.store.executors import TRIES, Processes, UnusableEngine
 from wndcheck.store.files import temporary_folder
 from wndcheck.store.filling import Piece
@@ -38,12 +45,6 @@ pytestmark = pytest.mark.usefixtures("one_thread", "one_thread_each")
 ENDLESS = tuple(replace(TINY_CELL, width=width, protocol=Training(0.01, 64, (0, 10_000))) for width in (5, 6))
 LONG = replace(TINY_CELL, seeds=(5, 3, 8, 1), protocol=Training(0.01, 64, (0, 1, 2, 3, 4)))
 CELLS = (LONG, replace(TINY_CELL, seeds=(7,), width=3), replace(UNTRAINED, seeds=(4,)))
-
-
-@pytest.fixture
-def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in THREAD_VARIABLES:
-        monkeypatch.setenv(variable, "1")
 
 
 @pytest.fixture
@@ -297,7 +298,7 @@ class Losing(ThreadPoolExecutor):
     """Workers whose records never arrive, as on file systems that only seem to be shared."""
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[override]
-        return super().submit(Outcome, [], [], True)
+        return super().submit(Outcome, [], [], [])
 
 
 def test_a_piece_whose_record_never_arrives_is_given_up(tmp_path: Path) -> None:

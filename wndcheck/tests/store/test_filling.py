@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -225,6 +225,31 @@ def test_device_and_memory_bound_the_cells_at_once(
     fill_here(cells, silent_store, log)
     assert log.most_at_work == most
     assert Counter(log.done) == Counter(cells)
+
+
+def test_a_stack_that_is_split_in_any_case_starts_beside_others(
+    silent_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is trained in parts that fit what is free then; half the memory is enough for it to begin."""
+    big = Piece(cell := replace(TINY_CELL, seeds=tuple(range(50))), cell)
+    small = [Piece(cell := replace(TINY_CELL, seeds=(seed,)), cell) for seed in range(60, 66)]
+    monkeypatch.setitem(devices.CELLS_AT_ONCE, "cpu", 12)
+    turns = filling.Turns(silent_store, Log(), "cpu", None, False)
+    with ExitStack() as jobs:
+        running: list[JobHere] = []
+
+        def begun(free: float, *pieces: Piece) -> list[Piece]:
+            """What starts on a device that has room for so many nets more."""
+            monkeypatch.setattr(filling, "spare_bytes", lambda device: free * small[0].bytes)
+            new = turns.start(pieces, running)
+            for job in new:
+                running.append(jobs.enter_context(closing(job)))
+            return [job.piece for job in new]
+
+        assert begun(20, *small[:4]) == small[:4]
+        assert begun(3, big) == [], "less than half of the memory is free"
+        assert begun(16, big) == [big]
+        assert begun(0.5, small[4]) == []
 
 
 def test_threads_that_measure_are_waited_for_only_where_nothing_trains(
