@@ -13,7 +13,7 @@ from typing import Any
 
 from wndcheck import pytest_plugin
 from wndcheck.cli import main as cli
-from wndcheck.report.format import MISSING, SYMBOLS
+from wndcheck.report.format import MISSING, SYMBOLS, count_of
 from wndcheck.report.wording import (
     count_verdicts,
     describe_first_fixed,
@@ -36,7 +36,7 @@ DECIDED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED)
 def run_part(run: Run) -> str:
     """The outcome of a run's claims, with one row for each that it decides, and the paper's Figure 3 redrawn."""
     words = (
-        f"A run of the {run.profile} profile on {run.created[:10]}, {run.environment['cores']} cores, base seed "
+        f"A run of the {run.profile} profile on {run.created[:10]}, {count_of(int(run.environment['cores']), 'core')}, base seed "
         f"{run.base_seed}: {count_verdicts(run)} ([its summary]({RUN}/summary.md))."
     )
     rules = (
