@@ -55,8 +55,8 @@ def test_a_pattern_without_a_cell_is_an_error_even_next_to_one_that_has_some(pat
     if pattern == "paper-recipe":
         what = "profile quick has no cells in its part 'paper-recipe'"
     message = (
-        f"{what}: expected one of mlp, cifar10, initial, violations, ensembles, convnets, sensitivity, or a "
-        "pattern for labels such as 'mnist-subset relu N=5 ×8 10 epochs of 32'"
+        f"{what}: expected one of mlp, cifar10, initial, violations, ensembles, convnets, architectures, sensitivity, "
+        "or a pattern for labels such as 'mnist-subset relu N=5 ×8 10 epochs of 32'"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         selected(QUICK, 0, ["mlp", pattern])

@@ -63,7 +63,7 @@ def test_stacks_of_all_sizes_are_timed_for_each_kind_of_net(calibration):
     assert [cell.width for cell in of_all_sizes(relu)] == [5, 100, 1000]
     batches = {cell.protocol.batch_size for cell in of_all_sizes(parts["sensitivity"])}
     assert batches == {8, 32, 128}
-    assert len({kind_of(cell) for part in parts.values() for cell in part if steps(cell)}) == 5
+    assert len({kind_of(cell) for part in parts.values() for cell in part if steps(cell)}) == 11
     assert calibrated([UNTRAINED], "cpu").stacks == 0
 
 
