@@ -37,7 +37,8 @@ def run_part(run: Run) -> str:
     """The outcome of a run's claims, with one row for each that it decides, and the paper's Figure 3 redrawn."""
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, "
-        f"{count_of(int(run.environment['cores']), 'core')}, base seed {run.base_seed}: {count_verdicts(run)} ([its summary]({RUN}/summary.md))."
+        f"{count_of(int(run.environment['cores']), 'core')}, base seed {run.base_seed}: "
+        f"{count_verdicts(run)} ([its summary]({RUN}/summary.md))."
     )
     rules = (
         "Some rules were changed after a look at pilots ([which, and why](docs/verdicts.md)): beside each verdict is "

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     metavar="PATTERN",
     multiple=True,
     help="A part of the profile (mlp, cifar10, initial, violations, ensembles, convnets, architectures, sensitivity, "
-    "and of medium more-seeds, fixed-images, paper-recipe) or a shell pattern for labels, such as '*relu N=50 *'. May be "
-    "given several times.  [default: all cells]",
+    "and of medium more-seeds, fixed-images, paper-recipe) or a shell pattern for labels, such as '*relu N=50 *'. May "
+    "be given several times.  [default: all cells]",
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Device that trains.")
 @WORKERS
