@@ -145,7 +145,8 @@ def _load_arrays(path: Path, allow_pickle: bool) -> NDArray[Any] | dict[str, Any
     if path.suffix not in (".npy", ".npz"):
         raise ValueError(f"{path}: expected samples in a .npy file (numpy.save), or arguments by name in a .npz file")
     if not _is_numpy_file(path):
-        raise ValueError(f"{path} is not a {path.suffix} file: save the inputs with numpy.save, samples first")
+        save = "numpy.save, samples first" if path.suffix == ".npy" else "numpy.savez, arguments by name"
+        raise ValueError(f"{path} is not a {path.suffix} file: save the inputs with {save}")
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=allow_pickle)

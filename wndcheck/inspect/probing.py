@@ -25,6 +25,7 @@ from wndcheck.inspect.results import Activations
 from wndcheck.inspect.trial_passes import Trial, calls_differ, try_layers
 
 BATCH_BYTES = 2**26  # of the largest output of a module in a forward pass; a batch is cut where it is larger
+INPUT_SAMPLES = "of the samples measured"  # in what is said of inputs that are not finite
 
 
 def probe(
@@ -135,7 +136,7 @@ def probe(
         samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in trial.axes.items()}
         if batch_size:
             batches = cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
-        rows, numbers = _collect_rows(recorder, chosen, trial, samplers, batches)
+        rows, numbers, not_finite = _collect_rows(recorder, chosen, trial, samplers, batches)
     if batch_size is None:
         numbers = None if numbers is None else drawn_rows(numbers, 1, max_samples, random_state)
         rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
@@ -143,7 +144,8 @@ def probe(
         bad = np.flatnonzero(~np.isfinite(rows[name]).all(axis=1))
         if len(bad):
             count = len(rows.pop(name))
-            problems[name] = f"its output has NaN or infinity in {len(bad)} of {count} rows (the first: row {bad[0]})"
+            where = f"{len(bad)} of {count} rows (the first: row {bad[0]})"
+            problems[name] = f"its output has NaN or infinity in {where}{_of_inputs(not_finite)}"
     _raise_problems(rows, problems, strict=layers is not None)
     remarks += [remark_on_masks(samplers), "" if dtype else remark_on_precision(model)]
     rows_per_sample = {name: samplers[name].per_sample for name in rows}
@@ -156,13 +158,14 @@ def _collect_rows(
     trial: Trial,
     samplers: Mapping[str, PositionSampler],
     batches: Iterable[Batch],
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64] | None]:
-    """Return the rows of all batches, and their samples' groups.
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64] | None, int]:
+    """Return the rows of all batches, their samples' groups, and the number of samples that are not finite.
 
     Rows are copied inside the hook, since an activation may modify the output in place.
     """
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
     groups: list[NDArray[np.int64]] = []
+    not_finite = 0
     batch: Batch
 
     def receive(call: Call, output: Any) -> None:
@@ -172,6 +175,7 @@ def _collect_rows(
     with record_outputs(recorder, layers, receive):
         for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
+            not_finite += batch.not_finite
             groups += [] if batch.groups is None else [batch.groups.numpy()]
             for layer, calls in trial.all_calls.items():
                 if recorder.calls[layer] > calls:
@@ -180,7 +184,12 @@ def _collect_rows(
                 if len(collected) != number:
                     raise ValueError(f"layer {name!r}: not every batch reaches it; leave it out of layers")
     numbers = np.concatenate(groups) if groups else None
-    return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers
+    return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers, not_finite
+
+
+def _of_inputs(not_finite: int) -> str:
+    """What to say of inputs that are not finite either: the network is then not to blame."""
+    return f"; so have the inputs, in {not_finite} {INPUT_SAMPLES}: give finite numbers" if not_finite else ""
 
 
 def _raise_problems(measurable: Collection[str], problems: dict[str, str], *, strict: bool) -> None:

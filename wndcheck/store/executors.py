@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 from wndcheck.devices import one_thread_each
 
 if TYPE_CHECKING:
+    from distributed import Client
     from distributed.cfexecutor import ClientExecutor
 
 TRIES = 3  # times that a call is carried out whose process ends: one that runs out of memory would end all others, too
 GRACE = 10.0  # seconds that processes get to leave their calls in order
+HAND_OUTS = 3  # times that workers are given a file before what ends them is reported
 JOB_HOURS, JOB_GIGABYTES = 8, 8  # of a Slurm job, unless SBATCH_TIMELIMIT and SBATCH_MEM_PER_NODE are set
 
 
@@ -169,8 +171,23 @@ def dask_workers(scheduler: str, modules: Iterable[Path] = ()) -> Iterator[tuple
         if max(threads, default=1) > 1:
             raise UnusableEngine(f"workers of {scheduler} have several threads: start `dask worker --nthreads=1`")
         for module in modules:
-            client.upload_file(str(module))
+            hand_out(client, module, scheduler)
         yield client.get_executor(pure=False), len(threads)
+
+
+def hand_out(client: Client, module: Path, scheduler: str) -> None:
+    """Give a file of Python to all workers, again where one died meanwhile. UnusableEngine if that goes on."""
+    for left in reversed(range(HAND_OUTS)):
+        try:
+            client.upload_file(str(module))
+            break
+        except OSError as error:  # of which are distributed's errors of connections
+            if not left:
+                raise UnusableEngine(
+                    f"workers of {scheduler} end, or the scheduler does, while they are given {module.name}: see that "
+                    f"they run, and type the same command again ({error})"
+                ) from None
+            time.sleep(1)  # until the scheduler has noticed
 
 
 # --- processes of this machine ----------------------------------------------------------------------------------------

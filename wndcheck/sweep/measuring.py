@@ -22,7 +22,7 @@ from wndcheck.experiment.measurement.layers import Initial, Layer, summarised
 from wndcheck.experiment.measurement.measuring import is_out_of_memory
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_pairs
 from wndcheck.inspect.evaluation import seeded_generators
-from wndcheck.inspect.probing import probe
+from wndcheck.inspect.probing import INPUT_SAMPLES, probe
 from wndcheck.inspect.results import Activations
 from wndcheck.report.format import one_line
 from wndcheck.store.executors import Terminated
@@ -35,6 +35,19 @@ FEW_SAMPLES = 8  # inputs that show which layers a net has
 NOT_FINITE = re.compile("NaN or infinity")  # in what `probe` says of a layer's output
 
 RETURNED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # nets of make_net that still exist
+
+
+def has_diverged(said: str) -> bool:
+    """Whether `probe` says that activations are not finite, of inputs that are."""
+    return bool(NOT_FINITE.search(said)) and INPUT_SAMPLES not in said
+
+
+def checked_accuracy(value: Any) -> float:
+    """What `evaluate` has returned, as a number; TypeError where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"evaluate returned {repr(value)[:60]}: expected a number, such as an accuracy") from None
 
 
 class DivergedError(ValueError):
@@ -149,14 +162,14 @@ class Family:
                 if np.ndim(value) == 0:  # type: ignore[arg-type]
                     kept.setdefault(quantity, []).append(float(value))  # type: ignore[arg-type]
         if self.evaluate:
-            record.accuracy.append(float(self.evaluate(net)))
+            record.accuracy.append(checked_accuracy(self.evaluate(net)))
 
     def _probed(self, net: nn.Module, layers: list[str] | None, max_samples: int) -> Activations:
         try:
             found = probe(net, self.x, layers, max_samples=max_samples, **self.probing)
         except ValueError as error:
-            raise (DivergedError(str(error)) if NOT_FINITE.search(str(error)) else error) from error
+            raise (DivergedError(str(error)) if has_diverged(str(error)) else error) from error
         for name, why in found.left_out.items():
-            if NOT_FINITE.search(why) and is_named(name, self.layers or ("*",)):
+            if has_diverged(why) and is_named(name, self.layers or ("*",)):
                 raise DivergedError(f"layer {name!r}: {why}")
         return found

@@ -67,8 +67,14 @@ class Kept:
         self.folder = root / name / sha256(repr((options, made)).encode()).hexdigest()[:16]
         source, file = source_digest(functions), self.folder / SOURCE
         if not file.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, source.encode())
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(file, source.encode())
+            except OSError as error:
+                raise OSError(
+                    f"nets cannot be kept in {self.folder} ({error.strerror or error}): name another --store, or give "
+                    "--no-cache to keep none (in Python, store=)"
+                ) from error
         elif file.read_text() != source:
             raise ValueError(
                 f"the source of make_net, train or evaluate has changed since the nets of {name!r} were measured: give "

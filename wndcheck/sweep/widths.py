@@ -153,7 +153,8 @@ def width_sweep(
         records[record.width, record.seed] = record
         if kept and len(records) > len(known):
             kept.save(record)
-        progress(f"[{len(records)}/{len(nets)}] {record.line}")
+        was_kept = " (kept)" if len(records) <= len(known) else ""
+        progress(f"[{len(records)}/{len(nets)}] {record.line}{was_kept}")
     return WidthSweep([records[net] for net in nets])
 
 

@@ -183,6 +183,7 @@ def test_inputs_are_one_array_or_arrays_by_name(tmp_path: Path) -> None:
         ("x.csv", b"1,2", r"x.csv: expected samples in a .npy file \(numpy.save\), or arguments by name"),
         ("x.npy", b"1,2", "x.npy is not a .npy file: save the inputs with numpy.save, samples first"),
         ("x.npy", b"", "x.npy is not a .npy file"),
+        ("x.npz", b"1,2", "x.npz is not a .npz file: save the inputs with numpy.savez, arguments by name"),
         ("x.npy", b"\x93NUMPY\x01", "x.npy cannot be read"),
         ("x.npz", b"PK\x03\x04", "x.npz cannot be read"),
     ],

@@ -196,6 +196,14 @@ def test_a_named_layer_that_cannot_be_measured_is_an_error(layer: str, when: str
         probe(Unmeasurable(), torch.randn(20, 4), layer, when=when)
 
 
+def test_inputs_that_are_not_finite_are_named_with_the_outputs() -> None:
+    x = torch.randn(40, 4)
+    x[[3, 8], 1] = torch.tensor([torch.nan, torch.inf])
+    message = r"NaN or infinity in 2 of 40 rows \(the first: row 3\); so have the inputs, in 2 of the samples measured"
+    with pytest.raises(ValueError, match=message):
+        probe(nn.Linear(4, 8), x)
+
+
 def test_default_layers_that_cannot_be_measured_are_left_out_with_a_reason() -> None:
     found = probe(Unmeasurable(), torch.randn(20, 4))
     assert set(found) == {"twice#1", "twice#2", "fine", "functional", "normed"}

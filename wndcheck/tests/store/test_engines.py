@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from distributed import Client
@@ -34,7 +35,7 @@ from wndcheck.store.engines import (
     on_dask,
     submit,
 )
-from wndcheck.store.executors import TRIES, Processes, UnusableEngine
+from wndcheck.store.executors import TRIES, Processes, UnusableEngine, hand_out
 from wndcheck.store.files import temporary_folder
 from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
@@ -125,6 +126,7 @@ TOGETHER = """
 import os, sys
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 from wndcheck.store.engines import in_worker_processes
 from wndcheck.tests.store.test_engines import ENDLESS, task
 os.setsid()  # a terminal's group of processes
@@ -270,6 +272,26 @@ def test_records_of_workers_that_do_not_share_the_store_are_sent(tmp_path: Path)
         os.close(folder)
     assert_filled(tmp_path / "store")
     assert failure.startswith(f"the store {own} cannot be written (a worker that is to keep nets does not share it)")
+
+
+def test_files_are_given_again_to_workers_one_of_which_died_meanwhile() -> None:
+    calls: list[str] = []
+
+    class Failing:
+        def __init__(self, failures: int) -> None:
+            self.failures = failures
+
+        def upload_file(self, path: str) -> None:
+            calls.append(path)
+            if len(calls) <= self.failures:
+                raise OSError("Stream is closed")
+
+    hand_out(cast(Any, Failing(2)), Path("family.py"), "tcp://a:1")
+    assert calls == ["family.py"] * 3
+    calls.clear()
+    message = r"workers of tcp://a:1 end, or the scheduler does, .* family.py: .* again \(Stream is closed\)"
+    with pytest.raises(UnusableEngine, match=message):
+        hand_out(cast(Any, Failing(3)), Path("family.py"), "tcp://a:1")
 
 
 def test_dask_workers_of_several_threads_are_refused(tmp_path: Path) -> None:

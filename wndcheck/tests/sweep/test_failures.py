@@ -144,6 +144,18 @@ def test_a_layer_without_finite_numbers_is_one_of_a_net_that_diverged() -> None:
     assert failure.startswith("N = 30: 2 of 2 nets failed (seed 0, 1), diverged: layer '2': its output has NaN")
 
 
+def test_inputs_that_are_not_finite_are_told_from_nets_that_diverged() -> None:
+    x = inputs().clone()
+    x[3, 2] = np.nan
+    with pytest.raises(ValueError, match=r"ValueError: layer '0': .* so have the inputs, in 1 of the samples measured"):
+        width_sweep(make_net, x[:100], widths=[20, 30], seeds=2)
+
+
+def test_what_evaluate_returns_is_to_be_a_number() -> None:
+    with pytest.raises(ValueError, match=r"TypeError: evaluate returned 'good': expected a number"):
+        swept(evaluate=lambda net: "good", **FEW)
+
+
 def test_the_callers_generators_are_left_as_they_were_and_do_not_matter() -> None:
     def drawn(width: int) -> nn.Module:
         net = make_net(width)

@@ -120,3 +120,19 @@ def test_inputs_are_told_apart_by_what_they_hold() -> None:
     assert digest_of(loader) == digest_of(loader) != digest_of(x)
     with pytest.raises(TypeError, match="object cannot be told apart"):
         digest_of(object())
+
+
+def test_a_store_that_cannot_be_written_is_named_with_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        OSError, match=r"nets cannot be kept in .*file.mine.* \(Not a directory\): name another --store"
+    ):
+        swept(**FEW, name="mine", store=tmp_path / "file")
+
+
+def test_lines_tell_kept_nets_from_measured_ones(tmp_path: Path) -> None:
+    lines: list[str] = []
+    for _ in range(2):
+        swept(**FEW, name="mine", store=tmp_path, progress=lines.append)
+    first, again = lines[: len(lines) // 2], lines[len(lines) // 2 :]
+    assert again == [f"{line} (kept)" for line in first]
