@@ -208,3 +208,29 @@ def test_the_other_cells_of_a_share_whose_device_is_lost_are_submitted_again(tmp
         submit(cells, replace(task(tmp_path), device="cuda"), executor, 1, EventReporter(lambda event: None))
     assert executor.shares == [[9, 8, 7, 6], [7, 6]]
     assert [Store(tmp_path).has(cell) for cell in cells] == [True, False, True, True]
+
+
+class Failing(ThreadPoolExecutor):
+    """Calls that end by an error, not by an outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(1)
+        self.error = error
+
+    def submit(self, fn, /, *args):  # type: ignore[override]
+        def fail() -> None:
+            raise self.error
+
+        return super().submit(fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(OSError("no room"), "no room"), (MemoryError(), "MemoryError")], ids=["with words", "without"]
+)
+def test_a_call_that_fails_says_why(tmp_path: Path, error: Exception, said: str) -> None:
+    events: list[dict] = []
+    with Failing(error) as executor:
+        submit([UNTRAINED], task(tmp_path), executor, 1, EventReporter(events.append))
+    (failure,) = [event for event in events if event["event"] == "failed"]
+    assert f"{UNTRAINED.label}: no worker measured it ({said})" in str(failure)
+    assert is_free(tmp_path, UNTRAINED)
