@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from wndcheck.experiment.cells import Cell, Probe, Training
 from wndcheck.experiment.measurement.probing import importance
+from wndcheck.experiment.profiles import FULL
 from wndcheck.nets.architectures import MUP_WIDTH, STACKS, AdamPerceptron, MuPerceptron, StackedTransformer, patches
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, HEAD, PATCH, TOKENS, Architecture
@@ -232,6 +233,9 @@ def test_initial_weights_of_a_transformer_are_gaussians_by_what_enters(gain: flo
 
 
 def test_mup_is_the_usual_parametrisation_at_its_width() -> None:
+    """The middle of those that are swept."""
+    assert FULL.architectures
+    assert FULL.architectures.widths[0] * FULL.architectures.widths[-1] == MUP_WIDTH**2
     own, usual = (net(784, MUP_WIDTH, seeds=SEEDS, activation="relu", layers=5) for net in (MuPerceptron, StackedMLP))
     x, labels = torch.randn(3, 11, 784), torch.randint(0, 10, (3, 11))
     for net in (own, usual):
