@@ -47,12 +47,12 @@ def seeded_generators(gpus: Sequence[torch.device | int], seed: int) -> Iterator
     """Seed the global generators of torch (CPU and these GPUs), numpy and Python; restore their states on exit."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 (networks and loaders draw from it)
     with torch.random.fork_rng(devices=gpus):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed % 2**64)  # a seed may have any number of bits, as numpy's have
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
         for gpu in gpus:
             with torch.cuda.device(gpu):
-                torch.cuda.manual_seed(seed)
+                torch.cuda.manual_seed(seed % 2**64)
         try:
             yield
         finally:

@@ -164,7 +164,9 @@ class SubmittedJob:
         try:
             events, records, failed = self.future.result()
         except Exception as error:
-            reporter.failed(f"{self.pieces[0].cell.label}: no worker measured it ({error or type(error).__name__})")
+            reporter.failed(
+                f"{self.pieces[0].cell.label}: no worker measured it ({str(error) or type(error).__name__})"
+            )
             raise WorkersFailed from error
         for record in records:
             kept = pieces[record.cell.key].store(store)

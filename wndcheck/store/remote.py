@@ -38,5 +38,5 @@ def downloaded(url: str, folder: Path) -> Path:
     except ValueError:
         raise
     except Exception as error:  # of its service, which need not be an OSError
-        raise OSError(f"{url} cannot be read: {error or type(error).__name__}") from error
+        raise OSError(f"{url} cannot be read: {str(error) or type(error).__name__}") from error
     return folder

@@ -15,6 +15,7 @@ from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
 from wndcheck.store.measurements import FOLDER, READ_ONLY, Store
+from wndcheck.store.remote import downloaded
 from wndcheck.tests.tiny import TINY_CELL, assert_same_numbers, random_measurement
 
 OTHER_CELL = replace(TINY_CELL, width=7)
@@ -231,6 +232,7 @@ def test_merge_of_a_url_verifies_what_it_copies(run, kept, at_url):
     ("url", "message"),
     [
         ("nonsense://bucket/store", "nonsense://bucket/store cannot be reached: Protocol not known: nonsense"),
+        ("dropbox://bucket/store", "dropbox://bucket/store cannot be reached: DropboxFileSystem requires"),
         ("memory://nowhere", f"memory://nowhere is not a store: expected a folder {FOLDER} in it"),
     ],
 )
@@ -240,16 +242,31 @@ def test_merge_of_a_url_that_is_no_store_ends_with_status_2(run, url, message):
     assert message in outcome.stderr
 
 
-def test_merge_of_a_url_whose_service_fails_ends_with_status_1(run, at_url, monkeypatch):
+def test_only_records_are_downloaded(kept, at_url, tmp_path):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    MemoryFileSystem().pipe(f"/bucket/store/{FOLDER}/half.npz.part", b"PK half")
+    (tmp_path / "copy").mkdir()
+    found = downloaded(f"{at_url}/", tmp_path / "copy")
+    records = {kept.path(cell).name for cell in (TINY_CELL, OTHER_CELL)}
+    assert {path.name for path in (found / FOLDER).iterdir()} == records
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(RuntimeError("no credentials"), "no credentials"), (PermissionError(), "PermissionError")],
+    ids=["with words", "without"],
+)
+def test_merge_of_a_url_whose_service_fails_ends_with_status_1(run, at_url, monkeypatch, error, said):
     from fsspec.implementations.memory import MemoryFileSystem
 
     def denied(*_, **__):
-        raise RuntimeError("no credentials")
+        raise error
 
     monkeypatch.setattr(MemoryFileSystem, "get_file", denied)
     outcome = run("merge", at_url)
     assert (outcome.exit_code, outcome.stdout) == (1, "")
-    assert outcome.stderr == f"Error: {at_url} cannot be read: no credentials\n"
+    assert outcome.stderr == f"Error: {at_url} cannot be read: {said}\n"
 
 
 def test_merge_of_a_url_without_fsspec_says_what_to_type(run, monkeypatch):

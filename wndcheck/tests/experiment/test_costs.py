@@ -5,6 +5,8 @@ from math import prod
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from wndcheck.experiment import costs
 from wndcheck.experiment.cells import Cell, Probe
@@ -42,9 +44,11 @@ WIDE = replace(TINY_CELL, width=1000, seeds=(0,), probe=Probe(1))  # its paramet
 OTHERS = [
     Cell("mnist-subset", "relu", 32, (0, 1), TINY_TRAINING, OTHER_PROBE, architecture=kind) for kind in BEYOND_PAPER
 ]
+BY_AUTOGRAD = [cell for cell in OTHERS if cell.architecture != "mup"]
+WIDE_ADAM = replace(WIDE, activation="relu", architecture="adam", probe=replace(OTHER_PROBE, images_per_class=1))
 EACH = pytest.mark.parametrize(
     "cell",
-    [TINY_CELL, replace(TINY_CELL, width=300), WIDE, CIFAR, CONVNET, SMALL, *OTHERS],
+    [TINY_CELL, replace(TINY_CELL, width=300), WIDE, WIDE_ADAM, CIFAR, CONVNET, SMALL, *OTHERS],
     ids=lambda cell: cell.label,
 )
 
@@ -78,6 +82,27 @@ def test_images_steps_and_operations_by_hand() -> None:
     for protocol in (Training(0.1, 64, (0,)), Violation("drift", 0.1)):
         untrained = replace(TINY_CELL, protocol=protocol)
         assert (steps(untrained), training_flops(untrained)) == (0, 0)
+
+
+@pytest.mark.parametrize("cell", BY_AUTOGRAD, ids=lambda cell: cell.architecture)
+def test_operations_and_activations_are_those_that_torch_counts(cell: Cell) -> None:
+    stack, kept = build(cell, cell.seeds, 784, CPU), {}
+    x, labels = torch.randn(2, 7, 784), torch.zeros(2, 7, dtype=torch.int64)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # which counts products of matrices
+        stack.sgd_step(x, labels, 0.1)
+    assert counter.get_total_flops() == training_flops(cell) * 7 / training_images(cell)  # of one epoch
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logits = stack(x)
+    for parameter in stack.parameters():
+        kept.pop(parameter.untyped_storage().data_ptr(), None)
+    numbers = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / 4 / (2 * 7)
+    assert logits.requires_grad
+    assert numbers <= costs.activations(cell) < 2 * numbers
 
 
 @pytest.mark.parametrize(
@@ -120,7 +145,7 @@ def held_bytes(cell: Cell) -> int:
     """Bytes of the tensors of a stack that is trained and probed: parameters, a step, the order, the probe."""
     stack = build(cell, cell.seeds, costs.inputs(cell), CPU)
     images, labels = torch.zeros(100, costs.inputs(cell)), torch.zeros(100, dtype=torch.int64)
-    tensors = [*stack.parameters()]
+    tensors = [*stack.state_dict().values()]  # with Adam's moments
     if isinstance(cell.protocol, Training):
         tensors += [Steps(stack, images, labels, cell.protocol).batch_images]
         tensors += [BatchOrder(cell.seeds, training_images(cell)).epoch()]

@@ -66,5 +66,10 @@ def test_training_accuracies_from_which_nets_count_as_trained(profile: Profile) 
     assert bar(ensemble, 5) == bar(ensemble, 500) == profile.ensembles.trained_accuracy
     for cell in cells_of(["convnets"], profile, 0):
         assert bar(cell, 200) == CIFAR10_ACCURACY
+    assert profile.architectures
+    for cell in cells_of([f"architectures/{kind}" for kind in profile.architectures.kinds], profile, 0):
+        assert bar(cell, 16) == bar(cell, 512) == profile.architectures.trained_accuracy
+    for cell in cells_of(["architectures/mlp"], profile, 0):  # a net of the paper's, by the paper's bar
+        assert bar(cell, 512) == profile.trained_accuracy
     # All above chance, which is .1.
     assert 0.1 < profile.narrow_accuracy <= CIFAR10_ACCURACY < profile.trained_accuracy

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import UserDict
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -66,6 +67,16 @@ def test_a_batch_is_bound_to_the_signature(parameters: str, batch: Any, passed: 
     assert bound.size == 10
 
 
+@pytest.mark.parametrize("name", ["label", "labels", "label_ids", "target", "targets", "y"])
+def test_labels_are_no_further_arguments(name: str) -> None:
+    assert set(Binding(named("ids, **kwargs"))({"ids": X, name: Y}).kwargs) == {"ids"}
+
+
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(TypeError, match="x has a value of type NoneType: expected an array"):
+        Binding(named("x"))((None, None))
+
+
 REFUSED = [
     ("x, mask=None", (X, Y), r"requires 1: the others may be inputs or labels; .*lambda batch: batch\[0\], or .*lambda"
      r" batch: {'x': batch\[0\], 'mask': batch\[1\]}"),
@@ -110,6 +121,11 @@ def test_the_user_says_what_is_passed(inputs: Any, count: int) -> None:
     assert bind.words[0].startswith("batch_to_inputs passed ")
 
 
+class Pair(NamedTuple):
+    left: Tensor
+    right: Tensor
+
+
 class Tree(nn.Module):
     """Takes a whole batch as one argument."""
 
@@ -118,12 +134,12 @@ class Tree(nn.Module):
         self.fc = nn.Linear(2, 3)
 
     def forward(self, batch: dict[str, Any]) -> Tensor:
-        return self.fc(batch["pair"][0] + batch["pair"][1])
+        return self.fc(batch["pair"].left + batch["pair"].right)
 
 
 def test_a_structure_may_be_one_argument() -> None:
     net = Tree()
-    found = probe(net, ((X, 2 * X), Y), batch_to_inputs=lambda b: ({"pair": b[0]},), batch_size=3)["fc"]
+    found = probe(net, ((X, 2 * X), Y), batch_to_inputs=lambda b: ({"pair": Pair(*b[0])},), batch_size=3)["fc"]
     np.testing.assert_allclose(found, net.fc(3 * X).detach().numpy(), atol=1e-5)
 
 
@@ -166,9 +182,19 @@ def test_a_wrong_function_of_a_batch_is_an_error() -> None:
         probe(nn.Linear(2, 2), X, batch_to_inputs=lambda b: {"y": b})
 
 
-def test_the_signature_is_that_of_the_network_inside_a_parallel_wrapper() -> None:
+@pytest.fixture
+def process_group() -> Iterator[None]:
+    """Of this process alone, which a wrapper for several needs."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("process_group")
+@pytest.mark.parametrize("wrapper", [nn.DataParallel, nn.parallel.DistributedDataParallel])
+def test_the_signature_is_that_of_the_network_inside_a_parallel_wrapper(wrapper: type[nn.Module]) -> None:
     inner = Shifted()
-    found = probe(nn.DataParallel(inner), (X, X, Y), "module.fc")
+    found = probe(wrapper(inner), (X, X, Y), "module.fc")
     np.testing.assert_allclose(found["module.fc"], inner.fc(X).detach().numpy(), atol=1e-5)
     assert found.inputs == ("batches of 3: passed shift, x; left out the third",)
 

@@ -6,6 +6,7 @@ import random
 import warnings
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,10 @@ def clipped(net: Any, y: Tensor) -> None:
     net.fc.bias.data = torch.zeros(4)
 
 
+def turned(net: Any, y: Tensor) -> None:
+    net.cache.data = net.cache.data.as_strided((4, 4), (1, 4))  # the same memory, read in another order
+
+
 def decayed(net: Any, y: Tensor) -> None:
     torch._foreach_mul_([net.fc.weight, net.fc.bias], 0.5)  # as optimizers and moving averages do
 
@@ -190,6 +195,8 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "recurrent": lambda: Keeps(lambda net, y: net.lstm.flatten_parameters(), lstm=nn.LSTM(6, 3, 2)),
     "a cache": lambda: Keeps(cached, cache=torch.zeros(8, 4)),
     "a buffer": lambda: Keeps(cached, cache=nn.Buffer(torch.zeros(8, 4))),
+    "a view": lambda: Keeps(turned, cache=nn.Buffer(torch.arange(16.0).view(4, 4))),
+    "a read-only array": lambda: Keeps(lambda net, y: None, table=np.broadcast_to(np.zeros(1), 3)),
     "an object": lambda: Keeps(remembered, memory=Memory()),
     "containers": lambda: Keeps(
         appended,
@@ -306,17 +313,37 @@ def test_inputs_are_not_modified_by_a_network_that_works_in_place() -> None:
     np.testing.assert_allclose(found, net[1](x.relu()).detach().numpy(), atol=1e-6)
 
 
-def test_global_generators_are_left_as_they_were() -> None:
+@pytest.mark.parametrize("fails", [False, True])
+def test_global_generators_are_left_as_they_were(fails: bool) -> None:
     def states() -> list[Any]:
         return [random.getstate(), torch.get_rng_state().tolist(), *np.random.get_state()[1:3]]  # noqa: NPY002
 
     def draw(net: Any, y: Tensor) -> None:
         random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
+        if fails:
+            raise ValueError("no forward pass")
 
     net, x = Keeps(draw), torch.randn(9, 6)
     before = states()
-    probe(net, x)
+    with pytest.raises(ValueError, match="no forward pass") if fails else nullcontext():
+        probe(net, x)
     np.testing.assert_equal(states(), before)
+
+
+def test_what_a_hook_prepares_for_a_pass_is_there_in_it_alone() -> None:
+    seen: list[int] = []
+    net = Keeps(lambda net, y: seen.append(net.number), number=0)
+    net.register_forward_pre_hook(lambda net, inputs: setattr(net, "number", net.number + 1))
+    probe(net, torch.randn(30, 6), batch_size=8)
+    assert set(seen) == {1}
+    assert net.number == 0
+
+
+def test_tensors_that_are_no_buffers_have_the_precision_too() -> None:
+    net, seen = Keeps(lambda net, y: seen.append((y @ net.mixing).dtype), mixing=torch.ones(4, 4)), []
+    probe(net, torch.randn(9, 6), dtype="float64")
+    assert set(seen) == {torch.float64}
+    assert net.mixing.dtype == torch.float32
 
 
 def test_parameters_that_are_only_read_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from wndcheck import dependence_score, probe
+from wndcheck.inspect.binding import Binding
 from wndcheck.inspect.output_axes import draw_positions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -19,10 +20,10 @@ LENGTH, PAD = 7, 0
 
 
 def sequences(samples: int = 60) -> tuple[Tensor, Tensor]:
-    """Token ids (samples, LENGTH), padded by 0, of 1 to LENGTH - 1 tokens; and where they are real."""
+    """Token ids (samples, LENGTH), padded by 0, of 1 to LENGTH tokens; and where they are real."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(1, 50, (samples, LENGTH), generator=generator)
-    real = torch.arange(LENGTH) < torch.randint(1, LENGTH, (samples, 1), generator=generator)
+    real = torch.arange(LENGTH) < torch.randint(1, LENGTH + 1, (samples, 1), generator=generator)
     return ids * real, real
 
 
@@ -99,6 +100,7 @@ def test_the_user_may_say_where_positions_are_drawn(kind: str) -> None:
     if kind == "of a loader":
         x = DataLoader(TensorDataset(ids, ids), batch_size=13)
     assert (drawn(x, positions=positions) != PAD).all()
+    assert (drawn({"x": ids}, positions=np.int64(1)) == PAD).any()  # a number, as 1
     few = drawn({"x": ids}, positions=positions, max_samples=20)
     assert (few != PAD).all()
     assert len(few) == 20
@@ -152,6 +154,23 @@ def test_padding_that_no_mask_tells_has_a_word(embeds: bool, others: dict[str, A
     assert [each.startswith(word or "") for each in said] == [True] * bool(word)
     for way in [each.partition("positions=")[2] for each in said if "positions=" in each]:
         assert (drawn(x, positions=eval(way)) != PAD).all()
+
+
+def test_a_number_of_each_sample_is_no_padding() -> None:
+    net = Tokens("mask")
+    net.words = nn.Embedding(60, 2, padding_idx=PAD)
+    x = {"x": sequences()[0] + 1, "kind": torch.zeros(60, dtype=torch.int64)}
+    assert not [each for each in probe(net, x, "ids", neuron_axis=-1).inputs if "padding" in each]
+
+
+def test_padding_that_one_batch_has_is_told() -> None:
+    net, (ids, _) = Tokens("mask"), sequences()
+    net.words = nn.Embedding(60, 2, padding_idx=PAD)
+    bind = Binding(net)
+    for x in (ids + 1, ids, ids + 1):
+        bind({"x": x})
+    (said,) = bind.words
+    assert said.startswith("x holds 0, an embedding's padding_idx")
 
 
 def test_padding_changes_the_score_unless_it_is_left_out() -> None:

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.overrides import TorchFunctionMode
 
 from wndcheck.experiment.cells import Cell, Probe, Training
 from wndcheck.experiment.measurement.probing import importance
+from wndcheck.experiment.profiles import FULL
 from wndcheck.nets.architectures import MUP_WIDTH, STACKS, AdamPerceptron, MuPerceptron, StackedTransformer, patches
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, HEAD, PATCH, TOKENS, Architecture
@@ -163,6 +165,23 @@ def test_a_member_computes_what_plain_modules_compute(kind: Architecture) -> Non
 
 
 @each_kind
+def test_the_widest_layer_has_the_neurons_of_all_tokens(kind: Architecture) -> None:
+    """Of as many images as fit into little memory the logits are taken at once."""
+    stack, (x, _), sizes = stack_of(kind), batch(), []
+
+    class Activated(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            found = function(*args, **(kwargs or {}))
+            if function is torch.relu:
+                sizes.append(found.numel() / (3 * 21))
+            return found
+
+    with Activated():
+        stack(x)
+    assert stack.widest == max(sizes)
+
+
+@each_kind
 def test_training_is_that_of_each_member_by_torchs_optimiser(kind: Architecture) -> None:
     stack, rate = stack_of(kind), 0.02
     nets = [plain(stack, member, kind).train() for member in range(3)]
@@ -200,7 +219,23 @@ def test_perceptrons_start_from_the_papers_weights() -> None:
             assert torch.equal(own, papers) or (kind, layer) == ("mup", 4)
 
 
+@pytest.mark.parametrize("gain", [1.0, 1.5])
+def test_initial_weights_of_a_transformer_are_gaussians_by_what_enters(gain: float) -> None:
+    """Of variance gain² / fan-in, and twice that behind the ReLU; position embeddings of the usual scale."""
+    stack = StackedTransformer(784, 64, seeds=SEEDS, gain=gain)
+    variances = {name: gain**2 * (1 + (name == "second")) / matrix.shape[1] for name, matrix in stack.matrices.items()}
+    drawn = [(matrix.detach(), variances[name]) for name, matrix in stack.matrices.items()]
+    for weights, variance in [*drawn, (stack.positions.detach(), 0.02**2)]:
+        for member in weights:
+            assert abs(member.mean()) < 4 * (variance / member.numel()) ** 0.5  # 4 standard errors
+            assert abs(member.var() / variance - 1) < 4 * (2 / member.numel()) ** 0.5
+    assert not any(offset.any() for offset in stack.offsets.values())
+
+
 def test_mup_is_the_usual_parametrisation_at_its_width() -> None:
+    """The middle of those that are swept."""
+    assert FULL.architectures
+    assert FULL.architectures.widths[0] * FULL.architectures.widths[-1] == MUP_WIDTH**2
     own, usual = (net(784, MUP_WIDTH, seeds=SEEDS, activation="relu", layers=5) for net in (MuPerceptron, StackedMLP))
     x, labels = torch.randn(3, 11, 784), torch.randint(0, 10, (3, 11))
     for net in (own, usual):

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.grids import Grid
-from wndcheck.experiment.profiles import QUICK
+from wndcheck.experiment.profiles import MEDIUM, QUICK
 from wndcheck.experiment.record_schema import PAIR_QUANTILES, SAME_IMAGE, Measurement
 from wndcheck.report import figure_model
 from wndcheck.report.figure_model import interval
@@ -133,6 +134,23 @@ def test_a_net_that_ends_untrained_is_left_out_of_its_whole_trajectory() -> None
     figure = figures(Measured(trained={"relu": grid(widest)}))["figure-trajectories"]
     assert {row["seed"] for row in read(figure.csv()) if row["value"] == ""} == {"5"}
     assert "1 of 8 nets did not train" in figure.caption
+
+
+def test_csv_of_architectures_holds_their_numbers() -> None:
+    """A transformer's third layer is its logits, in the place of the perceptron's fifth."""
+    kinds = {kind: cells_of([f"architectures/{kind}"], MEDIUM, 0) for kind in ("mlp", "adam", "transformer")}
+    nets = {kind: grid(*map(make_measurement, cells), profile=MEDIUM) for kind, cells in kinds.items()}
+    figure = figures(Measured(architectures=nets))["figure-architectures"]
+    found = read(figure.csv())
+    assert {(row["quantity"], row["epochs"]) for row in found} == {("corrected_score", "10"), ("entropy_change", "10")}
+    assert len(found) == 2 * 5 * 8 * (5 + 5 + 3)  # quantities, widths, nets, layers
+    assert {row["layer"] for row in found if row["architecture"] == "transformer"} == {"1", "2", "5"}
+    assert figure.columns == "architecture"
+    for row in found:
+        (source,) = nets[row["architecture"]].at(int(row["width"])).measurements
+        place = row | {"layer": "3" if (row["architecture"], row["layer"]) == ("transformer", "5") else row["layer"]}
+        assert_holds(place, source, row["quantity"], source.cell.seeds.index(int(row["seed"])))
+    assert figures(Measured(architectures={"mlp": nets["mlp"]})) == {}
 
 
 # --- both readings ----------------------------------------------------------------------------------------------------

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from wndcheck.experiment import families
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of, perceptron, sensitivity_choices
+from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.report.stored_nets import Measured, gathered
 from wndcheck.tests.report.example_results import WHOLE, grids, make_measurement, measured, sections
@@ -29,6 +32,21 @@ def test_measurements_are_gathered_by_family() -> None:
         assert grid.measurements == tuple(store[cell] for cell in cells_of([name], WHOLE, 0))
     assert whole.data_reading is whole.trained["relu"]
     assert whole.sensitivity == {name: store[cell] for name, cell in sensitivity_choices(WHOLE, 0).items()}
+
+
+@pytest.mark.parametrize(
+    ("widths", "are_others"), [((5, 20, 50, 100), False), ((20, 100), True), ((5, 200), True)], ids=str
+)
+def test_perceptrons_beside_other_architectures_are_counted_once(widths: tuple[int, ...], are_others: bool) -> None:
+    """With the trained ones where all of them are among these."""
+    profile = replace(QUICK, widths=widths)
+    store = {cell: make_measurement(cell) for part in families.parts(profile, 0).values() for cell in part}
+    whole = gathered(profile, 0, store.get)
+    assert list(whole.architectures) == ["mlp", "batch-norm", "mup"]
+    for kind, grid in whole.architectures.items():
+        assert grid.measurements == tuple(store[cell] for cell in cells_of([f"architectures/{kind}"], profile, 0))
+    counted = [any(grid is each for each in whole.groups) for grid in whole.architectures.values()]
+    assert counted == [are_others, True, True]
 
 
 def test_seconds_are_those_of_every_cell_once() -> None:

@@ -25,7 +25,7 @@ from wndcheck.nets.training import BatchOrder, Steps, train
 from wndcheck.store import engines
 from wndcheck.store.engines import Outcome, Task, in_worker_processes, measured, submit
 from wndcheck.store.files import append_line
-from wndcheck.store.filling import DeviceLost, Piece, fill
+from wndcheck.store.filling import DeviceLost, JobHere, Piece, Work, fill
 from wndcheck.store.measurements import Store
 from wndcheck.store.progress import EventReporter
 from wndcheck.tests.store.test_engines import is_free, task
@@ -37,6 +37,14 @@ SHARED = [replace(TINY_CELL, width=width) for width in (4, 5, 6, 7)]
 fill_here = partial(fill, device="cpu", data_root=None)
 
 CUDA_ERROR = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later"
+
+
+def first_error(nets: Stack) -> Exception:
+    """An error whose traceback holds nets, as one does that was raised within a forward pass."""
+    try:
+        raise ValueError("what the other error is from")
+    except ValueError as error:
+        return error
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cell, Callable[[], Exc
                 for number, done in enumerate(work):
                     if cell == failing and number:
                         tried.append(weakref.ref(stack))
-                        raise error()
+                        raise error() from first_error(stack)
                     yield done
 
         monkeypatch.setattr(measuring, "run", injected)
@@ -99,7 +107,7 @@ def test_a_lost_gpu_ends_the_run_and_says_at_which_cell(silent_store: Store, fai
     said = f"{SHARED[3].label}: CUDA error: an illegal memory access was encountered: this process can no longer"
     assert str(caught.value).startswith(said)
     assert "type the command again" in str(caught.value)
-    assert (len(tried), log.done) == (1, [])
+    assert (len(tried), log.done, len(closed)) == (1, [], 2)
     for cell in SHARED:
         with silent_store.locked(cell) as free:
             assert free
@@ -108,6 +116,21 @@ def test_a_lost_gpu_ends_the_run_and_says_at_which_cell(silent_store: Store, fai
     found = silent_store.load(SHARED[3])
     assert found
     assert found.provenance["resumed_at_epochs"] == [0]
+
+
+def test_another_error_as_a_cell_is_closed_is_raised_and_the_cell_released(silent_store: Store) -> None:
+    def work(*_: object) -> Work:
+        try:
+            yield "training", 0.5
+        finally:
+            raise RuntimeError("not of the device")
+
+    job = JobHere(Piece(TINY_CELL, TINY_CELL), silent_store, Log(), work)
+    assert job.advance()
+    with pytest.raises(RuntimeError, match="not of the device"):
+        job.close()
+    with silent_store.locked(TINY_CELL) as free:
+        assert free
 
 
 def test_a_cuda_error_as_nets_are_resumed_is_not_blamed_on_the_checkpoint(
@@ -208,3 +231,29 @@ def test_the_other_cells_of_a_share_whose_device_is_lost_are_submitted_again(tmp
         submit(cells, replace(task(tmp_path), device="cuda"), executor, 1, EventReporter(lambda event: None))
     assert executor.shares == [[9, 8, 7, 6], [7, 6]]
     assert [Store(tmp_path).has(cell) for cell in cells] == [True, False, True, True]
+
+
+class Failing(ThreadPoolExecutor):
+    """Calls that end by an error, not by an outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(1)
+        self.error = error
+
+    def submit(self, fn, /, *args):  # type: ignore[override]
+        def fail() -> None:
+            raise self.error
+
+        return super().submit(fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(OSError("no room"), "no room"), (MemoryError(), "MemoryError")], ids=["with words", "without"]
+)
+def test_a_call_that_fails_says_why(tmp_path: Path, error: Exception, said: str) -> None:
+    events: list[dict] = []
+    with Failing(error) as executor:
+        submit([UNTRAINED], task(tmp_path), executor, 1, EventReporter(events.append))
+    (failure,) = [event for event in events if event["event"] == "failed"]
+    assert f"{UNTRAINED.label}: no worker measured it ({said})" in str(failure)
+    assert is_free(tmp_path, UNTRAINED)

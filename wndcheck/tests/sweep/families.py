@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ def make_net(width: int) -> nn.Sequential:
     """Two hidden layers, "0" and "2", and the last one, "4"."""
     linear, tanh = nn.Linear, nn.Tanh
     return nn.Sequential(linear(64, width), tanh(), linear(width, width), tanh(), linear(width, 10))
+
+
+def make_slowly(width: int) -> nn.Sequential:
+    """The same, while others may draw from the generator that is seeded for it."""
+    time.sleep(0.02)
+    return make_net(width)
 
 
 def scaled(factor: float) -> Callable[[nn.Module, int], None]:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from wndcheck.devices import THREAD_VARIABLES
 from wndcheck.store.executors import SlurmJobs, dask_workers
 from wndcheck.sweep.records import NetRecord
 from wndcheck.tests.store.test_engines import cluster
-from wndcheck.tests.sweep.families import KilledOnce, swept
+from wndcheck.tests.sweep.families import KilledOnce, make_slowly, swept
 from wndcheck.tests.tiny import start_python
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -83,8 +83,32 @@ def test_what_a_dask_worker_dies_of_is_measured_by_the_other(tmp_path: Path, exp
 def test_threads_of_one_process_take_turns() -> None:
     """Nets of one process share its random generators, which are seeded for each."""
     with ThreadPoolExecutor(2) as threads:
-        found = swept(**FEW, workers=2, executor=threads).records
+        found = swept(make_slowly, **FEW, workers=2, executor=threads).records
     assert without_seconds(found) == without_seconds(swept(**FEW).records)
+
+
+class Watched(ThreadPoolExecutor):
+    """Keeps the nets in the order of their calls, and how many calls had not ended at each."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.calls: list[Future] = []
+        self.nets: list[tuple[int, int]] = []
+        self.at_once: list[int] = []
+
+    def submit(self, fn, /, *args):  # type: ignore[override]
+        self.calls.append(super().submit(fn, *args))
+        self.nets.append(args[-2:])
+        self.at_once.append(sum(not call.done() for call in self.calls))
+        return self.calls[-1]
+
+
+def test_nets_are_measured_in_order_and_no_more_at_once_than_asked_for() -> None:
+    """Each call holds the inputs."""
+    with Watched() as threads:
+        swept(make_slowly, **FEW, workers=2, executor=threads)
+    assert threads.nets == [(20, 0), (20, 1), (30, 0), (30, 1)]
+    assert max(threads.at_once) == 2
 
 
 RUN = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, sys.argv[1]]))"
