@@ -68,11 +68,13 @@ def grids(profile: Profile = WHOLE) -> dict[str, Grid]:
 def measured() -> Measured:
     """Everything that a profile can have."""
     cifar10, convnets, ensembles = (cells_of([name], WHOLE, 0) for name in ("cifar10", "convnets", "ensembles"))
+    architectures = {kind: cells_of([f"architectures/{kind}"], WHOLE, 0) for kind in ("batch-norm", "mup")}
     return Measured(
         trained=grids(),
         cifar10=grid(*map(make_measurement, cifar10)),
         convnets=grid(*map(make_measurement, convnets)),
         ensembles=grid(*map(make_measurement, ensembles)),
+        architectures={kind: grid(*map(make_measurement, cells)) for kind, cells in architectures.items()},
         sensitivity={name: make_measurement(cell) for name, cell in sensitivity_choices(WHOLE, 0).items()},
     )
 
