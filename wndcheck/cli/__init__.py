@@ -13,7 +13,7 @@ from wndcheck.cli.console import Commands
 def main() -> None:
     """Test the claims of "On the Weak Neural Dependence Phenomenon in Deep Learning".
 
-    Exit status: that of the command; 74 if standard output cannot be written.
+    Exit status: that of the command; 74 if standard output cannot be written; 130 if it was interrupted.
     """
 
 

@@ -21,7 +21,10 @@ PIPED_WIDTH = 150  # columns where the output is not a terminal
 
 
 class Commands(click.Group):
-    """Commands whose results cannot be lost unseen: exit status 74 where standard output cannot be written."""
+    """Commands whose results cannot be lost unseen: exit status 74 where standard output cannot be written.
+
+    Where the user interrupts a command that does not say what is kept, 130.
+    """
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -29,6 +32,9 @@ class Commands(click.Group):
         except click.ClickException as error:
             vars(error)["message"] = harmless(error.message)  # which click prints as it is
             raise
+        except KeyboardInterrupt:  # of which click says "Aborted!", with the status of a failure
+            print_status("wndcheck: interrupted")
+            context.exit(130)
         except OSError as error:
             if is_writable(sys.stdout):
                 raise

@@ -198,5 +198,6 @@ def _raise_problems(measurable: Collection[str], problems: dict[str, str], *, st
         raise ValueError("\n".join(f"layer {name!r}: {why}" for name, why in problems.items()))
     if not measurable:
         raise ValueError(
-            "the model has no linear, convolutional or recurrent layer: name the layers to measure, layers=[...]"
+            "the model has no linear, convolutional or recurrent layer: name the modules to measure inside it, "
+            "layers=[...] (--layers)"
         )

@@ -267,3 +267,16 @@ def test_a_wrong_command_line_is_exit_status_2(score: Command, cli: Command) -> 
     assert score("--when", "during").exit_code == 2
     assert score("--seed", str(2**32)).exit_code == 2
     assert cli("score", "m:f").exit_code == 2
+
+
+def test_an_interruption_ends_with_its_own_status_and_a_word(
+    folder: Path, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wndcheck.inspect.dependence_score", interrupted)
+    result = cli("score", "net_to_score:make_net", "--data", "x.npy", "--report", "page")
+    assert result.exit_code == 130
+    assert result.stderr.endswith("\nwndcheck: interrupted\n")
+    assert not (folder / "page").exists()
