@@ -54,6 +54,8 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
     try:
         with termination_as_interruption():
             signal.raise_signal(signal.SIGHUP)
+    except KeyboardInterrupt:
+        pytest.fail("it is heeded")
     finally:
         signal.signal(signal.SIGHUP, before)
 
