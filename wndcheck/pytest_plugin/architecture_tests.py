@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
+from wndcheck.experiment.costs import neurons
 from wndcheck.experiment.grids import Grid
+from wndcheck.experiment.profiles import NARROW
 from wndcheck.nets.specification import LAYERS, Architecture
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets
@@ -78,9 +80,14 @@ def perceptron(nets: DeclaredNets) -> Grid:
     return nets[nets.families[1]]
 
 
+def wide(grid: Grid, layer: int) -> Grid:
+    """The same grid, of the widths at which the layer itself is one that trends are over: of NARROW neurons or more."""
+    return grid.at(*(m.width for m in grid.measurements if neurons(m.cell)[layer - 1] >= NARROW))
+
+
 @check(TREND)
 def test_trend(decide: Callable[..., None], layer: int, other: Grid) -> None:
-    decide(slopes, other.wide, "corrected_score", layer)
+    decide(slopes, wide(other, layer), "corrected_score", layer)
 
 
 @check(VICINITY)

@@ -11,7 +11,7 @@ import pytest
 
 from wndcheck.experiment.families import cells_of
 from wndcheck.store import executors
-from wndcheck.store.executors import termination_as_interruption
+from wndcheck.store.executors import termination_as_interruption, uninterrupted
 from wndcheck.store.measurements import Store
 from wndcheck.tests.cli.test_measure import ENDLESS, MAIN
 from wndcheck.tests.tiny import start_python, wait_for
@@ -46,6 +46,31 @@ def test_termination_is_an_interruption() -> None:
     with pytest.raises(KeyboardInterrupt), termination_as_interruption():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """As nohup has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with termination_as_interruption():
+            signal.raise_signal(signal.SIGHUP)
+    except KeyboardInterrupt:
+        pytest.fail("it is heeded")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interruption_in_an_uninterrupted_context_is_raised_at_its_end() -> None:
+    done = []
+
+    def interrupted() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("what files need")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert done
 
 
 def test_of_several_interruptions_one_is_heeded_until_the_patience_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

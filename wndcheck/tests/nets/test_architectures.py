@@ -15,7 +15,7 @@ from wndcheck.experiment.measurement.probing import importance
 from wndcheck.experiment.profiles import FULL
 from wndcheck.nets.architectures import MUP_WIDTH, STACKS, AdamPerceptron, MuPerceptron, StackedTransformer, patches
 from wndcheck.nets.mlp import StackedMLP
-from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, HEAD, PATCH, TOKENS, Architecture
+from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, HEAD, PATCH, TOKENS, Architecture, Violation
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
 from wndcheck.nets.training import BatchOrder, Steps, train
 
@@ -315,7 +315,8 @@ def test_adams_moments_belong_to_the_state() -> None:
         ({"probe": Probe(ablated=0)}, "transformed_pairs=0"),
         ({"probe": Probe(transformed_pairs=0)}, "ablated=0"),
         ({"activation": "tanh"}, "expected relu and Training"),
-        ({"architecture": "transformer", "width": 20}, "expected a multiple of 16"),
+        ({"protocol": Violation("drift", 0.1)}, "expected relu and Training"),
+        ({"architecture": "transformer", "width": 24}, "expected a multiple of 16"),
         ({"architecture": "transformer", "dataset": "cifar10"}, "and mnist"),
     ],
 )

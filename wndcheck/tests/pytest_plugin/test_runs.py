@@ -316,3 +316,10 @@ def test_a_run_writes_its_report_with_its_duration(pytester, claims, last_run, o
     assert (only_claim().about, only_claim().figures) == ("§4: what it says.", ("figure-pairs",))
     assert last_run().seconds["nets"] == 0
     assert 0 < last_run().seconds["run"] < 600
+
+
+def test_a_control_of_another_recipe_is_left_with_its_nets(pytester, claims, last_run):
+    of = 'Check("the number", at_most(1), scope=Scope.RECIPE)'
+    claims(tiny=check(SUPPORTED) + check(REFUTED, "planted", must_be="refuted", of=of))
+    pytester.runpytest("claims").assert_outcomes(passed=1, deselected=1)
+    assert not last_run().claims[0].controls

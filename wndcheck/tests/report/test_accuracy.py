@@ -118,6 +118,8 @@ def test_csv_holds_every_net_of_every_group_at_every_stage() -> None:
         "ReLU perceptrons on cifar10-subset",
         "ReLU convnets on cifar10",
         "ReLU ensembles of perceptrons on mnist-subset",
+        "ReLU perceptrons with batch norm on mnist-subset",
+        "ReLU perceptrons in the μ parametrisation on mnist-subset",
     ]
     found = read(section.files["accuracy.csv"])
     cells = {

@@ -35,7 +35,7 @@ from wndcheck.store.engines import (
     on_dask,
     submit,
 )
-from wndcheck.store.executors import TRIES, Processes, UnusableEngine, hand_out
+from wndcheck.store.executors import TRIES, Processes, SlurmJobs, UnusableEngine, hand_out
 from wndcheck.store.files import temporary_folder
 from wndcheck.store.filling import Piece
 from wndcheck.store.measurements import Store
@@ -217,6 +217,13 @@ def test_a_killed_job_is_submitted_again_and_resumed(tmp_path: Path) -> None:
     assert_filled(tmp_path)
 
 
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("cuda:1", 1)])
+def test_a_job_asks_for_eight_hours_and_a_gpu_where_it_takes_one(tmp_path: Path, device: str, gpus: int) -> None:
+    with SlurmJobs(1, pytest.fail, tmp_path, device, cluster="local") as jobs:
+        asked = jobs.executor._executor.parameters
+    assert (asked["timeout_min"], asked["mem_gb"], asked["cpus_per_task"], asked["gpus_per_node"]) == (480, 8, 1, gpus)
+
+
 # --- Dask -------------------------------------------------------------------------------------------------------------
 
 
@@ -319,7 +326,10 @@ def test_gpus_get_a_share_of_the_cells_each(tmp_path: Path) -> None:
 class Losing(ThreadPoolExecutor):
     """Workers whose records never arrive, as on file systems that only seem to be shared."""
 
+    calls = 0
+
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[override]
+        self.calls += 1
         return super().submit(Outcome, [], [], [])
 
 
@@ -328,6 +338,7 @@ def test_a_piece_whose_record_never_arrives_is_given_up(tmp_path: Path) -> None:
     with Losing(1) as losing:
         submit(CELLS[1:2], task(tmp_path), losing, 1, EventReporter(events.append))
     (failure,) = [event for event in events if event["event"] == "failed"]
+    assert losing.calls == TRIES
     assert f"{TRIES} calls ended, and its record is not in {tmp_path}" in str(failure)
 
 

@@ -20,10 +20,11 @@ from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.measurement.probing import Data
+from wndcheck.experiment.record_schema import Measurement
 from wndcheck.nets.stacks import Stack
 from wndcheck.nets.training import BatchOrder, Steps, train
 from wndcheck.store import engines
-from wndcheck.store.engines import Outcome, Task, in_worker_processes, measured, submit
+from wndcheck.store.engines import Outcome, Submitting, Task, in_worker_processes, measured, submit
 from wndcheck.store.files import append_line
 from wndcheck.store.filling import DeviceLost, JobHere, Piece, Work, fill
 from wndcheck.store.measurements import Store
@@ -257,3 +258,28 @@ def test_a_call_that_fails_says_why(tmp_path: Path, error: Exception, said: str)
     (failure,) = [event for event in events if event["event"] == "failed"]
     assert f"{UNTRAINED.label}: no worker measured it ({said})" in str(failure)
     assert is_free(tmp_path, UNTRAINED)
+
+
+class Sending(ThreadPoolExecutor):
+    """A worker that does not share the store."""
+
+    def submit(self, fn, /, given, pieces):  # type: ignore[override]
+        return super().submit(Outcome, [], [random_measurement(piece.cell) for piece in pieces], [])
+
+
+def test_a_record_that_is_sent_is_saved_under_its_lock(tmp_path: Path) -> None:
+    """Another process that locked it would remove the file as unfinished."""
+    free: list[bool] = []
+
+    class Watched(Store):
+        def save(self, measurement: Measurement) -> None:
+            free.append(is_free(tmp_path, measurement.cell))
+            super().save(measurement)
+
+    with Sending(1) as executor:
+        submitting = Submitting(executor, 1, task(tmp_path), Watched(tmp_path), EventReporter(print))
+        (job,) = submitting.start([Piece(UNTRAINED, UNTRAINED)], [])
+        job.future.result(60)
+        assert not job.advance()
+    assert free == [False]
+    assert_same_numbers(Store(tmp_path).load(UNTRAINED), random_measurement(UNTRAINED))

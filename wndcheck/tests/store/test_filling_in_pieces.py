@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +16,7 @@ from wndcheck.experiment.measurement import measuring
 from wndcheck.experiment.measurement.measuring import measure
 from wndcheck.experiment.pieces import joined, pieces
 from wndcheck.nets.specification import Unspecified
-from wndcheck.store.filling import fill, join_pieces, pieces_on
+from wndcheck.store.filling import POLL_SECONDS, fill, join_pieces, pieces_on
 from wndcheck.store.measurements import Store
 from wndcheck.tests.tiny import TINY_CELL, Log, assert_same_numbers
 
@@ -93,6 +94,19 @@ def test_pieces_that_another_process_joins_are_left_to_it(silent_store: Store, t
         join_pieces(CELL, two_pieces, silent_store)
         assert not silent_store.has(CELL)
     join_pieces(CELL, two_pieces, silent_store)
+    assert silent_store.has(CELL)
+
+
+def test_pieces_that_another_process_joins_are_waited_for(silent_store: Store, two_pieces) -> None:
+    for piece in two_pieces:
+        silent_store.pieces.save(measure(piece))
+    with silent_store.pieces.locked(two_pieces[1]):
+        filling = threading.Thread(daemon=True, target=fill_here, args=([CELL], silent_store, Log()))
+        filling.start()
+        filling.join(3 * POLL_SECONDS)
+        assert filling.is_alive()
+        assert not silent_store.has(CELL)
+    filling.join(60)
     assert silent_store.has(CELL)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from wndcheck.devices import THREAD_VARIABLES
-from wndcheck.store.executors import SlurmJobs, dask_workers
+from wndcheck.store.executors import Processes, SlurmJobs, dask_workers
 from wndcheck.sweep.records import NetRecord
 from wndcheck.tests.store.test_engines import cluster
 from wndcheck.tests.sweep.families import KilledOnce, make_slowly, swept
@@ -66,6 +69,20 @@ def test_a_process_that_ends_is_replaced(tmp_path: Path, expected: list[NetRecor
     assert not set(THREAD_VARIABLES) & set(os.environ)
 
 
+NUMBER = "__import__('time').sleep(0.5) or __import__('wndcheck.store.executors').store.executors.worker_number"
+
+
+def test_a_process_that_takes_the_place_of_another_has_its_number() -> None:
+    """By which they take the GPUs in turn."""
+    with Processes(2, lambda line: None) as processes:
+        before = [processes.submit(eval, NUMBER) for _ in range(2)]
+        assert {call.result(60) for call in before} == {0, 1}
+        dying = processes.submit(os._exit, 1)  # three times, and so in both
+        assert isinstance(dying.exception(60), BrokenProcessPool)
+        after = [processes.submit(eval, NUMBER) for _ in range(2)]
+        assert {call.result(60) for call in after} == {0, 1}
+
+
 def test_a_slurm_job_that_ends_is_submitted_again(tmp_path: Path, expected: list[NetRecord]) -> None:
     """By submitit's executor for this machine."""
     lines: list[str] = []
@@ -111,6 +128,34 @@ def test_nets_are_measured_in_order_and_no_more_at_once_than_asked_for() -> None
     assert max(threads.at_once) == 2
 
 
+class ElsewhereOnly(ThreadPoolExecutor):
+    """A worker that has not imported a module, and has not its folder in the path."""
+
+    def submit(self, fn, given, folders, *net):  # type: ignore[override]
+        folders = [*folders]
+        sys.path.remove(folders[0])
+        del sys.modules["own_nets"]
+        call = super().submit(fn, given, folders, *net)
+        call.exception(60)
+        sys.path.insert(0, folders[0])
+        return call
+
+
+def test_functions_are_found_where_the_caller_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_nets.py").write_text(OWN_NETS)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    made = importlib.import_module("own_nets").made
+    with ElsewhereOnly(1) as executor:
+        found = swept(made, **FEW | {"seeds": 1, "widths": (20,)}, executor=executor)
+    assert not found.records[0].problem
+    assert sys.modules.pop("own_nets").made is not made
+
+
+OWN_NETS = """
+from wndcheck.tests.sweep.families import make_net
+def made(width):
+    return make_net(width)
+"""
 RUN = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, sys.argv[1]]))"
 SCRIPT = """
 from wndcheck.sweep.widths import width_sweep
