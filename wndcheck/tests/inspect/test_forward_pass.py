@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from wndcheck import probe
+from wndcheck.tests.inspect.test_left_as_found import Keeps
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -158,3 +159,10 @@ def test_networks_that_call_view_take_transposed_inputs() -> None:
     net, x = Views(), torch.randn(3, 2, 30).permute(2, 1, 0)
     found = probe(net, x, batch_size=30)["fc"]
     np.testing.assert_allclose(found, net.fc(x.reshape(30, 6)).detach().numpy(), atol=1e-6)
+
+
+def test_tensors_that_are_no_buffers_have_the_precision_too() -> None:
+    net, seen = Keeps(lambda net, y: seen.append((y @ net.mixing).dtype), mixing=torch.ones(4, 4)), []
+    probe(net, torch.randn(9, 6), dtype="float64")
+    assert set(seen) == {torch.float64}
+    assert net.mixing.dtype == torch.float32

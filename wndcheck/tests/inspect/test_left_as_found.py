@@ -339,13 +339,6 @@ def test_what_a_hook_prepares_for_a_pass_is_there_in_it_alone() -> None:
     assert net.number == 0
 
 
-def test_tensors_that_are_no_buffers_have_the_precision_too() -> None:
-    net, seen = Keeps(lambda net, y: seen.append((y @ net.mixing).dtype), mixing=torch.ones(4, 4)), []
-    probe(net, torch.randn(9, 6), dtype="float64")
-    assert set(seen) == {torch.float64}
-    assert net.mixing.dtype == torch.float32
-
-
 def test_parameters_that_are_only_read_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies of a large network's weights would double its memory."""
     copied: list[Tensor] = []
