@@ -213,7 +213,11 @@ ARCHITECTURES = {
     other("mup", "score", 0.1, 4, **WIDEST_OTHER): ["mup_nets vicinity[4]"],
     other("residual", "corrected_score", lambda n: 0.001 * np.log2(n), 4): ["residual_nets trend[4]"],
     other("residual", "corrected_score", lambda n: 0.001 * np.log2(n), 3, stage=0): [],
-    other("transformer", "corrected_score", lambda n: 0.001 * np.log2(n), 2): ["transformer_nets trend[2]"],
+    other("transformer", "corrected_score", lambda n: 0.001 * np.log2(n), 1): ["transformer_nets trend[1]"],
+    other("transformer", "corrected_score", -1.0, 2, widths=(32,)): [],  # of 16 neurons
+    other("transformer", "corrected_score", lambda n: 0.001 * np.log2(n), 2, widths=(64, 128, 256, 512)): [
+        "transformer_nets trend[2]"
+    ],
     other("transformer", "score", 0.1, 1, **WIDEST_OTHER): ["transformer_nets vicinity[1]"],
 }
 WORLDS = {
