@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import platform
+import signal
 import time
 import traceback
 from collections.abc import Iterator
@@ -91,6 +93,7 @@ class ClaimsRun:
             )
         self.written: list[Path] = []
         self.handlers = ExitStack()  # of signals
+        self.interrupted = False
         self.messages = Messages(config)
         self.store()  # fails now, not after the training, where it cannot be written
 
@@ -114,7 +117,10 @@ class ClaimsRun:
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
-        self.handlers.close()
+        if self.interrupted:  # by Ctrl-C, which may be typed again: what is left of the process ends in order, too
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        else:
+            self.handlers.close()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node) -> None:
@@ -252,6 +258,7 @@ class ClaimsRun:
             self.config.workeroutput[LEFT] = [encode_line(claim) for claim in self.only_left]  # type: ignore[attr-defined]
             return
         self.defer_interruptions()  # the table and the report
+        self.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
         for claim in self.only_left:
             self.results.declared.setdefault(claim.id, claim)
         self.messages.stop()

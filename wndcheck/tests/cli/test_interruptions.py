@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -39,6 +40,14 @@ def test_ctrl_c_again_and_again_ends_in_order(tmp_path):
         with store.locked(cell) as free:
             assert free
     assert not [path for path in tmp_path.rglob("*") if path.suffix == ".part" or "asked" in path.name]
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Ctrl-C is heeded, though a shell starts what runs in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_termination_is_an_interruption() -> None:
@@ -76,17 +85,13 @@ def test_an_interruption_in_an_uninterrupted_context_is_raised_at_its_end() -> N
 def test_of_several_interruptions_one_is_heeded_until_the_patience_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a run whose end hangs, or which has swallowed the first, can still be interrupted."""
     now = [1000.0]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with termination_as_interruption() as defer:
-            monkeypatch.setattr(executors.time, "monotonic", lambda: now[0])
-            for number, later in ((signal.SIGINT, 0), (signal.SIGTERM, executors.PATIENCE)):
-                now[0] += later
-                with pytest.raises(KeyboardInterrupt):
-                    signal.raise_signal(number)
-                signal.raise_signal(signal.SIGINT)
-            now[0] += executors.PATIENCE
-            defer()
-            signal.raise_signal(signal.SIGHUP)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with termination_as_interruption() as defer:
+        monkeypatch.setattr(executors.time, "monotonic", lambda: now[0])
+        for number, later in ((signal.SIGINT, 0), (signal.SIGTERM, executors.PATIENCE)):
+            now[0] += later
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+            signal.raise_signal(signal.SIGINT)
+        now[0] += executors.PATIENCE
+        defer()
+        signal.raise_signal(signal.SIGHUP)
