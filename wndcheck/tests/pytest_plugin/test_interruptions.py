@@ -55,16 +55,21 @@ def test_slow(decide):
 """
 
 
+def begun_run(pytester, claims, options, before="pass"):
+    """A process that runs claims, and is at the slow one of them."""
+    claims(atiny=check(SUPPORTED), tiny=SLOW, ztiny=check(SUPPORTED))
+    arguments = ["claims", *options, "--wnd-report=reports/latest"]
+    with contextlib.chdir(pytester.path):
+        process = start_python(f"import os, pytest, sys; {before}; sys.exit(pytest.main({arguments}))")
+    wait_for((pytester.path / "begun").exists)
+    return process
+
+
 @pytest.mark.parametrize(
     ("number", "options"), [(signal.SIGTERM, ["-n0"]), (signal.SIGHUP, ["-n1"]), (signal.SIGINT, ["-n1"])]
 )
 def test_a_run_that_is_ended_by_a_signal_says_so_in_its_report(pytester, claims, last_run, number, options):
-    claims(atiny=check(SUPPORTED), tiny=SLOW, ztiny=check(SUPPORTED))
-    arguments = ["claims", *options, "--wnd-report=reports/latest"]
-    code = f"import pytest, sys; sys.exit(pytest.main({arguments}))"
-    with contextlib.chdir(pytester.path):
-        process = start_python(code)
-    wait_for((pytester.path / "begun").exists)
+    process = begun_run(pytester, claims, options)
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
@@ -75,15 +80,10 @@ def test_a_run_that_is_ended_by_a_signal_says_so_in_its_report(pytester, claims,
     assert verdicts in ({"atiny": "supported"}, {"atiny": "supported", "tiny": "not run"})
 
 
-@pytest.mark.parametrize("options", [["-n0"], ["-n2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize("options", [["-n0"], ["-n1"]], ids=["one process", "xdist"])
 def test_ctrl_c_again_and_again_costs_neither_table_nor_report(pytester, claims, last_run, options):
-    """As in a terminal, which sends it to all processes."""
-    claims(atiny=check(SUPPORTED), tiny=SLOW, ztiny=check(SUPPORTED))
-    arguments = ["claims", *options, "--wnd-report=reports/latest"]
-    code = f"import os, pytest, sys; os.setsid(); sys.exit(pytest.main({arguments}))"
-    with contextlib.chdir(pytester.path):
-        process = start_python(code)
-    wait_for((pytester.path / "begun").exists)
+    """As in a terminal, which sends it to all processes. (With more workers, none may have reported a test yet.)"""
+    process = begun_run(pytester, claims, options, before="os.setsid()")
     for _ in range(8):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
