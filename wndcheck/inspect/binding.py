@@ -73,15 +73,6 @@ class Batch(NamedTuple):
         return found
 
     @property
-    def not_finite(self) -> int:
-        """The number of samples that hold NaN or infinity."""
-        bad = torch.zeros(self.size, dtype=torch.bool)
-        for tensor in self.tensors:
-            if tensor.is_floating_point() and tensor.layout == torch.strided and len(tensor) == self.size:
-                bad |= ~tensor.isfinite().reshape(self.size, -1).all(1).cpu()
-        return int(bad.sum())
-
-    @property
     def shapes(self) -> str:
         """Shapes and dtypes of the tensors, for messages."""
         return described(self.tensors)

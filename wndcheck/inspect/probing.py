@@ -175,7 +175,7 @@ def _collect_rows(
     with record_outputs(recorder, layers, receive):
         for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
-            not_finite += batch.not_finite
+            not_finite += _not_finite(batch)
             groups += [] if batch.groups is None else [batch.groups.numpy()]
             for layer, calls in trial.all_calls.items():
                 if recorder.calls[layer] > calls:
@@ -185,6 +185,15 @@ def _collect_rows(
                     raise ValueError(f"layer {name!r}: not every batch reaches it; leave it out of layers")
     numbers = np.concatenate(groups) if groups else None
     return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers, not_finite
+
+
+def _not_finite(batch: Batch) -> int:
+    """The number of a batch's samples that hold NaN or infinity."""
+    bad = torch.zeros(batch.size, dtype=torch.bool)
+    for tensor in batch.tensors:
+        if tensor.is_floating_point() and tensor.layout == torch.strided and len(tensor) == batch.size:
+            bad |= ~tensor.isfinite().reshape(batch.size, -1).all(1).cpu()
+    return int(bad.sum())
 
 
 def _of_inputs(not_finite: int) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from wndcheck.experiment import profiles
-from wndcheck.experiment.families import registered
-from wndcheck.experiment.profiles import Profile
+from wndcheck.experiment.families import lacks, registered
+from wndcheck.experiment.profiles import Profile, Scope
 from wndcheck.verdicts.checks import Check, MustBe
 from wndcheck.verdicts.claims import Claim
 
@@ -72,6 +72,12 @@ def claim_of(item: pytest.Item) -> Claim | None:
     """Return the `CLAIM` of the test's module; None where it has none."""
     claim = getattr(getattr(item, "module", None), "CLAIM", None)
     return claim if isinstance(claim, Claim) else None
+
+
+def scopes_of(item: pytest.Item, profile: Profile) -> tuple[Scope, ...]:
+    """Return the scopes whose checks of the test's claim the profile decides: none if it leaves its nets to another."""
+    claim = claim_of(item)
+    return () if claim and profile.leaves_to and lacks(claim.families, profile) else profile.scopes
 
 
 def claim_id(item: pytest.Item) -> str:

@@ -20,12 +20,20 @@ from wndcheck.devices import resolve
 from wndcheck.experiment import profiles
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.counterparts import cells_beside
-from wndcheck.experiment.families import cells_of, lacks, parts
+from wndcheck.experiment.families import cells_of, parts
 from wndcheck.experiment.profiles import Scope
 from wndcheck.pytest_plugin import fixtures, workers
 from wndcheck.pytest_plugin.collected_results import CLAIM, FINDING, Declared, Results, declared, recorded
 from wndcheck.pytest_plugin.decide_fixture import Judge, with_outcome
-from wndcheck.pytest_plugin.declarations import check_name, check_of, claim_id, claim_of, must_be_of, with_declarations
+from wndcheck.pytest_plugin.declarations import (
+    check_name,
+    check_of,
+    claim_id,
+    claim_of,
+    must_be_of,
+    scopes_of,
+    with_declarations,
+)
 from wndcheck.pytest_plugin.nets_fixture import DeclaredNets, Nets
 from wndcheck.pytest_plugin.worker_messages import EVENTS, Messages
 from wndcheck.seeds import BASE_SEED, net_seeds
@@ -33,7 +41,6 @@ from wndcheck.store.executors import termination_as_interruption
 from wndcheck.store.inventory import provenance_of
 from wndcheck.store.measurements import Store
 from wndcheck.verdicts import expectations, first_fixed
-from wndcheck.verdicts.claims import Claim
 from wndcheck.verdicts.findings import Finding, Outcome
 from wndcheck.verdicts.run import Problem, ProblemKind, Run
 from wndcheck.verdicts.run_files import FILE, decode_line, encode_line
@@ -81,7 +88,7 @@ class ClaimsRun:
         self.collected: set[str] = set()  # node ids
         self.tests: dict[str, dict[str, pytest.Item]] = {}  # all that a claim's file has, by claim and node id
         self.declared: dict[str, Declared] = {}  # by claim
-        self.scopes: dict[Claim, tuple[Scope, ...]] = {}  # that are decided
+        self.scopes: dict[str, tuple[Scope, ...]] = {}  # that are decided, by claim
         self.only_left: list[Declared] = []  # claims of which nothing else was asked for
         self.needed: tuple[Cell, ...] = ()
         self.selection = workers.is_selection(config) or not workers.is_whole(config, folder)
@@ -138,8 +145,8 @@ class ClaimsRun:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for claim, tests in self.tests.items():
             items_of_claim = [*tests.values()]
-            scopes = self.scopes_of(items_of_claim[0])
-            self.declared[claim] = declared(items_of_claim, scopes, self.profile.leaves_to)
+            self.scopes[claim] = scopes_of(items_of_claim[0], self.profile)
+            self.declared[claim] = declared(items_of_claim, self.scopes[claim], self.profile.leaves_to)
         checks = [item for item in items if claim_of(item) and not must_be_of(item)]
         if left := {item for item in items if claim_of(item) and self.is_left(item)}:
             items[:] = [item for item in items if item not in left]
@@ -158,16 +165,8 @@ class ClaimsRun:
 
     def is_left(self, item: pytest.Item) -> bool:
         """Whether the profile leaves a test to another; controls run whatever their scope, where their nets are."""
-        scope, scopes = check_of(item).scope, self.scopes_of(item)
+        scope, scopes = check_of(item).scope, self.scopes[claim_id(item)]
         return scope not in scopes and (not scopes or scope is Scope.RECIPE or not must_be_of(item))
-
-    def scopes_of(self, item: pytest.Item) -> tuple[Scope, ...]:
-        """The scopes of which the profile decides a claim's checks; none where it leaves its nets to another."""
-        claim, profile = claim_of(item), self.profile
-        assert claim is not None
-        if claim not in self.scopes:
-            self.scopes[claim] = () if profile.leaves_to and lacks(claim.families, profile) else profile.scopes
-        return self.scopes[claim]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         claims = {item.nodeid: claim for item in session.items if (claim := claim_of(item))}
@@ -342,29 +341,9 @@ class ClaimsRun:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if workers.is_worker(self.config):
             return
-        if not self.results.declared:
-            for problem in self.problems:
-                terminalreporter.write_line(f"wndcheck: ERROR: {problem.text}", red=True)
-            return
-        from wndcheck.pytest_plugin.terminal import print_table, print_wrapped
-        from wndcheck.report.format import join_words
+        if self.results.declared:
+            from wndcheck.pytest_plugin.terminal import print_run
 
-        run = self.run()
-        print_table(terminalreporter, run)
-        sentences = []
-        if scopes := {each.check.scope for claim in run.claims for each in claim.left}:
-            sentences.append(
-                f"Checks of {join_words([scope for scope in Scope if scope in scopes])} are left to "
-                f"--wnd-profile={self.profile.leaves_to}; a claim with such checks is decided in part."
-            )
-        if self.selection:
-            sentences.append(
-                "wndcheck: a selection of checks: other checks and controls did not run"
-                + ("" if self.written else "; reports/latest is not changed")
-            )
-        for sentence in sentences:
-            print_wrapped(terminalreporter, sentence)
-        for path in sorted({path.parent for path in self.written}):
-            terminalreporter.write_line(f"wndcheck: report in {path}/ (index.html, summary.md, verdicts.json, figures)")
+            print_run(terminalreporter, self.run(), sorted({path.parent for path in self.written}))
         for problem in self.problems:
             terminalreporter.write_line(f"wndcheck: ERROR: {problem.text}", red=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import NamedTuple
 
 import pytest
 from rich.cells import cell_len, set_cell_size
 
-from wndcheck.report.format import SYMBOLS, count_of, format_interval, group_by, join_few, one_line
+from wndcheck.experiment.profiles import Scope
+from wndcheck.report.format import SYMBOLS, count_of, format_interval, group_by, join_few, join_words, one_line
 from wndcheck.report.wording import (
     count_verdicts,
     describe_cause,
@@ -49,6 +51,23 @@ def print_table(terminal: pytest.TerminalReporter, run: Run) -> None:
     for line in lines(run, width_of(terminal)):
         terminal._tw.write(line.start, **COLOURS[line.verdict] if line.verdict else {"bold": True})
         terminal._tw.line(line.rest)
+
+
+def print_run(terminal: pytest.TerminalReporter, run: Run, reports: Sequence[Path]) -> None:
+    """Print the table of a run, what it leaves to another profile, and the folders of its reports."""
+    print_table(terminal, run)
+    if left := [each for claim in run.claims for each in claim.left]:
+        scopes = join_words([scope for scope in Scope if scope in {each.check.scope for each in left}])
+        print_wrapped(
+            terminal,
+            f"Checks of {scopes} are left to --wnd-profile={left[0].profile}; a claim with such checks is decided in "
+            "part.",
+        )
+    if run.selection:
+        unchanged = "" if reports else "; reports/latest is not changed"
+        print_wrapped(terminal, f"wndcheck: a selection of checks: other checks and controls did not run{unchanged}")
+    for folder in reports:
+        terminal.write_line(f"wndcheck: report in {folder}/ (index.html, summary.md, verdicts.json, figures)")
 
 
 def print_wrapped(terminal: pytest.TerminalReporter, text: str) -> None:

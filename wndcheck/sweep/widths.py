@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,14 +146,18 @@ def width_sweep(
         kept = Kept(Path(store), name, options, (make_net, train, evaluate))
     nets = [(width, seed) for width in widths for seed in seeds]
     records: dict[tuple[int, int], NetRecord] = {}
-    known = [record for net in nets if kept and (record := kept.load(*net))]
-    others = [net for net in nets if net not in {(record.width, record.seed) for record in known}]
-    for record in chain(known, measured(family, others, workers, executor, progress)):
+
+    def add(record: NetRecord, remark: str = "") -> None:
         records[record.width, record.seed] = record
-        if kept and len(records) > len(known):
+        progress(f"[{len(records)}/{len(nets)}] {record.line}{remark}")
+
+    for net in nets:
+        if kept and (record := kept.load(*net)):
+            add(record, " (kept)")
+    for record in measured(family, [net for net in nets if net not in records], workers, executor, progress):
+        if kept:
             kept.save(record)
-        was_kept = " (kept)" if len(records) <= len(known) else ""
-        progress(f"[{len(records)}/{len(nets)}] {record.line}{was_kept}")
+        add(record)
     return WidthSweep([records[net] for net in nets])
 
 
