@@ -1,5 +1,5 @@
 """Ours, of §6's "more exhaustive experiments on different architectures". Perceptrons with batch norm (Ioffe &
-Szegedy, 2015) behind every hidden layer, whose outputs are taken before the norm.
+Szegedy, 2015) after every hidden layer, whose outputs are taken before the norm.
 """
 
 from wndcheck.pytest_plugin.architecture_tests import *  # noqa: F403

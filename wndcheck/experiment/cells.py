@@ -96,7 +96,7 @@ class Cell(NetSpec):
         if self.architecture in BEYOND_PAPER and (self.ensembles or self.probe.ablated or self.probe.transformed_pairs):
             raise ValueError(
                 f"{self.architecture} in {self.ensembles} ensembles, {self.probe}: expected none, ablated=0 and "
-                "transformed_pairs=0, since only the paper's nets have neurons silenced and activations measured"
+                "transformed_pairs=0, since only the paper's nets have neurons ablated and post-activations measured"
             )
 
     @property

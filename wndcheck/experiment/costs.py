@@ -10,9 +10,9 @@ from wndcheck.experiment.cells import Cell, Probe
 from wndcheck.experiment.record_schema import RANK_SAMPLES, TRANSFORMED_NEURONS
 from wndcheck.nets.specification import (
     BEYOND_PAPER,
-    BY_ADAM,
     PATCH,
     TOKENS,
+    WITH_ADAM,
     Activation,
     Convolution,
     Training,
@@ -133,7 +133,7 @@ def stack_bytes(cell: Cell, members: int) -> float:
     Parameters count twice, for what libraries set aside, and twice more for Adam's moments; activations four times, for
     their gradients and copies.
     """
-    copies = 4 if cell.architecture in BY_ADAM else 2
+    copies = 4 if cell.architecture in WITH_ADAM else 2
     probed = 1 if cell.ensembles else (cell.probe.images, *cell.probe.further_images)[-1]
     images = max(getattr(cell.protocol, "batch_size", 1), probed)
     order = 16 * training_images(cell) if steps(cell) else 0

@@ -6,6 +6,7 @@ whose block the two dense layers are measured. What is measured of a dense layer
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import sqrt
 from typing import Any, cast
@@ -18,21 +19,21 @@ from torch.optim.adam import adam
 from wndcheck.nets.mlp import GAIN, StackedMLP, for_each_member, gaussian_weights, generators, loss_gradient
 from wndcheck.nets.specification import CLASSES, HEAD, PATCH, TOKENS, Activation, Architecture
 
-MUP_WIDTH = 128  # of the net that is the same in both parametrisations: the middle of 32 to 512
+MUP_WIDTH = 128  # at which μP equals the standard parametrisation: the geometric middle of 32 to 512
 POSITION_SD = 0.02  # of initial position embeddings, as in BERT and in vision transformers
 
 
-class Backpropagated(nn.Module):
+class TrainedByAutograd(nn.Module, ABC):
     """A stack that is trained by autograd. Subclasses give the outputs of their dense layers."""
 
+    @abstractmethod
     def outputs(self, x: Tensor, *, in_training: bool = False) -> list[Tensor]:
         """z of the dense layers and the logits, (S, n, neurons) each, of inputs (S, n, inputs) or (n, inputs)."""
-        raise NotImplementedError
 
     @property
     def dense(self) -> StackedMLP:
-        """NotImplementedError: single neurons are silenced only in the paper's nets, whose layers pass on φ(z)."""
-        raise NotImplementedError(f"{type(self).__name__}: neurons can be silenced only in the paper's nets")
+        """NotImplementedError: single neurons are ablated only in the paper's nets, whose hidden outputs are φ(z)."""
+        raise NotImplementedError(f"{type(self).__name__}: neurons can be ablated only in the paper's nets")
 
     def features(self, x: Tensor) -> Tensor:
         """The inputs of the first layer: x itself."""
@@ -64,10 +65,10 @@ class Backpropagated(nn.Module):
             parameter.sub_(gradient, alpha=learning_rate)
 
 
-class ByAdam(Backpropagated):
+class TrainedWithAdam(TrainedByAutograd):
     """A stack that is trained with Adam (Kingma & Ba, 2015), by its usual moments."""
 
-    def prepare(self) -> None:
+    def register_moments(self) -> None:
         """Register the moments of all parameters, which belong to the stack's state."""
         for at, parameter in enumerate(self.parameters()):
             self.register_buffer(f"mean_{at}", torch.zeros_like(parameter))
@@ -82,8 +83,8 @@ class ByAdam(Backpropagated):
         adam(list(parameters), list(gradients), means, squares, [], steps, fused=True, lr=learning_rate, **usual)
 
 
-class Perceptron(Backpropagated, StackedMLP):
-    """A perceptron whose layers pass on something other than φ(z), or which is trained otherwise."""
+class Perceptron(TrainedByAutograd, StackedMLP):
+    """A perceptron with other hidden outputs than φ(z), or another optimiser than plain SGD."""
 
     def __init__(self, inputs: int, width: int, **how: Any) -> None:
         super().__init__(inputs, width, **how)
@@ -94,16 +95,16 @@ class Perceptron(Backpropagated, StackedMLP):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             z.append(torch.baddbmm(cast(Tensor, bias), x, cast(Tensor, weight)))
             if layer < self.hidden:
-                x = self.passed_on(layer, x, z[-1], in_training)
+                x = self.next_input(layer, x, z[-1], in_training)
         return z
 
-    def passed_on(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
-        """What enters the next layer, from what has entered a hidden one and its output, (S, n, N)."""
+    def next_input(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
+        """The input of the next layer, from input x and output z of a hidden one, (S, n, N) each."""
         return torch.relu(z)
 
 
 class BatchNormPerceptron(Perceptron):
-    """φ(batch norm(z)) behind every hidden layer (Ioffe & Szegedy, 2015); measured with the running statistics."""
+    """φ(batch norm(z)) after every hidden layer (Ioffe & Szegedy, 2015); measured with the running statistics."""
 
     def __init__(self, inputs: int, width: int, **how: Any) -> None:
         super().__init__(inputs, width, **how)
@@ -114,7 +115,7 @@ class BatchNormPerceptron(Perceptron):
             self.register_buffer(f"mean_{layer}", torch.zeros(each))
             self.register_buffer(f"variance_{layer}", torch.ones(each))
 
-    def passed_on(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
+    def next_input(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
         members, n, width = z.shape
         features = z.transpose(0, 1).reshape(n, members * width)  # each is normalised on its own
         running = self.get_buffer(f"mean_{layer}"), self.get_buffer(f"variance_{layer}")
@@ -124,13 +125,13 @@ class BatchNormPerceptron(Perceptron):
 
 
 class LayerNormPerceptron(Perceptron):
-    """φ(layer norm(z)) behind every hidden layer (Ba et al., 2016)."""
+    """φ(layer norm(z)) after every hidden layer (Ba et al., 2016)."""
 
     def __init__(self, inputs: int, width: int, **how: Any) -> None:
         super().__init__(inputs, width, **how)
         self.norms = nn.ModuleList(LayerNorms(self.members, width) for _ in range(self.hidden))
 
-    def passed_on(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
+    def next_input(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
         return torch.relu(self.norms[layer](z))
 
 
@@ -147,25 +148,25 @@ class LayerNorms(nn.Module):
 
 
 class ResidualPerceptron(Perceptron):
-    """x + φ(z) behind every hidden layer but the first, whose inputs have another size (He et al., 2016)."""
+    """x + φ(z) after every hidden layer but the first, whose inputs have another size (He et al., 2016)."""
 
-    def passed_on(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
+    def next_input(self, layer: int, x: Tensor, z: Tensor, in_training: bool) -> Tensor:
         return x + torch.relu(z) if layer else torch.relu(z)
 
 
-class AdamPerceptron(ByAdam, Perceptron):
+class AdamPerceptron(TrainedWithAdam, Perceptron):
     """The paper's perceptron, trained with Adam in place of plain SGD."""
 
     def __init__(self, inputs: int, width: int, **how: Any) -> None:
         super().__init__(inputs, width, **how)
-        self.prepare()
+        self.register_moments()
 
 
 class MuPerceptron(StackedMLP):
-    """The paper's perceptron in the μ parametrisation for SGD (Yang et al., 2021, Table 3), the same at MUP_WIDTH.
+    """The paper's perceptron in the μ parametrisation for SGD (Yang et al., 2021, Table 3).
 
-    Where N is m times as large, initial output weights are smaller by √m once more; the rate of the output weights is
-    divided by m, that of the input weights and of hidden biases multiplied by it.
+    With m = N / MUP_WIDTH, initial output weights are divided by √m and their learning rate by m; the learning rates of
+    the input weights and of hidden biases are multiplied by m.
     """
 
     def __init__(self, inputs: int, width: int, **how: Any) -> None:
@@ -175,7 +176,7 @@ class MuPerceptron(StackedMLP):
         self.rates = [(m, m), *[(1.0, m)] * (len(self.weights) - 2), (1 / m, 1.0)]
 
 
-class StackedTransformer(ByAdam):
+class StackedTransformer(TrainedWithAdam):
     """One block over the patches of an image, layer norms first; its dense layers have `width` and width / 2 neurons.
 
     Trained with Adam, as such nets are; plain SGD did not train the narrow ones in pilots. Outputs are those of one
@@ -190,7 +191,7 @@ class StackedTransformer(ByAdam):
             raise ValueError(f"images of {inputs} values: expected {TOKENS * PATCH}, of 28×28 pixels")
         members, dimensions, drawn = len(seeds), width // 2, generators(seeds, "initial weights")
         shapes = {"embedding": (PATCH, dimensions), "attention": (dimensions, 3 * dimensions)}
-        shapes |= {"mixing": (dimensions, dimensions), "first": (dimensions, width), "second": (width, dimensions)}
+        shapes |= {"projection": (dimensions, dimensions), "first": (dimensions, width), "second": (width, dimensions)}
         shapes |= {"logits": (dimensions, CLASSES)}
         self.matrices, self.offsets = nn.ParameterDict(), nn.ParameterDict()
         for name, shape in shapes.items():
@@ -201,7 +202,7 @@ class StackedTransformer(ByAdam):
         self.norms = nn.ModuleList(LayerNorms(members, dimensions) for _ in range(3))
         self.activation: Activation = "relu"
         self.members, self.widest = members, TOKENS * width
-        self.prepare()
+        self.register_moments()
 
     @property
     def weights(self) -> nn.ParameterList:
@@ -216,7 +217,7 @@ class StackedTransformer(ByAdam):
         heads = self.linear("attention", self.norms[0](x)).view(members * n, TOKENS, 3, -1, HEAD).permute(2, 0, 3, 1, 4)
         queries, keys, values = heads  # (S n, heads, T, HEAD) each
         mixed = scaled_dot_product_attention(queries, keys, values).transpose(1, 2).reshape(x.shape)
-        x = x + self.linear("mixing", mixed)
+        x = x + self.linear("projection", mixed)
         first = self.linear("first", self.norms[1](x))
         second = self.linear("second", torch.relu(first))
         x = self.norms[2](x + second)

@@ -25,7 +25,7 @@ ViolationKind = Literal["drift", "shared", "bottleneck", "tied", "constant", "bi
 
 # The paper's perceptron with one thing changed, and a transformer; see `wndcheck.nets.architectures`.
 BEYOND_PAPER: tuple[Architecture, ...] = ("batch-norm", "layer-norm", "residual", "adam", "mup", "transformer")
-BY_ADAM: tuple[Architecture, ...] = ("adam", "transformer")  # in place of plain SGD
+WITH_ADAM: tuple[Architecture, ...] = ("adam", "transformer")  # in place of plain SGD
 # Dense layers, logits included: those that are measured.
 LAYERS = dict.fromkeys(get_args(Architecture), 5) | {"convnet": 3, "transformer": 3}
 CLASSES = 10

@@ -229,14 +229,14 @@ def end_with_parent() -> None:
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, of schedulers, of a terminal that is closed
-PATIENCE = 20.0  # seconds after an interruption in which others are not heeded: what is at work ends in order
+PATIENCE = 20.0  # seconds after an interruption in which further ones are ignored: what is at work ends in order
 
 
 @contextmanager
 def termination_as_interruption() -> Iterator[Callable[[], None]]:
-    """Handle SIGTERM and SIGHUP as Ctrl-C, and of several interruptions within PATIENCE the first alone.
+    """Handle SIGTERM and SIGHUP as Ctrl-C, and ignore further interruptions for PATIENCE seconds after one.
 
-    Yields a function after whose call none is heeded for as long.
+    Yields a function that ignores interruptions for as long, from its call on.
     """
     last = -PATIENCE
 

@@ -12,7 +12,7 @@ from wndcheck.datasets import specification_of
 from wndcheck.experiment.cells import Cell, Violation
 from wndcheck.experiment.families import FAMILIES, cells_of, family, lacks, parts, perceptron, sensitivity_choices
 from wndcheck.experiment.profiles import ACTIVATIONS, FULL, MEDIUM, PROFILES, QUICK, TRENDS, VIOLATIONS, Profile
-from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, Training, ViolationKind
+from wndcheck.nets.specification import BEYOND_PAPER, WITH_ADAM, Training, ViolationKind
 from wndcheck.nets.violations import shared_variance
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
@@ -178,7 +178,7 @@ def test_architectures_are_trained_as_the_perceptron_beside_them(profile: Profil
             assert isinstance(own, Training)
             assert isinstance(usual, Training)
             assert own.batch_size == usual.batch_size
-            assert own.learning_rate == (0.001 if kind in BY_ADAM else usual.learning_rate)
+            assert own.learning_rate == (0.001 if kind in WITH_ADAM else usual.learning_rate)
     shared = {*cells_of(["trained/relu"], profile, 0)} & {*beside.values()}
     assert len(shared) == (len(beside) if profile is QUICK else 0)  # which costs the quick profile nothing
 

@@ -15,7 +15,7 @@ from wndcheck.experiment.measurement.probing import importance
 from wndcheck.experiment.profiles import FULL
 from wndcheck.nets.architectures import MUP_WIDTH, STACKS, AdamPerceptron, MuPerceptron, StackedTransformer, patches
 from wndcheck.nets.mlp import StackedMLP
-from wndcheck.nets.specification import BEYOND_PAPER, BY_ADAM, HEAD, PATCH, TOKENS, Architecture, Violation
+from wndcheck.nets.specification import BEYOND_PAPER, HEAD, PATCH, TOKENS, WITH_ADAM, Architecture, Violation
 from wndcheck.nets.stacks import Stack, build, load_weights, weights_of
 from wndcheck.nets.training import BatchOrder, Steps, train
 
@@ -101,11 +101,11 @@ class PlainTransformer(nn.Module):
         made = {name: filled(nn.Linear(*matrices[name].shape), matrices[name], offsets[name]) for name in matrices}
         self.embedding, self.first, self.second = made["embedding"], made["first"], made["second"]
         self.logits = made["logits"]
-        d = len(matrices["mixing"])
+        d = len(matrices["projection"])
         self.attention = nn.MultiheadAttention(d, d // HEAD, batch_first=True)
         self.attention.in_proj_weight.data = matrices["attention"].T.clone()
         self.attention.in_proj_bias.data = offsets["attention"].flatten().clone()
-        filled(self.attention.out_proj, matrices["mixing"], offsets["mixing"])
+        filled(self.attention.out_proj, matrices["projection"], offsets["projection"])
         self.positions = nn.Parameter(stack.positions.data[member].clone())
         self.norms = nn.ModuleList(
             filled(nn.LayerNorm(d), norm.get_parameter("scale").data[member], norm.get_parameter("shift").data[member])
@@ -139,7 +139,7 @@ def plain(stack: Stack, member: int, kind: Architecture) -> PlainPerceptron | Pl
 
 
 def optimiser_of(net: nn.Module, kind: Architecture, rate: float) -> torch.optim.Optimizer:
-    if kind in BY_ADAM:
+    if kind in WITH_ADAM:
         return torch.optim.Adam(net.parameters(), lr=rate)
     if kind != "mup":
         return torch.optim.SGD(net.parameters(), lr=rate)
@@ -291,7 +291,7 @@ def test_patches_are_tiles_of_the_image() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BEYOND_PAPER if not issubclass(STACKS[kind], MuPerceptron)])
-def test_neurons_are_silenced_only_in_the_papers_nets(kind: Architecture) -> None:
+def test_neurons_are_ablated_only_in_the_papers_nets(kind: Architecture) -> None:
     with pytest.raises(NotImplementedError, match="only in the paper's nets"):
         importance(stack_of(kind), torch.zeros(5, 784), [])
 
