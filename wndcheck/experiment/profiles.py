@@ -227,12 +227,12 @@ QUICK = Profile(
     architectures=Architectures(
         ("batch-norm", "mup"), (20, 50, 100), nets=4, training=QUICK_TRAINING, trained_accuracy=0.9
     ),
-    # Ours: an eighth of CHANNELS, on the same images.
+    # Ours: an eighth of CHANNELS, on the same images, and few epochs: the nets of N = 20 that pilots trained reached 34 %.
     convnets=ConvNets(
         "cifar10-subset",
         (20, 60, 180),
         nets=4,
-        training=Training(0.03, BATCH_SIZE, stages=(0, 10)),
+        training=Training(0.03, BATCH_SIZE, stages=(0, 7)),
         channels=(4, 4, 8, 8, 8),
     ),
 )

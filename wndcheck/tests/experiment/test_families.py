@@ -45,7 +45,7 @@ FROZEN = {
     "biased/tanh": ("43fee6a659c6", "449a60ee97d4", "449a60ee97d4"),
     "ensembles": ("acb6f6e1ad87", "ff38144384cc", "d0adcfc6a807"),
     "ensembles/violating": ("8c677380e692", "cafce9b3cbb1", "aa41cc4806e9"),
-    "convnets": ("3f8accaf09d0", "3ca920ef71f3", "7ca065c32f6c"),
+    "convnets": ("ad92a11bd62b", "3ca920ef71f3", "7ca065c32f6c"),
     "convnets/more-channels": ("4f53cda18c2b", "edc724c4dd1a", "4f53cda18c2b"),
     "architectures/batch-norm": ("ae2b1f30ac2c", "72d713d91dbd", "19cc701a0fe9"),
     "architectures/layer-norm": ("4f53cda18c2b", "36450e7232de", "258b8d10342c"),
