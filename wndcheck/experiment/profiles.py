@@ -227,7 +227,7 @@ QUICK = Profile(
     architectures=Architectures(
         ("batch-norm", "mup"), (20, 50, 100), nets=4, training=QUICK_TRAINING, trained_accuracy=0.9
     ),
-    # Ours: an eighth of CHANNELS, on the same images, and few epochs: the nets of N = 20 that pilots trained reached 34 %.
+    # Ours: an eighth of CHANNELS, on the same images; few epochs, after which the nets of pilots reached 34 %.
     convnets=ConvNets(
         "cifar10-subset",
         (20, 60, 180),
