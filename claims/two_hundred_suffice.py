@@ -33,10 +33,15 @@ def pytest_generate_tests(metafunc):
     over(metafunc, "width", lambda profile: [width for width in profile.widths if width > 200] or [profile.widest])
 
 
-def fall(grid, quantity, layer, start=None):
-    """From N = `start` to the widest, (S,); by default from 200, or over the last step before that."""
-    start = start or (200 if grid.widths[-1] > 200 else grid.widths[-2])
-    return (grid.at(start).of(quantity, layer) - grid.widest.of(quantity, layer))[0]
+def ends(grid, start=200):
+    """The grid of N = `start` and of the widest nets; of the last two widths where none is beyond `start`."""
+    return grid.at(start if grid.widths[-1] > start else grid.widths[-2], grid.widths[-1])
+
+
+def fall(grid, quantity, layer):
+    """From the narrowest nets of a grid to the widest, (S,)."""
+    scores = grid.of(quantity, layer)
+    return scores[0] - scores[-1]
 
 
 @check(VICINITY)
@@ -46,12 +51,12 @@ def test_vicinity(decide, layer, trained, width):
 
 @check(DIFFERENCE)
 def test_difference(decide, layer, trained):
-    decide(fall, trained, "corrected_score", layer)
+    decide(fall, ends(trained), "corrected_score", layer)
 
 
 @check(FROM_HUNDRED)
 def test_from_hundred(decide, layer, trained):
-    decide(fall, trained, "corrected_score", layer, start=100)
+    decide(fall, ends(trained, start=100), "corrected_score", layer)
 
 
 @control(VICINITY, must_be="supported")
@@ -67,11 +72,12 @@ def test_shared_directions_leave_the_vicinity(decide, nets):
 @control(DIFFERENCE, must_be="supported")
 def test_independently_permuted_activations_do_not_differ(decide, trained, profile):
     # All hidden layers at all stages together: the few pairs of one leave an interval as wide as the margin.
-    stages = [trained.at_stage(stage) for stage in range(len(profile.training.stages))]
+    both = ends(trained)
+    stages = [both.at_stage(stage) for stage in range(len(profile.training.stages))]
     falls = [fall(at_stage, "shuffled_score", layer) for at_stage in stages for layer in HIDDEN_LAYERS]
-    decide(np.mean(falls, axis=0), trained)
+    decide(np.mean(falls, axis=0), both)
 
 
 @control(DIFFERENCE, must_be="refuted")
 def test_shared_directions_differ(decide, nets):
-    decide(fall, nets["violation/shared"], "corrected_score", layer=1)
+    decide(fall, ends(nets["violation/shared"]), "corrected_score", layer=1)

@@ -18,8 +18,8 @@ import numpy as np
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.seeds import derived_seed
 from wndcheck.verdicts import Check, Claim, Scope, at_least, at_most, within
-from wndcheck.verdicts.shared_checks import slopes
-from wndcheck.verdicts.statistics import largest_contrast, rank_correlations
+from wndcheck.verdicts.shared_checks import slopes, values
+from wndcheck.verdicts.statistics import largest_contrast, paired_difference, rank_correlations
 
 CLAIM = Claim(
     "§5, Fig. 2",
@@ -83,7 +83,8 @@ def test_contrast(decide, layer, trained):
 @check(AGNOSTIC)
 def test_model_agnostic(decide, nets, layer):
     relu, tanh = nets["trained/relu"].widest, nets["trained/tanh"].widest
-    decide(np.abs(relu.of("entropy", layer) - tanh.of("entropy", layer))[0], relu)
+    difference = paired_difference(values(relu, "entropy", layer), values(tanh, "entropy", layer))
+    decide(np.abs(difference), min(relu, tanh, key=lambda grid: grid.nets))
 
 
 @check(CORRELATES)

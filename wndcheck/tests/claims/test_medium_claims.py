@@ -13,7 +13,7 @@ from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import MEDIUM
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.measurements import Store
-from wndcheck.tests.claims.worlds import FOLDER, claims_all_true, made, run_claims
+from wndcheck.tests.claims.worlds import FOLDER, OF_NETS, claims_all_true, fill, made, run_claims
 from wndcheck.verdicts.findings import Finding
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the claims are in the repository, not in the package")
@@ -55,6 +55,15 @@ def store_with(root: Path, quantity: str = "score", paper: float = 0.0, half: fl
         measurement[quantity][1:] -= less
         store.save(measurement)
     return root
+
+
+def test_every_claim_can_be_decided_of_the_profile_itself(tmp_path: Path) -> None:
+    """Its widths have different numbers of nets, which checks that compare two of them have to pair."""
+    fill(Store(tmp_path), claims_all_true, MEDIUM)
+    claims = run_claims(tmp_path, MEDIUM, "-k", OF_NETS)
+    assert not [error for claim in claims for error in (*claim.errors, *claim.not_run)]
+    assert not [finding.key for claim in claims for finding in claim.findings if finding.failed]
+    assert {claim.id for claim in claims if claim.verdict != "supported"} == set()
 
 
 def found(root: Path, claim: str, check: str = "") -> dict[str, Finding]:

@@ -34,6 +34,7 @@ from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.run import ClaimResult
 
 FOLDER = Path(__file__).parents[3] / "claims"
+OF_NETS = "not (estimator_null or stabilisation or entropy_against)"  # claims, with -k
 Findings = dict[tuple[str, str], Finding]  # by claim and name
 SMALL_FULL = replace(  # decides what the full profile decides, from fewer widths
     FULL,
@@ -231,8 +232,7 @@ def run_claims(root: Path, profile: Profile, *options: str, file: str = "") -> t
 
 def findings_in(root: Path, *options: str) -> Findings:
     """What the claims about nets find in a filled store."""
-    of_samples = "estimator_null or stabilisation or entropy_against"
-    claims = run_claims(root, SMALL_FULL, "-k", f"not ({of_samples})", *options)
+    claims = run_claims(root, SMALL_FULL, "-k", OF_NETS, *options)
     assert not [error for claim in claims for error in (*claim.errors, *claim.not_run)]
     return {finding.key: finding for claim in claims for finding in claim.findings}
 
