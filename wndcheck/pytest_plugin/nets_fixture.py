@@ -16,7 +16,7 @@ from wndcheck.experiment.profiles import Profile
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.store.files import UnwritableStore
 from wndcheck.store.filling import DeviceLost, fill
-from wndcheck.store.measurements import Store
+from wndcheck.store.measurements import IncompleteStore, Store
 from wndcheck.store.progress import EventReporter
 
 
@@ -53,7 +53,7 @@ class Nets:
     def measured(self, cell: Cell) -> Measurement:
         """Return one cell's measurement; a damaged file is measured again. Without its data the check is not run."""
         while (found := self.loaded(cell)) is None:
-            self.store.require(cell)
+            self.require(cell)
             if cell in self.failures:
                 raise self.failures[cell]
             try:
@@ -75,9 +75,16 @@ class Nets:
             if cell not in self.known and self.store.has(cell) and (found := self.store.load(cell)):
                 self.known[cell] = found
         except OSError:
-            self.store.require(cell)
+            self.require(cell)
             raise
         return self.known.get(cell)
+
+    def require(self, cell: Cell) -> None:
+        """End the check in an error, without a traceback, where a store that is only read lacks the cell."""
+        try:
+            self.store.require(cell)
+        except IncompleteStore as lacking:
+            raise pytest.fail.Exception(str(lacking), pytrace=False) from None
 
     def fill(self, cells: Sequence[Cell]) -> None:
         """Measure the cells whose data is here; the checks of the others report it as missing.

@@ -121,8 +121,8 @@ def remarks(claim: ClaimResult) -> Iterator[str]:
     unexpected = [finding for finding in claim.findings if is_unexpected(finding)]
     for found in group_by(unexpected, lambda finding: (finding.verdict, wanted(finding))):
         yield f"{join_few(finding.name for finding in found)}: {found[0].verdict}, {wanted(found[0])}"
-    for error in claim.errors:
-        yield f"{error.name}: error: {last_line(error.reason)}"
+    for errors in group_by(claim.errors, lambda error: last_line(error.reason)):
+        yield f"{join_few(error.name for error in errors)}: error: {last_line(errors[0].reason)}"
     if claim.not_run:
         reason = first_and_last_line(claim.not_run[0].reason).removeprefix("not run: ")
         yield f"{count_of(len(claim.not_run), 'test')} not run: {reason}"
