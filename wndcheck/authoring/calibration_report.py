@@ -27,8 +27,8 @@ it is outside. Four wrong-verdict rates of one run are given for each check:
 - **resampled, worst**: the same after moving the values so that their mean is on a border: the effect of skewness on
   the t interval.
 
-A claim is refuted by one of its m primary checks only where the interval at 1 - α/m lies outside. *Falsely refuted, at
-most* is the sum over its primary checks of the rate at which each does that with its true mean on a border (resampled
+A claim is refuted by one of its m primary checks only where its interval at 1 - .01/m lies outside. *Falsely refuted,
+at most* is the sum over its primary checks of the rate at which each does that with its true mean on a border (resampled
 where there are enough values).
 
 P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean. Where most runs

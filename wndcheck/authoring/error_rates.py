@@ -25,7 +25,7 @@ class Reliability:
 
     `wrong` and `worst` are wrong-verdict rates: at that mean, and with the true mean on a border of the region;
     `resampled_*` the same for the measured residuals instead of a normal, NaN where there are too few values.
-    `refutes_claim` is the rate at which it refutes its claim, at 1 - alpha / m, with the true mean on a border:
+    `refutes_claim` is the rate at which it refutes its claim, one of m checks, with the true mean on a border:
     resampled, or for a normal where there are too few values. `nets` is the number of replicates that give the right
     verdict with 90 % probability: infinite beyond 10,000, NaN if unknown.
     """
@@ -94,13 +94,15 @@ def places(size: int, n: int) -> NDArray[np.int64]:
     return np.random.default_rng(20).integers(0, size, (DRAWS, n))
 
 
-def resampled_rates(check: Check, means: NDArray[np.float64], sds: NDArray[np.float64], n: int, m: int = 1) -> Rates:
+def resampled_rates(
+    check: Check, means: NDArray[np.float64], sds: NDArray[np.float64], n: int, m: int | None = None
+) -> Rates:
     """Apply `verdict_on` to samples of n with these means and sds; return the shares of the verdicts.
 
-    With m they are those of the check as one of m that count for a claim, which it refutes at 1 - alpha / m.
+    With m they are those of the check as one of m that count for a claim, see `Check.strict_alpha`.
     """
     region = check.region
-    half, strict = (t_quantile(1 - alpha, n) * sds / sqrt(n) for alpha in (check.alpha, check.alpha / m))
+    half, strict = (t_quantile(1 - alpha, n) * sds / sqrt(n) for alpha in power.alphas(check, m))
     supported = (region.low <= means - half) & (means + half <= region.high)
     refuted = (means + strict < region.low) | (means - strict > region.high)
     return Rates.from_decided(float(supported.mean()), float(refuted.mean()))

@@ -94,7 +94,7 @@ class PooledCheck(Pooled):
         if not self.findings:
             raise ValueError(f"{self.claim} {self.name}: no run has decided it")
         if (check := self.last.check).statistic is Statistic.RANKS:  # each tail of its test is exact
-            return Reliability(self.n, worst=check.alpha / 2, refutes_claim=check.alpha / 2 / self.last.m)
+            return Reliability(self.n, worst=check.alpha / 2, refutes_claim=check.strict_alpha(self.last.m) / 2)
         known = reliability(check, np.concatenate(self.by_run), self.n, self.last.m)
         return replace(known, rates=UNKNOWN, nets=nan) if self.blocking_cause else known
 

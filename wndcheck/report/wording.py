@@ -62,8 +62,8 @@ def describe_cause(cause: Cause | None) -> str:
         ),
         CauseKind.REFUTED_CHECKS: f"{count_of(len(names), 'check')} refuted: {join_few(names)}",
         CauseKind.ONE_OF_MANY: (
-            f"{share_of(n, total)} {'lies' if n == 1 else 'lie'} outside at 1 - α and not at 1 - α/{total}, as one of "
-            f"so many may by chance: {join_few(names)}"
+            f"{share_of(n, total)} {'lies' if n == 1 else 'lie'} outside, and not at 1 - .01/{total}, as one of so "
+            f"many may by chance: {join_few(names)}"
         ),
         CauseKind.LEFT: f"{count_of(n, 'primary check')} left to {join_words(names)}",
         CauseKind.FAILED_CONTROLS: f"{count_of(len(names), 'control')} failed: {join_few(names)}",

@@ -72,9 +72,9 @@ def one_of(m: int, finding: Finding) -> Finding:
     """The finding as one of m; with the same interval at 1 - alpha / m unless it has one."""
     if finding.m == m:
         return finding
-    return structs.replace(
-        finding, m=m, strict=replace(finding.interval, confidence=1 - finding.check.alpha / m) if m > 1 else None
-    )
+    strict = finding.check.strict_alpha(m)
+    wider = replace(finding.interval, confidence=1 - strict) if strict < finding.check.alpha else None
+    return structs.replace(finding, m=m, strict=wider)
 
 
 def make_run(*claims: ClaimResult, base_seed: int = 0, **fields: Any) -> Run:

@@ -13,6 +13,7 @@ from wndcheck.experiment.profiles import Scope
 from wndcheck.verdicts.statistics import Interval, Region, mean_interval, rank_interval
 
 FEWEST = 4  # replicates below which no verdict is given
+REFUTES = 0.01  # how often a claim whose true values are on the margins may be refuted, at most
 MOST_UNTRAINED = 0.25  # share of nets that may fail to train before a check is inconclusive
 
 
@@ -52,7 +53,7 @@ class CauseKind(StrEnum):
     # of a claim
     REFUTED_CHECKS = "refuted_checks"  # the primary checks `names` are refuted
     UNDECIDED_CHECKS = "undecided_checks"  # `count` of `total` primary checks are inconclusive, by cause in `parts`
-    ONE_OF_MANY = "one_of_many"  # the primary checks `names` are refuted at 1 - alpha, and not at 1 - alpha / `total`
+    ONE_OF_MANY = "one_of_many"  # the primary checks `names`, of `total`, are refuted and do not refute the claim
     FAILED_CONTROLS = "failed_controls"  # the controls `names` did not reach the verdict that they must
     NO_CONTROL = "no_control"
     NO_PRIMARY_CHECK = "no_primary_check"
@@ -94,9 +95,20 @@ class Check:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha {self.alpha}: expected a number between 0 and 1")
 
+    def strict_alpha(self, m: int) -> float:
+        """1 minus the confidence of the interval by which the check, as one of m, refutes a claim.
+
+        It is at most REFUTES / m, of ranks in each tail: an equivalence, which two one-sided tests at 5 % support, has
+        an alpha of 0.1, and refutes its claim no sooner than other checks.
+        """
+        tails = 2 if self.statistic is Statistic.RANKS else 1
+        return min(self.alpha, tails * REFUTES) / m
+
 
 class Decision(NamedTuple):
-    """Verdict, cause (None unless inconclusive), and the intervals at 1 - alpha and, if m > 1, at 1 - alpha / m."""
+    """Verdict, cause (None unless inconclusive), and the intervals at 1 - alpha and, if that is wider, at 1 -
+    `Check.strict_alpha`.
+    """
 
     verdict: Verdict
     cause: Cause | None
@@ -147,9 +159,10 @@ def decide(
     known = values[np.isfinite(values)]
     missing = len(values) - len(known)
     interval, strict = (
-        interval_of(check.statistic, values, 1 - alpha).widened(*systematic) for alpha in (check.alpha, check.alpha / m)
+        interval_of(check.statistic, values, 1 - alpha).widened(*systematic)
+        for alpha in (check.alpha, check.strict_alpha(m))
     )
-    strict = strict if m > 1 else None
+    strict = strict if check.strict_alpha(m) < check.alpha else None
     if untrained > MOST_UNTRAINED * max(nets, 1):
         cause = Cause(CauseKind.NOT_TRAINED, untrained, nets)
     elif missing > len(values) * (untrained / max(nets, 1) + MOST_UNTRAINED):

@@ -28,9 +28,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     """A decided check, or a control, with its evidence.
 
     `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number per replicate, NaN where
-    there is none. A primary check is one of `m` of its claim, and `strict` is its interval at 1 - alpha / m; None with
-    m = 1, as for a secondary check and a control. `recipe` is the error by which the intervals of a level are widened,
-    None for other checks and where the profile's recipe is the paper's; `choices` holds a level's verdict by each
+    there is none. A primary check is one of `m` of its claim (1 for others), and `strict` is its interval at 1 -
+    `Check.strict_alpha`; None where that is no wider. `recipe` is the error by which the intervals of a level are
+    widened, None for other checks and where the profile's recipe is the paper's; `choices` holds a level's verdict by each
     choice that the paper leaves open. `must_be` is what a control must be, None for a check. `expected` holds the
     verdicts that expectations.toml expects, the usual one first, and `reason` why.
     """
@@ -58,8 +58,8 @@ class Finding(Struct, frozen=True, kw_only=True):
         if self.verdict is not Verdict.INCONCLUSIVE and not isfinite(self.interval.estimate):
             raise ValueError(f"the estimate is missing, expected a number where the verdict is {self.verdict}")
         confidence = self.strict.confidence if self.strict else self.interval.confidence
-        if self.m < 1 or not isclose(1 - confidence, self.check.alpha / self.m):
-            raise ValueError(f"strict is an interval of {confidence:.4%}, expected 1 - {self.check.alpha} / {self.m}")
+        if self.m < 1 or not isclose(1 - confidence, expected := self.check.strict_alpha(self.m)):
+            raise ValueError(f"strict is an interval of {confidence:.4%}, expected {1 - expected:.4%} with m {self.m}")
 
     @property
     def function(self) -> str:

@@ -40,10 +40,10 @@ SILENT = Rates(0.0, 0.0, 1.0)
 UNKNOWN = Rates(nan, nan, nan)
 
 
-def normal_rates(check: Check, mean: float, sd: float, n: int, m: int = 1) -> Rates:
+def normal_rates(check: Check, mean: float, sd: float, n: int, m: int | None = None) -> Rates:
     """Return the rates for n independent normal replicates of that mean and standard deviation.
 
-    With m they are those of the check as one of m that count for a claim, which it refutes at 1 - alpha / m.
+    With m they are those of the check as one of m that count for a claim, see `Check.strict_alpha`.
     The sample mean and the sample standard deviation s are independent; given s the rates are normal probabilities,
     which are integrated over the distribution of s. ValueError for fewer than two replicates, a mean that is not finite
     or an sd that is negative or not finite.
@@ -56,11 +56,16 @@ def normal_rates(check: Check, mean: float, sd: float, n: int, m: int = 1) -> Ra
     scales, weights = scale_nodes(n - 1)
     error = sd / sqrt(n)
     # Of the intervals, in units of the standard error.
-    half, strict = (t_quantile(1 - alpha, n) * scales for alpha in (check.alpha, check.alpha / m))
+    half, strict = (t_quantile(1 - alpha, n) * scales for alpha in alphas(check, m))
     low, high = (check.region.low - mean) / error, (check.region.high - mean) / error
     supported = np.maximum(special.ndtr(high - half) - special.ndtr(low + half), 0)
     refuted = special.ndtr(low - strict) + special.ndtr(-(high + strict))
     return Rates.from_decided(float(weights @ supported), float(weights @ refuted))
+
+
+def alphas(check: Check, m: int | None) -> tuple[float, float]:
+    """1 minus the confidences at which the check is supported, and refuted, or with m refutes a claim."""
+    return check.alpha, check.strict_alpha(m) if m else check.alpha
 
 
 @lru_cache(maxsize=4096)

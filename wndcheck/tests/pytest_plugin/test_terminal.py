@@ -91,7 +91,7 @@ def test_the_estimand_is_left_out_where_there_is_no_room_for_it():
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
         (
             make_claim("tiny", make_finding("a", BARELY, expected=REFUTED, m=3), asked={Scope.TREND: 3}),
-            ["1 of 3 checks lies outside at 1 - α and not at 1 - α/3, as one of so many may by chance: a"],
+            ["1 of 3 checks lies outside, and not at 1 - .01/3, as one of so many may by chance: a"],
         ),
         (
             make_claim("tiny", left=["a"], asked={Scope.TREND: 2}),

@@ -129,7 +129,7 @@ def test_causes_of_inconclusive_claims_as_text() -> None:
     )
     barely = make_claim("tiny", make_finding("a", BARELY, m=3), make_finding("b", m=3), make_finding("c", m=3))
     assert describe_claim(barely) == (
-        "Inconclusive: 1 of 3 checks lies outside at 1 - α and not at 1 - α/3, as one of so many may by chance: a. "
+        "Inconclusive: 1 of 3 checks lies outside, and not at 1 - .01/3, as one of so many may by chance: a. "
         "Measured: the number is 0.048 nats, in 9 nets."
     )
     assert describe_m(barely) == "m = 3: one check refutes the claim where its 99.667 % interval lies outside."

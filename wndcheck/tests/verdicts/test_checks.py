@@ -119,6 +119,14 @@ def test_one_of_many_checks_has_a_second_interval_and_the_same_verdict() -> None
     assert one_of_24.strict.low < 1 < one_of_24.interval.low
 
 
+@pytest.mark.parametrize("m", [1, 20])
+def test_an_equivalence_refutes_a_claim_no_sooner_than_other_checks(m: int) -> None:
+    equivalence = Check("a difference", within(-1, 1), alpha=0.1)
+    found = decide(equivalence, EIGHT, m=m)
+    assert found.interval == mean_interval(EIGHT, 0.9)
+    assert found.strict == mean_interval(EIGHT, 1 - 0.01 / m)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [

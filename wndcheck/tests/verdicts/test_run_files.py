@@ -122,8 +122,8 @@ MISFITS = {  # by name: the place, the value, what is wrong, and where
         "interval from 9.0 to -9.0: expected low <= high",
         f"{AT}.interval",
     ),
-    "m": ((*CHECK, "m"), 3, "strict is an interval of 99.5000%, expected 1 - 0.01 / 3", AT),
-    "strict-missing": ((*CHECK, "strict"), None, "strict is an interval of 99.0000%, expected 1 - 0.01 / 2", AT),
+    "m": ((*CHECK, "m"), 3, "strict is an interval of 99.5000%, expected 99.6667% with m 3", AT),
+    "strict-missing": ((*CHECK, "strict"), None, "strict is an interval of 99.0000%, expected 99.5000% with m 2", AT),
     "asked": (
         ("claims", 0, "asked"),
         {"trend": 3},
