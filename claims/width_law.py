@@ -6,10 +6,11 @@ Measured: the law ι_c = f + a N^-b, fitted for every hidden layer of trained ne
 or where b ends at a border of the search, 0.05 to 3: there the widths do not determine the law. Exploratory: the law is
 ours, and nothing but its fit speaks for it.
 Supported: the floor is at most 0.01 nats, the paper's threshold of independence (floor). Refuted: an interval lies
-entirely outside. Also shown: whether the exponent is in 0.5 … 1.5, 1 give or take a half (exponent).
+entirely outside. Also shown: whether the exponent is in 0.5 … 1.5, 1 give or take a half (exponent), and whether the law
+fits where the floor is read off: ι_c of the widest nets is the law's to 0.005 nats (fit).
 Controls: laws of known floor and exponent with noise of 0.002 nats must be recovered: a floor of 0 and an exponent of 1
-supported, a floor of 0.03 refuted, an exponent of 2 refuted. Planted dependence, which is
-the same at every width, must not be supported.
+supported, a floor of 0.03 refuted, an exponent of 2 refuted. Planted dependence, which is the same at every width, must
+not be supported.
 """
 
 from dataclasses import replace
@@ -31,6 +32,7 @@ CLAIM = Claim(
 SEED_WORD = "width-law"  # of the draws; frozen, whatever the claim's name
 
 FLOOR = Check("floor f of ι_c = f + a N^-b", INDEPENDENT, scope=Scope.LEVEL)
+FIT = Check("ι_c at the widest minus the law's", within(-0.005, 0.005), primary=False, scope=Scope.LEVEL)
 EXPONENT = Check("exponent b of ι_c = f + a N^-b", within(0.5, 1.5), primary=False, unit="")
 FLOOR_OF_SAMPLES, EXPONENT_OF_SAMPLES = (replace(each, replicate="laws") for each in (FLOOR, EXPONENT))
 
@@ -43,6 +45,11 @@ def floors(grid, layer, quantity="corrected_score"):
 def exponents(grid, layer):
     """The exponent of the law of a layer's ι_c, by seed."""
     return power_law(grid.widths, grid.of("corrected_score", layer)).exponent
+
+
+def residuals(grid, layer):
+    """ι_c of the widest nets minus what the law of their seed gives (nats)."""
+    return power_law(grid.widths, grid.of("corrected_score", layer)).residual
 
 
 @pytest.fixture
@@ -66,6 +73,11 @@ def test_floor(decide, layer, trained):
 @check(EXPONENT)
 def test_exponent(decide, layer, trained):
     decide(exponents, trained.wide, layer)
+
+
+@check(FIT)
+def test_fit(decide, layer, trained):
+    decide(residuals, trained.wide, layer)
 
 
 @control(FLOOR_OF_SAMPLES, must_be="supported")

@@ -28,8 +28,8 @@ it is outside. Four wrong-verdict rates of one run are given for each check:
   the t interval.
 
 A claim is refuted by one of its m primary checks only where its interval at 1 - .01/m lies outside. *Falsely refuted,
-at most* is the sum over its primary checks of the rate at which each does that with its true mean on a border (resampled
-where there are enough values).
+at most* is the sum over its primary checks of the rate at which each does that with its true mean on a border
+(resampled where there are enough values).
 
 P(inconclusive) and the nets that give the right verdict with 90 % probability are for the pooled mean. Where most runs
 could not measure or train the nets, more nets do not help, and the table says so instead of a number. *Excess* is the

@@ -30,8 +30,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     `name` is the test's without "test_", such as ``trend[relu-1]``. `values` holds one number per replicate, NaN where
     there is none. A primary check is one of `m` of its claim (1 for others), and `strict` is its interval at 1 -
     `Check.strict_alpha`; None where that is no wider. `recipe` is the error by which the intervals of a level are
-    widened, None for other checks and where the profile's recipe is the paper's; `choices` holds a level's verdict by each
-    choice that the paper leaves open. `must_be` is what a control must be, None for a check. `expected` holds the
+    widened, None for other checks and where the profile's recipe is the paper's; `choices` holds a level's verdict by
+    each choice that the paper leaves open. `must_be` is what a control must be, None for a check. `expected` holds the
     verdicts that expectations.toml expects, the usual one first, and `reason` why.
     """
 

@@ -12,6 +12,7 @@ from scipy.special import stdtrit  # scipy.stats takes a second to import, in ev
 
 FEWEST_WIDTHS = 3  # of a slope or a rank correlation
 FEWEST_WIDTHS_OF_A_LAW = 4  # which has three parameters
+UNKNOWN_LAW = (np.nan, np.nan, np.nan)
 EXPONENTS = np.geomspace(0.05, 3, 60)  # between which the exponent of a law is searched
 
 
@@ -174,46 +175,51 @@ def slope_per_doubling(widths: Sequence[float] | np.ndarray, values: np.ndarray)
 
 
 class PowerLaw(NamedTuple):
-    """Floor and exponent of the law f + a N^-b, seed by seed: (S,) each."""
+    """Floor and exponent of the law f + a N^-b, seed by seed: (S,) each.
+
+    `residual` is the value at the greatest width minus the law's: where the floor is read off.
+    """
 
     floor: np.ndarray
     exponent: np.ndarray
+    residual: np.ndarray
 
 
 def power_law(widths: Sequence[float] | np.ndarray, values: np.ndarray) -> PowerLaw:
     """The least-squares fit of f + a N^-b to each net's values, (widths, S).
 
-    Floor and exponent are NaN for a seed without a finite value at one of the widths, for one whose exponent ends at a
+    A law is NaN for a seed without a finite value at one of the widths, for one whose exponent ends at a
     border of EXPONENTS, so that the widths do not determine the law, and for all seeds with fewer than four widths.
     """
     n, values = np.asarray(widths, dtype=float), np.asarray(values, dtype=float)
     if values.ndim != 2 or len(values) != len(n):
         raise ValueError(f"values of shape {values.shape}: expected ({len(n)} widths, seeds)")
-    laws = [fitted_law(n, y) if len(n) >= FEWEST_WIDTHS_OF_A_LAW else (np.nan, np.nan) for y in values.T]
-    return PowerLaw(*np.array(laws, dtype=float).reshape(-1, 2).T)
+    laws = [fitted_law(n, y) if len(n) >= FEWEST_WIDTHS_OF_A_LAW else UNKNOWN_LAW for y in values.T]
+    return PowerLaw(*np.array(laws, dtype=float).reshape(-1, 3).T)
 
 
-def fitted_law(n: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Floor and exponent of one net's law, y at the widths n; for a given exponent it is a linear regression."""
+def fitted_law(n: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """One net's law, y at the widths n; given the exponent it is a linear regression."""
     from scipy.optimize import minimize_scalar
 
     if not np.isfinite(y).all() or np.ptp(y) == 0:
-        return np.nan, np.nan
+        return UNKNOWN_LAW
 
-    def regression(b: float) -> tuple[float, float]:
-        """Sum of squares of the residuals, and the floor."""
+    def regression(b: float) -> tuple[float, float, float]:
+        """Sum of squares of the residuals, the floor, and the residual at the greatest width."""
         x = (n / n.min()) ** -b
         centred = x - x.mean()
         slope = centred @ y / (centred @ centred)
         residuals = y - y.mean() - slope * centred
-        return residuals @ residuals, y.mean() - slope * x.mean()
+        return residuals @ residuals, y.mean() - slope * x.mean(), residuals[n.argmax()]
 
     best = int(np.argmin([regression(b)[0] for b in EXPONENTS]))
     if best in (0, len(EXPONENTS) - 1):
-        return np.nan, np.nan
+        return UNKNOWN_LAW
     between = (EXPONENTS[best - 1], EXPONENTS[best + 1])
     b = minimize_scalar(lambda b: regression(b)[0], bounds=between, method="bounded", options={"xatol": 1e-9}).x
-    return regression(b)[1], b
+    _, floor, residual = regression(b)
+    return floor, b, residual
 
 
 def largest_contrast(values: np.ndarray) -> np.ndarray:

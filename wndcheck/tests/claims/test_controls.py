@@ -38,7 +38,7 @@ def estimates(change) -> Plant:
 
 def no_law(widths, values) -> PowerLaw:
     """The narrowest's values for the floors, and the exponents on the border."""
-    return PowerLaw(values[0], 0.5 + 0 * values[0])
+    return PowerLaw(values[0], 0.5 + 0 * values[0], values[-1] - values[0])
 
 
 NO_LAW = instead_of(power_law, no_law)

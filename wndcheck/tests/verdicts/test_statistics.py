@@ -191,6 +191,7 @@ def test_a_power_law_is_recovered(floor: float, scale: float, exponent: float, w
     # The residuals' sum of squares is flat to rounding within some 1e-8 of the exponent.
     np.testing.assert_allclose(law.exponent, exponent, atol=1e-5)
     np.testing.assert_allclose(law.floor, floor, atol=1e-4 * abs(scale))
+    np.testing.assert_allclose(law.residual, 0, atol=1e-6 * abs(scale))
 
 
 @settings(deadline=None)
@@ -212,6 +213,8 @@ def test_power_law_is_the_least_squares_one() -> None:
     )
     law = power_law(SIX_WIDTHS, values[:, None])
     assert (law.floor[0], law.exponent[0]) == pytest.approx((floor, exponent), rel=1e-4)
+    a = (values - floor).mean() / ((SIX_WIDTHS / 20) ** -exponent).mean()  # residuals sum to 0
+    assert law.residual[0] == pytest.approx(values[-1] - floor - a * (SIX_WIDTHS[-1] / 20) ** -exponent, abs=1e-7)
 
 
 @pytest.mark.parametrize(
