@@ -8,6 +8,8 @@ Controls: the same activations, independently permuted, must come out independen
 nets whose layers share a direction must be refuted.
 """
 
+import numpy as np
+
 from wndcheck.pytest_plugin.declarations import check, control
 from wndcheck.verdicts import Claim
 from wndcheck.verdicts.shared_checks import hidden_mean, literal, values
@@ -29,7 +31,10 @@ def test_literal(decide, nets, layer):
 
 @control(LITERAL, must_be="supported")
 def test_independently_permuted_activations_are_independent(decide, nets):
-    decide(hidden_mean, nets["cifar10"].widest, "shuffled_score")
+    # At all stages together: where the widest nets are four, one stage leaves an interval nearly as wide as the margin.
+    widest = nets["cifar10"].widest
+    by_stage = [hidden_mean(widest.at_stage(stage), "shuffled_score") for stage in range(len(widest.epochs))]
+    decide(np.mean(by_stage, axis=0), widest)
 
 
 @control(LITERAL, must_be="refuted")

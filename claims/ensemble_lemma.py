@@ -20,7 +20,7 @@ from wndcheck.verdicts.shared_checks import INDEPENDENT, values
 
 CLAIM = Claim(
     "§3, Thm. 1",
-    "Over parameters and data, the MI of two neurons vanishes with width",
+    "Over parameters and data, the MI of two neurons falls with the width",
     families=("ensembles", "ensembles/violating"),
     figures=("figure-both-readings",),
 )

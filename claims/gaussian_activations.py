@@ -28,7 +28,7 @@ from wndcheck.verdicts.statistics import slope_per_doubling
 
 CLAIM = Claim(
     "§1, §5",
-    "Neurons of wide layers are nearly Gaussian, singly and in pairs, trained or not",
+    "Neurons of wide trained layers are nearly Gaussian, singly and in pairs",
     families=("trained/relu", "trained/tanh", "ensembles"),
 )
 SEED_WORD = "gaussian-activations"  # of the draws; frozen, whatever the claim's name

@@ -61,7 +61,12 @@ SCORES = {
     mlp("corrected_score", 0.01, 5, **WIDEST, **TANH): ["last_layer dependence[tanh]"],
     mlp("post_score", 0.03, 4, **WIDEST): ["post_activations vicinity[4-relu]"],
     mlp("post_score", 0.03, 3, **WIDEST, **TANH): [],  # 3H's vicinity is wider
-    mlp("post_score", 0.06, 4, **WIDEST, **TANH): ["post_activations vicinity[4-tanh]"],
+    mlp("post_score", 0.06, 4, **WIDEST, **TANH): ["post_activations vicinity_by_3h[4]"],
+    mlp("post_corrected_score", 0.05, 2, **WIDEST, **TANH): [
+        "post_activations trend[2-tanh]",
+        "post_activations literal[2-tanh]",
+        "post_activations vicinity[2-tanh]",
+    ],
     mlp("score", 0.1, 1, stage=3, **WIDEST, **TANH): ["any_stage vicinity[100-1-tanh]"],
     mlp("score", 0.1, 2, **WIDEST, **TANH): [
         "weak_dependence vicinity[2-tanh]",

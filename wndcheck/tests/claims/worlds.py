@@ -43,6 +43,7 @@ SMALL_FULL = replace(  # decides what the full profile decides, from fewer width
     cifar10=replace(FULL.cifar10, widths=(5, 10, 15, 50, 200, 500, 1000), nets=16),
     nets=16,
 )
+AT_THE_END = ("post_", "folded_", "total_correlation_", "within_class_")  # quantities of the last stage alone
 NOISE = 0.02  # of a value, from net to net: far less than any margin
 QUIET = 1e-4  # of what is compared by its order
 
@@ -180,6 +181,8 @@ def made(cell: Cell, world) -> Measurement:
         noise = QUIET if name in ("entropy", "accuracy", "validation_accuracy") else NOISE
         if name == "score":
             noise *= values.get("irregular", 1)
+        if name.startswith(AT_THE_END):
+            array[:-1] = np.nan
         arrays[name] = array * (1 + noise * rng.standard_normal(shape[: min(len(shape), 3)] + (1,) * (len(shape) - 3)))
     arrays["flagged"] = np.zeros_like(arrays["flagged"])
     return Measurement(cell, arrays, {"made": "up", "seconds": {"training": 1.0, "measuring": 1.0}})
