@@ -20,7 +20,7 @@ from wndcheck.experiment.counterparts import MORE_SEEDS, PAPER_RECIPE
 from wndcheck.experiment.profiles import MEDIUM
 from wndcheck.pytest_plugin.declarations import check, control, over
 from wndcheck.verdicts import Check, Claim, Scope, within
-from wndcheck.verdicts.recipes import differences, stages
+from wndcheck.verdicts.recipes import differences
 from wndcheck.verdicts.shared_checks import change, hidden_mean, of_one_width, values
 from wndcheck.verdicts.statistics import paired_difference
 
@@ -75,7 +75,7 @@ def pair(nets, kind, width):
 
 def difference(pair, estimand, *arguments):
     """The estimand by the profile's recipe minus that by the paper's, (S,), at the last stage of the latter."""
-    return differences(lambda grid: estimand(grid, *arguments), pair, stages(pair.other) - 1)
+    return differences(lambda grid: estimand(grid, *arguments), pair, len(pair.other.epochs) - 1)
 
 
 def margins(pair, least, quantity, layer):

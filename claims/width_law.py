@@ -6,8 +6,8 @@ Measured: the law ι_c = f + a N^-b, fitted for every hidden layer of trained ne
 or where b ends at a border of the search, 0.05 to 3: there the widths do not determine the law. Exploratory: the law is
 ours, and nothing but its fit speaks for it.
 Supported: the floor is at most 0.01 nats, the paper's threshold of independence (floor). Refuted: an interval lies
-entirely outside. Also shown: whether the exponent is in 0.5 … 1.5, 1 give or take a half (exponent), and whether the law
-fits where the floor is read off: ι_c of the widest nets is the law's to 0.005 nats (fit).
+entirely outside. Also shown: whether the exponent is in 0.5 … 1.5, 1 give or take a half (exponent), and whether the
+law fits where the floor is read off: ι_c of the widest nets is the law's to 0.005 nats (fit).
 Controls: laws of known floor and exponent with noise of 0.002 nats must be recovered: a floor of 0 and an exponent of 1
 supported, a floor of 0.03 refuted, an exponent of 2 refuted. Planted dependence, which is the same at every width, must
 not be supported.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from wndcheck.cli.console import columns, print_entries, print_status, print_table
 
 if TYPE_CHECKING:
-    from wndcheck.verdicts.coverage.claim_files import ClaimFile, ClaimTest
+    from wndcheck.verdicts.coverage.claim_files import ClaimFile
     from wndcheck.verdicts.coverage.statements import Statement
 
 PIPED = 200  # columns where the output is not a terminal
@@ -37,7 +36,7 @@ def claims(context: click.Context, folder: Path, statements: bool, markdown: boo
     all named on standard error; 2 if the command line is wrong, FOLDER holds no claims, or a module in it does not
     import.
     """
-    from wndcheck.report.format import count_of
+    from wndcheck.report.format import count_of, markdown_table
     from wndcheck.verdicts.coverage.claim_files import CoverageError, claims_in
     from wndcheck.verdicts.coverage.statements import FILE, gaps, read, tally
 
@@ -49,7 +48,7 @@ def claims(context: click.Context, folder: Path, statements: bool, markdown: boo
     head = STATEMENTS_HEAD if statements else CLAIMS_HEAD
     rows = list(map(statement_row, listed or ()) if statements else map(claim_row, found))
     if markdown:
-        print_markdown(head, rows)
+        click.echo(markdown_table(head, rows))
     elif (width := columns(PIPED)) < NARROW:
         print_entries(head, rows, width)
     else:
@@ -67,26 +66,13 @@ def claim_row(claim: ClaimFile) -> tuple[str, ...]:
         claim.id,
         claim.claim.paper,
         claim.claim.statement,
-        "\n".join(map(check_text, claim.checks)),
+        "\n".join(f"{check.name} ({check.counts}, {check.scopes})" for check in claim.checks),
         "\n".join(f"{control.name.replace('_', ' ')}: {control.must_be}" for control in claim.controls),
         "\n".join(claim.claim.families),
         "\n".join(claim.decided_by),
     )
 
 
-def check_text(check: ClaimTest) -> str:
-    """``level (primary, level)``."""
-    return f"{check.name} ({check.counts}, {check.scopes})"
-
-
 def statement_row(statement: Statement) -> tuple[str, ...]:
     """Return a statement's cells in the order of STATEMENTS_HEAD."""
     return statement.section, statement.quote, "\n".join(statement.checks) or statement.reason
-
-
-def print_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table whose cells may have several lines."""
-    from wndcheck.report.format import escape_markdown
-
-    cells = [["<br>".join(map(escape_markdown, cell.split("\n"))) for cell in row] for row in rows]
-    click.echo("\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *cells]))

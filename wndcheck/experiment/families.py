@@ -153,9 +153,7 @@ def cifar10_cell(profile: Profile, width: int, base_seed: int, training: Trainin
 # --- the paper's recipe -----------------------------------------------------------------------------------------------
 
 
-def paper_recipe(
-    kind: Activation | Literal["cifar10"], begun: bool, profile: Profile, base_seed: int
-) -> tuple[Cell, ...]:
+def paper_recipe(kind: Kind, begun: bool, profile: Profile, base_seed: int) -> tuple[Cell, ...]:
     """Nets of the paper's recipe, of few widths; `begun` stops at its last stage but one."""
     if not (recipe := profile.paper_recipe):
         return ()

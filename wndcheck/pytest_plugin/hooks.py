@@ -305,10 +305,11 @@ class ClaimsRun:
         self.problems += [Problem(ProblemKind.REPORT, f"the report is not whole: {text}") for text in unreadable]
 
     def append_step_summary(self) -> None:
-        from wndcheck.report.step_summary import append_run
+        from wndcheck.report.pages import verdict_table
+        from wndcheck.report.step_summary import append
 
         try:
-            append_run(self.run())
+            append(f"wndcheck: profile {self.profile.name}, base seed {self.base_seed}", verdict_table(self.run()))
         except Exception as error:
             text = f"the table could not be added to $GITHUB_STEP_SUMMARY ({described(error)}): unset it"
             self.problems.append(Problem(ProblemKind.REPORT, text))

@@ -94,16 +94,13 @@ class Nets:
         """
         try:
             if not self.stopped:
-                self.fill_missing(cells)
+                here = {name: datasets.is_available(name, self.data_root) for name in {cell.dataset for cell in cells}}
+                wanted = [cell for cell in cells if here[cell.dataset]]
+                fill(wanted, self.store, self.reporter, device=self.device, data_root=self.data_root)
         except (UnwritableStore, DeviceLost) as error:
             self.stopped = str(error)
         if self.stopped:
             pytest.fail(self.stopped, pytrace=False)
-
-    def fill_missing(self, cells: Sequence[Cell]) -> None:
-        here = {name: datasets.is_available(name, self.data_root) for name in {cell.dataset for cell in cells}}
-        wanted = [cell for cell in cells if here[cell.dataset]]
-        fill(wanted, self.store, self.reporter, device=self.device, data_root=self.data_root)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import UTC, datetime
 from math import ceil, inf, isfinite, isnan, log10
 from typing import TypeVar
 
@@ -87,14 +86,6 @@ def format_seeds(seeds: Sequence[int]) -> str:
     return join_words(list(map(str, seeds)))
 
 
-def format_minute(created: str) -> str:
-    """``2026-11-24 01:08 UTC``; a date in another format is not changed."""
-    try:
-        return f"{datetime.fromisoformat(created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    except ValueError:
-        return created
-
-
 def layer_name(layer: int, last: int) -> str:
     """Layers are counted from 1; the last gives the logits."""
     return "last layer" if layer == last else f"layer {layer}"
@@ -144,7 +135,18 @@ def escape_markdown(text: object) -> str:
     return SPECIAL.sub(r"\\\1", one_line(text))
 
 
+class Strong(str):
+    """A cell that stands out."""
+
+    __slots__ = ()
+
+
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of plain text."""
-    lines = [["---"] * len(head), *([escape_markdown(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, *lines])
+    """A Markdown table of plain text, each line of a cell on a line of its own."""
+    lines = [list(map(escape_markdown, head)), ["---"] * len(head), *(list(map(markdown_cell, row)) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def markdown_cell(cell: str) -> str:
+    text = "<br>".join(map(escape_markdown, cell.split("\n")))
+    return f"**{text}**" if isinstance(cell, Strong) else text

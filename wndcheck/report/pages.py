@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
@@ -17,7 +18,7 @@ from markupsafe import Markup
 from wndcheck.report import format as formatting
 from wndcheck.report import wording
 from wndcheck.report.figure_model import Figure, Scatter
-from wndcheck.report.section_model import Section, Strong
+from wndcheck.report.section_model import Section
 from wndcheck.report.svg_images import WIDTH, Picture, fitting, scale_over
 from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.run import ClaimResult, Run
@@ -125,6 +126,7 @@ def environment(**options: Any) -> Environment:
         "functions": functions,
         "interval": formatting.format_interval,
         "margin": wording.format_margin,
+        "markdown_table": lambda table: Markup(formatting.markdown_table(table.head, table.rows)),
         "number": formatting.format_number,
         "one_line": lambda text: Markup(formatting.one_line(text)),
         "parameters": parameters,
@@ -145,7 +147,7 @@ def environment(**options: Any) -> Environment:
         "scale_of": lambda findings: scale_over((f.interval, f.check.region) for f in findings),
         "symbols": formatting.SYMBOLS,
     }
-    made.tests["strong"] = lambda cell: isinstance(cell, Strong)
+    made.tests["strong"] = lambda cell: isinstance(cell, formatting.Strong)
     return made
 
 
@@ -182,10 +184,11 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
     contents = {"verdicts": "Verdicts", "claims": "Claims"} | ({"figures": "Further figures"} if further else {})
     contents |= {anchor: title for title, anchor in titles.items()}
     contents |= {"not-run": "What was not run, and why", "environment": "Environment"}
+    created = datetime.fromisoformat(run.created).astimezone(UTC)
     text = render(
         "page.html.j2",
         TITLE,
-        f"Profile {run.profile}, base seed {run.base_seed}, {formatting.format_minute(run.created)}",
+        f"Profile {run.profile}, base seed {run.base_seed}, {created:%Y-%m-%d %H:%M} UTC",
         contents,
         run=run,
         anchors=anchors((claim.id for claim in run.claims), "claim"),
@@ -193,6 +196,7 @@ def page(run: Run, pictures: Sequence[Picture] = (), sections: Sequence[Section]
         further=further,
         sections={titles[section.title]: section for section in sections},
         not_run=not_run(run),
+        environment=facts(run),
     )
     excess = len(text.encode("utf-8", "backslashreplace")) - LARGEST
     return page(run, pictures, sections, room - excess) if excess > 0 and room > 0 else text

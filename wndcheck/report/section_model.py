@@ -8,12 +8,6 @@ from dataclasses import dataclass, field
 from wndcheck.seeds import BASE_SEED
 
 
-class Strong(str):
-    """A cell that stands out."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True)
 class Table:
     """Rows of plain text under their heads."""

@@ -17,8 +17,8 @@ from wndcheck.experiment.record_schema import Measurement
 from wndcheck.report.cost import cost_section
 from wndcheck.report.figure_model import columns, csv_text, interval
 from wndcheck.report.figures import DATA_READING, FORMS, has
-from wndcheck.report.format import count_of, format_accuracy, format_interval, layer_name
-from wndcheck.report.section_model import Section, Strong, Table, measure_command
+from wndcheck.report.format import Strong, count_of, format_accuracy, format_interval, layer_name
+from wndcheck.report.section_model import Section, Table, measure_command
 from wndcheck.report.stored_nets import Measured
 from wndcheck.verdicts.run import Run
 from wndcheck.verdicts.statistics import Interval

@@ -60,15 +60,13 @@ def measured(
                 net = left.pop()
                 calls[executor.submit(measure, given, sys.path, *net)] = net
             for call in wait(calls, return_when=FIRST_COMPLETED).done:
-                yield record_of(call, *calls.pop(call))
-
-
-def record_of(call: Future[NetRecord], width: int, seed: int) -> NetRecord:
-    try:
-        return call.result()
-    except Exception as error:
-        why = one_line(f"{type(error).__name__}: {error}")
-        return NetRecord(width, seed, problem=f"no worker measured it, {why}")
+                net = calls.pop(call)
+                try:
+                    record = call.result()
+                except Exception as error:
+                    why = one_line(f"{type(error).__name__}: {error}")
+                    record = NetRecord(*net, problem=f"no worker measured it, {why}")
+                yield record
 
 
 def measure(given: bytes, folders: Sequence[str], width: int, seed: int) -> NetRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -127,10 +128,4 @@ def nets_needed(check: Check, mean: float, sd: float) -> float:
 
     if not enough(MOST):
         return inf
-    low, high = FEWEST - 1, FEWEST  # the fewest lie in (low, high]
-    while not enough(high):
-        low, high = high, min(2 * high, MOST)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return float(high)
+    return float(FEWEST + bisect_left(range(FEWEST, MOST), True, key=enough))

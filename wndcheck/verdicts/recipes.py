@@ -38,7 +38,7 @@ class RecipeError:
     of_paper: bool
 
 
-def recipe_error(estimand: Estimand, grid: Grid, pairs: Sequence[Pair]) -> RecipeError:
+def recipe_error(estimand: Estimand, grid: Grid, pairs: Sequence[Pair[Grid]]) -> RecipeError:
     """Return the limits of δ of an estimand that is about the nets of a grid.
 
     Those of the grid's own width where there are pairs; else the wider of the limits at the next widths below and
@@ -54,19 +54,19 @@ def recipe_error(estimand: Estimand, grid: Grid, pairs: Sequence[Pair]) -> Recip
     return RecipeError(low, high, tuple(near), of_paper=True)
 
 
-def limits_by_width(estimand: Estimand, grid: Grid, pairs: Sequence[Pair]) -> dict[int, Interval]:
+def limits_by_width(estimand: Estimand, grid: Grid, pairs: Sequence[Pair[Grid]]) -> dict[int, Interval]:
     """Return the interval of δ at the grid's stage by width of the pairs, of those with enough values.
 
     Where nets of the paper's recipe were not trained to that stage, δ is taken at their last; to its limits those of
     the change of δ since then are added, of the nearest width that has both.
     """
-    stage = range(stages(grid))[grid.stage]
+    stage = range(len(grid.epochs))[grid.stage]
     pairs = [counted_alike(pair, grid) for pair in pairs]
-    whole = {pair.other.widths[0]: pair for pair in pairs if stages(pair.other) > stage}
-    begun = {pair.other.widths[0]: pair for pair in pairs if stages(pair.other) <= stage}
+    whole = {pair.other.widths[0]: pair for pair in pairs if len(pair.other.epochs) > stage}
+    begun = {pair.other.widths[0]: pair for pair in pairs if len(pair.other.epochs) <= stage}
     found: dict[int, Interval | None] = {}
     for width, pair in begun.items():
-        last = stages(pair.other) - 1
+        last = len(pair.other.epochs) - 1
         reached = interval(differences(estimand, pair, last))
         if not whole or not reached:
             continue
@@ -78,11 +78,7 @@ def limits_by_width(estimand: Estimand, grid: Grid, pairs: Sequence[Pair]) -> di
     return {width: limits for width, limits in found.items() if limits}
 
 
-def stages(grid: Grid) -> int:
-    return len(grid.measurements[0]["score"])
-
-
-def counted_alike(pair: Pair, grid: Grid) -> Pair:
+def counted_alike(pair: Pair[Grid], grid: Grid) -> Pair[Grid]:
     """Return the pair, counting nets that did not train as the grid does."""
     return Pair(*(replace(each, takes_untrained=grid.takes_untrained) for each in pair))
 
@@ -98,14 +94,14 @@ def interval(values: np.ndarray) -> Interval | None:
     return mean_interval(known, CONFIDENCE) if len(known) >= FEWEST else None
 
 
-def changes_by_choice(estimand: Estimand, grid: Grid, choices: Mapping[str, Pair]) -> dict[str, float]:
+def changes_by_choice(estimand: Estimand, grid: Grid, choices: Mapping[str, Pair[Grid]]) -> dict[str, float]:
     """Return by how much an estimand is greater by each choice that the paper leaves open than by the profile's.
 
     It is the mean over nets of the one width where choices are varied; NaN with fewer than four values.
     """
     if len(grid.widths) != 1:
         return {}
-    stage = range(stages(grid))[grid.stage]
+    stage = range(len(grid.epochs))[grid.stage]
     pairs = {name: counted_alike(pair, grid) for name, pair in choices.items()}
     found = {name: interval(differences(estimand, pair, stage)) for name, pair in pairs.items()}
     return {name: -each.estimate if each else nan for name, each in found.items()}

@@ -14,8 +14,7 @@ from wndcheck.experiment.families import cells_of
 from wndcheck.experiment.profiles import FULL, QUICK
 from wndcheck.experiment.record_schema import Measurement
 from wndcheck.report.figure_model import interval
-from wndcheck.report.format import format_accuracy
-from wndcheck.report.section_model import Strong
+from wndcheck.report.format import Strong, format_accuracy
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import ACCURACY, compare_with_paper, layer_cells
 from wndcheck.tests.report.example_results import (

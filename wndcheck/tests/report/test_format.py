@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wndcheck.experiment.profiles import Scope
-from wndcheck.report.format import escape_markdown, format_interval, format_minute, markdown_table, percent
+from wndcheck.report.format import Strong, escape_markdown, format_interval, markdown_table, percent
 from wndcheck.report.wording import (
     count_verdicts,
     describe_cause,
@@ -177,14 +177,9 @@ def test_the_command_repeats_the_tests_with_all_their_parameters() -> None:
     assert repeat_command(make_claim(), "quick", BASE_SEED) == ""
 
 
-def test_dates_are_shown_to_the_minute() -> None:
-    assert format_minute("2026-11-24T02:08:59+01:00") == "2026-11-24 01:08 UTC"
-    assert format_minute("<yesterday>") == "<yesterday>"
-
-
 def test_markdown_is_escaped() -> None:
     assert escape_markdown("a|b *c* `d`\n<e> [f](g) $h$ \\") == r"a\|b \*c\* \`d\` \<e\> \[f\](g) \$h\$ \\"
-    assert markdown_table(["x"], [["a|b"]]) == "| x |\n| --- |\n| a\\|b |"
+    assert markdown_table(["x"], [["a|b"], [Strong("a\nb")]]) == "| x |\n| --- |\n| a\\|b |\n| **a<br>b** |"
 
 
 VICINITY = Check("ι", at_most(0.054), scope=Scope.LEVEL)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wndcheck.report.format import Strong
 from wndcheck.report.pages import LARGEST, PAGE, anchors, page, verdict_table
-from wndcheck.report.section_model import Section, Strong, Table
+from wndcheck.report.section_model import Section, Table
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.svg_images import FigureError, Scale, picture, scale_over
 from wndcheck.report.wording import describe_cause

@@ -12,7 +12,7 @@ import pytest
 from wndcheck.experiment.families import sensitivity_choices
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.experiment.record_schema import Measurement
-from wndcheck.report.section_model import Strong
+from wndcheck.report.format import Strong
 from wndcheck.report.stored_nets import Measured
 from wndcheck.report.tables import SENSITIVITY
 from wndcheck.tests.report.example_results import make_measurement, read, rows, sections, with_arrays, with_value
