@@ -114,12 +114,10 @@ def differing_facts(one: Run, other: Run) -> list[tuple[str, str, str]]:
 def facts_of(run: Run) -> dict[str, str]:
     """Return what is recorded of a run, by name."""
     from wndcheck.authoring.comparable_runs import why_unusable
+    from wndcheck.report.pages import facts
 
-    facts = {"profile": run.profile, "base seed": str(run.base_seed), "date": run.created}
-    if why := why_unusable(run):
-        facts["not usable"] = why
-    seconds = {f"seconds, {name}": f"{value:,.0f}" for name, value in run.seconds.items() if value == value}
-    return facts | run.environment | seconds
+    why = why_unusable(run)
+    return facts(run) | ({"not usable": why} if why else {})
 
 
 def summary(found: Comparison) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import inf, isfinite
+from math import isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,8 +16,8 @@ from wndcheck.report.plot_panels import (
     LEVEL_COLOUR,
     MARKERS,
     NULL_LEVEL,
-    SCORE_TICKS,
     add_legend,
+    scale_scores,
     set_ticks,
 )
 
@@ -122,15 +121,6 @@ def plot_checkpoints(figure: Checkpoints) -> Canvas:
     for text in canvas.legends[0].get_texts():
         text.set_parse_math(False)
     return canvas
-
-
-def scale_scores(panel: Axes, name: str, values: Iterable[float]) -> None:
-    """Scale the axis x or y as in the paper's figures, linear up to 0.1 and logarithmic above, as far as values go."""
-    horizontal = name == "x"
-    (panel.set_xscale if horizontal else panel.set_yscale)("symlog", linthresh=0.1, linscale=2)
-    set_ticks(panel.xaxis if horizontal else panel.yaxis, SCORE_TICKS)
-    ends = [x for x in values if abs(x) < inf]
-    (panel.set_xlim if horizontal else panel.set_ylim)(min(-0.01, *ends) * 1.1, max(0.1, *ends) * 1.15)
 
 
 def shortened(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -67,7 +68,8 @@ def plot_nets(figure: Figure) -> Canvas:
     for (row, column), panel in np.ndenumerate(axes):
         lines = [line for line in figure.lines if line.labels[figure.rows] == rows[row]]
         quantity = str(lines[0].labels["quantity"])
-        set_values(panel, quantity, lines)
+        if quantity in DEPENDENCE:
+            scale_scores(panel, "y", np.concatenate([np.ravel(line.values) for line in lines]))
         set_places(panel, figure, 72 * inches * 0.8)
         if row == 0:
             panel.set_title(layer_name(columns[column], last) if figure.columns == "layer" else columns[column])
@@ -140,15 +142,13 @@ def set_ticks(axis: Axis, ticks: Iterable[float], rotation: float = 0) -> None:
     axis.set_ticks([], minor=True)
 
 
-def set_values(panel: Axes, quantity: str, lines: Sequence[Line]) -> None:
-    """The axis of dependence is linear up to 0.1, where the thresholds are, and logarithmic above."""
-    if quantity not in DEPENDENCE:
-        return
-    panel.set_yscale("symlog", linthresh=0.1, linscale=2)
-    set_ticks(panel.yaxis, SCORE_TICKS)
-    values = np.concatenate([np.ravel(line.values) for line in lines])
-    values = np.append(values[np.isfinite(values)], [0.0, 0.1])
-    panel.set_ylim(min(-0.01, values.min() * 1.1), values.max() * 1.15)
+def scale_scores(panel: Axes, name: str, values: Iterable[float]) -> None:
+    """Scale the axis x or y linearly up to 0.1, where the thresholds are, and logarithmically above, to all values."""
+    horizontal = name == "x"
+    (panel.set_xscale if horizontal else panel.set_yscale)("symlog", linthresh=0.1, linscale=2)
+    set_ticks(panel.xaxis if horizontal else panel.yaxis, SCORE_TICKS)
+    ends = [0.0, 0.1, *(x for x in values if isfinite(x))]
+    (panel.set_xlim if horizontal else panel.set_ylim)(min(-0.01, 1.1 * min(ends)), 1.15 * max(ends))
 
 
 def set_places(panel: Axes, figure: Figure, points: float) -> None:
