@@ -18,7 +18,7 @@ from .validation import (
     RandomState,
     all_pairs,
     check_base,
-    check_same_index,
+    check_index_of_groups,
     chosen_pairs,
     group_members,
     real_samples,
@@ -147,9 +147,7 @@ def pairwise_mi(
     method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
     check_resampling(null, n_shuffles, groups, n_subsamples, m, method.k)
     check_base(base)
-    check_same_index(
-        X, groups, "X and groups", "give groups.reindex(X.index) to pair them by index, or groups.to_numpy()"
-    )
+    check_index_of_groups(X, groups, "X")
     members, threads = group_members(groups, m), thread_count(n_jobs)
     n_shuffles, unit = int(n_shuffles) if null else 0, nats_per_unit(base)
 

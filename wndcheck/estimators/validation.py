@@ -191,6 +191,12 @@ def group_members(groups: Any, n_samples: int) -> list[NDArray[np.int32]]:
     return [np.array(samples, np.int32) for samples in members.values()]
 
 
+def check_index_of_groups(x: Any, groups: Any, name: str) -> None:
+    """ValueError if x, which is named so, and groups are pandas objects with different indexes."""
+    advice = f"give groups.reindex({name}.index) to pair them by index, or groups.to_numpy()"
+    check_same_index(x, groups, f"{name} and groups", advice)
+
+
 def sample_labels(groups: Any, n_samples: int) -> list[Hashable]:
     """A label for each sample. ValueError for a wrong number of labels or missing ones, TypeError for what is none."""
     labels = groups.tolist() if hasattr(groups, "tolist") else groups

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from wndcheck.estimators.validation import sample_labels
+from wndcheck.estimators.validation import check_index_of_groups, sample_labels
 from wndcheck.inspect.padding import Positions, real_positions
 
 LABELS = ("label", "labels", "label_ids", "target", "targets", "y")  # never put into **kwargs
@@ -144,7 +144,12 @@ class Binding:
         """The number of each sample's group."""
         if self.groups is None:
             return None
-        labels = sample_labels(self.groups(element) if callable(self.groups) else self.groups, size)
+        groups = self.groups(element) if callable(self.groups) else self.groups
+        for part in (
+            element.values() if isinstance(element, Mapping) else element if _is_sequence(element) else [element]
+        ):
+            check_index_of_groups(part, groups, "x")
+        labels = sample_labels(groups, size)
         return torch.tensor([self.numbers.setdefault(label, len(self.numbers)) for label in labels])
 
     def _exactly(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], str]:
