@@ -90,7 +90,8 @@ def pairwise_mi(
     n_jobs : int, optional
         Number of threads on a CPU; −1 for all cores, −2 for all but one.
     pairs : array-like, (P, 2), optional
-        Pairs of different columns to estimate, by index, or by name where X is a DataFrame; all pairs by default.
+        Pairs of different columns to estimate, by index, or by name where X is a DataFrame; all pairs by default. It is
+        an error if integers may be either.
 
     Returns
     -------

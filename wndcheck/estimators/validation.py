@@ -153,7 +153,8 @@ def all_pairs(n: int) -> NDArray[np.int64]:
 def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
     """pairs, of column indices or of names among the labels, as indices with i < j in each, int64.
 
-    ValueError unless they are (P, 2) different columns. Integers are indices, except among names.
+    ValueError unless they are (P, 2) different columns. Integers are indices, except among names, or where all are
+    names; ValueError where they may be both.
     """
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
     try:
@@ -168,6 +169,14 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
             f"pairs has shape {chosen.shape} and dtype {chosen.dtype}: expected (P, 2) column indices, or column names"
         )
     chosen = np.sort(chosen.astype(np.int64), axis=1)
+    if labels != tuple(range(len(labels))) and set(labels).issuperset(chosen.ravel().tolist()):
+        named = np.sort(_named_pairs(chosen.tolist(), labels), axis=1)
+        if chosen.min() >= 0 and chosen.max() < len(labels) and (named != chosen).any():
+            raise ValueError(
+                f"pairs holds {chosen[(named != chosen).any(axis=1)][0].tolist()}, which are names and indices of "
+                "different columns of X: give X.to_numpy() for indices, or X.rename(columns=str) and names as text"
+            )
+        chosen = named
     wrong = (chosen[:, 0] < 0) | (chosen[:, 1] >= len(labels)) | (chosen[:, 0] == chosen[:, 1])
     if wrong.any():
         raise ValueError(
