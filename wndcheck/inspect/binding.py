@@ -95,7 +95,10 @@ class Binding:
         self.signature = inspect.signature(inner.forward)
         self.batch_to_inputs, self.positions = batch_to_inputs, positions
         self.groups, self.numbers = groups, dict[Any, int]()  # of the groups, by label
-        self.whole = {str(name): as_tensor(value) for name, value in (forward_kwargs or {}).items()}
+        self.whole = {
+            str(name): as_tensor(value) if hasattr(value, "__array__") and not isinstance(value, np.generic) else value
+            for name, value in (forward_kwargs or {}).items()
+        }
         self.words: list[str] = []
         embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
         self.padding = {each.padding_idx for each in embeddings if each.padding_idx is not None}

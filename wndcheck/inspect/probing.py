@@ -75,7 +75,8 @@ def probe(
         What of a batch (of all of x, where x is no iterable) is passed: returns a tensor, a tuple of arguments, or a
         dict of named ones.
     forward_kwargs : mapping, optional
-        Named arguments that are not of samples, the same in every pass: a graph's edges, a causal mask, a flag.
+        Named arguments that are not of samples, the same in every pass: a graph's edges, a causal mask, a flag. Arrays
+        become tensors; lists, tuples and all else stay as they are.
     positions : int, boolean array (samples, positions), or function
         Number of positions drawn per sample from images and sequences. The neurons are the channels, or the last axis.
         With more than one position, rows are not independent. Padding is not drawn if an input says where it is

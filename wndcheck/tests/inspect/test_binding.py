@@ -163,6 +163,22 @@ def test_forward_kwargs_are_passed_whole_in_every_pass() -> None:
         probe(net, {"x": X, "shift": X}, forward_kwargs={"shift": shift})
 
 
+class Resized(Shifted):
+    def forward(self, x: Tensor, size: tuple[int, int], names: list[str], scale: float, whole: Any) -> Tensor:
+        assert type(size) is tuple
+        assert type(scale) is np.float64
+        assert names == ["a", "b"]
+        assert torch.equal(whole["x"][0], X)
+        return self.fc(nn.functional.interpolate(x[None, None], size=size)[0, 0] * scale)
+
+
+def test_only_arrays_of_forward_kwargs_become_tensors() -> None:
+    net = Resized()
+    whole = {"size": (10, 2), "names": ["a", "b"], "scale": np.float64(2.0), "whole": {"x": [X]}}
+    found = probe(net, X, forward_kwargs=whole, batch_size=None)["fc"]
+    np.testing.assert_allclose(found, net.fc(2 * X).detach().numpy(), atol=1e-5)
+
+
 def test_the_score_says_what_was_passed_and_left_out() -> None:
     net, x = nn.Sequential(nn.Linear(6, 5)), torch.randn(300, 6)
     scores = dependence_score(net, (x, torch.arange(300)), n_parts=2, n_shuffles=2)
