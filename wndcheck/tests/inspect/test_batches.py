@@ -112,12 +112,35 @@ class Loader:
         return iter(X.split(3))
 
 
+class OfDatasets:
+    """A data set that can be iterated over, in a module of the package datasets, as its own."""
+
+    __module__ = "datasets.arrow_dataset"
+    __len__, __getitem__ = Samples.__len__, Samples.__getitem__
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(X)
+
+
+class Derived(OfDatasets):
+    """A user's own."""
+
+
+class FastLoader(DataLoader):
+    """A loader in a user's own package of that name."""
+
+    __module__ = "datasets.loader"
+
+
 LABELS = torch.arange(10)
 COLLECTIONS: dict[str, tuple[Any, list[int]]] = {
     "a data set": (Samples(), [4, 4, 2]),
     "tensors of a data set": (TensorDataset(X, LABELS), [4, 4, 2]),
     "a part of a data set": (Subset(Samples(), range(10)), [4, 4, 2]),
     "what can be indexed": (Indexed(), [4, 4, 2]),
+    "a data set of the package datasets": (OfDatasets(), [4, 4, 2]),
+    "a data set derived from it": (Derived(), [4, 4, 2]),
+    "a loader in a package datasets": (FastLoader(Samples(), batch_size=7), [4, 3, 3]),
     "a stream": (Stream(), [4, 4, 2]),
     "a list of samples": (list(X), [4, 4, 2]),
     "a list of arrays": (list(X.numpy()), [4, 4, 2]),
@@ -143,7 +166,9 @@ def test_samples_and_batches_are_told_apart(kind: str) -> None:
     assert [batch.size for batch in found] == expected
 
 
-@pytest.mark.parametrize("x", [Samples(), Indexed(), list(X)], ids=["a data set", "indexed", "a list"])
+@pytest.mark.parametrize(
+    "x", [Samples(), Indexed(), Derived(), list(X)], ids=["a data set", "indexed", "derived", "a list"]
+)
 def test_samples_of_a_data_set_are_drawn_by_a_seed(x: Any) -> None:
     found = torch.cat([batch.args[0] for batch in batches(x, 4, 6, 1)])
     np.testing.assert_array_equal(found, torch.cat([batch.args[0] for batch in batches(X, 4, 6, 1)]))
