@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -294,7 +295,9 @@ def as_tensor(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biuf":
             raise TypeError(f"x has dtype {value.dtype}: expected integers or floating-point numbers")
-        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of read-only arrays, of which networks get copies
+            return torch.from_numpy(value if value.flags.forc and min(value.strides, default=0) >= 0 else value.copy())
     return value
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -76,10 +77,26 @@ def test_positional_and_keyword_arguments_and_integers_reach_the_model() -> None
     np.testing.assert_allclose(moved, net(tokens, scale.float(), shift=1.0).detach().numpy(), atol=1e-6)
 
 
-def test_a_read_only_array_is_accepted() -> None:
-    array = X.numpy().copy()
-    array.flags.writeable = False
-    assert probe(nn.Linear(2, 3), array)["(model)"].shape == (10, 3)
+class WritesInputs(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.zero_())
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_file_is_neither_read_whole_nor_written(tmp_path: Path, order: Literal["C", "F"]) -> None:
+    np.save(tmp_path / "x.npy", np.asarray(X.numpy(), order=order))
+    array = np.load(tmp_path / "x.npy", mmap_mode="r")
+    (tensor,) = Binding(OfX())(array).args
+    assert np.shares_memory(tensor.numpy(), array)
+    assert probe(WritesInputs(2, 3), array, batch_size=None)["(model)"].shape == (10, 3)
+    np.testing.assert_array_equal(array, X)
+
+
+def test_arrays_of_any_strides_are_accepted() -> None:
+    whole = np.zeros(10, dtype=[("x", np.float32, 2), ("y", np.int8)])
+    for array in (X.numpy()[::-1], X.numpy()[:, ::-1], X.numpy()[:1][::-1], X.numpy()[::2], whole["x"]):
+        (tensor,) = Binding(OfX())(array).args
+        np.testing.assert_array_equal(tensor, array)
 
 
 class Samples(Dataset):
