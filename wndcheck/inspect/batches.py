@@ -103,7 +103,8 @@ def _dataset_batches(
         raise ValueError("x is a data set, which has no batches to leave uncut: give a DataLoader, or a batch_size")
     if not isinstance(dataset, IterableDataset) and max_samples is not None and max_samples < len(dataset):
         dataset = Subset(dataset, drawn_samples(len(dataset), max_samples, random_state).tolist())
-    loader = iter(DataLoader(dataset, batch_size=size))
+    with torch.device("cpu"):  # it draws a seed on the user's default device
+        loader = iter(DataLoader(dataset, batch_size=size))
     while True:
         try:
             element = next(loader)

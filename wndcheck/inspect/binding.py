@@ -47,7 +47,7 @@ class Batch(NamedTuple):
             return tensor[samples]
 
         parts = mapped(chosen, (self.args, self.kwargs, dict(self.real), self.groups))
-        size = len(torch.arange(self.size)[samples])
+        size = len(torch.arange(self.size, device="cpu")[samples])
         return self._replace(args=parts[0], kwargs=parts[1], real=parts[2], groups=parts[3], size=size)
 
     def to(self, device: torch.device, dtype: torch.dtype | None) -> Batch:
@@ -154,7 +154,8 @@ class Binding:
         ):
             check_index_of_groups(part, groups, "x")
         labels = sample_labels(groups, size)
-        return torch.tensor([self.numbers.setdefault(label, len(self.numbers)) for label in labels])
+        numbers = [self.numbers.setdefault(label, len(self.numbers)) for label in labels]
+        return torch.tensor(numbers, device="cpu")
 
     def _exactly(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The arguments that the user's function names; nothing is left out."""
