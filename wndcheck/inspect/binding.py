@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -251,14 +252,19 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def mapped(function: Callable[[Tensor], Any], value: Any) -> Any:
-    """A value with a function applied to every tensor in it, also in tuples, lists and dicts."""
+    """A value with a function applied to every tensor in it, also in tuples, lists and mappings."""
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, tuple | list):
         items = [mapped(function, each) for each in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if isinstance(value, dict):
-        return {name: mapped(function, each) for name, each in value.items()}
+    if isinstance(value, Mapping):
+        items = {name: mapped(function, each) for name, each in value.items()}
+        if type(value) is dict or not isinstance(value, MutableMapping):
+            return items
+        value = copy(value)  # which may have attributes, as BatchEncoding has
+        for name, each in items.items():
+            value[name] = each
     return value
 
 

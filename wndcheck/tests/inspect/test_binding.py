@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import UserDict
-from collections.abc import Iterator
+from collections import OrderedDict, UserDict
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,6 +142,41 @@ def test_a_structure_may_be_one_argument() -> None:
     net = Tree()
     found = probe(net, ((X, 2 * X), Y), batch_to_inputs=lambda b: ({"pair": Pair(*b[0])},), batch_size=3)["fc"]
     np.testing.assert_allclose(found, net.fc(3 * X).detach().numpy(), atol=1e-5)
+
+
+class WithAttributes:
+    """A mapping whose items are attributes, too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]  # type: ignore[index]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Encoding(WithAttributes, UserDict):
+    """As BatchEncoding of transformers."""
+
+
+class Ordered(WithAttributes, OrderedDict):
+    """As ModelOutput of transformers, which refuses update."""
+
+    update = None  # type: ignore[assignment]
+
+
+class OfEncoding(nn.Linear):
+    def forward(self, batch: Any) -> Tensor:
+        return super().forward(batch.ids if hasattr(batch, "ids") else batch["ids"])
+
+
+@pytest.mark.parametrize("kind", [Encoding, Ordered, MappingProxyType, dict])
+def test_a_mapping_may_be_one_argument(kind: Callable[[dict[str, Any]], Any]) -> None:
+    net, batch = OfEncoding(2, 3), kind({"ids": X, "labels": Y})
+    with pytest.raises(ValueError, match=r"or batch_to_inputs=lambda batch: \(batch,\) for a forward that takes all"):
+        probe(net, batch)
+    found = probe(net, batch, batch_to_inputs=lambda batch: (batch,), batch_size=4, max_samples=10)["(model)"]
+    np.testing.assert_allclose(found, net({"ids": X}).detach().numpy(), atol=1e-5)
+    assert torch.equal(batch["ids"], X)
 
 
 class Shifted(nn.Module):
