@@ -175,10 +175,10 @@ def control_pairs(nets: int) -> int:
 
 def checked_numbers(given: int | Iterable[int], name: str, least: int) -> tuple[int, ...]:
     """Ascending distinct integers; of a number of seeds, those from 0. TypeError or ValueError for others."""
-    if name == "seeds" and isinstance(given, int):
+    if not isinstance(given, Iterable):
         check_integer(given, name, least=1)
-        given = range(given)
-    numbers = tuple(given)  # type: ignore[arg-type]
+        given = range(given) if name == "seeds" else [given]
+    numbers = tuple(given)
     for number in numbers:
         check_integer(number, name, least=least)
     if not numbers or len(set(numbers)) < len(numbers):
