@@ -150,9 +150,8 @@ class Binding:
         if self.groups is None:
             return None
         groups = self.groups(element) if callable(self.groups) else self.groups
-        for part in (
-            element.values() if isinstance(element, Mapping) else element if _is_sequence(element) else [element]
-        ):
+        parts = element.values() if isinstance(element, Mapping) else element if _is_sequence(element) else [element]
+        for part in parts:
             check_index_of_groups(part, groups, "x")
         labels = sample_labels(groups, size)
         numbers = [self.numbers.setdefault(label, len(self.numbers)) for label in labels]

@@ -133,7 +133,7 @@ def test_unusable_groups_raise(layers: dict[str, np.ndarray], groups: Any, messa
 def test_labels_with_another_index_are_refused(layers: dict[str, np.ndarray], classes: np.ndarray) -> None:
     frame = pandas.DataFrame(layers["none"]).rename(columns=str)
     labels = pandas.Series(classes)[::-1]
-    message = r"have different indexes: expected the same, .*; give groups.reindex\((x|activations).index\) to pair them"
+    message = r"have different indexes: expected the same, .*; give groups.reindex\((x|activations).index\) to pair"
     net = nn.Linear(8, 4)
     for model, x in ((frame, None), ({"fc": frame}, None), (net, frame), (net, (frame,)), (net, {"input": frame})):
         with pytest.raises(ValueError, match=message):
