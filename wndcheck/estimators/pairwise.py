@@ -18,7 +18,7 @@ from .validation import (
     RandomState,
     all_pairs,
     check_base,
-    check_same_index,
+    check_index_of_groups,
     chosen_pairs,
     group_members,
     real_samples,
@@ -90,7 +90,8 @@ def pairwise_mi(
     n_jobs : int, optional
         Number of threads on a CPU; −1 for all cores, −2 for all but one.
     pairs : array-like, (P, 2), optional
-        Pairs of different columns to estimate, by index, or by name where X is a DataFrame; all pairs by default.
+        Pairs of different columns to estimate, by index, or by name where X is a DataFrame; all pairs by default. It is
+        an error if integers may be either.
 
     Returns
     -------
@@ -147,9 +148,7 @@ def pairwise_mi(
     method = Method.checked(k, estimator, margins, jitter, random_state, n_samples=m)
     check_resampling(null, n_shuffles, groups, n_subsamples, m, method.k)
     check_base(base)
-    check_same_index(
-        X, groups, "X and groups", "give groups.reindex(X.index) to pair them by index, or groups.to_numpy()"
-    )
+    check_index_of_groups(X, groups, "X")
     members, threads = group_members(groups, m), thread_count(n_jobs)
     n_shuffles, unit = int(n_shuffles) if null else 0, nats_per_unit(base)
 

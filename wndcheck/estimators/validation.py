@@ -153,7 +153,8 @@ def all_pairs(n: int) -> NDArray[np.int64]:
 def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
     """pairs, of column indices or of names among the labels, as indices with i < j in each, int64.
 
-    ValueError unless they are (P, 2) different columns. Integers are indices, except among names.
+    ValueError unless they are (P, 2) different columns. Integers are indices, except among names, or where all are
+    names; ValueError where they may be both.
     """
     pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
     try:
@@ -168,6 +169,14 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
             f"pairs has shape {chosen.shape} and dtype {chosen.dtype}: expected (P, 2) column indices, or column names"
         )
     chosen = np.sort(chosen.astype(np.int64), axis=1)
+    if labels != tuple(range(len(labels))) and set(labels).issuperset(chosen.ravel().tolist()):
+        named = np.sort(_named_pairs(chosen.tolist(), labels), axis=1)
+        if chosen.min() >= 0 and chosen.max() < len(labels) and (named != chosen).any():
+            raise ValueError(
+                f"pairs holds {chosen[(named != chosen).any(axis=1)][0].tolist()}, which are names and indices of "
+                "different columns of X: give X.to_numpy() for indices, or X.rename(columns=str) and names as text"
+            )
+        chosen = named
     wrong = (chosen[:, 0] < 0) | (chosen[:, 1] >= len(labels)) | (chosen[:, 0] == chosen[:, 1])
     if wrong.any():
         raise ValueError(
@@ -191,16 +200,22 @@ def group_members(groups: Any, n_samples: int) -> list[NDArray[np.int32]]:
     return [np.array(samples, np.int32) for samples in members.values()]
 
 
+def check_index_of_groups(x: Any, groups: Any, name: str) -> None:
+    """ValueError if x, which is named so, and groups are pandas objects with different indexes."""
+    advice = f"give groups.reindex({name}.index) to pair them by index, or groups.to_numpy()"
+    check_same_index(x, groups, f"{name} and groups", advice)
+
+
 def sample_labels(groups: Any, n_samples: int) -> list[Hashable]:
     """A label for each sample. ValueError for a wrong number of labels or missing ones, TypeError for what is none."""
     labels = groups.tolist() if hasattr(groups, "tolist") else groups
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise TypeError(f"groups={groups!r}: expected a label for each sample, ({n_samples},)")
-    labels = list(labels)
+    labels = [each.item() if getattr(each, "ndim", None) == 0 else each for each in labels]  # also tensors
     if len(labels) != n_samples:
         raise ValueError(f"groups holds {len(labels)} labels for {n_samples} samples: expected one for each")
     for sample, label in enumerate(labels):
-        if not isinstance(label, Hashable):
+        if not isinstance(label, Hashable) or hasattr(label, "ndim"):
             raise TypeError(f"groups holds {label!r} at sample {sample}: expected a label, such as a name or a number")
         if _is_missing(label):
             raise ValueError(f"groups holds {label} at sample {sample}: expected a label for every sample")

@@ -15,6 +15,7 @@ from wndcheck.inspect.binding import Batch, as_tensor, described
 from wndcheck.inspect.layer_scoring import drawn_samples
 
 Bind = Callable[[Any], Batch]
+OF_DATASETS = ("datasets.arrow_dataset", "datasets.iterable_dataset")  # the package; users' own may have its name
 
 
 def make_batches(
@@ -89,7 +90,7 @@ def _check_not_a_sample(batch: Batch) -> None:
 
 def _is_dataset(x: Any) -> bool:
     """Whether x has samples, not batches: a data set of torch or of datasets, or what can be indexed only."""
-    if isinstance(x, Dataset) or type(x).__module__.partition(".")[0] == "datasets":
+    if isinstance(x, Dataset) or any(kind.__module__ in OF_DATASETS for kind in type(x).__mro__):
         return True
     is_array = isinstance(x, tuple | Mapping) or hasattr(x, "__array__") or isinstance(x, Iterable)
     return not is_array and hasattr(x, "__getitem__") and hasattr(x, "__len__")
@@ -102,7 +103,8 @@ def _dataset_batches(
         raise ValueError("x is a data set, which has no batches to leave uncut: give a DataLoader, or a batch_size")
     if not isinstance(dataset, IterableDataset) and max_samples is not None and max_samples < len(dataset):
         dataset = Subset(dataset, drawn_samples(len(dataset), max_samples, random_state).tolist())
-    loader = iter(DataLoader(dataset, batch_size=size))
+    with torch.device("cpu"):  # it draws a seed on the user's default device
+        loader = iter(DataLoader(dataset, batch_size=size))
     while True:
         try:
             element = next(loader)

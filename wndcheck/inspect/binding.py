@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from wndcheck.estimators.validation import sample_labels
+from wndcheck.estimators.validation import check_index_of_groups, sample_labels
 from wndcheck.inspect.padding import Positions, real_positions
 
 LABELS = ("label", "labels", "label_ids", "target", "targets", "y")  # never put into **kwargs
@@ -46,7 +48,7 @@ class Batch(NamedTuple):
             return tensor[samples]
 
         parts = mapped(chosen, (self.args, self.kwargs, dict(self.real), self.groups))
-        size = len(torch.arange(self.size)[samples])
+        size = len(torch.arange(self.size, device="cpu")[samples])
         return self._replace(args=parts[0], kwargs=parts[1], real=parts[2], groups=parts[3], size=size)
 
     def to(self, device: torch.device, dtype: torch.dtype | None) -> Batch:
@@ -95,7 +97,10 @@ class Binding:
         self.signature = inspect.signature(inner.forward)
         self.batch_to_inputs, self.positions = batch_to_inputs, positions
         self.groups, self.numbers = groups, dict[Any, int]()  # of the groups, by label
-        self.whole = {str(name): as_tensor(value) for name, value in (forward_kwargs or {}).items()}
+        self.whole = {
+            str(name): as_tensor(value) if hasattr(value, "__array__") and not isinstance(value, np.generic) else value
+            for name, value in (forward_kwargs or {}).items()
+        }
         self.words: list[str] = []
         embeddings = [module for module in model.modules() if isinstance(module, nn.Embedding)]
         self.padding = {each.padding_idx for each in embeddings if each.padding_idx is not None}
@@ -144,8 +149,13 @@ class Binding:
         """The number of each sample's group."""
         if self.groups is None:
             return None
-        labels = sample_labels(self.groups(element) if callable(self.groups) else self.groups, size)
-        return torch.tensor([self.numbers.setdefault(label, len(self.numbers)) for label in labels])
+        groups = self.groups(element) if callable(self.groups) else self.groups
+        parts = element.values() if isinstance(element, Mapping) else element if _is_sequence(element) else [element]
+        for part in parts:
+            check_index_of_groups(part, groups, "x")
+        labels = sample_labels(groups, size)
+        numbers = [self.numbers.setdefault(label, len(self.numbers)) for label in labels]
+        return torch.tensor(numbers, device="cpu")
 
     def _exactly(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The arguments that the user's function names; nothing is left out."""
@@ -241,14 +251,19 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def mapped(function: Callable[[Tensor], Any], value: Any) -> Any:
-    """A value with a function applied to every tensor in it, also in tuples, lists and dicts."""
+    """A value with a function applied to every tensor in it, also in tuples, lists and mappings."""
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, tuple | list):
         items = [mapped(function, each) for each in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if isinstance(value, dict):
-        return {name: mapped(function, each) for name, each in value.items()}
+    if isinstance(value, Mapping):
+        items = {name: mapped(function, each) for name, each in value.items()}
+        if type(value) is dict or not isinstance(value, MutableMapping):
+            return items
+        value = copy(value)  # which may have attributes, as BatchEncoding has
+        for name, each in items.items():
+            value[name] = each
     return value
 
 
@@ -286,7 +301,9 @@ def as_tensor(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biuf":
             raise TypeError(f"x has dtype {value.dtype}: expected integers or floating-point numbers")
-        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of read-only arrays, of which networks get copies
+            return torch.from_numpy(value if value.flags.forc and min(value.strides, default=0) >= 0 else value.copy())
     return value
 
 

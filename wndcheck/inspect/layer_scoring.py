@@ -35,7 +35,7 @@ JITTER = 1e-3  # standard deviations; separates the values of a point mass
 class ScoringOptions:
     """Options of `dependence_score`: how layers are scored."""
 
-    k: int = 3
+    k: int | None = 3
     estimator: str | None = None
     max_pairs: int = 3000
     n_shuffles: int | None = None
@@ -52,6 +52,8 @@ class ScoringOptions:
         check_integer(self.max_pairs, "max_pairs", least=1)
         check_integer(self.n_parts, "n_parts", least=2)
         check_integer(self.top, "top", least=0)
+        if self.k is not None:
+            check_integer(self.k, "k", least=1)
         check_number(self.rate, "rate", least=0, most=1)
         if self.n_shuffles is not None:
             check_integer(self.n_shuffles, "n_shuffles", least=2)
@@ -78,10 +80,11 @@ def score_layer(
     samples = m // rows_per_sample
     if n < 2:
         raise ValueError(f"layer {name!r}: it has {n} neuron: expected at least two to pair")
-    if samples < FEWEST_ROWS * options.n_parts:
+    fewest = max(FEWEST_ROWS, (options.k or 0) // rows_per_sample + 1)  # more rows than k
+    if samples < fewest * options.n_parts:
         raise ValueError(
-            f"layer {name!r}: {samples} samples: expected at least {FEWEST_ROWS} in each of {options.n_parts} parts; "
-            f"give {FEWEST_ROWS * options.n_parts} inputs or more"
+            f"layer {name!r}: {samples} samples: expected at least {fewest} in each of {options.n_parts} parts "
+            f"(k={options.k}); give {fewest * options.n_parts} inputs or more, or a smaller n_parts"
         )
     pairs = sample_pairs(n, options.max_pairs, derived_seed("user pairs", options.random_state))
     method: dict[str, Any] = {"estimator": options.estimator or "3h", "jitter": None}

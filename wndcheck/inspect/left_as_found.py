@@ -127,7 +127,7 @@ def _random_state(source: Any) -> Callable[[], Any] | None:
         return partial(source.set_state, source.get_state())  # pyright: ignore[reportArgumentType]
     if isinstance(source, np.random.Generator):
         return partial(setattr, source.bit_generator, "state", source.bit_generator.state)
-    if isinstance(source, random.Random):
+    if isinstance(source, random.Random) and not isinstance(source, random.SystemRandom):  # which has no state
         return partial(source.setstate, source.getstate())
     return None
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wndcheck.estimators.validation import RandomState, check_integer, drawn_seed, real_samples, sample_labels
+from wndcheck.estimators.validation import (
+    RandomState,
+    check_index_of_groups,
+    check_integer,
+    drawn_seed,
+    real_samples,
+    sample_labels,
+)
 from wndcheck.inspect.layer_scoring import FEWEST_ROWS, ScoringOptions, drawn_rows, score_layer
 from wndcheck.inspect.results import Activations, LayerScore, NetworkScore
 
@@ -155,6 +162,7 @@ def select_activations(
             raise ValueError(f"layer {name!r}: the activations have none of that name, but {', '.join(known)}")
         try:
             array = real_samples(known[name], "the array", ndim=(2,))
+            check_index_of_groups(known[name], groups, "activations")
         except (TypeError, ValueError) as error:
             raise type(error)(f"layer {name!r}: {error}") from None
         single = np.max(array.resolution) > np.finfo(np.float64).eps

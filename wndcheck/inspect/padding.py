@@ -75,7 +75,7 @@ def _given(arguments: Mapping[str, Any], size: int, positions: Any) -> tuple[dic
         mask = positions(dict(arguments)) if callable(positions) else positions
     except KeyError as error:
         raise ValueError(f"positions: there is no input {error}, but {', '.join(arguments)}") from None
-    mask = torch.as_tensor(mask).cpu()
+    mask = mask.cpu() if isinstance(mask, Tensor) else torch.from_numpy(np.array(mask, order="C"))
     if mask.dtype != torch.bool or mask.dim() != 2 or len(mask) != size:
         kind = str(mask.dtype).removeprefix("torch.")
         raise ValueError(

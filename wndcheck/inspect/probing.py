@@ -75,7 +75,8 @@ def probe(
         What of a batch (of all of x, where x is no iterable) is passed: returns a tensor, a tuple of arguments, or a
         dict of named ones.
     forward_kwargs : mapping, optional
-        Named arguments that are not of samples, the same in every pass: a graph's edges, a causal mask, a flag.
+        Named arguments that are not of samples, the same in every pass: a graph's edges, a causal mask, a flag. Arrays
+        become tensors; lists, tuples and all else stay as they are.
     positions : int, boolean array (samples, positions), or function
         Number of positions drawn per sample from images and sequences. The neurons are the channels, or the last axis.
         With more than one position, rows are not independent. Padding is not drawn if an input says where it is
@@ -127,7 +128,8 @@ def probe(
     with evaluation_mode(model, random_state, checked_dtype(dtype)):
         batches = make_batches(x, bind, batch_size, max_samples, random_state)  # a loader may also draw
         first, batches = peek(batches)
-        trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES] if batch_size else [first]
+        few = [torch.arange(size, device="cpu") % first.size for size in TRIAL_SIZES]  # not on the user's default
+        trials = [first.select(samples) for samples in few] if batch_size else [first]
         trial = try_layers(model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
         problems = trial.problems
         _raise_problems(trial.axes, problems, strict=layers is not None)
@@ -189,7 +191,7 @@ def _collect_rows(
 
 def _not_finite(batch: Batch) -> int:
     """The number of a batch's samples that hold NaN or infinity."""
-    bad = torch.zeros(batch.size, dtype=torch.bool)
+    bad = torch.zeros(batch.size, dtype=torch.bool, device="cpu")
     for tensor in batch.tensors:
         if tensor.is_floating_point() and tensor.layout == torch.strided and len(tensor) == batch.size:
             bad |= ~tensor.isfinite().reshape(batch.size, -1).all(1).cpu()

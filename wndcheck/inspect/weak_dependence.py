@@ -102,14 +102,14 @@ class NetworkVerdict:
 
 
 def weakly_dependent(
-    scores: NetworkScore, margin: float = THRESHOLD, confidence: float = 0.99, *, exclude: Collection[str] = ()
+    scores: NetworkScore, margin: float = THRESHOLD, confidence: float = 0.99, *, exclude: str | Collection[str] = ()
 ) -> NetworkVerdict:
     """Decide for each layer whether its corrected score ι_c is at most `margin` nats.
 
     supported: the whole interval over inputs is at most the margin; refuted: the whole interval is above it;
     inconclusive: the interval includes the margin, there is no interval, or more than a quarter of the neurons have no
-    estimate. Layers that were left out of the scores are inconclusive; those in `exclude` get no verdict. ValueError
-    for a margin or confidence out of range.
+    estimate. Layers that were left out of the scores are inconclusive; those in `exclude`, one name or several, get no
+    verdict. ValueError for a margin or confidence out of range, and for a name in `exclude` that is no layer's.
     """
     check_number(margin, "margin", least=0, most=100)
     check_number(confidence, "confidence", least=0.5, most=1 - 1e-9)
@@ -118,7 +118,10 @@ def weakly_dependent(
     for name, why in scores.left_out.items():
         unknown = Interval(float("nan"), -float("inf"), float("inf"), 0, confidence)
         layers[name] = LayerVerdict(name, Verdict.INCONCLUSIVE, unknown, cause=f"not measured, {why}")
-    kept = {name: layer for name, layer in layers.items() if name not in exclude}
+    excluded = {exclude} if isinstance(exclude, str) else set(exclude)
+    if unknown := sorted(excluded - set(layers)):
+        raise ValueError(f"exclude: there is no layer {unknown[0]!r}: expected names among {', '.join(layers)}")
+    kept = {name: layer for name, layer in layers.items() if name not in excluded}
     return NetworkVerdict(margin, confidence, kept, scores)
 
 

@@ -44,7 +44,7 @@ def assert_weak_dependence(
     __tracebackhide__ = True
     scores = dependence_score(model, x, layers, **options)
     # The last layer is excluded unless it is named, or is the only one that could be scored.
-    exclude = {scores.meta["last_layer"]} if layers is None else set()
+    exclude = {scores.meta["last_layer"]} & {*scores, *scores.left_out} if layers is None else set()
     found = weakly_dependent(scores, margin, confidence, exclude=exclude if set(scores) - exclude else ())
     refuted, undecided = found.of(Verdict.REFUTED), found.of(Verdict.INCONCLUSIVE)
     if refuted or (undecided and not allow_inconclusive):

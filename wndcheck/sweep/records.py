@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from itertools import islice
@@ -77,8 +77,8 @@ class Kept:
                 ) from error
         elif file.read_text() != source:
             raise ValueError(
-                f"the source of make_net, train or evaluate has changed since the nets of {name!r} were measured: give "
-                "--no-cache to measure them without keeping them (in Python, store=None), or another name"
+                f"the source of make_net, train, evaluate or positions has changed since the nets of {name!r} were "
+                "measured: give --no-cache to keep none (in Python, store=None), or another name"
             )
 
     def load(self, width: int, seed: int) -> NetRecord | None:
@@ -115,37 +115,46 @@ def source_digest(functions: Iterable[Callable[..., Any] | None]) -> str:
             source = file.read_bytes() if file.is_file() else inspect.getsource(code).encode()
         except OSError:
             raise ValueError(f"{function!r} has no source, by which kept nets are told apart: give no store") from None
-        content.update(function.__qualname__.encode() + source)
+        places = list(code.__code__.co_positions())  # which tell lambdas of one file apart
+        content.update(f"{function.__qualname__} {places}".encode() + source)
     return content.hexdigest()
 
 
 def digest_of(x: Any, most: int) -> str:
-    """Digest of inputs: arrays, tensors, tuples and mappings of them, or `most` batches of a loader.
+    """Digest of inputs: arrays, tensors, tuples and mappings of them, data sets, or `most` batches of a loader.
 
     TypeError for an iterator, which can be read only once, and for anything else.
     """
     content = sha256()
     for part in contents(x, most):
+        content.update(f"{len(part)}:".encode())
         content.update(part)
     return content.hexdigest()[:16]
 
 
 def contents(x: Any, most: int) -> Iterator[bytes]:
     if hasattr(x, "detach"):  # a tensor
-        yield str(x.dtype).encode() * (x.element_size() < 4)
         x = x.detach().cpu()
-        x = (x.float() if x.is_floating_point() and x.element_size() < 4 else x).numpy()
-    if isinstance(x, np.ndarray):
+        if x.is_floating_point() and x.element_size() < 4:
+            yield str(x.dtype).encode()
+            x = x.float()
+        x = x.numpy()
+    is_indexed = hasattr(x, "__len__") and hasattr(x, "__getitem__")  # samples are drawn from all of it
+    if hasattr(x, "__array__") and not isinstance(x, PLAIN):
+        x = np.asarray(x)
         yield f"{x.dtype} {x.shape}".encode()
-        yield np.ascontiguousarray(x).tobytes()
-    elif isinstance(x, Mapping):
-        for name, value in x.items():
-            yield repr(name).encode()
-            yield from contents(value, most)
+        if x.dtype.hasobject:
+            yield from contents(x.tolist(), most)
+        else:
+            yield np.ascontiguousarray(x).tobytes()
     elif isinstance(x, PLAIN):
         yield repr(x).encode()
-    elif isinstance(x, Iterable) and not isinstance(x, Iterator):
-        for value in x if isinstance(x, Sequence) else islice(x, most):
+    elif isinstance(x, Mapping):
+        yield from contents([*x.items()], most)
+    elif is_indexed or (isinstance(x, Iterable) and not isinstance(x, Iterator)):
+        yield b"["
+        for value in islice(x, len(x) if is_indexed else most):  # pyright: ignore[reportArgumentType]
             yield from contents(value, most)
+        yield b"]"
     else:
         raise TypeError(f"{type(x).__name__} cannot be told apart from another: expected arrays, or a loader of them")

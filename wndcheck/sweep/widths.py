@@ -89,7 +89,7 @@ def width_sweep(
         ``get_executor(pure=False)``.
     name, store : str, path
         Keep each net's record under this name in this folder, and take up those that are there. A name stands for the
-        source of make_net, train and evaluate: where it has changed, it is an error.
+        source of make_net, train, evaluate and a function of positions: where it has changed, it is an error.
     progress : function, optional
         Called with a line on each net, once it is measured and kept, and on workers that died: ``progress=print``.
     **probing
@@ -141,9 +141,10 @@ def width_sweep(
     kept = None
     if store is not None:
         with seeded_generators([], 0):  # from which a loader may draw its batches
-            inputs = digest_of(x, max_samples)
-        options = (widths, seeds, inputs, patterns, max_samples, probe, sorted(probing.items()))
-        kept = Kept(Path(store), name, options, (make_net, train, evaluate))
+            given = [(option, callable(value) or value) for option, value in sorted(probing.items())]
+            inputs = digest_of((x, given), max_samples)
+        options = (widths, seeds, inputs, patterns, max_samples, probe)
+        kept = Kept(Path(store), name, options, (make_net, train, evaluate, *filter(callable, probing.values())))
     nets = [(width, seed) for width in widths for seed in seeds]
     records: dict[tuple[int, int], NetRecord] = {}
 
@@ -174,10 +175,10 @@ def control_pairs(nets: int) -> int:
 
 def checked_numbers(given: int | Iterable[int], name: str, least: int) -> tuple[int, ...]:
     """Ascending distinct integers; of a number of seeds, those from 0. TypeError or ValueError for others."""
-    if name == "seeds" and isinstance(given, int):
+    if not isinstance(given, Iterable):
         check_integer(given, name, least=1)
-        given = range(given)
-    numbers = tuple(given)  # type: ignore[arg-type]
+        given = range(given) if name == "seeds" else [given]
+    numbers = tuple(given)
     for number in numbers:
         check_integer(number, name, least=least)
     if not numbers or len(set(numbers)) < len(numbers):

@@ -96,6 +96,8 @@ def test_labels_of_any_kind_make_the_same_groups():
         np.array(["a", "b", "c"])[codes],
         pd.Series(codes, index=np.arange(60)[::-1]).astype("category"),
         torch.tensor(codes),
+        list(torch.tensor(codes)),
+        list(codes.astype(np.float32)),
         (bool(code) if code < 2 else "neither" for code in codes),
         np.array(["2020-01-01", "2021-01-01", "2022-01-01"], "M8[D]")[codes],
     ):
@@ -119,6 +121,8 @@ def test_the_only_sample_of_a_group_stays_in_its_place():
         (range(30), ValueError, r"groups gives every sample a group of its own: expected labels that samples share"),
         ("class", TypeError, r"groups='class': expected a label for each sample, \(30,\)"),
         (3, TypeError, r"groups=3: expected a label for each sample"),
+        (list(torch.zeros(30, 1)), TypeError, r"groups holds tensor\(\[0\.\]\) at sample 0: expected a label, such"),
+        ([torch.tensor(math.nan)] * 30, ValueError, r"groups holds nan at sample 0: expected a label for every sample"),
         (np.zeros((30, 1)), TypeError, r"groups holds \[0\.0\] at sample 0: expected a label, such"),
     ],
 )

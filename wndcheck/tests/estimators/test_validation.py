@@ -157,6 +157,38 @@ def test_pairs_by_column_names(pairs):
 
 
 @pytest.mark.parametrize(
+    ("columns", "pairs", "found"),
+    [
+        ([1, 2, 3], [(1, 3), (2, 1)], [[0, 2], [0, 1]]),
+        ([1, 2, 3], [(0, 1), (2, 1)], [[0, 1], [1, 2]]),
+        ([10, 20, 30], np.array([(30, 20)], dtype=np.uint8), [[1, 2]]),
+        ([-1, 0, 1], [(-1, 0)], [[0, 1]]),
+        ([1.0, 2.0, 3.0], [(2, 3)], [[1, 2]]),
+        ([1, 0, 2], [(0, 1)], [[0, 1]]),
+        ([1, 2, 3], [(1, 2)], None),
+        ([1, 0, 2], [(0, 1), (2, 1)], None),
+        (["a", 2, 1], [(1, 2)], [[1, 2]]),
+    ],
+    ids=str,
+)
+def test_integers_are_names_where_they_can_be_nothing_else(columns, pairs, found):
+    X = normal_layer(12, m=100)
+    frame = pd.DataFrame(X, columns=columns)
+    if found:
+        assert pairwise_mi(frame, pairs=pairs).pairs.tolist() == found
+        return
+    with pytest.raises(
+        ValueError, match=r"pairs holds \[1, 2\], which are names and indices of different columns"
+    ) as told:
+        pairwise_mi(frame, pairs=pairs)
+    assert "give X.to_numpy() for indices, or X.rename(columns=str) and names as text" in str(told.value)
+    assert pairwise_mi(frame.to_numpy(), pairs=pairs).pairs.tolist() == np.sort(pairs).tolist()
+    places = np.sort([[columns.index(name) for name in pair] for pair in pairs]).tolist()
+    as_text = [tuple(map(str, pair)) for pair in pairs]
+    assert pairwise_mi(frame.rename(columns=str), pairs=as_text).pairs.tolist() == places
+
+
+@pytest.mark.parametrize(
     ("pairs", "message"),
     [
         ([("a", "d")], r"pairs holds 'd', no column name of X: expected names throughout, or indices"),

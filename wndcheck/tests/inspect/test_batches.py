@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -76,10 +77,26 @@ def test_positional_and_keyword_arguments_and_integers_reach_the_model() -> None
     np.testing.assert_allclose(moved, net(tokens, scale.float(), shift=1.0).detach().numpy(), atol=1e-6)
 
 
-def test_a_read_only_array_is_accepted() -> None:
-    array = X.numpy().copy()
-    array.flags.writeable = False
-    assert probe(nn.Linear(2, 3), array)["(model)"].shape == (10, 3)
+class WritesInputs(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.zero_())
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_file_is_neither_read_whole_nor_written(tmp_path: Path, order: Literal["C", "F"]) -> None:
+    np.save(tmp_path / "x.npy", np.asarray(X.numpy(), order=order))
+    array = np.load(tmp_path / "x.npy", mmap_mode="r")
+    (tensor,) = Binding(OfX())(array).args
+    assert np.shares_memory(tensor.numpy(), array)
+    assert probe(WritesInputs(2, 3), array, batch_size=None)["(model)"].shape == (10, 3)
+    np.testing.assert_array_equal(array, X)
+
+
+def test_arrays_of_any_strides_are_accepted() -> None:
+    whole = np.zeros(10, dtype=[("x", np.float32, 2), ("y", np.int8)])
+    for array in (X.numpy()[::-1], X.numpy()[:, ::-1], X.numpy()[:1][::-1], X.numpy()[::2], whole["x"]):
+        (tensor,) = Binding(OfX())(array).args
+        np.testing.assert_array_equal(tensor, array)
 
 
 class Samples(Dataset):
@@ -112,12 +129,35 @@ class Loader:
         return iter(X.split(3))
 
 
+class OfDatasets:
+    """A data set that can be iterated over, in a module of the package datasets, as its own."""
+
+    __module__ = "datasets.arrow_dataset"
+    __len__, __getitem__ = Samples.__len__, Samples.__getitem__
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(X)
+
+
+class Derived(OfDatasets):
+    """A user's own."""
+
+
+class FastLoader(DataLoader):
+    """A loader in a user's own package of that name."""
+
+    __module__ = "datasets.loader"
+
+
 LABELS = torch.arange(10)
 COLLECTIONS: dict[str, tuple[Any, list[int]]] = {
     "a data set": (Samples(), [4, 4, 2]),
     "tensors of a data set": (TensorDataset(X, LABELS), [4, 4, 2]),
     "a part of a data set": (Subset(Samples(), range(10)), [4, 4, 2]),
     "what can be indexed": (Indexed(), [4, 4, 2]),
+    "a data set of the package datasets": (OfDatasets(), [4, 4, 2]),
+    "a data set derived from it": (Derived(), [4, 4, 2]),
+    "a loader in a package datasets": (FastLoader(Samples(), batch_size=7), [4, 3, 3]),
     "a stream": (Stream(), [4, 4, 2]),
     "a list of samples": (list(X), [4, 4, 2]),
     "a list of arrays": (list(X.numpy()), [4, 4, 2]),
@@ -143,7 +183,9 @@ def test_samples_and_batches_are_told_apart(kind: str) -> None:
     assert [batch.size for batch in found] == expected
 
 
-@pytest.mark.parametrize("x", [Samples(), Indexed(), list(X)], ids=["a data set", "indexed", "a list"])
+@pytest.mark.parametrize(
+    "x", [Samples(), Indexed(), Derived(), list(X)], ids=["a data set", "indexed", "derived", "a list"]
+)
 def test_samples_of_a_data_set_are_drawn_by_a_seed(x: Any) -> None:
     found = torch.cat([batch.args[0] for batch in batches(x, 4, 6, 1)])
     np.testing.assert_array_equal(found, torch.cat([batch.args[0] for batch in batches(X, 4, 6, 1)]))

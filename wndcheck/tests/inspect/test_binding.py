@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import UserDict
-from collections.abc import Iterator
+from collections import OrderedDict, UserDict
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,6 +144,41 @@ def test_a_structure_may_be_one_argument() -> None:
     np.testing.assert_allclose(found, net.fc(3 * X).detach().numpy(), atol=1e-5)
 
 
+class WithAttributes:
+    """A mapping whose items are attributes, too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]  # type: ignore[index]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Encoding(WithAttributes, UserDict):
+    """As BatchEncoding of transformers."""
+
+
+class Ordered(WithAttributes, OrderedDict):
+    """As ModelOutput of transformers, which refuses update."""
+
+    update = None  # type: ignore[assignment]
+
+
+class OfEncoding(nn.Linear):
+    def forward(self, batch: Any) -> Tensor:
+        return super().forward(batch.ids if hasattr(batch, "ids") else batch["ids"])
+
+
+@pytest.mark.parametrize("kind", [Encoding, Ordered, MappingProxyType, dict])
+def test_a_mapping_may_be_one_argument(kind: Callable[[dict[str, Any]], Any]) -> None:
+    net, batch = OfEncoding(2, 3), kind({"ids": X, "labels": Y})
+    with pytest.raises(ValueError, match=r"or batch_to_inputs=lambda batch: \(batch,\) for a forward that takes all"):
+        probe(net, batch)
+    found = probe(net, batch, batch_to_inputs=lambda batch: (batch,), batch_size=4, max_samples=10)["(model)"]
+    np.testing.assert_allclose(found, net({"ids": X}).detach().numpy(), atol=1e-5)
+    assert torch.equal(batch["ids"], X)
+
+
 class Shifted(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -161,6 +197,22 @@ def test_forward_kwargs_are_passed_whole_in_every_pass() -> None:
         probe(net, X, forward_kwargs={"shifts": shift})
     with pytest.raises(ValueError, match="'shift' is in x and in forward_kwargs: give it once"):
         probe(net, {"x": X, "shift": X}, forward_kwargs={"shift": shift})
+
+
+class Resized(Shifted):
+    def forward(self, x: Tensor, size: tuple[int, int], names: list[str], scale: float, whole: Any) -> Tensor:
+        assert type(size) is tuple
+        assert type(scale) is np.float64
+        assert names == ["a", "b"]
+        assert torch.equal(whole["x"][0], X)
+        return self.fc(nn.functional.interpolate(x[None, None], size=size)[0, 0] * scale)
+
+
+def test_only_arrays_of_forward_kwargs_become_tensors() -> None:
+    net = Resized()
+    whole = {"size": (10, 2), "names": ["a", "b"], "scale": np.float64(2.0), "whole": {"x": [X]}}
+    found = probe(net, X, forward_kwargs=whole, batch_size=None)["fc"]
+    np.testing.assert_allclose(found, net.fc(2 * X).detach().numpy(), atol=1e-5)
 
 
 def test_the_score_says_what_was_passed_and_left_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from torch import nn
@@ -127,6 +128,20 @@ def test_small_groups_have_a_note_and_no_standard_error(layers: dict[str, np.nda
 def test_unusable_groups_raise(layers: dict[str, np.ndarray], groups: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         dependence_score(layers, groups=groups)
+
+
+def test_labels_with_another_index_are_refused(layers: dict[str, np.ndarray], classes: np.ndarray) -> None:
+    frame = pandas.DataFrame(layers["none"]).rename(columns=str)
+    labels = pandas.Series(classes)[::-1]
+    message = r"have different indexes: expected the same, .*; give groups.reindex\((x|activations).index\) to pair"
+    net = nn.Linear(8, 4)
+    for model, x in ((frame, None), ({"fc": frame}, None), (net, frame), (net, (frame,)), (net, {"input": frame})):
+        with pytest.raises(ValueError, match=message):
+            dependence_score(model, x, groups=labels, **FEW)
+    with pytest.raises(ValueError, match=message):
+        probe(net, iter([frame]), groups=lambda batch: labels)
+    within = [dependence_score(frame, groups=each, **FEW)["activations"].within for each in (labels[::-1], classes)]
+    assert within[0] == within[1]
 
 
 def test_labels_beside_a_loader_are_refused() -> None:

@@ -39,7 +39,7 @@ def described(value: Any) -> Any:
         return id(value), value.get_state().tolist()
     if isinstance(value, np.random.RandomState):
         return id(value), str(value.get_state(legacy=False))
-    if isinstance(value, random.Random):
+    if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
         return id(value), value.getstate()
     if isinstance(value, np.random.Generator):
         return id(value), str(value.bit_generator.state)
@@ -218,6 +218,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
         numpy_draws=np.random.default_rng(1),
         old_draws=np.random.RandomState(1),
         python_draws=random.Random(1),
+        systems_draws=random.SystemRandom(),
         array=np.zeros(3),
     ),
     "gradients": Forces,

@@ -92,11 +92,12 @@ def test_two_masks_of_one_length_both_exclude() -> None:
     assert set(found) == {3.0}
 
 
-@pytest.mark.parametrize("kind", ["array", "tensor", "function", "of a loader"])
+@pytest.mark.parametrize("kind", ["array", "read-only", "tensor", "function", "of a loader"])
 def test_the_user_may_say_where_positions_are_drawn(kind: str) -> None:
     ids, real = sequences()
     x: Any = {"x": ids}
-    positions: Any = {"array": real.numpy(), "tensor": real}.get(kind, lambda inputs: inputs["x"] != PAD)
+    arrays = {"array": real.numpy(), "read-only": np.broadcast_to(real.numpy(), real.shape), "tensor": real}
+    positions: Any = arrays.get(kind, lambda inputs: inputs["x"] != PAD)
     if kind == "of a loader":
         x = DataLoader(TensorDataset(ids, ids), batch_size=13)
     assert (drawn(x, positions=positions) != PAD).all()

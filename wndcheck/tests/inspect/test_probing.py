@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from wndcheck import probe
 
@@ -202,6 +205,20 @@ def test_inputs_that_are_not_finite_are_named_with_the_outputs() -> None:
     message = r"NaN or infinity in 2 of 40 rows \(the first: row 3\); so have the inputs, in 2 of the samples measured"
     with pytest.raises(ValueError, match=message):
         probe(nn.Linear(4, 8), x)
+
+
+def test_the_users_default_device_is_left_out_of_it() -> None:
+    net, x, labels = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.randn(9, 5, 3), np.arange(9) % 2
+    options: dict[str, Any] = {"positions": torch.rand(9, 5) < 2, "max_samples": 6, "batch_size": 4}
+    expected = probe(net, x, groups=labels, **options)
+    with torch.device("meta"):
+        given = probe(net, x, groups=labels, **options | {"positions": np.ones((9, 5), bool)})
+        of_data_set = probe(net, TensorDataset(x), max_samples=6)
+    assert given.groups is not None
+    np.testing.assert_array_equal(given.groups, expected.groups)
+    for name, rows in expected.items():
+        np.testing.assert_array_equal(given[name], rows)
+    assert list(of_data_set) == list(expected)
 
 
 def test_default_layers_that_cannot_be_measured_are_left_out_with_a_reason() -> None:

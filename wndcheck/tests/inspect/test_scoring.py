@@ -258,6 +258,13 @@ def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
     [
         (independent(), {"x": 1}, TypeError, "model is ndarray, not a torch.nn.Module: give activations without x"),
         (independent(100), {}, ValueError, "'activations': 100 samples: expected at least 20 in each of 10 parts"),
+        (
+            independent(200),
+            {"k": 20},
+            ValueError,
+            r"200 samples: expected at least 21 in each of 10 parts \(k=20\); give 210 inputs or more, or a small",
+        ),
+        (independent(), {"k": 2.5}, TypeError, "k=2.5: expected an integer"),
         ({}, {}, ValueError, "no layers: give at least one"),
         ({"fc": independent()}, {"layers": "fd"}, ValueError, "layer 'fd': the activations have none of that name"),
         ({"fc": independent()[0]}, {}, ValueError, r"layer 'fc': the array has shape \(8,\): expected"),
@@ -279,6 +286,14 @@ def test_unusable_activations_and_options_raise(
 ) -> None:
     with pytest.raises(error, match=message):
         dependence_score(given, **options)
+
+
+def test_just_enough_samples_for_k_are_scored() -> None:
+    assert dependence_score(independent(60, 3), k=29, n_parts=2, n_shuffles=2)["activations"].parts == 2
+    of_two = Activations({"fc": independent(80, 3)}, rows_per_sample={"fc": 2})
+    assert dependence_score(of_two, k=39, n_parts=2, n_shuffles=2)["fc"].parts == 2
+    with pytest.raises(ValueError, match=r"40 samples: expected at least 21 in each of 2 parts \(k=40\)"):
+        dependence_score(of_two, k=40, n_parts=2, n_shuffles=2)
 
 
 def test_layers_with_the_same_note_have_one_line() -> None:

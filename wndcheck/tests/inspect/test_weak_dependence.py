@@ -54,6 +54,15 @@ def test_the_networks_verdict_includes_layers_that_were_not_measured() -> None:
     assert weakly_dependent(NetworkScore({"a": good, "b": bad}), exclude=["b"]).verdict == "supported"
 
 
+def test_layers_are_excluded_by_their_whole_names() -> None:
+    scores = NetworkScore({name: layer(0.0, 0.001) for name in ("0", "1", "10")}, {"2": "it has one neuron"})
+    assert list(weakly_dependent(scores, exclude="10").layers) == ["0", "1", "2"]
+    assert list(weakly_dependent(scores, exclude=iter(["10", "2"])).layers) == ["0", "1"]
+    for exclude in ("11", ["0", "11"], ""):
+        with pytest.raises(ValueError, match=r"exclude: there is no layer '(11)?': expected names among 0, 1, 10, 2"):
+            weakly_dependent(scores, exclude=exclude)
+
+
 def test_too_many_neurons_without_an_estimate_are_inconclusive() -> None:
     some = layer(0.0, 0.001, flags=dict.fromkeys(range(3), "constant"))
     found = weakly_dependent(NetworkScore({"fc": some}))
@@ -104,6 +113,12 @@ def test_the_last_layer_is_excluded_even_if_it_cannot_be_scored(weak_dependence)
 def test_undecided_may_pass(weak_dependence):
     assert weak_dependence(make(4, False), X, margin=0.0, allow_inconclusive=True).verdict == "inconclusive"
 
+def test_the_last_layer_may_be_taken_out_of_activations(weak_dependence):
+    from wndcheck import probe
+    found = probe(make(4, False), X)
+    del found["2"]
+    assert list(weak_dependence(found, margin=0.03).layers) == ["0"]
+
 def test_named_last_layer(weak_dependence):
     with pytest.raises(AssertionError, match=r"not weakly dependent \(ι_c above 0.03 nats\): 2\n"):
         weak_dependence(make(4, False), X, "2", margin=0.03)
@@ -119,4 +134,4 @@ def test_the_fixture_in_a_project_of_its_own(pytester: pytest.Pytester) -> None:
     assert "most dependent pairs 1–3 (" in text
     assert "inconclusive at 0 nats: 0; give more inputs" in text
     assert "weak_dependence.py" not in text, "the traceback ends in the user's own test"
-    assert outcomes == {"passed": 4, "failed": 2}
+    assert outcomes == {"passed": 5, "failed": 2}

@@ -193,12 +193,19 @@ def test_a_frame_and_a_figure() -> None:
     assert "layer 2" in [text.get_text() for text in sweep.plot().legends[0].texts]
 
 
+def test_numbers_may_be_those_of_numpy() -> None:
+    sweep = swept(**FEW | {"widths": np.array([20, 30]), "seeds": np.int64(2)})
+    assert [(record.width, record.seed) for record in sweep.records] == [(20, 0), (20, 1), (30, 0), (30, 1)]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"widths": []}, r"widths \[\]: expected distinct numbers"),
         ({"widths": [8, 8]}, "expected distinct numbers"),
         ({"seeds": 0}, "seeds"),
+        ({"seeds": 2.5}, "seeds=2.5: expected an integer"),
+        ({"widths": 20.5}, "widths=20.5: expected an integer"),
         ({"widths": [20.5]}, "widths"),
         ({"x": iter([inputs()])}, "x is a list_iterator, which can be read only once"),
         ({"depth": 3}, "width_sweep has no option 'depth'"),

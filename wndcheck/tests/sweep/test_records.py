@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -58,7 +61,7 @@ def test_a_changed_source_is_never_taken_up_in_silence(tmp_path: Path) -> None:
     swept(load(tmp_path / "family.py"), **FEW, **kept)
     changed = load(tmp_path / "family.py", bias=1)
     with pytest.raises(
-        ValueError, match=r"the source of make_net, train or evaluate has changed since the nets of 'mi"
+        ValueError, match=r"the source of make_net, train, evaluate or positions has changed since the nets of 'mi"
     ):
         swept(changed, **FEW, **kept)
     assert swept(changed, **FEW, **kept | {"name": "other"}).records[0].neurons["0"] == 21
@@ -120,6 +123,80 @@ def test_inputs_are_told_apart_by_what_they_hold() -> None:
     assert digest_of(loader) == digest_of(loader) != digest_of(x)
     with pytest.raises(TypeError, match="object cannot be told apart"):
         digest_of(object())
+
+
+class Rows(torch.utils.data.Dataset):
+    """A data set that can be indexed and read in order, as those of the package datasets."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> Any:
+        return {"x": self.x[index]}
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+
+class Stored:
+    """An array elsewhere, which iterates over its rows."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = x
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self.x
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.x)
+
+
+COLLECTIONS: dict[str, Callable[[np.ndarray], Any]] = {
+    "a data frame": pandas.DataFrame,
+    "a data frame of several dtypes": lambda x: pandas.DataFrame(x).assign(label="a"),
+    "a data set in order": Rows,
+    "a data set": lambda x: torch.utils.data.TensorDataset(torch.from_numpy(x)),
+    "a stored array": Stored,
+    "a mapping": lambda x: {"x": Stored(x)},
+    "a list": list,
+    "a list of labelled samples": lambda x: [(row, "name") for row in x],
+}
+
+
+@pytest.mark.parametrize("made", COLLECTIONS.values(), ids=COLLECTIONS)
+def test_all_that_samples_are_drawn_from_is_in_the_digest(made: Callable[[np.ndarray], Any]) -> None:
+    x = np.arange(12.0).reshape(4, 3)
+    last = x.copy()
+    last[3, 2] = 0
+    assert records.digest_of(made(x), 2) == records.digest_of(made(x.copy()), 2) != records.digest_of(made(last), 2)
+
+
+def test_inputs_of_the_same_numbers_in_other_places_are_told_apart() -> None:
+    a, b = np.zeros(2), np.ones(2)
+    different = [[[1, 23]], [[12, 3]], [[1], [23]], ([a, b], a), (a, [b, a]), {"a": 1, "b": 2}, {"a1": 2}]
+    assert len({records.digest_of(each, 2) for each in different}) == len(different)
+
+
+def test_nets_of_other_positions_are_not_taken_up(tmp_path: Path) -> None:
+    make, x = load(tmp_path / "family.py"), inputs(120 * 40).reshape(120, 40, 64)
+    mask = torch.rand(120, 40) < 0.9
+    other = mask.clone()
+    other[60] = ~mask[60]
+    kept = {"name": "mine", "store": tmp_path / "store", "x": x}
+    counts = []
+    for positions in (mask, mask.clone(), other, other.numpy(), mask.tolist(), 1, 1):
+        swept(make, **FEW, **kept, positions=positions)
+        counts.append(calls(tmp_path / "family.py"))
+    assert counts == [4, 4, 8, 8, 12, 16, 16]
+    first, second = [lambda inputs: inputs["input"][..., 0] < 1, lambda inputs: inputs["input"][..., 0] < 2]
+    for count in (20, 20):  # a function is known by its source, not by its address
+        swept(make, **FEW, **kept, positions=first)
+        assert calls(tmp_path / "family.py") == count
+    with pytest.raises(ValueError, match="the source of make_net, train, evaluate or positions has changed"):
+        swept(make, **FEW, **kept, positions=second)
 
 
 def test_a_store_that_cannot_be_written_is_named_with_what_to_type(tmp_path: Path) -> None:
