@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from wndcheck.inspect.binding import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
 from wndcheck.inspect.function_activations import Activation
-from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_axes
+from wndcheck.inspect.layer_kinds import MEASURED, UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_axes
 from wndcheck.inspect.output_axes import TRIAL_SIZES, UNKNOWN_AXIS, Axes, KnownLayer, find_axes, resized
 
 MOST_CALLS = 24  # of a layer that is not named; a recurrent cell is called at every step
@@ -181,7 +181,8 @@ def _axes_or_problem(
     own = _own_axes(output, shape, larger)
     if layer.is_guess and not (own and output.n_inputs):
         return "its output does not have the size of its weights"
-    return find_axes((shape, larger), layer.layout, neuron_axis, own, _known_layers(layer, heard, passes))
+    known = () if isinstance(layer.module, MEASURED) else _known_layers(layer, heard, passes)  # its own size is known
+    return find_axes((shape, larger), layer.layout, neuron_axis, own, known)
 
 
 def _own_axes(output: _Output, small: Shape, large: Shape) -> list[int]:
