@@ -52,7 +52,7 @@ class KeptState(TorchDispatchMode):
             elif isinstance(value, np.ndarray):
                 if value.flags.writeable:
                     self._put_back.append(partial(np.copyto, value, value.copy()))
-            elif put_back := _random_state(value):
+            elif put_back := kept_random_state(value):
                 self._put_back_at_end.append(put_back)
             elif hasattr(value, "__dict__") and (isinstance(value, nn.Module) or _package(value) in packages):
                 waiting.append(vars(value))
@@ -121,7 +121,7 @@ def _copy_back(tensor: Tensor, before: Tensor) -> None:
         tensor.copy_(before)
 
 
-def _random_state(source: Any) -> Callable[[], Any] | None:
+def kept_random_state(source: Any) -> Callable[[], Any] | None:
     """A function that puts a source of random numbers back into its present state; None for anything else."""
     if isinstance(source, torch.Generator | np.random.RandomState):
         return partial(source.set_state, source.get_state())  # pyright: ignore[reportArgumentType]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
-from wndcheck.inspect.batches import cut, make_batches, peek
+from wndcheck.inspect.batches import cut, make_batches, peek, seeded_draws
 from wndcheck.inspect.binding import Batch, Binding
 from wndcheck.inspect.evaluation import checked_dtype, evaluation_mode, remark_on_precision
 from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check_network, record_outputs
@@ -124,8 +124,8 @@ def probe(
     bind = Binding(model, batch_to_inputs, forward_kwargs, positions, groups)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
-    with evaluation_mode(model, random_state, checked_dtype(dtype)):
-        batches = make_batches(x, bind, batch_size, max_samples, random_state)  # a loader may also draw
+    with evaluation_mode(model, random_state, checked_dtype(dtype)), seeded_draws(x, random_state):
+        batches = make_batches(x, bind, batch_size, max_samples, random_state)
         first, batches = peek(batches)
         trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES] if batch_size else [first]
         trial = try_layers(model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
