@@ -93,7 +93,7 @@ def cut(batches: Iterable[Batch], size: int | None, max_samples: int | None = No
 
 
 def _loader_batches(loader: Iterable[Any], bind: Bind) -> Iterator[Batch]:
-    has_batches = isinstance(loader, DataLoader) and loader.batch_size is not None
+    has_batches = isinstance(loader, DataLoader) and loader.batch_sampler is not None
     for element in loader:
         batch = bind(element)
         if not has_batches and getattr(bind, "batch_to_inputs", None) is None:

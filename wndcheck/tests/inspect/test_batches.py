@@ -139,6 +139,7 @@ COLLECTIONS: dict[str, tuple[Any, list[int]]] = {
     "an iterable of batches": (iter(X.split(5)), [4, 1, 4, 1]),
     "a loader of one's own": (Loader(), [3, 3, 3, 1]),
     "a loader": (DataLoader(Samples(), batch_size=7), [4, 3, 3]),
+    "a loader with a batch sampler": (DataLoader(Samples(), batch_sampler=[range(6), range(6, 10)]), [4, 2, 4]),
     "a loader of batches": (DataLoader(X.split(5), batch_size=None), [4, 1, 4, 1]),  # type: ignore[arg-type]
     "a data frame": (pytest.importorskip("pandas").DataFrame(X.numpy()), [4, 4, 2]),
 }
@@ -151,6 +152,13 @@ def test_samples_and_batches_are_told_apart(kind: str) -> None:
     seen = torch.cat([(*batch.args, *batch.kwargs.values())[0] for batch in found])
     np.testing.assert_array_equal(seen, X)
     assert [batch.size for batch in found] == expected
+
+
+def test_a_batch_sampler_makes_batches_of_numbers_too() -> None:
+    loader = DataLoader(TensorDataset(LABELS), batch_sampler=[range(6), range(6, 10)])
+    assert [batch.args[0].tolist() for batch in batches(loader, None)] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9]]
+    with pytest.raises(ValueError, match="one sample, or a batch of 10 numbers"):
+        batches(DataLoader([LABELS], batch_size=None))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("x", [Samples(), Indexed(), list(X)], ids=["a data set", "indexed", "a list"])
