@@ -26,6 +26,8 @@ class KeptState(TorchDispatchMode):
     no memory.
     """
 
+    supports_higher_order_operators = True  # which take functions, such as flex_attention and torch.cond
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self._put_back: list[Callable[[], Any]] = []
@@ -68,8 +70,10 @@ class KeptState(TorchDispatchMode):
         return False  # which torch would import at the first operation: that takes longer than importing torch
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # Schemas of some operations of batch normalisation do not tell that they write running statistics.
-        if function._schema.is_mutable or "batch_norm" in function._schema.name:
+        # Schemas of some operations of batch normalisation do not tell that they write running statistics, and operators
+        # that take functions, which write what they like, have none.
+        schema = getattr(function, "_schema", None)
+        if schema is None or schema.is_mutable or "batch_norm" in schema.name:
             for value in tree_leaves((args, kwargs)):
                 if isinstance(value, Tensor):
                     self._keep_values(_address(value))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,7 +130,14 @@ def probe(
         batches = make_batches(x, bind, batch_size, max_samples, random_state)
         first, batches = peek(batches)
         trials = [first.select(torch.arange(size) % first.size) for size in TRIAL_SIZES] if batch_size else [first]
-        trial = try_layers(model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
+        try_them = partial(try_layers, model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
+        was_loaded = "torch._dynamo" in sys.modules
+        try:
+            trial = try_them()
+        except ValueError:  # an operator such as torch.cond loads the compiler, which is told only then not to compile
+            if was_loaded or "torch._dynamo" not in sys.modules:
+                raise
+            trial = try_them()
         problems = trial.problems
         _raise_problems(trial.axes, problems, strict=layers is not None)
         recorder = OutputRecorder(model, when, activation, wanted=trial.names, links=trial.links)
