@@ -19,7 +19,6 @@ from wndcheck.inspect.evaluation import device_of
 from wndcheck.inspect.failures import hint
 from wndcheck.inspect.function_activations import Activation, ActivationError, SeenActivations, activated
 from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
-from wndcheck.inspect.output_axes import ShapeChangedError
 
 PRE, POST = "pre", "post"
 
@@ -82,7 +81,7 @@ class OutputRecorder:
             self.model(*batch.args, **batch.kwargs)
         except _EndOfPassError:
             pass
-        except (ShapeChangedError, ActivationError):
+        except ActivationError:
             raise
         except (Exception, SystemExit) as error:
             raise ValueError(

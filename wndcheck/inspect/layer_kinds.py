@@ -49,7 +49,7 @@ class NetworkLayer(NamedTuple):
 
     def output_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """The layer's output, given the arguments and the output of a call of the module."""
-        if self.part:
+        if self.part and has_torchs_forward(self.module):
             return _projection(self.module, self.part, args, kwargs, output)
         return single_tensor(self.module, output)
 

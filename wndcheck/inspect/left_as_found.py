@@ -70,8 +70,8 @@ class KeptState(TorchDispatchMode):
         return False  # which torch would import at the first operation: that takes longer than importing torch
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # Schemas of some operations of batch normalisation do not tell that they write running statistics, and operators
-        # that take functions, which write what they like, have none.
+        # Schemas of some operations of batch normalisation do not tell that they write running statistics. Operators
+        # that take functions, which may write, have none.
         schema = getattr(function, "_schema", None)
         if schema is None or schema.is_mutable or "batch_norm" in schema.name:
             for value in tree_leaves((args, kwargs)):

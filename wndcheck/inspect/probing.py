@@ -20,7 +20,7 @@ from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check
 from wndcheck.inspect.layer_kinds import NetworkLayer
 from wndcheck.inspect.layer_scoring import drawn_rows
 from wndcheck.inspect.network_layers import default_layers, select_layers
-from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, remark_on_masks
+from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, ShapeChangedError, remark_on_masks
 from wndcheck.inspect.padding import Positions, positions_per_sample
 from wndcheck.inspect.repeatability import check_repeatable
 from wndcheck.inspect.results import Activations
@@ -145,7 +145,7 @@ def probe(
         samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in trial.axes.items()}
         if batch_size:
             batches = cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
-        rows, numbers, not_finite = _collect_rows(recorder, chosen, trial, samplers, batches)
+        rows, numbers, not_finite = _collect_rows(recorder, chosen, trial, samplers, batches, strict=layers is not None)
     if batch_size is None:
         numbers = None if numbers is None else drawn_rows(numbers, 1, max_samples, random_state)
         rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
@@ -167,31 +167,42 @@ def _collect_rows(
     trial: Trial,
     samplers: Mapping[str, PositionSampler],
     batches: Iterable[Batch],
+    *,
+    strict: bool,
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64] | None, int]:
     """Return the rows of all batches, their samples' groups, and the number of samples that are not finite.
 
-    Rows are copied inside the hook, since an activation may modify the output in place.
+    Rows are copied inside the hook, since an activation may modify the output in place. A layer that differs between
+    batches is left out of the trial, with the reason.
     """
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
     groups: list[NDArray[np.int64]] = []
     not_finite = 0
     batch: Batch
 
+    def leave_out(call: Call, why: str, name: str = "") -> None:
+        trial.problems[name or trial.names[call]] = why
+        del rows[trial.names.pop(call)]
+
     def receive(call: Call, output: Any) -> None:
         name = trial.names[call]
-        rows[name].append(samplers[name].rows(output, batch.size, batch.real))
+        try:
+            rows[name].append(samplers[name].rows(output, batch.size, batch.real))
+        except ShapeChangedError as error:
+            leave_out(call, str(error))
 
     with record_outputs(recorder, layers, receive):
         for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
             not_finite += _not_finite(batch)
             groups += [] if batch.groups is None else [batch.groups.numpy()]
-            for layer, calls in trial.all_calls.items():
-                if recorder.calls[layer] > calls:
-                    raise ValueError(f"layer {layer!r}: {calls_differ(layer, calls, recorder.calls[layer])}")
-            for name, collected in rows.items():
-                if len(collected) != number:
-                    raise ValueError(f"layer {name!r}: not every batch reaches it; leave it out of layers")
+            for call, name in list(trial.names.items()):
+                layer, calls = call.layer, recorder.calls[call.layer]
+                if calls > (usual := trial.all_calls.get(layer, calls)):
+                    leave_out(call, calls_differ(layer, usual, calls), layer)
+                elif len(rows[name]) != number:
+                    leave_out(call, "not every batch reaches it; name layers that all batches reach")
+            _raise_problems(rows, trial.problems, strict=strict)
     numbers = np.concatenate(groups) if groups else None
     return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers, not_finite
 

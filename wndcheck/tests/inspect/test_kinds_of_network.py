@@ -430,3 +430,34 @@ def test_an_operator_that_loads_the_compiler_in_its_first_pass() -> None:
         "assert 'torch._dynamo' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Mixture(nn.Module):
+    """Two experts, each of which sees the samples that a gate sends to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(6, 2), nn.ModuleList(nn.Linear(6, 5) for _ in range(2))
+        self.out = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        to = self.gate(x).argmax(1)
+        y = x.new_zeros(len(x), 5)
+        for i, expert in enumerate(self.experts):
+            y[to == i] = expert(x[to == i])
+        return self.out(y)
+
+
+def test_the_experts_of_a_mixture_are_left_out() -> None:
+    whys = set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        net, x = Mixture(), torch.randn(300, 6)
+        found = probe(net, x, batch_size=64)
+        assert list(found) == ["gate", "out"]
+        np.testing.assert_allclose(found["out"], net(x).detach(), atol=1e-5)
+        assert set(found.left_out) == {"experts.0", "experts.1"}
+        whys |= {"unlike in the" in why for why in found.left_out.values()}
+        with pytest.raises(ValueError, match=r"layer 'experts.0': its output has shape \(\d+, 5\) for \d+ samples"):
+            probe(net, x, "experts.0", batch_size=64)
+    assert whys == {True, False}, "found in the trial passes, and later"
