@@ -261,6 +261,28 @@ def test_the_model_runs_in_its_own_precision(half: torch.dtype) -> None:
     np.testing.assert_array_equal(found, net(x.to(half)).detach().float().numpy())
 
 
+class Stored(nn.Module):
+    """A linear layer whose weight is stored in eight bits and used in another precision."""
+
+    def __init__(self, used: torch.dtype | None) -> None:
+        super().__init__()
+        self.stored = nn.Parameter(torch.randn(5, 6).to(torch.float8_e4m3fn), requires_grad=False)
+        self.scale = None if used is None else nn.Parameter(torch.ones(5, dtype=used))
+        self.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.stored.to(x.dtype).T
+        return self.out(y if self.scale is None else y * self.scale)
+
+
+@pytest.mark.parametrize("used", [None, torch.float32, torch.bfloat16])
+def test_inputs_are_not_rounded_to_the_eight_bits_of_a_stored_weight(used: torch.dtype | None) -> None:
+    net, x = Stored(used), torch.randn(60, 6)
+    found = probe(net, x, "out")
+    np.testing.assert_array_equal(found["out"], net(x.to(used or torch.float32)).detach().float().numpy())
+    assert [word.startswith("the network is in bfloat16") for word in found.inputs] == [True] * (used == torch.bfloat16)
+
+
 class Conditional(nn.Sequential):
     """Skips its layer for a batch without negative numbers."""
 
