@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 from wndcheck.estimators.validation import check_integer
 from wndcheck.inspect.binding import Batch, as_tensor, described
 from wndcheck.inspect.layer_scoring import drawn_samples
+from wndcheck.inspect.left_as_found import kept_random_state
 
 Bind = Callable[[Any], Batch]
 OF_DATASETS = ("datasets.arrow_dataset", "datasets.iterable_dataset")  # the package; users' own may have its name
@@ -47,6 +49,28 @@ def make_batches(
         yield from cut([whole], size)
 
 
+@contextmanager
+def seeded_draws(x: Any, seed: int) -> Iterator[None]:
+    """Seed the generators that a loader, its samplers or its data set have of their own; restore all on exit.
+
+    Workers that stay are left alone: others take their place meanwhile, so that a loop over them goes on.
+    """
+    parts = [x, *(getattr(x, name, None) for name in ("dataset", "sampler", "batch_sampler"))]
+    parts.append(getattr(parts[-1], "sampler", None))
+    with ExitStack() as undo:
+        for source in [each for part in parts if hasattr(part, "__dict__") for each in vars(part).values()]:
+            if put_back := kept_random_state(source):
+                undo.callback(put_back)
+                if isinstance(source, np.random.Generator):
+                    source.bit_generator.state = type(source.bit_generator)(seed).state
+                else:
+                    getattr(source, "manual_seed" if isinstance(source, torch.Generator) else "seed")(seed % 2**32)
+        if isinstance(x, DataLoader):
+            undo.callback(setattr, x, "_iterator", x._iterator)
+            x._iterator = None
+        yield
+
+
 def peek(batches: Iterator[Batch]) -> tuple[Batch, Iterator[Batch]]:
     """The first batch, and an iterator over all batches. ValueError if there is none."""
     first = list(islice(batches, 1))
@@ -70,7 +94,7 @@ def cut(batches: Iterable[Batch], size: int | None, max_samples: int | None = No
 
 
 def _loader_batches(loader: Iterable[Any], bind: Bind) -> Iterator[Batch]:
-    has_batches = isinstance(loader, DataLoader) and loader.batch_size is not None
+    has_batches = isinstance(loader, DataLoader) and loader.batch_sampler is not None
     for element in loader:
         batch = bind(element)
         if not has_batches and getattr(bind, "batch_to_inputs", None) is None:

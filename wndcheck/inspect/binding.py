@@ -118,7 +118,7 @@ class Binding:
         """The arguments in a batch, or in all of x. TypeError or ValueError for what cannot be bound."""
         if self.batch_to_inputs is not None:
             args, kwargs, said = self._exactly(self.batch_to_inputs(element))
-        elif isinstance(element, Mapping):
+        elif self._names_of(element) is not None:
             args, kwargs, said = self._by_name(element)
         elif _is_sequence(element) and any(map(_is_input, element)):
             args, kwargs, said = self._by_position(element)
@@ -159,14 +159,22 @@ class Binding:
 
     def _exactly(self, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The arguments that the user's function names; nothing is left out."""
-        if isinstance(inputs, Mapping):
-            if unknown := [name for name in inputs if name not in self.names and not self.any_name]:
+        if (named := self._names_of(inputs)) is not None:
+            if unknown := [name for name in named if name not in self.names and not self.any_name]:
                 raise ValueError(f"batch_to_inputs returns {unknown[0]!r}, which {self.forward} does not take")
-            return (), dict(inputs), f"batch_to_inputs passed {', '.join(map(str, inputs))}"
+            return (), dict(named), f"batch_to_inputs passed {', '.join(map(str, named))}"
         args = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
         return args, {}, f"batch_to_inputs passed {_counted(len(args))}"
 
-    def _by_name(self, batch: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+    def _names_of(self, value: Any) -> Mapping[Any, Any] | None:
+        """A mapping; a named tuple as one, if any of its names is forward's; None for what goes by position."""
+        if isinstance(value, Mapping):
+            return value
+        return value._asdict() if _is_sequence(value) and {*getattr(value, "_fields", ())} & {*self.names} else None
+
+    def _by_name(self, given: Any, at: str = "batch") -> tuple[tuple[Any, ...], dict[str, Any], str]:
+        """The arguments in a mapping or named tuple, which is `at` of a batch. ValueError if one is missing."""
+        batch = self._names_of(given) or {}
         passed = {
             str(name): value
             for name, value in batch.items()
@@ -183,10 +191,11 @@ class Binding:
         if missing or not passed:
             name = missing[0] if missing else self.names[0] if self.names else "x"
             example = left_out[0] if left_out else "name"
+            example = f"[{example!r}]" if isinstance(given, Mapping) else f".{example}"
             raise ValueError(
                 f"{self.forward} {'needs' if missing else 'takes'} {name!r}, and a batch has "
-                f"{', '.join(map(str, batch))}; {SAY} batch_to_inputs=lambda batch: {{{name!r}: batch[{example!r}]}}, "
-                "or batch_to_inputs=lambda batch: (batch,) for a forward that takes all of it as one argument"
+                f"{', '.join(map(str, batch))}; {SAY} batch_to_inputs=lambda batch: {{{name!r}: {at}{example}}}, "
+                f"or batch_to_inputs=lambda batch: ({at},) for a forward that takes all of it as one argument"
             )
         said = f"batches by name: passed {', '.join(passed)}" if len(batch) > 1 else ""
         return (), passed, said + (f"; left out {', '.join(left_out)}" if left_out else "")
@@ -217,8 +226,8 @@ class Binding:
 
     def _nested(self, inputs: Any, count: int) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The first element of a batch (inputs, labels), of which every tensor is an input."""
-        if isinstance(inputs, Mapping):
-            args, kwargs, said = self._by_name(inputs)
+        if self._names_of(inputs) is not None:
+            args, kwargs, said = self._by_name(inputs, "batch[0]")
         else:
             if len(inputs) > len(self.by_position) and not self.any_number:
                 raise ValueError(

@@ -66,6 +66,11 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if tensor is None else tensor.device
 
 
+def precision_of(model: nn.Module) -> torch.dtype | None:
+    """Precision of the first floating-point parameter, of 16 bits or more: with fewer, weights are only stored."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point() and p.itemsize > 1), None)
+
+
 def _replace_floating(model: nn.Module, dtype: torch.dtype) -> None:
     """Replace the floating-point tensors among the attributes of all modules by copies of another dtype."""
     copies: dict[int, Tensor] = {}  # by the original's id, so that tied parameters stay tied
@@ -94,7 +99,7 @@ def checked_dtype(dtype: Any) -> torch.dtype | None:
 
 def remark_on_precision(model: nn.Module) -> str:
     """A remark on a network in half precision, or ""."""
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    dtype = precision_of(model)
     if dtype not in (torch.float16, torch.bfloat16):
         return ""
     return (

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from wndcheck.inspect.binding import Batch
-from wndcheck.inspect.evaluation import device_of
+from wndcheck.inspect.evaluation import device_of, precision_of
 from wndcheck.inspect.failures import hint
 from wndcheck.inspect.function_activations import Activation, ActivationError, SeenActivations, activated
 from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
-from wndcheck.inspect.output_axes import ShapeChangedError
 
 PRE, POST = "pre", "post"
 
@@ -62,7 +61,7 @@ class OutputRecorder:
         self.model, self.when, self.activation, self.wanted = model, when, activation, wanted
         self.receive: Receive = lambda call, output: None
         self.device = device_of(model)
-        self.dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+        self.dtype = precision_of(model)
         self.reached: dict[Call, None] = {}  # calls in the order in which the network makes them
         self.consumers: dict[Call, str] = {}  # call -> the last module that took its output as input
         self.links = {} if links is None else links
@@ -82,7 +81,7 @@ class OutputRecorder:
             self.model(*batch.args, **batch.kwargs)
         except _EndOfPassError:
             pass
-        except (ShapeChangedError, ActivationError):
+        except ActivationError:
             raise
         except (Exception, SystemExit) as error:
             raise ValueError(

@@ -25,8 +25,7 @@ _LAST = (
     *(nn.Linear, nn.Bilinear, nn.Embedding, nn.MultiheadAttention, *RECURRENT),
     *(nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.TransformerDecoderLayer, nn.TransformerDecoder),
 )
-_LAYER_NORMS = nn.LayerNorm | nn.RMSNorm
-_NORMALIZE_LAST = (nn.LayerNorm.forward, nn.RMSNorm.forward)  # a subclass may normalize another axis
+_LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
 # Elementwise functions. Softmax and GLU mix neurons.
 ACTIVATIONS = tuple(
     getattr(nn.modules.activation, name)
@@ -36,6 +35,7 @@ ACTIVATIONS = tuple(
 BATCH_NORM = _BatchNorm  # in evaluation mode, a neuron's output depends on itself alone
 # Attributes of layers outside torch.nn: quantised ones, GPT-2's Conv1D.
 LAST_SIZES, CHANNEL_SIZE = ("out_features", "outfeatures", "nf"), "out_channels"
+_SIZES = ("out_features", CHANNEL_SIZE, "num_features", "num_channels", "embedding_dim", "embed_dim")  # of torch.nn
 
 
 class NetworkLayer(NamedTuple):
@@ -49,7 +49,7 @@ class NetworkLayer(NamedTuple):
 
     def output_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """The layer's output, given the arguments and the output of a call of the module."""
-        if self.part:
+        if self.part and has_torchs_forward(self.module):
             return _projection(self.module, self.part, args, kwargs, output)
         return single_tensor(self.module, output)
 
@@ -66,11 +66,16 @@ class NetworkLayer(NamedTuple):
 
 def layout_of(module: nn.Module) -> str:
     """Axis of the neurons of this kind of module: LAST, CHANNELS (after the samples), or UNKNOWN."""
-    if isinstance(module, _LAST):
-        return LAST
-    if isinstance(module, _LAYER_NORMS) and type(module).forward in _NORMALIZE_LAST:
+    if not has_torchs_forward(module):
+        return UNKNOWN
+    if isinstance(module, _LAYER_NORMS):
         return LAST if len(list(module.normalized_shape)) == 1 else UNKNOWN
-    return CHANNELS if isinstance(module, _CHANNELS) else UNKNOWN
+    return LAST if isinstance(module, _LAST) else CHANNELS if isinstance(module, _CHANNELS) else UNKNOWN
+
+
+def has_torchs_forward(module: nn.Module) -> bool:
+    """Whether the forward of a module is torch's own: that of a subclass may take and return other axes."""
+    return str(module.forward.__module__).startswith("torch.")  # of functions written in C, it is None
 
 
 def has_own_weights(module: nn.Module) -> bool:
@@ -98,8 +103,8 @@ def weight_axes(module: nn.Module, shape: tuple[int, ...], n_inputs: int) -> lis
     of the output's own shape are added to it or scale it.
     """
     last = len(shape) - 1
-    if isinstance(module, _LAYER_NORMS) and len(list(module.normalized_shape)) == 1:
-        return _axes_as_long_as(shape, module.normalized_shape)  # of channels, as torchvision's LayerNorm2d
+    if isinstance(module, (*_LAST, *_CHANNELS, *_LAYER_NORMS)):  # with a forward of its own, of any axis
+        return _axes_as_long_as(shape, _outputs(module))
     if not has_own_weights(module):
         return []
     for name in LAST_SIZES:
@@ -116,6 +121,15 @@ def weight_axes(module: nn.Module, shape: tuple[int, ...], n_inputs: int) -> lis
         elif [n for n in lengths if n > 1] != [n for n in shape if n > 1]:
             axes.update(_axes_as_long_as(shape, [n for n in lengths[:2] if n > 1]))
     return sorted(axes)
+
+
+def _outputs(module: nn.Module) -> list[int]:
+    """The number of outputs of a module that derives from one of torch.nn; none if it has no number of its own."""
+    if isinstance(module, _LAYER_NORMS):
+        return list(module.normalized_shape) if len(list(module.normalized_shape)) == 1 else []
+    if isinstance(module, nn.RNNBase):
+        return [(module.proj_size or module.hidden_size) * (1 + module.bidirectional)]
+    return [getattr(module, name) for name in _SIZES if hasattr(module, name)]
 
 
 def _matrices(module: nn.Module) -> list[Tensor]:

@@ -26,6 +26,8 @@ class KeptState(TorchDispatchMode):
     no memory.
     """
 
+    supports_higher_order_operators = True  # which take functions, such as flex_attention and torch.cond
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self._put_back: list[Callable[[], Any]] = []
@@ -52,7 +54,7 @@ class KeptState(TorchDispatchMode):
             elif isinstance(value, np.ndarray):
                 if value.flags.writeable:
                     self._put_back.append(partial(np.copyto, value, value.copy()))
-            elif put_back := _random_state(value):
+            elif put_back := kept_random_state(value):
                 self._put_back_at_end.append(put_back)
             elif hasattr(value, "__dict__") and (isinstance(value, nn.Module) or _package(value) in packages):
                 waiting.append(vars(value))
@@ -68,8 +70,10 @@ class KeptState(TorchDispatchMode):
         return False  # which torch would import at the first operation: that takes longer than importing torch
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # Schemas of some operations of batch normalisation do not tell that they write running statistics.
-        if function._schema.is_mutable or "batch_norm" in function._schema.name:
+        # Schemas of some operations of batch normalisation do not tell that they write running statistics. Operators
+        # that take functions, which may write, have none.
+        schema = getattr(function, "_schema", None)
+        if schema is None or schema.is_mutable or "batch_norm" in schema.name:
             for value in tree_leaves((args, kwargs)):
                 if isinstance(value, Tensor):
                     self._keep_values(_address(value))
@@ -121,7 +125,7 @@ def _copy_back(tensor: Tensor, before: Tensor) -> None:
         tensor.copy_(before)
 
 
-def _random_state(source: Any) -> Callable[[], Any] | None:
+def kept_random_state(source: Any) -> Callable[[], Any] | None:
     """A function that puts a source of random numbers back into its present state; None for anything else."""
     if isinstance(source, torch.Generator | np.random.RandomState):
         return partial(source.set_state, source.get_state())  # pyright: ignore[reportArgumentType]

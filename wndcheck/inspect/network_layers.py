@@ -9,7 +9,14 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from wndcheck.inspect.layer_kinds import ATTENTION_PARTS, MEASURED, OUT_PROJECTION, NetworkLayer, has_own_weights
+from wndcheck.inspect.layer_kinds import (
+    ATTENTION_PARTS,
+    MEASURED,
+    OUT_PROJECTION,
+    NetworkLayer,
+    has_own_weights,
+    has_torchs_forward,
+)
 
 WHOLE = "(model)"  # the name of a network that is a single layer
 CALL = re.compile(r"(.+)#([1-9][0-9]*)")  # "relu#2": the second call of relu in a forward pass
@@ -28,7 +35,8 @@ def all_layers(model: nn.Module) -> dict[str, NetworkLayer]:
         if name in layers:  # attention reads the parameters of its module out_proj without calling it
             continue
         is_attention = isinstance(module, nn.MultiheadAttention)
-        layers[name or WHOLE] = NetworkLayer(name or WHOLE, module, OUT_PROJECTION if is_attention else "")
+        part = OUT_PROJECTION if is_attention and has_torchs_forward(module) else ""
+        layers[name or WHOLE] = NetworkLayer(name or WHOLE, module, part)
         if is_attention:
             prefix = f"{name}." if name else ""
             layers |= {prefix + part: NetworkLayer(prefix + part, module, part) for part in ATTENTION_PARTS}

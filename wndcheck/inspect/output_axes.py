@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ UNKNOWN_AXIS = "which axis holds the neurons is unknown"
 
 
 class ShapeChangedError(ValueError):
-    """A layer's output has another shape than in the trial passes. Raised during a forward pass."""
+    """A layer's output has another shape than in the trial passes, or too few positions that may be drawn."""
 
 
 class Axes(NamedTuple):
@@ -32,7 +33,7 @@ class Axes(NamedTuple):
     def rows(self, output: Tensor) -> Tensor:
         """The output as (samples, positions, neurons), a view where possible."""
         moved = output.movedim((self.sample, self.neuron), (0, -1))
-        return moved.reshape(len(moved), -1, moved.shape[-1])
+        return moved.reshape(len(moved), prod(moved.shape[1:-1]), moved.shape[-1])  # also of no samples
 
 
 class KnownLayer(NamedTuple):
@@ -66,6 +67,8 @@ def find_axes(
         return f"{observed}: its samples do not have an axis of their own; name a layer that keeps them separate"
     if len(small) == 1:
         return f"{observed}: it has no axis of neurons"
+    if 0 in small:
+        return f"{observed}: it holds no numbers"
     sample = varying[0]
     neuron = _neuron_axis(len(small), sample, layout, neuron_axis)
     if neuron is None and own:
@@ -76,7 +79,7 @@ def find_axes(
         return f"{observed}: {UNKNOWN_AXIS}; give neuron_axis=1 or neuron_axis=-1"
     if neuron == sample or not 0 <= neuron < len(small):
         return f"{observed}: axis {neuron_axis} is not an axis of neurons; give another neuron_axis"
-    return Axes(sample, neuron, int(np.prod([n for i, n in enumerate(small) if i not in (sample, neuron)])))
+    return Axes(sample, neuron, prod(n for i, n in enumerate(small) if i not in (sample, neuron)))
 
 
 def _neuron_axis(ndim: int, sample: int, layout: str, given: int | None) -> int | None:
@@ -113,7 +116,7 @@ class PositionSampler:
     """
 
     def __init__(self, name: str, axes: Axes, positions: int, random_state: int) -> None:
-        self.name, self.axes = name, axes
+        self.axes = axes
         self.per_sample = min(positions, axes.positions)
         self.unmasked = 0  # positions of an output to which no mask applies
         self.rng = np.random.default_rng(derived_seed("positions", name.replace("/", "|"), random_state))
@@ -122,14 +125,14 @@ class PositionSampler:
         """(samples × positions, neurons) on the host; a copy, unaffected by in-place changes of the output.
 
         real: masks of the positions that may be drawn, (samples, positions), which apply to outputs of as many
-        positions. ShapeChangedError if the output has another shape than in the trial passes, ValueError if a sample
-        has too few positions that may be drawn.
+        positions. ShapeChangedError if the output has another shape than in the trial passes, or if a sample has too
+        few positions that may be drawn.
         """
         rows = self.axes.rows(output.detach())  # some networks enable gradients
         if len(rows) != samples or rows.shape[1] < self.per_sample:
             raise ShapeChangedError(
-                f"layer {self.name!r}: its output has shape {tuple(output.shape)} for {samples} samples, unlike in the "
-                "trial passes; give batches of one shape"
+                f"its output has shape {tuple(output.shape)} for {samples} samples, unlike in the trial passes; give "
+                "batches of one shape"
             )
         positions = self._drawn(samples, rows.shape[1], real or {})
         if positions is not None:
@@ -149,8 +152,7 @@ class PositionSampler:
         if (fewest := int(counts.min())) < self.per_sample:
             remedy = f"give positions={fewest} or fewer" if fewest else "leave out samples without any"
             raise ShapeChangedError(
-                f"layer {self.name!r}: a sample has {fewest} positions that are not padding: expected at least "
-                f"{self.per_sample}; {remedy}"
+                f"a sample has {fewest} positions that are not padding: expected at least {self.per_sample}; {remedy}"
             )
         real_first = np.argsort(~allowed, axis=1, kind="stable")
         return np.take_along_axis(real_first, draw_positions(self.rng, samples, counts, self.per_sample), axis=1)

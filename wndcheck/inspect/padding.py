@@ -29,8 +29,9 @@ def real_positions(
     """Masks of the positions that are not padding, (samples, positions), by name; and a remark on them.
 
     Of the arguments, `attention_mask` (transformers: 1 is real) and `key_padding_mask` (torch: True is padding) are
-    recognised, also with words before them. padding: the tokens that the network's embeddings take for padding, which
-    the remark names where no mask does. ValueError for a mask of other shape or values.
+    recognised, also with words before them, and as what is added to scores (0 is real, negative numbers are padding).
+    padding: the tokens that the network's embeddings take for padding, which the remark names where no mask does.
+    ValueError for a mask of other shape or values.
     """
     if positions_per_sample(positions) == 1 and not isinstance(positions, int | np.integer):
         return _given(arguments, size, positions)
@@ -39,10 +40,8 @@ def real_positions(
     for name, value in arguments.items():
         if not isinstance(value, Tensor) or value.dim() != 2 or len(value) != size or "mask" not in name:
             continue
-        if name.endswith("attention_mask"):
-            real[name] = (value != 0).cpu()
-        elif name.endswith("key_padding_mask"):
-            real[name] = (~value if value.dtype == torch.bool else value == 0).cpu()  # floats are added to scores
+        if name.endswith(("attention_mask", "key_padding_mask")):
+            real[name] = _without_padding(name, value.cpu())
         elif ((value == 0) | (value == 1)).all():
             unknown = (
                 f"{name} may be a mask of padding, and positions are drawn where it is 0 and where it is 1; if 1 is "
@@ -51,6 +50,19 @@ def real_positions(
     if real:
         return real, f"positions are drawn where {' and '.join(real)} {'say' if len(real) > 1 else 'says'} no padding"
     return real, unknown or _remark_without_mask(arguments, padding)
+
+
+def _without_padding(name: str, mask: Tensor) -> Tensor:
+    """Where a mask says that there is no padding. ValueError for values that do not say it."""
+    one_is_real, is_added = name.endswith("attention_mask"), bool((mask <= 0).all())
+    is_binary = bool(((mask == 0) | (mask == 1)).all())
+    if not (is_binary or is_added) or (one_is_real and is_binary and is_added and mask.is_floating_point()):
+        raise ValueError(
+            f"{name} has values from {mask.min():g} to {mask.max():g}: expected {int(one_is_real)} at real positions "
+            f"and {int(not one_is_real)} at padding, or 0 and negative numbers, which are added to scores; say where "
+            f"positions may be drawn: positions=lambda inputs: inputs[{name!r}] > 0"
+        )
+    return mask == int(one_is_real and is_binary)
 
 
 def _remark_without_mask(arguments: Mapping[str, Any], padding: Collection[int]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
-from wndcheck.inspect.batches import cut, make_batches, peek
+from wndcheck.inspect.batches import cut, make_batches, peek, seeded_draws
 from wndcheck.inspect.binding import Batch, Binding
 from wndcheck.inspect.evaluation import checked_dtype, evaluation_mode, remark_on_precision
 from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check_network, record_outputs
 from wndcheck.inspect.layer_kinds import NetworkLayer
 from wndcheck.inspect.layer_scoring import drawn_rows
 from wndcheck.inspect.network_layers import default_layers, select_layers
-from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, remark_on_masks
+from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, ShapeChangedError, remark_on_masks
 from wndcheck.inspect.padding import Positions, positions_per_sample
 from wndcheck.inspect.repeatability import check_repeatable
 from wndcheck.inspect.results import Activations
@@ -125,12 +127,19 @@ def probe(
     bind = Binding(model, batch_to_inputs, forward_kwargs, positions, groups)
     random_state = drawn_seed(random_state)
     chosen = default_layers(model) if layers is None else select_layers(model, layers)
-    with evaluation_mode(model, random_state, checked_dtype(dtype)):
-        batches = make_batches(x, bind, batch_size, max_samples, random_state)  # a loader may also draw
+    with evaluation_mode(model, random_state, checked_dtype(dtype)), seeded_draws(x, random_state):
+        batches = make_batches(x, bind, batch_size, max_samples, random_state)
         first, batches = peek(batches)
         few = [torch.arange(size, device="cpu") % first.size for size in TRIAL_SIZES]  # not on the user's default
         trials = [first.select(samples) for samples in few] if batch_size else [first]
-        trial = try_layers(model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
+        try_them = partial(try_layers, model, chosen, trials, when, activation, neuron_axis, named=layers is not None)
+        was_loaded = "torch._dynamo" in sys.modules
+        try:
+            trial = try_them()
+        except ValueError:  # an operator such as torch.cond loads the compiler, which is told only then not to compile
+            if was_loaded or "torch._dynamo" not in sys.modules:
+                raise
+            trial = try_them()
         problems = trial.problems
         _raise_problems(trial.axes, problems, strict=layers is not None)
         recorder = OutputRecorder(model, when, activation, wanted=trial.names, links=trial.links)
@@ -138,7 +147,7 @@ def probe(
         samplers = {name: PositionSampler(name, at, per_sample, random_state) for name, at in trial.axes.items()}
         if batch_size:
             batches = cut(batches, max(1, BATCH_BYTES // max(1, trial.bytes_per_sample)))
-        rows, numbers, not_finite = _collect_rows(recorder, chosen, trial, samplers, batches)
+        rows, numbers, not_finite = _collect_rows(recorder, chosen, trial, samplers, batches, strict=layers is not None)
     if batch_size is None:
         numbers = None if numbers is None else drawn_rows(numbers, 1, max_samples, random_state)
         rows = {name: drawn_rows(z, samplers[name].per_sample, max_samples, random_state) for name, z in rows.items()}
@@ -160,31 +169,42 @@ def _collect_rows(
     trial: Trial,
     samplers: Mapping[str, PositionSampler],
     batches: Iterable[Batch],
+    *,
+    strict: bool,
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64] | None, int]:
     """Return the rows of all batches, their samples' groups, and the number of samples that are not finite.
 
-    Rows are copied inside the hook, since an activation may modify the output in place.
+    Rows are copied inside the hook, since an activation may modify the output in place. A layer that differs between
+    batches is left out of the trial, with the reason.
     """
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in samplers}
     groups: list[NDArray[np.int64]] = []
     not_finite = 0
     batch: Batch
 
+    def leave_out(call: Call, why: str, name: str = "") -> None:
+        trial.problems[name or trial.names[call]] = why
+        del rows[trial.names.pop(call)]
+
     def receive(call: Call, output: Any) -> None:
         name = trial.names[call]
-        rows[name].append(samplers[name].rows(output, batch.size, batch.real))
+        try:
+            rows[name].append(samplers[name].rows(output, batch.size, batch.real))
+        except ShapeChangedError as error:
+            leave_out(call, str(error))
 
     with record_outputs(recorder, layers, receive):
         for number, batch in enumerate(batches, start=1):
             recorder.run(batch)
             not_finite += _not_finite(batch)
             groups += [] if batch.groups is None else [batch.groups.numpy()]
-            for layer, calls in trial.all_calls.items():
-                if recorder.calls[layer] > calls:
-                    raise ValueError(f"layer {layer!r}: {calls_differ(layer, calls, recorder.calls[layer])}")
-            for name, collected in rows.items():
-                if len(collected) != number:
-                    raise ValueError(f"layer {name!r}: not every batch reaches it; leave it out of layers")
+            for call, name in list(trial.names.items()):
+                layer, calls = call.layer, recorder.calls[call.layer]
+                if calls > (usual := trial.all_calls.get(layer, calls)):
+                    leave_out(call, calls_differ(layer, usual, calls), layer)
+                elif len(rows[name]) != number:
+                    leave_out(call, "not every batch reaches it; name layers that all batches reach")
+            _raise_problems(rows, trial.problems, strict=strict)
     numbers = np.concatenate(groups) if groups else None
     return {name: np.concatenate(rows.pop(name)) for name in list(rows)}, numbers, not_finite
 

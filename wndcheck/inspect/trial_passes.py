@@ -14,7 +14,15 @@ from torch.nn.utils.rnn import PackedSequence
 from wndcheck.inspect.binding import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
 from wndcheck.inspect.function_activations import Activation
-from wndcheck.inspect.layer_kinds import UNKNOWN, NetworkLayer, layout_of, single_tensor, weight_axes
+from wndcheck.inspect.layer_kinds import (
+    MEASURED,
+    UNKNOWN,
+    NetworkLayer,
+    has_torchs_forward,
+    layout_of,
+    single_tensor,
+    weight_axes,
+)
 from wndcheck.inspect.output_axes import TRIAL_SIZES, UNKNOWN_AXIS, Axes, KnownLayer, find_axes, resized
 
 MOST_CALLS = 24  # of a layer that is not named; a recurrent cell is called at every step
@@ -164,6 +172,9 @@ def _axes_or_problem(
     layer: NetworkLayer, call: Call, passes: Sequence[_Pass], recorder: OutputRecorder, neuron_axis: int | None
 ) -> Axes | str:
     """Return the axes of a layer's output, or why the layer cannot be measured."""
+    if layer.part and not has_torchs_forward(layer.module):
+        kind = type(layer.module).__name__
+        return f"{kind} has a forward of its own, and what its projections take is unknown; name the module itself"
     small, large = (each.received[call] for each in passes)
     if not small or not large:
         consumer = recorder.consumers.get(call)
@@ -181,7 +192,8 @@ def _axes_or_problem(
     own = _own_axes(output, shape, larger)
     if layer.is_guess and not (own and output.n_inputs):
         return "its output does not have the size of its weights"
-    return find_axes((shape, larger), layer.layout, neuron_axis, own, _known_layers(layer, heard, passes))
+    known = () if isinstance(layer.module, MEASURED) else _known_layers(layer, heard, passes)  # its own size is known
+    return find_axes((shape, larger), layer.layout, neuron_axis, own, known)
 
 
 def _own_axes(output: _Output, small: Shape, large: Shape) -> list[int]:

@@ -121,7 +121,8 @@ def width_sweep(
     >>> print(sweep.finding("last_layer", "dependence").check.region)
     ≥ 0.05
     """
-    from wndcheck.inspect.evaluation import seeded_generators  # imports torch
+    from wndcheck.inspect.batches import seeded_draws  # imports torch
+    from wndcheck.inspect.evaluation import seeded_generators
     from wndcheck.sweep.measuring import Family
     from wndcheck.sweep.submitting import measured
 
@@ -140,7 +141,7 @@ def width_sweep(
     family = Family(make_net, x, train, evaluate, patterns, max_samples, probe, widths[-1], device, probing)
     kept = None
     if store is not None:
-        with seeded_generators([], 0):  # from which a loader may draw its batches
+        with seeded_generators([], 0), seeded_draws(x, 0):  # from which a loader may draw its batches
             given = [(option, callable(value) or value) for option, value in sorted(probing.items())]
             inputs = digest_of((x, given), max_samples)
         options = (widths, seeds, inputs, patterns, max_samples, probe)

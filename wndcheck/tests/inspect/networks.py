@@ -133,6 +133,23 @@ class GraphConvolution(nn.Module):
         return x
 
 
+class Branching(nn.Module):
+    """Chooses a function in the graph, which counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 4)
+        self.register_buffer("count", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        def positive(y: Tensor, count: Tensor) -> Tensor:
+            count.add_(1)
+            return y.relu()
+
+        y = self.fc(x)
+        return torch.cond(y.isfinite().all(), positive, lambda y, count: y.sin(), (y, self.count))
+
+
 def sentences(samples: int = 300, length: int = 12, words: int = 50) -> tuple[Tensor, Tensor]:
     """Token ids (samples, length) of 3 to `length` tokens, padded by PAD, and their attention mask."""
     generator = torch.Generator().manual_seed(0)

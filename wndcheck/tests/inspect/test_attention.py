@@ -83,6 +83,43 @@ def test_query_key_and_value_may_be_different_tensors() -> None:
     assert found.rows_per_sample["attention.k_proj"] == 4
 
 
+class SelfAttention(nn.MultiheadAttention):
+    """Takes and returns one tensor, with samples first."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, x, x)[0]
+
+
+class KeyFirst(nn.MultiheadAttention):
+    """Takes its arguments in another order, and adds to what is projected."""
+
+    def forward(self, key: Tensor, query: Tensor) -> tuple[Tensor, Tensor | None]:  # type: ignore[override]
+        return super().forward(query + 1, key, key)
+
+
+@pytest.mark.parametrize("kind", [SelfAttention, KeyFirst])
+def test_projections_in_a_forward_of_its_own_are_left_out(kind: type[nn.MultiheadAttention]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention, self.fc = kind(8, 2, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.attention(x) if kind is SelfAttention else self.attention(x, x)[0]
+            return self.fc(y)
+
+    net, x = Net(), torch.randn(60, 5, 8)
+    found = probe(net, x)
+    assert list(found) == ["fc"]
+    assert set(found.left_out) == {f"attention.{part}_proj" for part in ("q", "k", "v", "out")}
+    message = f"layer 'attention.q_proj': {kind.__name__} has a forward of its own.* name the module itself"
+    with pytest.raises(ValueError, match=message):
+        probe(net, x, "attention.q_proj")
+    if kind is SelfAttention:
+        mixed = probe(net, x, "attention", positions=5)["attention"]
+        np.testing.assert_allclose(mixed, net.attention(x).detach().flatten(0, 1), atol=1e-5)
+
+
 def test_padding_does_not_bypass_the_layers(encoder: nn.TransformerEncoder) -> None:
     class Padded(nn.Module):
         def __init__(self) -> None:

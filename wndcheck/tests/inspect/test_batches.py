@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import rnn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Subset,
+    TensorDataset,
+)
 
 from wndcheck import probe
 from wndcheck.inspect.batches import make_batches
@@ -169,6 +179,7 @@ COLLECTIONS: dict[str, tuple[Any, list[int]]] = {
     "an iterable of batches": (iter(X.split(5)), [4, 1, 4, 1]),
     "a loader of one's own": (Loader(), [3, 3, 3, 1]),
     "a loader": (DataLoader(Samples(), batch_size=7), [4, 3, 3]),
+    "a loader with a batch sampler": (DataLoader(Samples(), batch_sampler=[range(6), range(6, 10)]), [4, 2, 4]),
     "a loader of batches": (DataLoader(X.split(5), batch_size=None), [4, 1, 4, 1]),  # type: ignore[arg-type]
     "a data frame": (pytest.importorskip("pandas").DataFrame(X.numpy()), [4, 4, 2]),
 }
@@ -183,6 +194,13 @@ def test_samples_and_batches_are_told_apart(kind: str) -> None:
     assert [batch.size for batch in found] == expected
 
 
+def test_a_batch_sampler_makes_batches_of_numbers_too() -> None:
+    loader = DataLoader(TensorDataset(LABELS), batch_sampler=[range(6), range(6, 10)])
+    assert [batch.args[0].tolist() for batch in batches(loader, None)] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9]]
+    with pytest.raises(ValueError, match="one sample, or a batch of 10 numbers"):
+        batches(DataLoader([LABELS], batch_size=None))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "x", [Samples(), Indexed(), Derived(), list(X)], ids=["a data set", "indexed", "derived", "a list"]
 )
@@ -191,6 +209,75 @@ def test_samples_of_a_data_set_are_drawn_by_a_seed(x: Any) -> None:
     np.testing.assert_array_equal(found, torch.cat([batch.args[0] for batch in batches(X, 4, 6, 1)]))
     first = torch.cat([batch.args[0] for batch in batches(Stream(), 4, 6, 1)])
     np.testing.assert_array_equal(first, X[:6])
+
+
+class Noisy(Dataset):
+    """A data set that draws by generators of its own."""
+
+    def __init__(self) -> None:
+        self.draws, self.old, self.plain = np.random.default_rng(1), np.random.RandomState(1), random.Random(1)
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: int) -> Tensor:
+        noise = self.draws.random() + self.old.random() + self.plain.random()
+        return X[index] + noise
+
+
+def sampled(source: str, **options: Any) -> Any:
+    """Inputs whose draws come from a generator of the loader, its sampler, a batch sampler's sampler, or a data set."""
+    draws, data = torch.Generator().manual_seed(3), TensorDataset(X, LABELS)
+    sampler = RandomSampler(data, generator=draws)
+    return {
+        "loader": lambda: DataLoader(data, batch_size=4, shuffle=True, generator=draws, **options),
+        "sampler": lambda: DataLoader(data, batch_size=4, sampler=sampler, **options),
+        "batch sampler": lambda: DataLoader(data, batch_sampler=BatchSampler(sampler, 4, False), **options),
+        "samples": lambda: DataLoader(Noisy(), batch_size=4, **options),
+        "data set": Noisy,
+    }[source]()
+
+
+SOURCES = ["loader", "sampler", "batch sampler", "samples", "data set"]
+
+
+def epochs(x: Any, count: int) -> list[list[Any]]:
+    """What so many epochs of training see."""
+    torch.manual_seed(0)
+    loader = x if isinstance(x, DataLoader) else DataLoader(x, batch_size=4)
+    return [[repr(batch) for batch in loader] for _ in range(count)]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_draws_of_a_loader_are_seeded_and_left_as_they_were(source: str, fails: bool) -> None:
+    x, net = sampled(source), nn.Linear(3 if fails else 2, 3)
+    expected = epochs(sampled(source), 3)
+    found, seen = epochs(x, 1), []
+    for seed in (1, 1, 2):
+        if fails:
+            with pytest.raises(ValueError, match="the model failed"):
+                probe(net, x)
+        else:
+            seen.append(probe(net, x, random_state=seed, max_samples=7)["(model)"])
+    assert fails or (np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[0], seen[2]))
+    assert expected[:2] == found + epochs(x, 1)
+    if not fails:
+        np.testing.assert_array_equal(probe(net, x, random_state=1, max_samples=7)["(model)"], seen[0])
+
+
+def test_a_loop_over_workers_that_stay_goes_on_as_it_would() -> None:
+    options: dict[str, Any] = {"num_workers": 1, "persistent_workers": True, "multiprocessing_context": "fork"}
+    expected = epochs(sampled("loader", **options), 2)
+    x, net = sampled("loader", **options), nn.Linear(2, 3)
+    found: list[list[Any]] = []
+    torch.manual_seed(0)
+    for _ in range(2):
+        found.append([])
+        for batch in islice(x, 9):  # a loop that is disturbed may not end
+            found[-1].append(repr(batch))
+            probe(net, x, max_samples=3)
+    assert found == expected
 
 
 def test_the_ways_out_that_errors_show() -> None:

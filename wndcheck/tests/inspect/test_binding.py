@@ -26,6 +26,16 @@ def named(code: str) -> nn.Module:
     return scope["Net"]()
 
 
+class Swapped(NamedTuple):
+    key: Tensor
+    query: Tensor
+
+
+class Labelled(NamedTuple):
+    key: Tensor
+    label: Tensor
+
+
 PASSED = [
     ("x", X, {"x": X}, []),
     ("x", X.numpy(), {"x": X}, []),
@@ -54,6 +64,17 @@ PASSED = [
     ("a, b=None", ((X, MASK), Y), {"a": X, "b": MASK}, ["batches of 2: passed a, b; left out the rest"]),
     ("a", ({"a": X, "c": Y}, Y), {"a": X}, ["batches of 2: passed a; left out c; left out the rest"]),
     ("x", {"x": X.tolist()}, {"x": X}, []),
+    ("query, key", Swapped(MASK, X), {"query": X, "key": MASK}, ["batches by name: passed key, query"]),
+    ("query, **more", Swapped(MASK, X), {"query": X, "key": MASK}, ["batches by name: passed key, query"]),
+    ("key, mask=None", Labelled(X, Y), {"key": X}, ["batches by name: passed key; left out label"]),
+    ("x", Labelled(X, Y), {"x": X}, ["batches of 2: passed x; left out the second"]),
+    ("a, b", (Swapped(X, MASK), Y), {"a": X, "b": MASK}, ["batches of 2: passed a, b; left out the rest"]),
+    (
+        "query, key",
+        (Swapped(MASK, X), Y),
+        {"query": X, "key": MASK},
+        ["batches of 2: passed key, query; left out the rest"],
+    ),
 ]
 
 
@@ -90,6 +111,10 @@ REFUSED = [
     ("a, b, c", ((X, Y), Y), "needs a, b, c, and a batch holds 2 tensors"),
     ("x", {"image": X, "label": Y}, r"needs 'x', and a batch has image, label; .*{'x': batch\['image'\]}"),
     ("x=None", {"image": X}, r"takes 'x', and a batch has image"),
+    ("query, key", Labelled(X, Y), r"needs 'query', and a batch has key, label; .*{'query': batch\.label}, or"),
+    ("query, key", (Labelled(X, Y), Y), r"needs 'query', and a batch has key, label; .*{'query': batch\[0\]\.label}, or"
+     r" batch_to_inputs=lambda batch: \(batch\[0\],\)"),
+    ("x", ({"image": X}, Y), r"needs 'x', and a batch has image; .*{'x': batch\[0\]\['image'\]}, or .*\(batch\[0\],\)"),
     ("ids", {"ids": [Y, Y, Y]}, r"'ids' is a list of 3 tensors, which a DataLoader makes .*set_format\('torch'\)"),
     ("x", ((X, MASK), Y), r"holds 2 tensors first .* takes 1; .*batch\[0\]\[0\], or .*\(batch\[0\],\)"),
     ("x, edges", {"x": X, "edges": torch.zeros(2, 7)}, r"\('x' has 10, 'edges' has 2\).*forward_kwargs={'edges': …}"),
@@ -120,6 +145,13 @@ def test_the_user_says_what_is_passed(inputs: Any, count: int) -> None:
     bind = Binding(named("x, mask=None"), inputs)
     assert len(bind((X, Y)).tensors) == count
     assert bind.words[0].startswith("batch_to_inputs passed ")
+
+
+def test_a_named_tuple_that_the_user_gives_goes_by_its_names() -> None:
+    bound = Binding(named("query, key"), lambda batch: Swapped(*batch))((MASK, X))
+    assert torch.equal(bound.kwargs["query"], X)
+    with pytest.raises(ValueError, match=r"batch_to_inputs returns 'label', which forward\(query, key\) does not take"):
+        Binding(named("query, key"), lambda batch: Labelled(*batch))((MASK, X))
 
 
 class Pair(NamedTuple):

@@ -131,7 +131,8 @@ def test_calls_that_depend_on_the_inputs_are_refused() -> None:
     net, x = Adaptive(), torch.randn(60, 3)
     x[40] = 11
     with pytest.raises(ValueError, match=r"'fc': a forward pass calls it 1 or 2 times, depending on .* 'fc#1'"):
-        probe(net, x, batch_size=30)
+        probe(net, x, ["fc", "head"], batch_size=30)
+    assert list(probe(net, x, batch_size=30)) == ["head"]
     assert_measured(net, x, {"fc#1": net.fc(x)}, "fc#1", batch_size=30)
     x[2] = 11  # of the trial passes, the one with three samples only
     with pytest.raises(ValueError, match=r"'fc': a forward pass calls it 1 or 2 times, depending on"):

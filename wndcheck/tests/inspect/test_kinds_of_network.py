@@ -5,6 +5,8 @@ One function a row (those of layers in other files); measured values are those o
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,12 +15,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from wndcheck import dependence_score, probe
 from wndcheck.inspect import NetworkScore
-from wndcheck.tests.inspect.networks import PAD, BertLike, GraphConvolution, T5Like, sentences
+from wndcheck.tests.inspect.networks import PAD, BertLike, Branching, GraphConvolution, T5Like, sentences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW: dict[str, Any] = {"n_parts": 2, "n_shuffles": 2, "max_pairs": 6}
@@ -386,3 +390,74 @@ def test_a_network_that_works_in_place_on_its_input() -> None:
     before = x.clone()
     assert score(net, x)["1"].corrected == near(of(net[1](before.relu())))
     assert torch.equal(x, before)
+
+
+class Flex(nn.Module):
+    """Attention by an operator of a higher order, which takes functions; its bias is written to in each pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 6)
+        self.register_buffer("bias", torch.zeros(12))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (part.unflatten(-1, (2, 4)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        mixed = flex_attention(q, k, v, score_mod=lambda score, batch, head, i, j: score + self.bias[j])
+        self.bias += 1
+        return F.relu(self.out(mixed.transpose(1, 2).flatten(2)))
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("options", [{}, {"activation": torch.relu}], ids=["pre", "post"])
+def test_operators_that_take_functions(options: dict[str, Any]) -> None:
+    net, x = Flex().requires_grad_(False), torch.randn(60, 12, 8)
+    expected = net(x)
+    net.bias.zero_()
+    found = probe(net, x, "out", positions=12, **options)["out"]
+    assert not net.bias.any()
+    np.testing.assert_allclose(np.maximum(found, 0), expected.flatten(0, 1), atol=1e-5)
+    assert (found < 0).any() == (not options)
+    net, x = Branching().requires_grad_(False), torch.randn(60, 6)
+    found = probe(net, x, **options)["fc"]
+    assert not net.count.any()
+    np.testing.assert_allclose(found, net.fc(x).relu() if options else net.fc(x), atol=1e-5)
+
+
+def test_an_operator_that_loads_the_compiler_in_its_first_pass() -> None:
+    code = (
+        "import sys, torch; from wndcheck import probe; from wndcheck.tests.inspect.networks import Branching; "
+        "assert 'torch._dynamo' not in sys.modules; probe(Branching(), torch.randn(9, 6)); "
+        "assert 'torch._dynamo' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Mixture(nn.Module):
+    """Two experts, each of which sees the samples that a gate sends to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(6, 2), nn.ModuleList(nn.Linear(6, 5) for _ in range(2))
+        self.out = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        to = self.gate(x).argmax(1)
+        y = x.new_zeros(len(x), 5)
+        for i, expert in enumerate(self.experts):
+            y[to == i] = expert(x[to == i])
+        return self.out(y)
+
+
+def test_the_experts_of_a_mixture_are_left_out() -> None:
+    whys = set()
+    for seed in range(12):
+        torch.manual_seed(seed)
+        net, x = Mixture(), torch.randn(300, 6)
+        found = probe(net, x, batch_size=64)
+        assert list(found) == ["gate", "out"]
+        np.testing.assert_allclose(found["out"], net(x).detach(), atol=1e-5)
+        assert set(found.left_out) == {"experts.0", "experts.1"}
+        whys |= {"unlike in the" in why for why in found.left_out.values()}
+        with pytest.raises(ValueError, match=r"layer 'experts.0': its output has shape \(\d+, 5\) for \d+ samples"):
+            probe(net, x, "experts.0", batch_size=64)
+    assert whys == {True, False}, "found in the trial passes, and later"

@@ -182,3 +182,61 @@ def test_norms_of_channels_and_encoders_with_positions() -> None:
     assert_measured(net, x, {"1": net(x).flatten(2).transpose(1, 2)}, "1")
     encoder, x = nn.Sequential(Encoder(nn.Linear(4, 4), nn.GELU())), torch.randn(60, 5, 4)
     assert_measured(encoder, x, {"0": encoder(x)}, "0")
+
+
+class Linear2d(nn.Linear):
+    """A linear layer over the channels of an image, as VMamba's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
+
+
+class ConvLast(nn.Conv2d):
+    """Takes and returns images with channels last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(-1, 1)).movedim(1, -1)
+
+
+class TransposedGRU(nn.GRU):
+    """Takes and returns (samples, neurons, steps)."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x.mT)[0].mT
+
+
+class Adapted(nn.Linear):
+    """A linear layer with an adapter of low rank, of which torch's forward is a part."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + x[..., :1]
+
+
+class Heads(nn.Linear):
+    """Returns the outputs by head: no axis has as many as the layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).unflatten(-1, (3, 2))
+
+
+def test_a_forward_of_its_own_is_measured_along_the_axis_of_the_layers_size() -> None:
+    image, sequence = torch.randn(60, 3, 8, 7), torch.randn(60, 5, 4)
+    channels = Linear2d(3, 32)
+    assert_measured(channels, image, {"(model)": channels(image).flatten(2).mT})
+    for net, x in ((ConvLast(3, 4, 2), image.movedim(1, -1)), (Adapted(4, 6), sequence)):
+        assert_measured(net, x, {"(model)": net(x).flatten(1, -2)})
+    gru = TransposedGRU(5, 3, batch_first=True, bidirectional=True)
+    assert_measured(gru, sequence, {"(model)": gru(sequence).mT})
+    patched = nn.Linear(3, 6)
+    patched.forward = Linear2d.forward.__get__(patched)  # type: ignore[method-assign]
+    assert_measured(patched, image, {"(model)": patched(image).flatten(2).mT})
+
+
+def test_a_forward_of_its_own_whose_axis_is_unclear_is_refused() -> None:
+    net, x = nn.Sequential(nn.Linear(4, 3), Heads(3, 6), nn.Flatten(), nn.Linear(30, 2)), torch.randn(60, 5, 4)
+    found = probe(net, x)  # the layer before has as many neurons as there are heads
+    assert list(found) == ["0", "3"]
+    assert "which axis holds the neurons is unknown; give neuron_axis" in found.left_out["1"]
+    square = torch.randn(60, 3, 8, 7)  # as many rows as the layer has outputs
+    with pytest.raises(ValueError, match="which axis holds the neurons is unknown; give neuron_axis=1 or"):
+        probe(Linear2d(3, 8), square)

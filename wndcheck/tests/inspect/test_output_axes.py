@@ -41,6 +41,8 @@ def test_axes_are_found_from_two_batch_sizes(small: tuple, large: tuple, layout:
         ((2, 2), (3, 3), "its samples do not have an axis of their own"),
         ((4, 5), (4, 5), "its samples do not have an axis of their own"),
         ((2, 5), (3, 5, 1), "expected the same number of axes"),
+        ((2, 0), (3, 0), "it holds no numbers"),
+        ((2, 0, 4), (3, 0, 4), "it holds no numbers"),
         ((2, 5, 4), (3, 5, 4), "which axis holds the neurons is unknown"),
     ],
 )

@@ -47,6 +47,8 @@ MASKS: dict[str, Callable[[Tensor], Tensor]] = {
     "attention_mask": lambda real: real.long(),
     "encoder_attention_mask": lambda real: real,
     "decoder_attention_mask": lambda real: real.float(),
+    "source_attention_mask": lambda real: torch.where(real, 0.0, -1e9),  # added to scores
+    "target_attention_mask": lambda real: torch.where(real, 0.0, -torch.inf),
     "key_padding_mask": lambda real: ~real,
     "src_key_padding_mask": lambda real: torch.where(real, 0.0, -torch.inf),
 }
@@ -82,7 +84,33 @@ def test_several_positions_of_a_sample_are_distinct_and_real() -> None:
     ):
         drawn({"x": ids, "attention_mask": ids != PAD}, positions=2)
     with pytest.raises(ValueError, match=r"a sample has 0 positions .*leave out samples without any"):
-        drawn({"x": ids, "attention_mask": torch.zeros(60, LENGTH)})
+        drawn({"x": ids, "attention_mask": torch.zeros(60, LENGTH, dtype=torch.int64)})
+
+
+@pytest.mark.parametrize("mask", ["attention_mask", "key_padding_mask"])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (lambda real: torch.where(real, 0.5, -1e9), "from -1e[+]09 to 0.5"),
+        (lambda real: real * torch.arange(2, 2 + LENGTH), "from 0 to 8"),
+        (lambda real: torch.where(real, 1.0, torch.nan), "from nan to nan"),
+    ],
+    ids=["a bias", "numbers of segments", "nan"],
+)
+def test_a_mask_that_does_not_say_what_is_padding_is_refused(
+    mask: str, values: Callable[[Tensor], Tensor], said: str
+) -> None:
+    ids, real = sequences()
+    inputs = {"x": ids, mask: values(real)}
+    with pytest.raises(ValueError, match=f"{mask} has values {said}: expected") as raised:
+        drawn(inputs)
+    way = str(raised.value).partition("positions=")[2]
+    assert (drawn(inputs, positions=eval(way)) != PAD).all()
+
+
+def test_a_mask_of_zeros_is_refused_where_it_may_say_either() -> None:
+    with pytest.raises(ValueError, match=r"attention_mask has values from 0 to 0: expected"):
+        drawn({"x": sequences()[0], "attention_mask": torch.zeros(60, LENGTH)})
 
 
 def test_two_masks_of_one_length_both_exclude() -> None:

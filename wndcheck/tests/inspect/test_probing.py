@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -228,12 +230,73 @@ def test_default_layers_that_cannot_be_measured_are_left_out_with_a_reason() -> 
     assert set(probe(Unmeasurable(), torch.randn(20, 4), "norm", when="post")) == {"norm"}
 
 
+class Varying(nn.Module):
+    """Some layers are called for batches with negative numbers only, or once more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine, self.skipped, self.more, self.cut, self.twice = (nn.Linear(4, 3) for _ in range(5))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it has no weights to initialise
+            self.none = nn.Linear(4, 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.none(x), self.twice(x), self.twice(x), self.more(x)
+        self.cut(x if x.min() < 0 else x[1:])
+        if x.min() < 0:
+            self.skipped(x)
+        else:
+            self.more(x), self.twice(x)
+        return self.fine(x)
+
+
+def test_default_layers_that_differ_between_batches_are_left_out_with_a_reason() -> None:
+    net, x = Varying(), torch.cat([-torch.rand(8, 4), torch.rand(12, 4)])
+    found = probe(net, x, batch_size=4)
+    assert list(found) == ["fine"]
+    np.testing.assert_allclose(found["fine"], net.fine(x).detach(), atol=1e-6)
+    reasons = {
+        "skipped": "not every batch reaches it",
+        "more": "a forward pass calls it 1 or 2 times, depending on the inputs",
+        "twice": "a forward pass calls it 2 or 3 times, depending on the inputs",
+        "cut": "its output has shape (3, 3) for 4 samples, unlike in the trial passes",
+        "none": "its output has shape (2, 0) for 2 samples and (3, 0) for 3: it holds no numbers",
+    }
+    assert found.left_out.keys() == reasons.keys()
+    for name, reason in reasons.items():
+        assert found.left_out[name].startswith(reason)
+        with pytest.raises(ValueError, match=re.escape(f"layer '{name}': {reason}")):
+            probe(net, x, ["fine", name], batch_size=4)
+
+
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16, torch.float64])
 def test_the_model_runs_in_its_own_precision(half: torch.dtype) -> None:
     net, x = nn.Linear(6, 5).to(half), torch.randn(20, 6)
     found = probe(net, x.numpy())["(model)"]
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, net(x.to(half)).detach().float().numpy())
+
+
+class Stored(nn.Module):
+    """A linear layer whose weight is stored in eight bits and used in another precision."""
+
+    def __init__(self, used: torch.dtype | None) -> None:
+        super().__init__()
+        self.stored = nn.Parameter(torch.randn(5, 6).to(torch.float8_e4m3fn), requires_grad=False)
+        self.scale = None if used is None else nn.Parameter(torch.ones(5, dtype=used))
+        self.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.stored.to(x.dtype).T
+        return self.out(y if self.scale is None else y * self.scale)
+
+
+@pytest.mark.parametrize("used", [None, torch.float32, torch.bfloat16])
+def test_inputs_are_not_rounded_to_the_eight_bits_of_a_stored_weight(used: torch.dtype | None) -> None:
+    net, x = Stored(used), torch.randn(60, 6)
+    found = probe(net, x, "out")
+    np.testing.assert_array_equal(found["out"], net(x.to(used or torch.float32)).detach().float().numpy())
+    assert [word.startswith("the network is in bfloat16") for word in found.inputs] == [True] * (used == torch.bfloat16)
 
 
 class Conditional(nn.Sequential):
@@ -253,7 +316,7 @@ class Truncating(nn.Sequential):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Conditional, "layer '0': not every batch reaches it; leave it out"),
+        (Conditional, "layer '0': not every batch reaches it; name layers that all"),
         (Truncating, r"layer '0': its output has shape \(3, 2\) for 4 samples, unlike"),
     ],
 )

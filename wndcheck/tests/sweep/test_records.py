@@ -56,6 +56,16 @@ def test_kept_nets_are_taken_up_and_others_measured(tmp_path: Path) -> None:
         assert calls(tmp_path / "family.py") > before, options
 
 
+def test_a_loader_that_draws_by_its_own_generator_is_taken_up(tmp_path: Path) -> None:
+    data, draws = torch.utils.data.TensorDataset(inputs()), torch.Generator()
+    loader = torch.utils.data.DataLoader(data, batch_size=200, shuffle=True, generator=draws)
+    make = load(tmp_path / "family.py")
+    for _ in range(2):
+        swept(make, x=loader, **FEW, name="mine", store=tmp_path / "store")
+        torch.rand(3, generator=draws)  # as a training draws
+    assert calls(tmp_path / "family.py") == 4
+
+
 def test_a_changed_source_is_never_taken_up_in_silence(tmp_path: Path) -> None:
     kept = {"name": "mine", "store": tmp_path / "store"}
     swept(load(tmp_path / "family.py"), **FEW, **kept)
