@@ -62,8 +62,9 @@ def describe_cause(cause: Cause | None) -> str:
         ),
         CauseKind.REFUTED_CHECKS: f"{count_of(len(names), 'check')} refuted: {join_few(names)}",
         CauseKind.ONE_OF_MANY: (
-            f"{share_of(n, total)} {'lies' if n == 1 else 'lie'} outside, and not at 1 - .01/{total}, as one of so "
-            f"many may by chance: {join_few(names)}"
+            f"{share_of(n, total)} {'lies' if n == 1 else 'lie'} outside, and not at 1 - .01"
+            + (f"/{total}, as one of so many may by chance" if total > 1 else "")
+            + f": {join_few(names)}"
         ),
         CauseKind.LEFT: f"{count_of(n, 'primary check')} left to {join_words(names)}",
         CauseKind.FAILED_CONTROLS: f"{count_of(len(names), 'control')} failed: {join_few(names)}",
@@ -89,9 +90,11 @@ def describe_inconclusive(cause: Cause) -> str:
 
 
 def share_of(count: int, total: int) -> str:
-    """``3 of 8 checks``, ``all 8 checks``, ``both checks``."""
+    """``3 of 8 checks``, ``all 8 checks``, ``both checks``, ``its only check``."""
     if count < total:
         return f"{count} of {total} checks"
+    if total == 1:
+        return "its only check"
     return "both checks" if total == 2 else f"all {total} checks"
 
 
@@ -225,7 +228,7 @@ def describe_first_fixed(run: Run, claim: ClaimResult) -> str:
 
 
 def describe_m(claim: ClaimResult) -> str:
-    """``m = 8: one check refutes the claim where its 99.875 % interval lies outside.``; empty where m is 1."""
+    """``m = 8: one check refutes the claim where its 99.875 % interval lies outside.``; empty without such intervals."""
     strict = next((finding.strict for finding in claim.primary if finding.strict), None)
     if not strict:
         return ""

@@ -51,7 +51,7 @@ def make_claim(
 ) -> ClaimResult:
     """Return a claim of a run; checks that ended in an error, were not run, or are levels left to full, by name.
 
-    Unless given, those asked are the primary ones among the findings, whose intervals outside are strict, too.
+    Unless given, those asked are the primary ones among the findings, whose strict intervals are no wider.
     """
     primary = [finding for finding in findings if finding.check.primary and not finding.must_be]
     asked = dict(Counter(finding.check.scope for finding in primary)) if asked is None else asked

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from wndcheck.datasets import dataset_digest
 from wndcheck.experiment.cells import Cell
 from wndcheck.experiment.families import cells_of
-from wndcheck.experiment.profiles import CIFAR10_ACCURACY, FULL, NARROW, PROFILES, QUICK, Profile, Scope, named
+from wndcheck.experiment.profiles import CIFAR10_ACCURACY, FULL, MEDIUM, NARROW, PROFILES, QUICK, Profile, Scope, named
 
+TRAINING = Path(__file__).parents[3] / "docs" / "training.md"
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
 
@@ -73,3 +76,23 @@ def test_training_accuracies_from_which_nets_count_as_trained(profile: Profile) 
         assert bar(cell, 512) == profile.trained_accuracy
     # All above chance, which is .1.
     assert 0.1 < profile.narrow_accuracy <= CIFAR10_ACCURACY < profile.trained_accuracy
+
+
+@pytest.mark.skipif(not TRAINING.exists(), reason="the documentation is in the repository, not in the package")
+def test_the_documented_recipes_are_those_of_the_profiles() -> None:
+    rows = [line.split("|") for line in TRAINING.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    by_net = {row[1].strip(): row[2:5] for row in rows}
+    written = [
+        (by_net[net][column], recipe)
+        for column, profile in enumerate((FULL, MEDIUM, QUICK))
+        for net, recipe in (
+            ("perceptron, ReLU and tanh, MNIST", profile.training),
+            ("perceptron, ReLU, CIFAR-10", profile.cifar10.training),
+            ("five convolutions, two dense layers", profile.convnets and profile.convnets.training),
+            ("ensembles, ReLU, MNIST", profile.ensembles.training),
+        )
+    ]
+    named = [(re.search(r"(\d+|one) epochs?(?: of SGD)? at ([\d.]+)", text), recipe) for text, recipe in written]
+    found = [(match[1].replace("one", "1"), float(match[2]), recipe) for match, recipe in named if match]
+    assert len(found) >= 8  # others are "the same"
+    assert [each[:2] for each in found] == [(str(each.stages[-1]), each.learning_rate) for *_, each in found]

@@ -19,6 +19,7 @@ from wndcheck.verdicts.statistics import within
 
 LONG = Check("slope of the mean H̄ of what has a very long name, per doubling of N", within(-0.002, 0.002))
 SECONDARY = replace(SMALL, primary=False)
+AT_90 = [0.035 + 0.01 * i for i in range(-4, 5)]  # outside at 90 %, and not at 99 %
 REFUTED, INCONCLUSIVE = (Verdict.REFUTED,), (Verdict.INCONCLUSIVE, Verdict.SUPPORTED)
 
 
@@ -87,11 +88,16 @@ def test_the_estimand_is_left_out_where_there_is_no_room_for_it():
             ["planted: supported, must be refuted"],
         ),
         (make_claim("tiny", make_finding("a"), errors=["b"]), ["b: error: it broke"]),
+        (make_claim("tiny", make_finding("a"), errors=["b", "c"]), ["b, c: error: it broke"]),
         (make_claim("tiny", not_run=["a", "b"]), ["2 tests not run: no data"]),
         (make_claim("tiny", make_finding("a"), is_selection=False), ["it has no control"]),
         (
             make_claim("tiny", make_finding("a", BARELY, expected=REFUTED, m=3), asked={Scope.TREND: 3}),
             ["1 of 3 checks lies outside, and not at 1 - .01/3, as one of so many may by chance: a"],
+        ),
+        (
+            make_claim("tiny", make_finding("a", AT_90, replace(SMALL, alpha=0.1), expected=REFUTED)),
+            ["its only check lies outside, and not at 1 - .01: a"],
         ),
         (
             make_claim("tiny", left=["a"], asked={Scope.TREND: 2}),

@@ -179,7 +179,7 @@ def test_the_command_repeats_the_tests_with_all_their_parameters() -> None:
 
 def test_markdown_is_escaped() -> None:
     assert escape_markdown("a|b *c* `d`\n<e> [f](g) $h$ \\") == r"a\|b \*c\* \`d\` \<e\> \[f\](g) \$h\$ \\"
-    assert markdown_table(["x"], [["a|b"], [Strong("a\nb")]]) == "| x |\n| --- |\n| a\\|b |\n| **a<br>b** |"
+    assert markdown_table(["x|"], [["a|b"], [Strong("a\nb")]]) == "| x\\| |\n| --- |\n| a\\|b |\n| **a<br>b** |"
 
 
 VICINITY = Check("ι", at_most(0.054), scope=Scope.LEVEL)
