@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, UserDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -196,12 +196,34 @@ class Ordered(WithAttributes, OrderedDict):
     update = None  # type: ignore[assignment]
 
 
+class Record(MutableMapping):
+    """A mapping of which copy.copy shares the items."""
+
+    def __init__(self, items: dict[str, Any]) -> None:
+        self.items_ = items
+
+    def __getitem__(self, name: str) -> Any:
+        return self.items_[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.items_[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self.items_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.items_)
+
+    def __len__(self) -> int:
+        return len(self.items_)
+
+
 class OfEncoding(nn.Linear):
     def forward(self, batch: Any) -> Tensor:
         return super().forward(batch.ids if hasattr(batch, "ids") else batch["ids"])
 
 
-@pytest.mark.parametrize("kind", [Encoding, Ordered, MappingProxyType, dict])
+@pytest.mark.parametrize("kind", [Encoding, Ordered, Record, MappingProxyType, dict])
 def test_a_mapping_may_be_one_argument(kind: Callable[[dict[str, Any]], Any]) -> None:
     net, batch = OfEncoding(2, 3), kind({"ids": X, "labels": Y})
     with pytest.raises(ValueError, match=r"or batch_to_inputs=lambda batch: \(batch,\) for a forward that takes all"):
