@@ -232,6 +232,29 @@ def test_a_forward_of_its_own_is_measured_along_the_axis_of_the_layers_size() ->
     assert_measured(patched, image, {"(model)": patched(image).flatten(2).mT})
 
 
+class SameConv(nn.Conv2d):
+    """Pads its input, as timm's Conv2dSame."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (1, 1, 1, 1)))
+
+
+def test_of_several_axes_of_its_size_that_of_the_class_is_measured_with_a_word() -> None:
+    images, sequences = torch.randn(60, 3, 8, 8), torch.randn(60, 6, 4)
+    conv, linear = SameConv(3, 8, 3), Adapted(4, 6)
+    for net, x, expected in (
+        (conv, images, conv(images).flatten(2).mT),
+        (linear, sequences, linear(sequences)),
+        (nn.Sequential(conv, nn.Hardtanh()), images, conv(images).flatten(2).mT),
+    ):
+        name = "(model)" if net in (conv, linear) else "0"
+        assert_measured(net, x, {name: expected})
+        axis = 1 if x is images else 2
+        (said,) = probe(net, x).inputs
+        assert f"usual for its class ({name}: axis {axis}); if they are along another, give neuron_axis" in said
+        assert probe(net, x, neuron_axis=axis).inputs == ()
+
+
 def test_a_forward_of_its_own_whose_axis_is_unclear_is_refused() -> None:
     net, x = nn.Sequential(nn.Linear(4, 3), Heads(3, 6), nn.Flatten(), nn.Linear(30, 2)), torch.randn(60, 5, 4)
     found = probe(net, x)  # the layer before has as many neurons as there are heads
