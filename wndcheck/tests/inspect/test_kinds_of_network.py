@@ -420,6 +420,7 @@ def test_operators_that_take_functions(options: dict[str, Any]) -> None:
     net, x = Branching().requires_grad_(False), torch.randn(60, 6)
     found = probe(net, x, **options)["fc"]
     assert not net.count.any()
+    assert not net.calls.any()
     np.testing.assert_allclose(found, net.fc(x).relu() if options else net.fc(x), atol=1e-5)
 
 
