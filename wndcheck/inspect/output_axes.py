@@ -23,6 +23,10 @@ class ShapeChangedError(ValueError):
     """A layer's output has another shape than in the trial passes, or too few positions that may be drawn."""
 
 
+class NoPositionError(ValueError):
+    """A sample is padding alone, which is no fault of a layer."""
+
+
 class Axes(NamedTuple):
     """The axis of samples and the axis of neurons; all other axes are positions, `positions` in number."""
 
@@ -129,7 +133,7 @@ class PositionSampler:
 
         real: masks of the positions that may be drawn, (samples, positions), which apply to outputs of as many
         positions. ShapeChangedError if the output has another shape than in the trial passes, or if a sample has too
-        few positions that may be drawn.
+        few positions that may be drawn; NoPositionError if it has none.
         """
         rows = self.axes.rows(output.detach())  # some networks enable gradients
         if len(rows) != samples or rows.shape[1] < self.per_sample:
@@ -154,7 +158,7 @@ class PositionSampler:
         counts = allowed.sum(1)
         if (fewest := int(counts.min())) < self.per_sample:
             remedy = f"give positions={fewest} or fewer" if fewest else "leave out samples without any"
-            raise ShapeChangedError(
+            raise (ShapeChangedError if fewest else NoPositionError)(
                 f"a sample has {fewest} positions that are not padding: expected at least {self.per_sample}; {remedy}"
             )
         real_first = np.argsort(~allowed, axis=1, kind="stable")

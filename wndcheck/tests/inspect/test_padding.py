@@ -87,6 +87,15 @@ def test_several_positions_of_a_sample_are_distinct_and_real() -> None:
         drawn({"x": ids, "attention_mask": torch.zeros(60, LENGTH, dtype=torch.int64)})
 
 
+def test_a_sample_of_padding_alone_ends_the_measurement_of_all_layers() -> None:
+    ids, real = sequences()
+    real[40] = False  # of a later batch
+    net = nn.Sequential(nn.Embedding(50, 4), nn.Linear(4, 3), nn.Flatten(), nn.Linear(3 * LENGTH, 2))
+    net.forward = lambda x, attention_mask: nn.Sequential.forward(net, x)  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=r"^a sample has 0 positions .*; leave out samples without any"):
+        probe(net, {"x": ids, "attention_mask": real}, batch_size=16)
+
+
 @pytest.mark.parametrize("mask", ["attention_mask", "key_padding_mask"])
 @pytest.mark.parametrize(
     ("values", "said"),
