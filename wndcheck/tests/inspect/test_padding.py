@@ -110,7 +110,10 @@ def test_a_mask_that_does_not_say_what_is_padding_is_refused(
     mask: str, values: Callable[[Tensor], Tensor], said: str
 ) -> None:
     ids, real = sequences()
-    inputs = {"x": ids, mask: values(real)}
+    given = values(real)
+    if mask == "key_padding_mask" and given.min() >= 0:  # numbers of kinds of padding
+        given = values(~real)
+    inputs = {"x": ids, mask: given}
     with pytest.raises(ValueError, match=f"{mask} has values {said}: expected") as raised:
         drawn(inputs)
     way = str(raised.value).partition("positions=")[2]
@@ -118,8 +121,15 @@ def test_a_mask_that_does_not_say_what_is_padding_is_refused(
 
 
 def test_a_mask_of_zeros_is_refused_where_it_may_say_either() -> None:
-    with pytest.raises(ValueError, match=r"attention_mask has values from 0 to 0: expected"):
-        drawn({"x": sequences()[0], "attention_mask": torch.zeros(60, LENGTH)})
+    x = {"x": sequences()[0] + 1, "attention_mask": torch.zeros(60, LENGTH)}
+    with pytest.raises(ValueError, match=r"attention_mask has values from 0 to 0: expected") as raised:
+        drawn(x)
+    assert (drawn(x, positions=eval(str(raised.value).partition("positions=")[2])) != PAD).all()
+
+
+def test_a_mask_of_no_positions_applies_to_no_layer() -> None:
+    found = probe(Tokens("m"), {"x": sequences()[0], "attention_mask": torch.zeros(60, 0)}, "ids", neuron_axis=-1)
+    assert "the mask of padding does not apply to 1 of 1 layers" in found.inputs[2]
 
 
 def test_two_masks_of_one_length_both_exclude() -> None:
