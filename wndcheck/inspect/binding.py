@@ -166,10 +166,16 @@ class Binding:
         return args, {}, f"batch_to_inputs passed {_counted(len(args))}"
 
     def _names_of(self, value: Any) -> Mapping[Any, Any] | None:
-        """A mapping; a named tuple as one, if any of its names is forward's; None for what goes by position."""
+        """A mapping; a named tuple as one, if it has names of forward's; None for what goes by position.
+
+        So does a named tuple without all that forward requires, if the names that it has are in forward's order.
+        """
         if isinstance(value, Mapping):
             return value
-        return value._asdict() if _is_sequence(value) and {*getattr(value, "_fields", ())} & {*self.names} else None
+        fields = getattr(value, "_fields", ()) if _is_sequence(value) else ()
+        known, required = {*fields} & {*self.names}, {p.name for p in self.by_position if p.default is p.empty}
+        in_place = {name for name, p in zip(fields, self.by_position, strict=False) if name == p.name}
+        return value._asdict() if known and (required <= known or not known <= in_place) else None
 
     def _by_name(self, given: Any, at: str = "batch") -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The arguments in a mapping or named tuple, which is `at` of a batch. ValueError if one is missing."""
@@ -177,7 +183,8 @@ class Binding:
         passed = {
             str(name): value
             for name, value in batch.items()
-            if name in self.names or (self.any_name and name not in LABELS)
+            if name in self.names
+            or (self.any_name and name not in LABELS and (isinstance(given, Mapping) or hasattr(value, "shape")))
         }
         for name, value in passed.items():
             if isinstance(value, list) and value and isinstance(value[0], Tensor):  # position by position

@@ -36,6 +36,17 @@ class Labelled(NamedTuple):
     label: Tensor
 
 
+class Unnamed(NamedTuple):
+    image: Tensor
+    y: Tensor
+
+
+class Numbered(NamedTuple):
+    x: Tensor
+    index: Any
+    more: Tensor = X
+
+
 PASSED = [
     ("x", X, {"x": X}, []),
     ("x", X.numpy(), {"x": X}, []),
@@ -69,6 +80,9 @@ PASSED = [
     ("key, mask=None", Labelled(X, Y), {"key": X}, ["batches by name: passed key; left out label"]),
     ("x", Labelled(X, Y), {"x": X}, ["batches of 2: passed x; left out the second"]),
     ("a, b", (Swapped(X, MASK), Y), {"a": X, "b": MASK}, ["batches of 2: passed a, b; left out the rest"]),
+    ("x, y", Unnamed(X, Y), {"x": X, "y": Y}, ["batches of 2: passed x, y"]),
+    ("x, /, y", Unnamed(X, Y), {"x": X, "y": Y}, ["batches of 2: passed x, y"]),
+    ("x, **more", Numbered(X, ["a"] * 10), {"x": X, "more": X}, ["batches by name: passed x, more; left out index"]),
     (
         "query, key",
         (Swapped(MASK, X), Y),
