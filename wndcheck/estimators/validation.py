@@ -168,7 +168,7 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
         raise ValueError(
             f"pairs has shape {chosen.shape} and dtype {chosen.dtype}: expected (P, 2) column indices, or column names"
         )
-    chosen = np.sort(chosen.astype(np.int64), axis=1)
+    chosen = given = np.sort(chosen.astype(np.int64), axis=1)
     if labels != tuple(range(len(labels))) and set(labels).issuperset(chosen.ravel().tolist()):
         named = np.sort(_named_pairs(chosen.tolist(), labels), axis=1)
         if chosen.min() >= 0 and chosen.max() < len(labels) and (named != chosen).any():
@@ -179,9 +179,8 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
         chosen = named
     wrong = (chosen[:, 0] < 0) | (chosen[:, 1] >= len(labels)) | (chosen[:, 0] == chosen[:, 1])
     if wrong.any():
-        raise ValueError(
-            f"pairs holds {chosen[wrong][0].tolist()}: expected two different columns out of 0 to {len(labels) - 1}"
-        )
+        kinds = f"columns out of 0 to {len(labels) - 1}" if given is chosen else "columns"
+        raise ValueError(f"pairs holds {given[wrong][0].tolist()}: expected two different {kinds}")
     return chosen
 
 
