@@ -210,11 +210,11 @@ def sample_labels(groups: Any, n_samples: int) -> list[Hashable]:
     labels = groups.tolist() if hasattr(groups, "tolist") else groups
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise TypeError(f"groups={groups!r}: expected a label for each sample, ({n_samples},)")
-    labels = [each.item() if getattr(each, "ndim", None) == 0 else each for each in labels]  # also tensors
+    labels = [each.item() if hasattr(each, "detach") and each.ndim == 0 else each for each in labels]
     if len(labels) != n_samples:
         raise ValueError(f"groups holds {len(labels)} labels for {n_samples} samples: expected one for each")
     for sample, label in enumerate(labels):
-        if not isinstance(label, Hashable) or hasattr(label, "ndim"):
+        if not isinstance(label, Hashable) or getattr(label, "ndim", 0):
             raise TypeError(f"groups holds {label!r} at sample {sample}: expected a label, such as a name or a number")
         if _is_missing(label):
             raise ValueError(f"groups holds {label} at sample {sample}: expected a label for every sample")

@@ -257,7 +257,7 @@ def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
     ("given", "options", "error", "message"),
     [
         (independent(), {"x": 1}, TypeError, "model is ndarray, not a torch.nn.Module: give activations without x"),
-        (independent(100), {}, ValueError, "'activations': 100 samples: expected at least 20 in each of 10 parts"),
+        (independent(100), {}, ValueError, "'activations': 100 samples: expected at least 20 in each of 10 parts; g"),
         (
             independent(200),
             {"k": 20},
