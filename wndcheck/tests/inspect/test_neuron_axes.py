@@ -239,7 +239,7 @@ class SameConv(nn.Conv2d):
         return super().forward(F.pad(x, (1, 1, 1, 1)))
 
 
-def test_of_several_axes_of_its_size_that_of_the_class_is_measured_with_a_word() -> None:
+def test_of_several_axes_of_its_size_that_of_the_class_is_measured_with_a_remark() -> None:
     images, sequences = torch.randn(60, 3, 8, 8), torch.randn(60, 6, 4)
     conv, linear = SameConv(3, 8, 3), Adapted(4, 6)
     for net, x, expected in (

@@ -194,7 +194,7 @@ def test_the_result_says_which_mask_was_used_and_where_none_fits() -> None:
     ],
     ids=["padding_idx", "lengths", "a mask", "nothing", "another name", "too long for lengths"],
 )
-def test_padding_that_no_mask_tells_has_a_word(embeds: bool, others: dict[str, Any], word: str | None) -> None:
+def test_padding_that_no_mask_tells_has_a_remark(embeds: bool, others: dict[str, Any], word: str | None) -> None:
     ids, real = sequences()
     net, x = Tokens("mask"), {"x": ids} | {name: value(real) for name, value in others.items()}
     net.words = nn.Embedding(50, 2, padding_idx=PAD if embeds else None)

@@ -199,7 +199,7 @@ def test_rows_of_given_activations_are_drawn_without_replacement() -> None:
         assert drawn.tolist() == sorted(drawn.tolist())
 
 
-def test_repeated_rows_that_leave_no_density_have_a_word() -> None:
+def test_repeated_rows_that_leave_no_density_have_a_remark() -> None:
     z = np.random.default_rng(0).standard_normal((400, 4))
     word = "neurons repeat values since rows are repeated"
     repeated = dependence_score(np.concatenate([z[:380], z[:20]]), **FEW)["activations"]
