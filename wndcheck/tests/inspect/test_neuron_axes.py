@@ -205,6 +205,13 @@ class TransposedGRU(nn.GRU):
         return super().forward(x.mT)[0].mT
 
 
+class TransposedLSTM(nn.LSTM):
+    """Takes (samples, steps, inputs), and returns (samples, neurons, steps)."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0].mT
+
+
 class Adapted(nn.Linear):
     """A linear layer with an adapter of low rank, of which torch's forward is a part."""
 
@@ -219,6 +226,7 @@ class Heads(nn.Linear):
         return super().forward(x).unflatten(-1, (3, 2))
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
 def test_a_forward_of_its_own_is_measured_along_the_axis_of_the_layers_size() -> None:
     image, sequence = torch.randn(60, 3, 8, 7), torch.randn(60, 5, 4)
     channels = Linear2d(3, 32)
@@ -227,6 +235,8 @@ def test_a_forward_of_its_own_is_measured_along_the_axis_of_the_layers_size() ->
         assert_measured(net, x, {"(model)": net(x).flatten(1, -2)})
     gru = TransposedGRU(5, 3, batch_first=True, bidirectional=True)
     assert_measured(gru, sequence, {"(model)": gru(sequence).mT})
+    projected = TransposedLSTM(4, 5, batch_first=True, proj_size=2)
+    assert_measured(projected, sequence, {"(model)": projected(sequence).mT})  # 5 steps, as many as hidden units
     patched = nn.Linear(3, 6)
     patched.forward = Linear2d.forward.__get__(patched)  # type: ignore[method-assign]
     assert_measured(patched, image, {"(model)": patched(image).flatten(2).mT})
