@@ -18,7 +18,6 @@ from wndcheck.inspect.left_as_found import kept_random_state
 
 Bind = Callable[[Any], Batch]
 OF_DATASETS = ("datasets.arrow_dataset", "datasets.iterable_dataset")  # the package; users' own may have its name
-
 PARTS = ("dataset", "datasets", "sampler", "batch_sampler", "transform", "transforms")  # of loaders and data sets
 
 
