@@ -168,7 +168,7 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
         raise ValueError(
             f"pairs has shape {chosen.shape} and dtype {chosen.dtype}: expected (P, 2) column indices, or column names"
         )
-    chosen = np.sort(chosen.astype(np.int64), axis=1)
+    chosen = given = np.sort(chosen.astype(np.int64), axis=1)
     if labels != tuple(range(len(labels))) and set(labels).issuperset(chosen.ravel().tolist()):
         named = np.sort(_named_pairs(chosen.tolist(), labels), axis=1)
         if chosen.min() >= 0 and chosen.max() < len(labels) and (named != chosen).any():
@@ -179,9 +179,8 @@ def chosen_pairs(pairs: Any, labels: tuple[Hashable, ...]) -> NDArray[np.int64]:
         chosen = named
     wrong = (chosen[:, 0] < 0) | (chosen[:, 1] >= len(labels)) | (chosen[:, 0] == chosen[:, 1])
     if wrong.any():
-        raise ValueError(
-            f"pairs holds {chosen[wrong][0].tolist()}: expected two different columns out of 0 to {len(labels) - 1}"
-        )
+        kinds = f"columns out of 0 to {len(labels) - 1}" if given is chosen else "columns"
+        raise ValueError(f"pairs holds {given[wrong][0].tolist()}: expected two different {kinds}")
     return chosen
 
 
@@ -211,11 +210,11 @@ def sample_labels(groups: Any, n_samples: int) -> list[Hashable]:
     labels = groups.tolist() if hasattr(groups, "tolist") else groups
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         raise TypeError(f"groups={groups!r}: expected a label for each sample, ({n_samples},)")
-    labels = [each.item() if getattr(each, "ndim", None) == 0 else each for each in labels]  # also tensors
+    labels = [each.item() if hasattr(each, "detach") and each.ndim == 0 else each for each in labels]
     if len(labels) != n_samples:
         raise ValueError(f"groups holds {len(labels)} labels for {n_samples} samples: expected one for each")
     for sample, label in enumerate(labels):
-        if not isinstance(label, Hashable) or hasattr(label, "ndim"):
+        if not isinstance(label, Hashable) or getattr(label, "ndim", 0):
             raise TypeError(f"groups holds {label!r} at sample {sample}: expected a label, such as a name or a number")
         if _is_missing(label):
             raise ValueError(f"groups holds {label} at sample {sample}: expected a label for every sample")

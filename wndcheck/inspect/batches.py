@@ -18,6 +18,7 @@ from wndcheck.inspect.left_as_found import kept_random_state
 
 Bind = Callable[[Any], Batch]
 OF_DATASETS = ("datasets.arrow_dataset", "datasets.iterable_dataset")  # the package; users' own may have its name
+PARTS = ("dataset", "datasets", "sampler", "batch_sampler", "transform", "transforms")  # of loaders and data sets
 
 
 def make_batches(
@@ -51,14 +52,20 @@ def make_batches(
 
 @contextmanager
 def seeded_draws(x: Any, seed: int) -> Iterator[None]:
-    """Seed the generators that a loader, its samplers or its data set have of their own; restore all on exit.
+    """Seed the generators that a loader, its samplers, data sets or transforms have as attributes; restore on exit.
 
     Workers that stay are left alone: others take their place meanwhile, so that a loop over them goes on.
     """
-    parts = [x, *(getattr(x, name, None) for name in ("dataset", "sampler", "batch_sampler"))]
-    parts.append(getattr(parts[-1], "sampler", None))
+    waiting: list[Any] = [x]
+    parts: dict[int, Any] = {}
+    while waiting:
+        part = waiting.pop()
+        if hasattr(part, "__dict__") and id(part) not in parts:
+            parts[id(part)] = part
+            for value in map(vars(part).get, PARTS):
+                waiting += value if isinstance(value, list) else [value]
     with ExitStack() as undo:
-        for source in [each for part in parts if hasattr(part, "__dict__") for each in vars(part).values()]:
+        for source in [each for part in parts.values() for each in vars(part).values()]:
             if put_back := kept_random_state(source):
                 undo.callback(put_back)
                 if isinstance(source, np.random.Generator):

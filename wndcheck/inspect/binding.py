@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -70,9 +71,7 @@ class Batch(NamedTuple):
     @property
     def tensors(self) -> list[Tensor]:
         """All tensors that have samples."""
-        found: list[Tensor] = []
-        mapped(found.append, (self.args, self.kwargs))
-        return found
+        return _tensors((self.args, self.kwargs))
 
     @property
     def shapes(self) -> str:
@@ -167,10 +166,16 @@ class Binding:
         return args, {}, f"batch_to_inputs passed {_counted(len(args))}"
 
     def _names_of(self, value: Any) -> Mapping[Any, Any] | None:
-        """A mapping; a named tuple as one, if any of its names is forward's; None for what goes by position."""
+        """A mapping; a named tuple as one, if it has names of forward's; None for what goes by position.
+
+        So does a named tuple without all that forward requires, if the names that it has are in forward's order.
+        """
         if isinstance(value, Mapping):
             return value
-        return value._asdict() if _is_sequence(value) and {*getattr(value, "_fields", ())} & {*self.names} else None
+        fields = getattr(value, "_fields", ()) if _is_sequence(value) else ()
+        known, required = {*fields} & {*self.names}, {p.name for p in self.by_position if p.default is p.empty}
+        in_place = {name for name, p in zip(fields, self.by_position, strict=False) if name == p.name}
+        return value._asdict() if known and (required <= known or not known <= in_place) else None
 
     def _by_name(self, given: Any, at: str = "batch") -> tuple[tuple[Any, ...], dict[str, Any], str]:
         """The arguments in a mapping or named tuple, which is `at` of a batch. ValueError if one is missing."""
@@ -178,7 +183,8 @@ class Binding:
         passed = {
             str(name): value
             for name, value in batch.items()
-            if name in self.names or (self.any_name and name not in LABELS)
+            if name in self.names
+            or (self.any_name and name not in LABELS and (isinstance(given, Mapping) or hasattr(value, "shape")))
         }
         for name, value in passed.items():
             if isinstance(value, list) and value and isinstance(value[0], Tensor):  # position by position
@@ -268,12 +274,20 @@ def mapped(function: Callable[[Tensor], Any], value: Any) -> Any:
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     if isinstance(value, Mapping):
         items = {name: mapped(function, each) for name, each in value.items()}
-        if type(value) is dict or not isinstance(value, MutableMapping):
+        if type(value) is dict or not isinstance(value, dict | UserDict):  # copies of others may share their items
             return items
         value = copy(value)  # which may have attributes, as BatchEncoding has
         for name, each in items.items():
             value[name] = each
     return value
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """All tensors in a value, also in tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()
+    return [tensor for part in parts for tensor in _tensors(part)]
 
 
 def mapped_inputs(value: Any) -> Any:
@@ -345,9 +359,7 @@ def _counted(count: int) -> str:
 
 def _sample_count(arguments: Mapping[str, Any]) -> int:
     """Length of the first axis of all tensors. ValueError if it differs."""
-    tensors: dict[str, Tensor] = {}
-    for name, value in arguments.items():
-        mapped(lambda tensor, name=name: tensors.update({name: tensor}), value)
+    tensors = {name: tensor for name, value in arguments.items() for tensor in _tensors(value)}
     if not tensors:
         kinds = ", ".join(sorted({f"a value of type {type(value).__name__}" for value in arguments.values()}))
         raise TypeError(

@@ -19,6 +19,7 @@ from wndcheck.inspect.evaluation import device_of, precision_of
 from wndcheck.inspect.failures import hint
 from wndcheck.inspect.function_activations import Activation, ActivationError, SeenActivations, activated
 from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
+from wndcheck.inspect.output_axes import NoPositionError
 
 PRE, POST = "pre", "post"
 
@@ -81,7 +82,7 @@ class OutputRecorder:
             self.model(*batch.args, **batch.kwargs)
         except _EndOfPassError:
             pass
-        except ActivationError:
+        except (ActivationError, NoPositionError):
             raise
         except (Exception, SystemExit) as error:
             raise ValueError(

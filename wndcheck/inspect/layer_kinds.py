@@ -54,11 +54,6 @@ class NetworkLayer(NamedTuple):
         return single_tensor(self.module, output)
 
     @property
-    def layout(self) -> str:
-        """Axis of the neurons of this kind of module: LAST, CHANNELS (after the samples), or UNKNOWN."""
-        return LAST if self.part else layout_of(self.module)
-
-    @property
     def is_activated(self) -> bool:
         """Whether its output is one after an activation: of activation modules, and of recurrent ones."""
         return isinstance(self.module, ACTIVATIONS + RECURRENT)
@@ -66,10 +61,8 @@ class NetworkLayer(NamedTuple):
 
 def layout_of(module: nn.Module) -> str:
     """Axis of the neurons of this kind of module: LAST, CHANNELS (after the samples), or UNKNOWN."""
-    if not has_torchs_forward(module):
-        return UNKNOWN
     if isinstance(module, _LAYER_NORMS):
-        return LAST if len(list(module.normalized_shape)) == 1 else UNKNOWN
+        return LAST if has_torchs_forward(module) and len(list(module.normalized_shape)) == 1 else UNKNOWN
     return LAST if isinstance(module, _LAST) else CHANNELS if isinstance(module, _CHANNELS) else UNKNOWN
 
 
@@ -103,8 +96,8 @@ def weight_axes(module: nn.Module, shape: tuple[int, ...], n_inputs: int) -> lis
     of the output's own shape are added to it or scale it.
     """
     last = len(shape) - 1
-    if isinstance(module, (*_LAST, *_CHANNELS, *_LAYER_NORMS)):  # with a forward of its own, of any axis
-        return _axes_as_long_as(shape, _outputs(module))
+    if isinstance(module, (*_LAST, *_CHANNELS, *_LAYER_NORMS)):
+        return [] if has_torchs_forward(module) else _axes_as_long_as(shape, _outputs(module))
     if not has_own_weights(module):
         return []
     for name in LAST_SIZES:

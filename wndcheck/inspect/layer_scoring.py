@@ -82,9 +82,10 @@ def score_layer(
         raise ValueError(f"layer {name!r}: it has {n} neuron: expected at least two to pair")
     fewest = max(FEWEST_ROWS, (options.k or 0) // rows_per_sample + 1)  # more rows than k
     if samples < fewest * options.n_parts:
+        of_k = f" (k={options.k})" if fewest > FEWEST_ROWS else ""
         raise ValueError(
-            f"layer {name!r}: {samples} samples: expected at least {fewest} in each of {options.n_parts} parts "
-            f"(k={options.k}); give {fewest * options.n_parts} inputs or more, or a smaller n_parts"
+            f"layer {name!r}: {samples} samples: expected at least {fewest} in each of {options.n_parts} parts{of_k}; "
+            f"give {fewest * options.n_parts} inputs or more, or a smaller n_parts"
         )
     pairs = sample_pairs(n, options.max_pairs, derived_seed("user pairs", options.random_state))
     method: dict[str, Any] = {"estimator": options.estimator or "3h", "jitter": None}

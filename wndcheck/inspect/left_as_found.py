@@ -70,10 +70,13 @@ class KeptState(TorchDispatchMode):
         return False  # which torch would import at the first operation: that takes longer than importing torch
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # Schemas of some operations of batch normalisation do not tell that they write running statistics. Operators
-        # that take functions, which may write, have none.
+        # Schemas of some operations of batch normalisation do not tell that they write running statistics. An operator
+        # that takes functions, such as torch.cond, has no schema: the functions may write to any tensor they reach.
         schema = getattr(function, "_schema", None)
-        if schema is None or schema.is_mutable or "batch_norm" in schema.name:
+        if schema is None:
+            for address in list(self._unwritten):
+                self._keep_values(address)
+        elif schema.is_mutable or "batch_norm" in schema.name:
             for value in tree_leaves((args, kwargs)):
                 if isinstance(value, Tensor):
                     self._keep_values(_address(value))

@@ -23,12 +23,17 @@ class ShapeChangedError(ValueError):
     """A layer's output has another shape than in the trial passes, or too few positions that may be drawn."""
 
 
+class NoPositionError(ValueError):
+    """A sample is padding alone, which is no fault of a layer."""
+
+
 class Axes(NamedTuple):
     """The axis of samples and the axis of neurons; all other axes are positions, `positions` in number."""
 
     sample: int
     neuron: int
     positions: int
+    is_tied: bool = False  # with axes that are as long; this one is usual for the class
 
     def rows(self, output: Tensor) -> Tensor:
         """The output as (samples, positions, neurons), a view where possible."""
@@ -53,8 +58,9 @@ def find_axes(
 ) -> Axes | str:
     """The axes of a layer's output, or why they cannot be determined.
 
-    shapes: its shapes for batches of TRIAL_SIZES samples. For an unknown layout, own: the axes that the layer's own
-    weights say may be the neurons' one; known: if it has none, layers inside or before it, nearest first.
+    shapes: its shapes for batches of TRIAL_SIZES samples. own: the axes that the layer's own weights say may be the
+    neurons' one, of which that of the layout is taken; known: for an unknown layout, if it has none, layers inside or
+    before it, nearest first.
     """
     small, large = shapes
     observed = f"its output has shape {small} for {TRIAL_SIZES[0]} samples and {large} for {TRIAL_SIZES[1]}"
@@ -71,7 +77,7 @@ def find_axes(
         return f"{observed}: it holds no numbers"
     sample = varying[0]
     neuron = _neuron_axis(len(small), sample, layout, neuron_axis)
-    if neuron is None and own:
+    if own and neuron_axis is None and neuron not in own:
         neuron = own[0] if len(own) == 1 else None
     elif neuron is None:
         neuron = _axis_of_known(small, sample, known)
@@ -79,7 +85,8 @@ def find_axes(
         return f"{observed}: {UNKNOWN_AXIS}; give neuron_axis=1 or neuron_axis=-1"
     if neuron == sample or not 0 <= neuron < len(small):
         return f"{observed}: axis {neuron_axis} is not an axis of neurons; give another neuron_axis"
-    return Axes(sample, neuron, prod(n for i, n in enumerate(small) if i not in (sample, neuron)))
+    positions = prod(n for i, n in enumerate(small) if i not in (sample, neuron))
+    return Axes(sample, neuron, positions, len(own) > 1 and neuron_axis is None)
 
 
 def _neuron_axis(ndim: int, sample: int, layout: str, given: int | None) -> int | None:
@@ -126,7 +133,7 @@ class PositionSampler:
 
         real: masks of the positions that may be drawn, (samples, positions), which apply to outputs of as many
         positions. ShapeChangedError if the output has another shape than in the trial passes, or if a sample has too
-        few positions that may be drawn.
+        few positions that may be drawn; NoPositionError if it has none.
         """
         rows = self.axes.rows(output.detach())  # some networks enable gradients
         if len(rows) != samples or rows.shape[1] < self.per_sample:
@@ -151,7 +158,7 @@ class PositionSampler:
         counts = allowed.sum(1)
         if (fewest := int(counts.min())) < self.per_sample:
             remedy = f"give positions={fewest} or fewer" if fewest else "leave out samples without any"
-            raise ShapeChangedError(
+            raise (ShapeChangedError if fewest else NoPositionError)(
                 f"a sample has {fewest} positions that are not padding: expected at least {self.per_sample}; {remedy}"
             )
         real_first = np.argsort(~allowed, axis=1, kind="stable")
@@ -167,6 +174,18 @@ def remark_on_masks(samplers: Mapping[str, PositionSampler]) -> str:
     return (
         f"the mask of padding does not apply to {len(unmasked)} of {len(samplers)} layers, whose outputs have other "
         f"numbers of positions ({name}: {count}): their positions are drawn over padding, too"
+    )
+
+
+def remark_on_tie(axes: Mapping[str, Axes]) -> str:
+    """A remark on layers whose neurons may be along another axis, or ""."""
+    names = [name for name, at in axes.items() if at.is_tied]
+    if not names:
+        return ""
+    return (
+        f"several axes of the outputs of {len(names)} of {len(axes)} layers are as long as the layer has outputs; the "
+        f"neurons are taken along the one that is usual for its class ({names[0]}: axis {axes[names[0]].neuron}); if "
+        "they are along another, give neuron_axis"
     )
 
 

@@ -56,11 +56,13 @@ def _without_padding(name: str, mask: Tensor) -> Tensor:
     """Where a mask says that there is no padding. ValueError for values that do not say it."""
     one_is_real, is_added = name.endswith("attention_mask"), bool((mask <= 0).all())
     is_binary = bool(((mask == 0) | (mask == 1)).all())
-    if not (is_binary or is_added) or (one_is_real and is_binary and is_added and mask.is_floating_point()):
+    is_either = one_is_real and is_binary and is_added and mask.is_floating_point() and mask.numel() > 0
+    if not (is_binary or is_added) or is_either:
+        where = "== 0" if is_either or (not one_is_real and mask.min() >= 0) else "> 0"
         raise ValueError(
             f"{name} has values from {mask.min():g} to {mask.max():g}: expected {int(one_is_real)} at real positions "
             f"and {int(not one_is_real)} at padding, or 0 and negative numbers, which are added to scores; say where "
-            f"positions may be drawn: positions=lambda inputs: inputs[{name!r}] > 0"
+            f"positions may be drawn: positions=lambda inputs: inputs[{name!r}] {where}"
         )
     return mask == int(one_is_real and is_binary)
 

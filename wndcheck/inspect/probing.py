@@ -20,7 +20,7 @@ from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check
 from wndcheck.inspect.layer_kinds import NetworkLayer
 from wndcheck.inspect.layer_scoring import drawn_rows
 from wndcheck.inspect.network_layers import default_layers, select_layers
-from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, ShapeChangedError, remark_on_masks
+from wndcheck.inspect.output_axes import TRIAL_SIZES, PositionSampler, ShapeChangedError, remark_on_masks, remark_on_tie
 from wndcheck.inspect.padding import Positions, positions_per_sample
 from wndcheck.inspect.repeatability import check_repeatable
 from wndcheck.inspect.results import Activations
@@ -158,7 +158,7 @@ def probe(
             where = f"{len(bad)} of {count} rows (the first: row {bad[0]})"
             problems[name] = f"its output has NaN or infinity in {where}{_of_inputs(not_finite)}"
     _raise_problems(rows, problems, strict=layers is not None)
-    remarks += [remark_on_masks(samplers), "" if dtype else remark_on_precision(model)]
+    remarks += [remark_on_tie(trial.axes), remark_on_masks(samplers), "" if dtype else remark_on_precision(model)]
     rows_per_sample = {name: samplers[name].per_sample for name in rows}
     return Activations(rows, problems, rows_per_sample, trial.reached, filter(None, remarks), numbers)
 

@@ -193,13 +193,18 @@ def _axes_or_problem(
     if layer.is_guess and not (own and output.n_inputs):
         return "its output does not have the size of its weights"
     known = () if isinstance(layer.module, MEASURED) else _known_layers(layer, heard, passes)  # its own size is known
-    return find_axes((shape, larger), layer.layout, neuron_axis, own, known)
+    return find_axes((shape, larger), _layout(layer.module, own), neuron_axis, own, known)
 
 
 def _own_axes(output: _Output, small: Shape, large: Shape) -> list[int]:
     """Axes that may be the neurons' by the module's weights; not that of the samples, which differs between passes."""
     shape = tuple(a if a == b else 0 for a, b in zip(small, large, strict=False))
     return weight_axes(output.module, shape, output.n_inputs) if shape else []
+
+
+def _layout(module: nn.Module, own: Sequence[int]) -> str:
+    """The layout of a module's class; unknown where a forward of its own returns no axis of its size."""
+    return layout_of(module) if own or has_torchs_forward(module) else UNKNOWN
 
 
 def _known_layers(layer: NetworkLayer, heard: int, passes: Sequence[_Pass]) -> Iterator[KnownLayer]:
@@ -212,7 +217,8 @@ def _known_layers(layer: NetworkLayer, heard: int, passes: Sequence[_Pass]) -> I
     for one, other in zip(reversed(small[:heard]), reversed(large[:heard]), strict=False):
         if one.module is not other.module or isinstance(one.shape, str) or isinstance(other.shape, str):
             continue
-        layout, own = layout_of(one.module), _own_axes(one, one.shape, other.shape)
+        own = _own_axes(one, one.shape, other.shape)
+        layout = _layout(one.module, own)
         axes = find_axes((one.shape, other.shape), layout, None, own) if layout != UNKNOWN or own else ""
         if isinstance(axes, Axes):
             yield KnownLayer(one.shape[axes.neuron], len(one.shape), axes.neuron)

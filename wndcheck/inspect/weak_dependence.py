@@ -119,7 +119,7 @@ def weakly_dependent(
         unknown = Interval(float("nan"), -float("inf"), float("inf"), 0, confidence)
         layers[name] = LayerVerdict(name, Verdict.INCONCLUSIVE, unknown, cause=f"not measured, {why}")
     excluded = {exclude} if isinstance(exclude, str) else set(exclude)
-    if unknown := sorted(excluded - set(layers)):
+    if unknown := sorted(excluded - set(layers), key=str):
         raise ValueError(f"exclude: there is no layer {unknown[0]!r}: expected names among {', '.join(layers)}")
     kept = {name: layer for name, layer in layers.items() if name not in excluded}
     return NetworkVerdict(margin, confidence, kept, scores)

@@ -176,6 +176,7 @@ def control_pairs(nets: int) -> int:
 
 def checked_numbers(given: int | Iterable[int], name: str, least: int) -> tuple[int, ...]:
     """Ascending distinct integers; of a number of seeds, those from 0. TypeError or ValueError for others."""
+    given = getattr(given, "tolist", lambda: given)()  # of an array, which is an Iterable even if it is one number
     if not isinstance(given, Iterable):
         check_integer(given, name, least=1)
         given = range(given) if name == "seeds" else [given]

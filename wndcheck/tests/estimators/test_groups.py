@@ -118,6 +118,8 @@ def test_the_only_sample_of_a_group_stays_in_its_place():
         (pd.Series([1, None] * 15, dtype="Int64"), ValueError, r"groups holds <NA> at sample 1: expected a label"),
         (pd.Series(["a", None] * 15, dtype="category"), ValueError, r"groups holds nan at sample 1"),
         (pd.to_datetime(["2020", None] * 15), ValueError, r"groups holds NaT at sample 1"),
+        (list(np.array(["2020", "NaT"] * 15, "M8[D]")), ValueError, r"groups holds NaT at sample 1"),
+        ([np.ma.masked] + [1.0] * 29, TypeError, r"groups holds masked at sample 0: expected a label, such"),
         (range(30), ValueError, r"groups gives every sample a group of its own: expected labels that samples share"),
         ("class", TypeError, r"groups='class': expected a label for each sample, \(30,\)"),
         (3, TypeError, r"groups=3: expected a label for each sample"),

@@ -208,6 +208,12 @@ def test_pairs_of_other_names_are_refused(pairs, message):
         pairwise_mi(frame, pairs=pairs)
 
 
+def test_a_column_beside_itself_is_named_as_it_was_given():
+    frame = pd.DataFrame(normal_layer(13, m=50), columns=[10, 20, 30])
+    with pytest.raises(ValueError, match=r"pairs holds \[30, 30\]: expected two different columns$"):
+        pairwise_mi(frame, pairs=[(10, 20), (30, 30)])
+
+
 # Tensors
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import rnn
 from torch.utils.data import (
     BatchSampler,
+    ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
@@ -211,18 +212,44 @@ def test_samples_of_a_data_set_are_drawn_by_a_seed(x: Any) -> None:
     np.testing.assert_array_equal(first, X[:6])
 
 
-class Noisy(Dataset):
-    """A data set that draws by generators of its own."""
+class Noise:
+    """A transform that draws by a generator of its own."""
 
-    def __init__(self) -> None:
-        self.draws, self.old, self.plain = np.random.default_rng(1), np.random.RandomState(1), random.Random(1)
+    def __init__(self, draws: Any) -> None:
+        self.draws = draws
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x + self.draws.random()
+
+
+class Composed:
+    """Transforms one after the other, as torchvision's Compose."""
+
+    def __init__(self, transforms: list[Any]) -> None:
+        self.transforms = transforms
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for transform in self.transforms:
+            x = transform(x)
+        return x
+
+
+class Noisy(Dataset):
+    """A data set that draws by a generator of its own, or by its transform's."""
+
+    def __init__(self, draws: Any = None, transform: Any = None) -> None:
+        self.draws = draws or np.random.default_rng(1)
+        self.transform = transform or (lambda x: x + self.draws.random())
 
     def __len__(self) -> int:
         return 10
 
     def __getitem__(self, index: int) -> Tensor:
-        noise = self.draws.random() + self.old.random() + self.plain.random()
-        return X[index] + noise
+        return self.transform(X[index])
+
+    @property
+    def sampler(self) -> Any:
+        raise RuntimeError("no sampler yet")
 
 
 def sampled(source: str, **options: Any) -> Any:
@@ -233,12 +260,18 @@ def sampled(source: str, **options: Any) -> Any:
         "loader": lambda: DataLoader(data, batch_size=4, shuffle=True, generator=draws, **options),
         "sampler": lambda: DataLoader(data, batch_size=4, sampler=sampler, **options),
         "batch sampler": lambda: DataLoader(data, batch_sampler=BatchSampler(sampler, 4, False), **options),
-        "samples": lambda: DataLoader(Noisy(), batch_size=4, **options),
+        "numpy": lambda: DataLoader(Noisy(), batch_size=4, **options),
+        "old numpy": lambda: DataLoader(Noisy(np.random.RandomState(1)), batch_size=4, **options),
+        "python": lambda: DataLoader(Noisy(random.Random(1)), batch_size=4, **options),
         "data set": Noisy,
+        "transform": lambda: Noisy(transform=Noise(random.Random(1))),
+        "transforms": lambda: Noisy(transform=Composed([Noise(random.Random(1))])),
+        "parts": lambda: ConcatDataset([Subset(Noisy(), [0, 1, 2]), Subset(Noisy(random.Random(2)), range(7))]),
     }[source]()
 
 
-SOURCES = ["loader", "sampler", "batch sampler", "samples", "data set"]
+SOURCES = ["loader", "sampler", "batch sampler", "numpy", "old numpy", "python"]
+SOURCES += ["data set", "transform", "transforms", "parts"]
 
 
 def epochs(x: Any, count: int) -> list[list[Any]]:
@@ -276,7 +309,9 @@ def test_a_loop_over_workers_that_stay_goes_on_as_it_would() -> None:
         found.append([])
         for batch in islice(x, 9):  # a loop that is disturbed may not end
             found[-1].append(repr(batch))
+            workers = x._iterator
             probe(net, x, max_samples=3)
+            assert x._iterator is workers
     assert found == expected
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, UserDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -34,6 +34,17 @@ class Swapped(NamedTuple):
 class Labelled(NamedTuple):
     key: Tensor
     label: Tensor
+
+
+class Unnamed(NamedTuple):
+    image: Tensor
+    y: Tensor
+
+
+class Numbered(NamedTuple):
+    x: Tensor
+    index: Any
+    more: Tensor = X
 
 
 PASSED = [
@@ -69,6 +80,9 @@ PASSED = [
     ("key, mask=None", Labelled(X, Y), {"key": X}, ["batches by name: passed key; left out label"]),
     ("x", Labelled(X, Y), {"x": X}, ["batches of 2: passed x; left out the second"]),
     ("a, b", (Swapped(X, MASK), Y), {"a": X, "b": MASK}, ["batches of 2: passed a, b; left out the rest"]),
+    ("x, y", Unnamed(X, Y), {"x": X, "y": Y}, ["batches of 2: passed x, y"]),
+    ("x, /, y", Unnamed(X, Y), {"x": X, "y": Y}, ["batches of 2: passed x, y"]),
+    ("x, **more", Numbered(X, ["a"] * 10), {"x": X, "more": X}, ["batches by name: passed x, more; left out index"]),
     (
         "query, key",
         (Swapped(MASK, X), Y),
@@ -196,12 +210,34 @@ class Ordered(WithAttributes, OrderedDict):
     update = None  # type: ignore[assignment]
 
 
+class Record(MutableMapping):
+    """A mapping of which copy.copy shares the items."""
+
+    def __init__(self, items: dict[str, Any]) -> None:
+        self.items_ = items
+
+    def __getitem__(self, name: str) -> Any:
+        return self.items_[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.items_[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self.items_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.items_)
+
+    def __len__(self) -> int:
+        return len(self.items_)
+
+
 class OfEncoding(nn.Linear):
     def forward(self, batch: Any) -> Tensor:
         return super().forward(batch.ids if hasattr(batch, "ids") else batch["ids"])
 
 
-@pytest.mark.parametrize("kind", [Encoding, Ordered, MappingProxyType, dict])
+@pytest.mark.parametrize("kind", [Encoding, Ordered, Record, MappingProxyType, dict])
 def test_a_mapping_may_be_one_argument(kind: Callable[[dict[str, Any]], Any]) -> None:
     net, batch = OfEncoding(2, 3), kind({"ids": X, "labels": Y})
     with pytest.raises(ValueError, match=r"or batch_to_inputs=lambda batch: \(batch,\) for a forward that takes all"):

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="the page is in the repository, not in the package")
-OUTCOMES = r"measured( if named| with a word)?\b|refused[:;]"
+OUTCOMES = r"measured( if named| with a remark)?\b|refused[:;]"
 
 
 def rows() -> list[list[str]]:

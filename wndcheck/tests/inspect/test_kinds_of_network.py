@@ -1,4 +1,4 @@
-"""The kinds of network and input that docs/networks.md lists: measured, measured with a word, or refused.
+"""The kinds of network and input that docs/networks.md lists: measured, measured with a remark, or refused.
 
 One function a row (those of layers in other files); measured values are those of activations that are computed by hand.
 """
@@ -140,7 +140,7 @@ def test_an_iterable_of_vectors_is_refused_unless_they_are_stacked() -> None:
     assert found == near(of(hidden_of_bert(net, ids, torch.ones_like(ids))[1]))
 
 
-def test_a_layer_that_sees_a_tokens_identity_alone_has_a_word() -> None:
+def test_a_layer_that_sees_a_tokens_identity_alone_has_a_remark() -> None:
     net = nn.Sequential(nn.Embedding(12, 8), nn.Linear(8, 6), nn.ReLU())
     ids = torch.randint(12, (300,))
     found = score(net, ids, "1")
@@ -314,7 +314,7 @@ def test_a_feature_extractor_with_two_graphs_is_refused_in_training_mode() -> No
     assert found["second"].corrected == near(of(net(x)["second"]))
 
 
-def test_batch_statistics_have_a_word() -> None:
+def test_batch_statistics_have_a_remark() -> None:
     net, x = (
         nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5, track_running_stats=False), nn.Linear(5, 4)),
         torch.randn(300, 6),
@@ -420,6 +420,7 @@ def test_operators_that_take_functions(options: dict[str, Any]) -> None:
     net, x = Branching().requires_grad_(False), torch.randn(60, 6)
     found = probe(net, x, **options)["fc"]
     assert not net.count.any()
+    assert not net.calls.any()
     np.testing.assert_allclose(found, net.fc(x).relu() if options else net.fc(x), atol=1e-5)
 
 

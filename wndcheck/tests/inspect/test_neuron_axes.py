@@ -205,6 +205,13 @@ class TransposedGRU(nn.GRU):
         return super().forward(x.mT)[0].mT
 
 
+class TransposedLSTM(nn.LSTM):
+    """Takes (samples, steps, inputs), and returns (samples, neurons, steps)."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0].mT
+
+
 class Adapted(nn.Linear):
     """A linear layer with an adapter of low rank, of which torch's forward is a part."""
 
@@ -219,6 +226,7 @@ class Heads(nn.Linear):
         return super().forward(x).unflatten(-1, (3, 2))
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
 def test_a_forward_of_its_own_is_measured_along_the_axis_of_the_layers_size() -> None:
     image, sequence = torch.randn(60, 3, 8, 7), torch.randn(60, 5, 4)
     channels = Linear2d(3, 32)
@@ -227,9 +235,34 @@ def test_a_forward_of_its_own_is_measured_along_the_axis_of_the_layers_size() ->
         assert_measured(net, x, {"(model)": net(x).flatten(1, -2)})
     gru = TransposedGRU(5, 3, batch_first=True, bidirectional=True)
     assert_measured(gru, sequence, {"(model)": gru(sequence).mT})
+    projected = TransposedLSTM(4, 5, batch_first=True, proj_size=2)
+    assert_measured(projected, sequence, {"(model)": projected(sequence).mT})  # 5 steps, as many as hidden units
     patched = nn.Linear(3, 6)
     patched.forward = Linear2d.forward.__get__(patched)  # type: ignore[method-assign]
     assert_measured(patched, image, {"(model)": patched(image).flatten(2).mT})
+
+
+class SameConv(nn.Conv2d):
+    """Pads its input, as timm's Conv2dSame."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (1, 1, 1, 1)))
+
+
+def test_of_several_axes_of_its_size_that_of_the_class_is_measured_with_a_remark() -> None:
+    images, sequences = torch.randn(60, 3, 8, 8), torch.randn(60, 6, 4)
+    conv, linear = SameConv(3, 8, 3), Adapted(4, 6)
+    for net, x, expected in (
+        (conv, images, conv(images).flatten(2).mT),
+        (linear, sequences, linear(sequences)),
+        (nn.Sequential(conv, nn.Hardtanh()), images, conv(images).flatten(2).mT),
+    ):
+        name = "(model)" if net in (conv, linear) else "0"
+        assert_measured(net, x, {name: expected})
+        axis = 1 if x is images else 2
+        (said,) = probe(net, x).inputs
+        assert f"usual for its class ({name}: axis {axis}); if they are along another, give neuron_axis" in said
+        assert probe(net, x, neuron_axis=axis).inputs == ()
 
 
 def test_a_forward_of_its_own_whose_axis_is_unclear_is_refused() -> None:

@@ -30,7 +30,7 @@ def test_positions_are_drawn_uniformly_without_replacement(count: int) -> None:
     ],
 )
 def test_axes_are_found_from_two_batch_sizes(small: tuple, large: tuple, layout: str, expected: tuple) -> None:
-    assert find_axes((small, large), layout, None) == expected
+    assert find_axes((small, large), layout, None) == (*expected, False)
 
 
 @pytest.mark.parametrize(

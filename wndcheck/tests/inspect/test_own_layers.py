@@ -171,7 +171,7 @@ def test_a_parameter_of_the_shape_of_an_image_is_no_layer_by_default() -> None:
     assert (list(found), found.left_out) == (["0"], {})
 
 
-def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_word() -> None:
+def test_an_own_layer_whose_axis_is_unclear_is_left_out_with_a_remark() -> None:
     net, x = nn.Sequential(OwnConv(2, 4), nn.Flatten(), nn.Linear(64, 3)), torch.randn(60, 2, 6, 6)
     found = probe(net, x)  # the first output has as many channels as rows and columns
     assert list(found) == ["2"]

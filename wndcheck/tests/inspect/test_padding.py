@@ -87,6 +87,15 @@ def test_several_positions_of_a_sample_are_distinct_and_real() -> None:
         drawn({"x": ids, "attention_mask": torch.zeros(60, LENGTH, dtype=torch.int64)})
 
 
+def test_a_sample_of_padding_alone_ends_the_measurement_of_all_layers() -> None:
+    ids, real = sequences()
+    real[40] = False  # of a later batch
+    net = nn.Sequential(nn.Embedding(50, 4), nn.Linear(4, 3), nn.Flatten(), nn.Linear(3 * LENGTH, 2))
+    net.forward = lambda x, attention_mask: nn.Sequential.forward(net, x)  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=r"^a sample has 0 positions .*; leave out samples without any"):
+        probe(net, {"x": ids, "attention_mask": real}, batch_size=16)
+
+
 @pytest.mark.parametrize("mask", ["attention_mask", "key_padding_mask"])
 @pytest.mark.parametrize(
     ("values", "said"),
@@ -101,7 +110,10 @@ def test_a_mask_that_does_not_say_what_is_padding_is_refused(
     mask: str, values: Callable[[Tensor], Tensor], said: str
 ) -> None:
     ids, real = sequences()
-    inputs = {"x": ids, mask: values(real)}
+    given = values(real)
+    if mask == "key_padding_mask" and given.min() >= 0:  # numbers of kinds of padding
+        given = values(~real)
+    inputs = {"x": ids, mask: given}
     with pytest.raises(ValueError, match=f"{mask} has values {said}: expected") as raised:
         drawn(inputs)
     way = str(raised.value).partition("positions=")[2]
@@ -109,8 +121,15 @@ def test_a_mask_that_does_not_say_what_is_padding_is_refused(
 
 
 def test_a_mask_of_zeros_is_refused_where_it_may_say_either() -> None:
-    with pytest.raises(ValueError, match=r"attention_mask has values from 0 to 0: expected"):
-        drawn({"x": sequences()[0], "attention_mask": torch.zeros(60, LENGTH)})
+    x = {"x": sequences()[0] + 1, "attention_mask": torch.zeros(60, LENGTH)}
+    with pytest.raises(ValueError, match=r"attention_mask has values from 0 to 0: expected") as raised:
+        drawn(x)
+    assert (drawn(x, positions=eval(str(raised.value).partition("positions=")[2])) != PAD).all()
+
+
+def test_a_mask_of_no_positions_applies_to_no_layer() -> None:
+    found = probe(Tokens("m"), {"x": sequences()[0], "attention_mask": torch.zeros(60, 0)}, "ids", neuron_axis=-1)
+    assert "the mask of padding does not apply to 1 of 1 layers" in found.inputs[2]
 
 
 def test_two_masks_of_one_length_both_exclude() -> None:
@@ -175,7 +194,7 @@ def test_the_result_says_which_mask_was_used_and_where_none_fits() -> None:
     ],
     ids=["padding_idx", "lengths", "a mask", "nothing", "another name", "too long for lengths"],
 )
-def test_padding_that_no_mask_tells_has_a_word(embeds: bool, others: dict[str, Any], word: str | None) -> None:
+def test_padding_that_no_mask_tells_has_a_remark(embeds: bool, others: dict[str, Any], word: str | None) -> None:
     ids, real = sequences()
     net, x = Tokens("mask"), {"x": ids} | {name: value(real) for name, value in others.items()}
     net.words = nn.Embedding(50, 2, padding_idx=PAD if embeds else None)

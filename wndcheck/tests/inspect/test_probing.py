@@ -323,3 +323,23 @@ class Truncating(nn.Sequential):
 def test_a_layer_that_differs_between_batches_is_an_error(kind: type[nn.Sequential], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         probe(kind(nn.Linear(2, 2)), torch.tensor([[-1.0, 0.0]] * 4 + [[1.0, 1.0]] * 4), batch_size=4)
+
+
+class Gated(nn.Module):
+    """Sends the samples of small inputs through an expert."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expert, self.out = nn.Linear(6, 6), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.clone()
+        y[x[:, 0] < 0.5] = self.expert(x[x[:, 0] < 0.5])
+        return self.out(y)
+
+
+def test_an_expert_that_a_batch_does_not_need_is_left_out() -> None:
+    net, x = Gated(), torch.cat([torch.zeros(60, 6), torch.ones(60, 6)]) + torch.rand(120, 6) / 4
+    found = probe(net, x, batch_size=60)
+    np.testing.assert_allclose(found["out"], net(x).detach(), atol=1e-5)
+    assert found.left_out["expert"].startswith("its output has shape (0, 6) for 60 samples, unlike in the trial passes")

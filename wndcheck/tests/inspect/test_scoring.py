@@ -199,7 +199,7 @@ def test_rows_of_given_activations_are_drawn_without_replacement() -> None:
         assert drawn.tolist() == sorted(drawn.tolist())
 
 
-def test_repeated_rows_that_leave_no_density_have_a_word() -> None:
+def test_repeated_rows_that_leave_no_density_have_a_remark() -> None:
     z = np.random.default_rng(0).standard_normal((400, 4))
     word = "neurons repeat values since rows are repeated"
     repeated = dependence_score(np.concatenate([z[:380], z[:20]]), **FEW)["activations"]
@@ -257,7 +257,7 @@ def test_a_model_is_probed_and_layers_of_one_neuron_are_left_out() -> None:
     ("given", "options", "error", "message"),
     [
         (independent(), {"x": 1}, TypeError, "model is ndarray, not a torch.nn.Module: give activations without x"),
-        (independent(100), {}, ValueError, "'activations': 100 samples: expected at least 20 in each of 10 parts"),
+        (independent(100), {}, ValueError, "'activations': 100 samples: expected at least 20 in each of 10 parts; g"),
         (
             independent(200),
             {"k": 20},

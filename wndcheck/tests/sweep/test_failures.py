@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,8 +194,9 @@ def test_a_frame_and_a_figure() -> None:
     assert "layer 2" in [text.get_text() for text in sweep.plot().legends[0].texts]
 
 
-def test_numbers_may_be_those_of_numpy() -> None:
-    sweep = swept(**FEW | {"widths": np.array([20, 30]), "seeds": np.int64(2)})
+@pytest.mark.parametrize("two", [np.int64(2), np.array(2)], ids=["number", "array"])
+def test_numbers_may_be_those_of_numpy(two: Any) -> None:
+    sweep = swept(**FEW | {"widths": np.array([20, 30]), "seeds": two})
     assert [(record.width, record.seed) for record in sweep.records] == [(20, 0), (20, 1), (30, 0), (30, 1)]
 
 

@@ -187,6 +187,7 @@ def test_all_that_samples_are_drawn_from_is_in_the_digest(made: Callable[[np.nda
 def test_inputs_of_the_same_numbers_in_other_places_are_told_apart() -> None:
     a, b = np.zeros(2), np.ones(2)
     different = [[[1, 23]], [[12, 3]], [[1], [23]], ([a, b], a), (a, [b, a]), {"a": 1, "b": 2}, {"a1": 2}]
+    different += [([a], [b]), ([a, [b]],)]
     assert len({records.digest_of(each, 2) for each in different}) == len(different)
 
 
