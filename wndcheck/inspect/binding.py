@@ -242,11 +242,8 @@ class Binding:
                     "batch_to_inputs=lambda batch: (batch[0],) for a forward that takes them as one argument"
                 )
             self._check_enough(inputs)
-            args, kwargs, said = (
-                tuple(inputs),
-                {},
-                f"passed {', '.join(p.name for p in self.by_position[: len(inputs)])}",
-            )
+            args, kwargs = tuple(inputs), {}
+            said = f"passed {', '.join(p.name for p in self.by_position[: len(inputs)])}"
         rest = "; left out the rest" if count > 1 else ""
         return args, kwargs, f"batches of {count}: {said.removeprefix('batches by name: ')}{rest}"
 
