@@ -58,9 +58,9 @@ def find_axes(
 ) -> Axes | str:
     """The axes of a layer's output, or why they cannot be determined.
 
-    shapes: its shapes for batches of TRIAL_SIZES samples. own: the axes that the layer's own weights say may be the
-    neurons' one, of which that of the layout is taken; known: for an unknown layout, if it has none, layers inside or
-    before it, nearest first.
+    shapes: its shapes for batches of TRIAL_SIZES samples. own: the axes as long as the layer's weights have outputs;
+    that of the layout is taken if it is among them. known: layers inside or before it, nearest first, which determine
+    the axis for an unknown layout without own axes.
     """
     small, large = shapes
     observed = f"its output has shape {small} for {TRIAL_SIZES[0]} samples and {large} for {TRIAL_SIZES[1]}"

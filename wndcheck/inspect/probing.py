@@ -136,7 +136,7 @@ def probe(
         was_loaded = "torch._dynamo" in sys.modules
         try:
             trial = try_them()
-        except ValueError:  # an operator such as torch.cond loads the compiler, which is told only then not to compile
+        except ValueError:  # torch.cond imports the compiler as it is called, too late to be disabled for this pass
             if was_loaded or "torch._dynamo" not in sys.modules:
                 raise
             trial = try_them()

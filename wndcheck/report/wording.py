@@ -228,7 +228,7 @@ def describe_first_fixed(run: Run, claim: ClaimResult) -> str:
 
 
 def describe_m(claim: ClaimResult) -> str:
-    """``m = 8: one check refutes the claim where its 99.875 % interval lies outside.``; empty without such."""
+    """``m = 8: one check refutes the claim where its 99.875 % interval lies outside.``; "" without such intervals."""
     strict = next((finding.strict for finding in claim.primary if finding.strict), None)
     if not strict:
         return ""

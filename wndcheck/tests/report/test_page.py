@@ -309,3 +309,7 @@ def test_a_run_without_figures_or_nets_has_a_page(tmp_path: Path) -> None:
     shown = Page((tmp_path / PAGE).read_text(encoding="utf-8"))
     assert (shown.faults, shown.all("figure")) == ([], [])
     assert "Further figures" not in shown.text
+
+
+def test_the_date_of_a_run_is_shown_in_utc() -> None:
+    assert "2026-11-24 01:08 UTC" in page(make_run(created="2026-11-24T02:08:59+01:00"))
