@@ -68,19 +68,23 @@ class TrainedByAutograd(nn.Module, ABC):
 class TrainedWithAdam(TrainedByAutograd):
     """A stack that is trained with Adam (Kingma & Ba, 2015), by its usual moments."""
 
+    steps: Tensor
+
     def register_moments(self) -> None:
-        """Register the moments of all parameters, which belong to the stack's state."""
+        """Register the moments of all parameters, and each member's number of steps: they belong to the state."""
+        self.register_buffer("steps", torch.zeros(self.members))
         for at, parameter in enumerate(self.parameters()):
             self.register_buffer(f"mean_{at}", torch.zeros_like(parameter))
             self.register_buffer(f"square_{at}", torch.zeros_like(parameter))
-            self.register_buffer(f"step_{at}", torch.zeros(()))
 
     def descend(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: float) -> None:
-        means, squares, steps = (
-            [self.get_buffer(f"{name}_{at}") for at in range(len(parameters))] for name in ("mean", "square", "step")
-        )
+        moments = ([self.get_buffer(f"{name}_{at}") for at in range(len(parameters))] for name in ("mean", "square"))
+        # By member: its kernel rounds the last few numbers of a tensor otherwise than those before.
+        by_member = [[own for each in group for own in each.unbind()] for group in (parameters, gradients, *moments)]
+        steps = [self.steps[0].clone() for _ in by_member[0]]  # which `adam` increments
         usual = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
-        adam(list(parameters), list(gradients), means, squares, [], steps, fused=True, lr=learning_rate, **usual)
+        adam(*by_member, [], steps, fused=True, lr=learning_rate, **usual)
+        self.steps += 1
 
 
 class Perceptron(TrainedByAutograd, StackedMLP):
@@ -201,8 +205,12 @@ class StackedTransformer(TrainedWithAdam):
         self.positions = nn.Parameter(gaussian_weights((TOKENS, dimensions), POSITION_SD, drawn, threads))
         self.norms = nn.ModuleList(LayerNorms(members, dimensions) for _ in range(3))
         self.activation: Activation = "relu"
-        self.members, self.widest = members, TOKENS * width
+        self.widest = TOKENS * width
         self.register_moments()
+
+    @property
+    def members(self) -> int:
+        return len(self.positions)
 
     @property
     def weights(self) -> nn.ParameterList:

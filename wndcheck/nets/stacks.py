@@ -1,11 +1,14 @@
-"""Build the stack of nets of a specification; take its weights out, and put them in."""
+"""Build the stack of nets of a specification; divide it; take its weights out, and put them in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from wndcheck.devices import host_threads
 from wndcheck.nets.architectures import STACKS, StackedTransformer
@@ -24,6 +27,20 @@ def weights_of(stack: Stack) -> dict[str, np.ndarray]:
 def load_weights(stack: Stack, weights: dict[str, np.ndarray]) -> None:
     """Give the nets the parameters of `weights_of`. RuntimeError for those of a stack of another shape."""
     stack.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+
+
+def blocks_of(stack: Stack, size: int) -> list[tuple[slice, Stack]]:
+    """The stack in blocks of at most `size` members, with the places of these; blocks share the stack's memory."""
+    if size >= stack.members:
+        return [(slice(None), stack)]
+    places = [slice(start, start + size) for start in range(0, stack.members, size)]
+    return [(members, block_of(stack, members)) for members in places]
+
+
+def block_of(stack: Stack, members: slice) -> Stack:
+    """Some members as a stack, whose parameters and buffers are views of the whole stack's."""
+    views: dict[int, Any] = {id(each): nn.Parameter(each.detach()[members]) for each in stack.parameters()}
+    return deepcopy(stack, views | {id(each): each[members] for each in stack.buffers()})
 
 
 def build(nets: NetSpec, seeds: Sequence[int], inputs: int, device: torch.device) -> Stack:

@@ -9,22 +9,26 @@ from torch import Tensor
 
 from wndcheck.nets.mlp import generators, map_in
 from wndcheck.nets.specification import Training
-from wndcheck.nets.stacks import Stack
+from wndcheck.nets.stacks import Stack, blocks_of
 
 STRETCH = 25  # steps between two times that the host takes over; on CUDA one graph
+CACHE = 8e6  # bytes of a core's share of the caches
 
 
 class Steps:
     """Steps taken one after the other.
 
     Images (n, inputs) float32 and labels (n,) int64 are on the stack's device, and so are batches, the indices
-    (S, steps · batch size) of the images that each member sees.
+    (S, steps · batch size) of the images that each member sees. On a CPU, as many members as the caches hold take all
+    steps of a run before the next ones do: otherwise every step reads and writes the whole stack in main memory.
     """
 
     def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:
         self.stack, self.images, self.labels, self.training = stack, images, labels, training
+        at_once = stack.members if images.is_cuda else cached_members(stack, images.shape[1] * training.batch_size)
+        self.blocks = blocks_of(stack, at_once)
         # One buffer for every batch: on a CPU, fresh memory costs more than filling it.
-        self.batch_images = images.new_empty(stack.members * training.batch_size, images.shape[1])
+        self.batch_images = images.new_empty(at_once * training.batch_size, images.shape[1])
 
     def uploaded(self, order: Tensor) -> Tensor:
         """An epoch's order, drawn on the host, copied to the device."""
@@ -32,12 +36,13 @@ class Steps:
 
     def run(self, batches: Tensor) -> None:
         """As many steps as the batches fill; the last one may be smaller."""
-        for batch in batches.split(self.training.batch_size, dim=1):
-            self.step(batch)
+        for members, block in self.blocks:
+            for batch in batches[members].split(self.training.batch_size, dim=1):
+                self.step(block, batch)
 
-    def step(self, batch: Tensor) -> None:
+    def step(self, block: Stack, batch: Tensor) -> None:
         images = torch.index_select(self.images, 0, batch.flatten(), out=self.batch_images[: batch.numel()])
-        self.stack.sgd_step(images.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
+        block.sgd_step(images.view(*batch.shape, -1), self.labels[batch], self.training.learning_rate)
 
     def has_room(self) -> bool:
         """Whether another epoch's order may be uploaded: the host is never more than an epoch ahead."""
@@ -105,6 +110,12 @@ class GraphedSteps(Steps):
 
     def synchronize(self) -> None:
         self.stream.synchronize()
+
+
+def cached_members(stack: Stack, batch_values: int) -> int:
+    """Number of a stack's members whose states and batches, of so many float32 values, fit the caches; at least 1."""
+    bytes_each = sum(value.nbytes for value in stack.state_dict().values()) / stack.members + 4 * batch_values
+    return min(stack.members, max(1, int(CACHE * torch.get_num_threads() / bytes_each)))
 
 
 def steps_on(stack: Stack, images: Tensor, labels: Tensor, training: Training) -> Steps:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wndcheck.devices import prepare, visible_gpus
+from wndcheck.nets import training
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
-from wndcheck.nets.specification import Training
-from wndcheck.nets.stacks import Stack
+from wndcheck.nets.specification import BEYOND_PAPER, Architecture, NetSpec, Training
+from wndcheck.nets.stacks import Stack, build
 from wndcheck.nets.training import STRETCH, BatchOrder, GraphedSteps, Steps, steps_on, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -24,12 +25,13 @@ LABELS = torch.randint(0, 10, (COUNT,), generator=GENERATOR)
 TRAINING = Training(0.1, 32, (0, 1, 3))
 
 
-class Recorder:
+class Recorder(nn.Module):
     """A stack that keeps what its steps are given, and takes none."""
 
     members = 3
 
     def __init__(self) -> None:
+        super().__init__()
         self.given: list[tuple[Tensor, Tensor, float]] = []
         self.places: set[int] = set()
 
@@ -40,6 +42,11 @@ class Recorder:
 
 def drawn(images: int) -> Tensor:
     return BatchOrder(SEEDS, images).epoch()
+
+
+def cached_bytes(one: Stack, inputs: int) -> int:
+    """Bytes of a net's state and its batch."""
+    return sum(value.nbytes for value in one.state_dict().values()) + 4 * 32 * inputs
 
 
 def test_every_step_sees_the_images_and_labels_of_its_batch() -> None:
@@ -82,6 +89,29 @@ def test_steps_in_pieces_equal_steps_at_once() -> None:
     for parameters in zip(*found, strict=True):
         assert torch.equal(parameters[0], parameters[1])
         assert torch.equal(parameters[0], parameters[2])
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "convnet", *BEYOND_PAPER])
+def test_steps_in_blocks_of_members_equal_those_of_the_whole_stack(
+    architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, whether the caches hold one member, two or all three, and with what belongs to the state."""
+    inputs, found = 3072 if architecture == "convnet" else 784, []
+    images, labels = torch.randn(80, inputs, generator=GENERATOR), LABELS[:80]
+    dataset = "cifar10" if architecture == "convnet" else "mnist"
+    nets = NetSpec(dataset, "relu", 32, SEEDS, TRAINING, architecture=architecture)
+    bytes_each = cached_bytes(build(nets, SEEDS[:1], inputs, torch.device("cpu")), inputs)
+    for members in (3, 2, 1):
+        monkeypatch.setattr(training, "CACHE", (members + 0.5) * bytes_each)
+        stack = build(nets, SEEDS, inputs, torch.device("cpu"))
+        steps = Steps(stack, images, labels, TRAINING)
+        assert [block.members for _, block in steps.blocks] == {3: [3], 2: [2, 1], 1: [1, 1, 1]}[members]
+        for _ in range(2):
+            steps.run(BatchOrder(SEEDS, 80).epoch())
+        found.append(stack.state_dict())
+    for name, value in found[0].items():
+        assert torch.equal(value, found[1][name]), name
+        assert torch.equal(value, found[2][name]), name
 
 
 def test_steps_on_a_cpu_are_plain() -> None:
