@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from wndcheck.devices import prepare, visible_gpus
+from wndcheck.nets import training
 from wndcheck.nets.convnet import StackedConvNet
 from wndcheck.nets.mlp import StackedMLP
 from wndcheck.nets.specification import Training
 from wndcheck.nets.stacks import Stack
-from wndcheck.nets.training import BatchOrder, GraphedSteps, Steps, steps_on, train
+from wndcheck.nets.training import STRETCH, BatchOrder, GraphedSteps, Steps, steps_on, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -95,6 +96,20 @@ def test_eight_perceptrons(benchmark, device, width, method, count):
     found, expected = stacked(*fresh(few)), one_by_one(*fresh(few))
     for member, net in enumerate(expected):
         torch.testing.assert_close(found.weights[0][member].T, net[0].weight, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("at_once", ["in blocks", "whole"])
+@pytest.mark.parametrize(("width", "members"), [(16, 250), (64, 250), (128, 125)])
+def test_an_ensemble_on_a_cpu(benchmark, width, members, at_once, monkeypatch):
+    """As many members at once as the caches hold, or all of the stack at every step."""
+    benchmark.group = f"{STRETCH} steps of {members} perceptrons of N = {width}, batches of {BATCH}"
+    if at_once == "whole":
+        monkeypatch.setattr(training, "CACHE", float("inf"))
+    x, labels = images(20_000, 784, "cpu")
+    stack = StackedMLP(784, width, seeds=range(members), activation="relu")
+    steps = Steps(stack, x, labels, EPOCH)
+    assert (len(steps.blocks) == 1) == (at_once == "whole")
+    benchmark.pedantic(steps.run, (torch.randint(len(x), (members, STRETCH * BATCH)),), rounds=5, warmup_rounds=1)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])

@@ -72,18 +72,20 @@ class TrainedWithAdam(TrainedByAutograd):
 
     def register_moments(self) -> None:
         """Register the moments of all parameters, and each member's number of steps: they belong to the state."""
-        self.register_buffer("steps", torch.zeros(self.members))
+        self.register_buffer("steps", torch.zeros(len(next(self.parameters()))))
         for at, parameter in enumerate(self.parameters()):
             self.register_buffer(f"mean_{at}", torch.zeros_like(parameter))
             self.register_buffer(f"square_{at}", torch.zeros_like(parameter))
 
     def descend(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], learning_rate: float) -> None:
-        moments = ([self.get_buffer(f"{name}_{at}") for at in range(len(parameters))] for name in ("mean", "square"))
-        # By member: its kernel rounds the last few numbers of a tensor otherwise than those before.
-        by_member = [[own for each in group for own in each.unbind()] for group in (parameters, gradients, *moments)]
-        steps = [self.steps[0].clone() for _ in by_member[0]]  # which `adam` increments
+        means, squares = (
+            [self.get_buffer(f"{name}_{at}") for at in range(len(parameters))] for name in ("mean", "square")
+        )
+        # By member: the kernel rounds the last few numbers of a tensor otherwise than those before.
+        own = [[x for whole in group for x in whole.unbind()] for group in (parameters, gradients, means, squares)]
+        steps = [self.steps[0].clone() for _ in own[0]]  # which `adam` increments
         usual = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
-        adam(*by_member, [], steps, fused=True, lr=learning_rate, **usual)
+        adam(own[0], own[1], own[2], own[3], [], steps, fused=True, lr=learning_rate, **usual)
         self.steps += 1
 
 

@@ -12,7 +12,7 @@ from wndcheck.report.section_model import Section, Table, measure_command
 
 COST = "What it took"
 WORK = ("training", "measuring")
-HEAD = ("part", "cells", "nets", "core hours training", "measuring", "million matrix products")
+UNITS = {"hours": 3600.0, "minutes": 60.0}
 
 Parts = Mapping[str, Sequence[Measurement | None]]  # by part, None for a cell that is not measured
 
@@ -22,28 +22,36 @@ def cost_section(parts: Parts, profile: str, base_seed: int) -> Section | None:
     if not any(m and "core_seconds" in m.provenance for found in parts.values() for m in found):
         return None
     missing = [part for part, found in parts.items() if None in found]
-    text = (
-        "Core hours are those of the processes that trained and measured the nets, whatever else the machine did. The "
-        "last column compares machines: the same core seconds in products of two 512 × 512 float32 matrices, timed by "
-        "each of these processes as it began."
-    )
     known = [m for found in parts.values() for m in found if m]
-    rows = [row(part, found) for part, found in parts.items() if found] + [row("total", known)]
+    unit = "hours" if sum(core_seconds(m) for m in known) > UNITS["hours"] else "minutes"
+    head = ("part", "cells", "nets", f"core {unit} training", "measuring", "million matrix products")
+    text = (
+        f"Core {unit} are those of the processes that trained and measured the nets, whatever else the machine did. "
+        "The last column compares machines: the same core seconds in products of two 512 × 512 float32 matrices, "
+        "timed by each of these processes as it began."
+    )
+    rows = [row(part, found, UNITS[unit]) for part, found in [*parts.items(), ("total", known)] if found]
     return Section(
         COST,
         text,
-        [Table(HEAD, rows)],
+        [Table(head, rows)],
         missing=f"Not all of {', '.join(missing)} is measured. To measure the rest:" if missing else "",
         command=measure_command(profile, base_seed, missing) if missing else "",
     )
 
 
-def row(part: str, found: Sequence[Measurement | None]) -> list[str]:
+def core_seconds(measurement: Measurement) -> float:
+    """What the nets took to train and to measure; 0 where that is not recorded."""
+    provenance: dict[str, Any] = measurement.provenance
+    return sum(provenance.get("core_seconds", {}).values())
+
+
+def row(part: str, found: Sequence[Measurement | None], unit: float) -> list[str]:
     known = [m for m in found if m]
     took: list[dict[str, Any]] = [m.provenance for m in known if "core_seconds" in m.provenance]
-    hours = [sum(each["core_seconds"][work] for each in took) / 3600 for work in WORK]
+    times = [sum(each["core_seconds"][work] for each in took) / unit for work in WORK]
     products = sum(sum(each["core_seconds"].values()) / fmean(each["matrix_product"]) for each in took) / 1e6
     cells = str(len(found)) if len(known) == len(found) else f"{len(known)} of {len(found)}"
     nets = sum(len(m.cell.seeds) for m in known)
-    numbers = [f"{number:.2f}" for number in (*hours, products)] if took else [MISSING] * 3
+    numbers = [f"{number:.2f}" for number in (*times, products)] if took else [MISSING] * 3
     return [part, cells, str(nets), *numbers]

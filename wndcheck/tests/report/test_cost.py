@@ -33,6 +33,16 @@ def test_a_row_for_each_part_and_the_total() -> None:
     assert section.command == "wndcheck measure --profile=medium --cells=mlp"
 
 
+def test_short_times_are_in_minutes() -> None:
+    (one, *_) = cells_of(["trained/relu"], WHOLE, 0)
+    short = {"core_seconds": {"training": 90.0, "measuring": 30.0}, "matrix_product": [0.004]}
+    section = cost_section({"mlp": (taken(one, **short),)}, "quick", 100)
+    assert section
+    (table,) = section.tables
+    assert table.head[3] == "core minutes training"
+    assert table.rows[0][3:] == ["1.50", "0.50", "0.03"]
+
+
 def test_nothing_is_said_where_no_cell_says_what_it_took() -> None:
     (one, *_) = cells_of(["trained/relu"], WHOLE, 0)
     assert cost_section({"mlp": (taken(one), None)}, "quick", 100) is None
