@@ -104,7 +104,7 @@ def test_an_ensemble_on_a_cpu(benchmark, width, members, at_once, monkeypatch):
     """As many members at once as the caches hold, or all of the stack at every step."""
     benchmark.group = f"{STRETCH} steps of {members} perceptrons of N = {width}, batches of {BATCH}"
     if at_once == "whole":
-        monkeypatch.setattr(training, "CACHE", float("inf"))
+        monkeypatch.setattr(training, "CACHE", 1e12)
     x, labels = images(20_000, 784, "cpu")
     stack = StackedMLP(784, width, seeds=range(members), activation="relu")
     steps = Steps(stack, x, labels, EPOCH)
