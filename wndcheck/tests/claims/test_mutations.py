@@ -237,7 +237,7 @@ FAULTS: dict[str, tuple[Detector, Plant]] = {
     # nets and training
     "one seed for a whole stack": (initial_nets, ONE_SEED),
     "one seed for a whole ensemble": (ensembles, ONE_SEED),
-    "nothing is trained": (trained_nets, at(Steps, "step", lambda steps, batch: None)),
+    "nothing is trained": (trained_nets, at(Steps, "step", lambda steps, block, batch: None)),
     "images have the labels of others": (trained_nets, at(measuring, "steps_on", roll_labels)),
     # grids
     "pairs are pooled as replicates": (
