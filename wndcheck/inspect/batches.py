@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 from wndcheck.estimators.validation import check_integer
-from wndcheck.inspect.binding import Batch, as_tensor, described
+from wndcheck.inspect.forward_arguments import Batch, as_tensor, described
 from wndcheck.inspect.layer_scoring import drawn_samples
 from wndcheck.inspect.left_as_found import kept_random_state
 

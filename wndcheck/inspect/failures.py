@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wndcheck.inspect.binding import Batch
+from wndcheck.inspect.forward_arguments import Batch
 
 COLOURS = (1, 3, 4)  # channels of an image
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from wndcheck.inspect.binding import Batch
 from wndcheck.inspect.evaluation import device_of, precision_of
 from wndcheck.inspect.failures import hint
+from wndcheck.inspect.forward_arguments import Batch
 from wndcheck.inspect.function_activations import Activation, ActivationError, SeenActivations, activated
 from wndcheck.inspect.layer_kinds import ACTIVATIONS, BATCH_NORM, NetworkLayer
 from wndcheck.inspect.output_axes import NoPositionError

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from wndcheck.estimators.validation import RandomState, check_choice, drawn_seed
 from wndcheck.inspect.batches import cut, make_batches, peek, seeded_draws
-from wndcheck.inspect.binding import Batch, Binding
+from wndcheck.inspect.binding import Binding
 from wndcheck.inspect.evaluation import checked_dtype, evaluation_mode, remark_on_precision
+from wndcheck.inspect.forward_arguments import Batch
 from wndcheck.inspect.forward_pass import POST, PRE, Call, OutputRecorder, check_network, record_outputs
 from wndcheck.inspect.layer_kinds import NetworkLayer
 from wndcheck.inspect.layer_scoring import drawn_rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from wndcheck.inspect.binding import Batch, mapped
+from wndcheck.inspect.forward_arguments import Batch, mapped
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
 from wndcheck.inspect.function_activations import agree
 from wndcheck.inspect.layer_kinds import NetworkLayer

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from wndcheck.inspect.binding import Batch
+from wndcheck.inspect.forward_arguments import Batch
 from wndcheck.inspect.forward_pass import Call, OutputRecorder, record_outputs
 from wndcheck.inspect.function_activations import Activation
 from wndcheck.inspect.layer_kinds import (

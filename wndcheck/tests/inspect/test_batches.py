@@ -26,7 +26,8 @@ from torch.utils.data import (
 
 from wndcheck import probe
 from wndcheck.inspect.batches import make_batches
-from wndcheck.inspect.binding import Batch, Binding
+from wndcheck.inspect.binding import Binding
+from wndcheck.inspect.forward_arguments import Batch
 
 X = torch.arange(20.0).reshape(10, 2)
 
