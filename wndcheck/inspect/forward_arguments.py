@@ -1,4 +1,4 @@
-"""The arguments of a forward pass: tensors, and what holds them, with samples along the first axis."""
+"""The arguments of a forward pass: tensors with samples along the first axis, also in tuples, lists and mappings."""
 
 from __future__ import annotations
 
@@ -146,17 +146,17 @@ def described(values: Sequence[Any]) -> str:
 
 
 def is_sequence(value: Any) -> bool:
-    """Whether its items are parts of a batch, or inputs: a tuple or list."""
+    """Whether it is a tuple or list of parts of a batch; a PackedSequence is a named tuple, and one value."""
     return isinstance(value, tuple | list) and not isinstance(value, PackedSequence)
 
 
 def is_input(value: Any) -> bool:
-    """Whether it may be passed to forward as it is, or holds what may; not a number of a list of them."""
+    """Whether it is an argument of forward, or a container of arguments, rather than a number in a nested list."""
     return value is None or hasattr(value, "shape") or isinstance(value, Mapping | tuple | PackedSequence)
 
 
 def sample_count(arguments: Mapping[str, Any]) -> int:
-    """Length of the first axis of all tensors. ValueError if it differs."""
+    """Length of the first axis of all tensors. ValueError if it differs, TypeError if there are no tensors."""
     tensors = {name: tensor for name, value in arguments.items() for tensor in tensors_in(value)}
     if not tensors:
         kinds = ", ".join(sorted({f"a value of type {type(value).__name__}" for value in arguments.values()}))

@@ -71,7 +71,7 @@ class TrainedWithAdam(TrainedByAutograd):
     steps: Tensor
 
     def register_moments(self) -> None:
-        """Register the moments of all parameters, and each member's number of steps: they belong to the state."""
+        """Register the moments of all parameters and each member's number of steps as parts of the stack's state."""
         self.register_buffer("steps", torch.zeros(len(next(self.parameters()))))
         for at, parameter in enumerate(self.parameters()):
             self.register_buffer(f"mean_{at}", torch.zeros_like(parameter))
@@ -81,7 +81,7 @@ class TrainedWithAdam(TrainedByAutograd):
         means, squares = (
             [self.get_buffer(f"{name}_{at}") for at in range(len(parameters))] for name in ("mean", "square")
         )
-        # By member: the kernel rounds the last few numbers of a tensor otherwise than those before.
+        # One tensor per member: the fused kernel rounds the last few elements of a tensor differently.
         own = [[x for whole in group for x in whole.unbind()] for group in (parameters, gradients, means, squares)]
         steps = [self.steps[0].clone() for _ in own[0]]  # which `adam` increments
         usual = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}

@@ -19,8 +19,9 @@ class Steps:
     """Steps taken one after the other.
 
     Images (n, inputs) float32 and labels (n,) int64 are on the stack's device, and so are batches, the indices
-    (S, steps · batch size) of the images that each member sees. On a CPU, as many members as the caches hold take all
-    steps of a run before the next ones do: otherwise every step reads and writes the whole stack in main memory.
+    (S, steps · batch size) of the images that each member sees. On a CPU, the stack is trained in blocks of members
+    that fit the caches, all steps of a run for one block after the other; otherwise every step would read and write the
+    whole stack in main memory.
     """
 
     def __init__(self, stack: Stack, images: Tensor, labels: Tensor, training: Training) -> None:

@@ -23,7 +23,7 @@ def cost_section(parts: Parts, profile: str, base_seed: int) -> Section | None:
         return None
     missing = [part for part, found in parts.items() if None in found]
     known = [m for found in parts.values() for m in found if m]
-    unit = "hours" if sum(core_seconds(m) for m in known) > UNITS["hours"] else "minutes"
+    unit = "hours" if sum(map(seconds_taken, known)) > UNITS["hours"] else "minutes"
     head = ("part", "cells", "nets", f"core {unit} training", "measuring", "million matrix products")
     text = (
         f"Core {unit} are those of the processes that trained and measured the nets, whatever else the machine did. "
@@ -40,13 +40,14 @@ def cost_section(parts: Parts, profile: str, base_seed: int) -> Section | None:
     )
 
 
-def core_seconds(measurement: Measurement) -> float:
-    """What the nets took to train and to measure; 0 where that is not recorded."""
+def seconds_taken(measurement: Measurement) -> float:
+    """Core seconds that training and measuring the nets took; 0 where they are not recorded."""
     provenance: dict[str, Any] = measurement.provenance
     return sum(provenance.get("core_seconds", {}).values())
 
 
 def row(part: str, found: Sequence[Measurement | None], unit: float) -> list[str]:
+    """The cells of a table's row, times in units of so many seconds."""
     known = [m for m in found if m]
     took: list[dict[str, Any]] = [m.provenance for m in known if "core_seconds" in m.provenance]
     times = [sum(each["core_seconds"][work] for each in took) / unit for work in WORK]

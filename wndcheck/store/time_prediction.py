@@ -135,7 +135,7 @@ def timed_step(cell: Cell, where: torch.device) -> float:
     labels = torch.randint(CLASSES, (number,), generator=generator).to(where)
     stack = build(cell, cell.seeds[:members], inputs(cell), where)
     steps_here = steps_on(stack, images, labels, protocol)
-    at_once = STRETCH if where.type == "cuda" else 4  # a graph; as many as show that blocks stay in the caches
+    at_once = STRETCH if where.type == "cuda" else 4  # one graph; enough steps for a block to stay in the caches
     batches = torch.randint(number, (members, at_once * protocol.batch_size), generator=generator).to(where)
 
     def run() -> None:
