@@ -26,15 +26,13 @@ from wndcheck.verdicts.run_files import read_run
 
 ROOT = Path(__file__).parents[1]
 README = "README.md"
-RUN = "reports/quick-seed100"
+RUN = "reports/medium-seed100"
 FIGURE = f"{RUN}/figure-3-dependence.svg"
-
-
-DECIDED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED)
+ASKED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE)
 
 
 def run_part(run: Run) -> str:
-    """The outcome of a run's claims, with one row for each that it decides, and the paper's Figure 3 redrawn."""
+    """The outcome of a run's claims, with one row for each with a verdict, and the paper's Figure 3 redrawn."""
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, "
         f"{count_of(int(run.environment['cores']), 'core')}, base seed {run.base_seed}: "
@@ -44,33 +42,32 @@ def run_part(run: Run) -> str:
         "Some rules were changed after a look at pilots ([which, and why](docs/verdicts.md)): beside each verdict is "
         "that of the same measurements by the rules as first fixed."
     )
-    rows = [decided_row(run, claim) for verdict in DECIDED for claim in run.claims if claim.verdict == verdict]
+    rows = [row(run, claim) for verdict in ASKED for claim in run.claims if claim.verdict == verdict]
     remarks = {ClaimVerdict.LEFT: " to another profile, which trains the nets that they are about"}
     ids = {verdict: [name(run, claim) for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
     rest = [
-        f"{verdict}{remarks.get(verdict, '')}: {', '.join(ids[verdict])}." for verdict in ids if verdict not in DECIDED
+        f"{verdict}{remarks.get(verdict, '')}: {', '.join(ids[verdict])}." for verdict in ids if verdict not in ASKED
     ]
     figure = f"![Dependence against the width, layer by layer]({FIGURE})"
-    decided = table(("as revised", "as first fixed", "the paper says", "found", "claimed"), rows)
-    return "\n\n".join([words, rules, decided, *(line[0].upper() + line[1:] for line in rest), figure])
+    verdicts = table(("as revised", "as first fixed", "the claim", "found", "claimed"), rows)
+    return "\n\n".join([words, rules, verdicts, *(line[0].upper() + line[1:] for line in rest), figure])
 
 
 def name(run: Run, claim: ClaimResult) -> str:
-    """A claim that is not decided, with its verdict as first fixed where that is another."""
+    """A claim without a verdict, with that as first fixed where it has one."""
     former = describe_first_fixed(run, claim)
     return f"`{claim.id}`" + (f" (as first fixed: {former})" if former not in (MISSING, claim.verdict) else "")
 
 
-def decided_row(run: Run, claim: ClaimResult) -> list[str]:
-    """A decided claim with the check that its verdict rests on."""
+def row(run: Run, claim: ClaimResult) -> list[str]:
+    """A claim with the check that its verdict rests on."""
     found = claim.decisive
-    assert found is not None
     return [
         f"{SYMBOLS[claim.verdict]} {claim.verdict}: {describe_scopes(claim)}",
         describe_first_fixed(run, claim),
         f"`{claim.id}`: {claim.statement} ({claim.paper})",
-        f"{found.check.estimand}: {format_estimate(found)}",
-        format_margin(found),
+        f"{found.check.estimand}: {format_estimate(found)}" if found else MISSING,
+        format_margin(found) if found else MISSING,
     ]
 
 
