@@ -103,7 +103,7 @@ def test_the_first_table_has_one_row_per_claim(whole: Page) -> None:
     assert top[0] == {
         "verdict": "✗ refutedtrend (1 of 3);level: fullexpected: supported",
         "claim": WEAK,
-        "the paper says": "The statement of weak_dependence (§4)",
+        "statement": "The statement of weak_dependence (§4)",
         "claimed": "≤ 0.01 nats",
         "found": "0.1015 [0.1008, 0.1022] nats, 8 nets (2 untrained)",
         "in words": "Does not hold in 1 of 3 checks: the number is 0.1 nats, where ≤ 0.01 is claimed.",
