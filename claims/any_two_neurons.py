@@ -28,7 +28,7 @@ from wndcheck.verdicts.shared_checks import hidden_mean, slopes, values
 from wndcheck.verdicts.statistics import slope_per_doubling
 
 CLAIM = Claim(
-    "Abstract, §3",
+    "Abstract, §3 (ours)",
     "Not only on average: any two neurons of a wide hidden layer are nearly independent",
     families=(
         "trained/relu",

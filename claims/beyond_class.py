@@ -20,7 +20,7 @@ from wndcheck.verdicts import Check, Claim, Scope, at_least, at_most
 from wndcheck.verdicts.shared_checks import INDEPENDENT, hidden_mean, slopes, values
 
 CLAIM = Claim(
-    "§4",
+    "§4 (ours)",
     "Given the class of the image, neurons of a wide hidden layer are independent",
     families=("trained/relu", "trained/tanh", "violation/shared", "violation/bottleneck", "violation/constant"),
 )

@@ -17,7 +17,7 @@ from wndcheck.verdicts.shared_checks import hidden_mean, values
 from wndcheck.verdicts.statistics import paired_difference
 
 CLAIM = Claim(
-    "§3",
+    "§3 (ours)",
     "What neurons of an untrained first layer share is set by the covariance of the images",
     families=("initial/relu", "initial/tanh", "violation/shared"),
 )

@@ -25,7 +25,7 @@ from wndcheck.verdicts.shared_checks import INDEPENDENT
 from wndcheck.verdicts.statistics import power_law
 
 CLAIM = Claim(
-    "§3",
+    "§3 (ours)",
     "Extrapolated to infinite width, hidden layers are independent",
     families=("trained/relu", "trained/tanh"),
 )

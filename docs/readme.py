@@ -32,7 +32,7 @@ ASKED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE
 
 
 def run_part(run: Run) -> str:
-    """The outcome of a run's claims, with one row for each with a verdict, and the paper's Figure 3 redrawn."""
+    """The outcome of a run's claims, one row for each with a verdict, the paper's first, and its Figure 3 redrawn."""
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, "
         f"{count_of(int(run.environment['cores']), 'core')}, base seed {run.base_seed}: "
@@ -42,7 +42,8 @@ def run_part(run: Run) -> str:
         "Some rules were changed after a look at pilots ([which, and why](docs/verdicts.md)): beside each verdict is "
         "that of the same measurements by the rules as first fixed."
     )
-    rows = [row(run, claim) for verdict in ASKED for claim in run.claims if claim.verdict == verdict]
+    asked = [claim for verdict in ASKED for claim in run.claims if claim.verdict == verdict]
+    rows = [row(run, claim) for claim in sorted(asked, key=lambda claim: claim.paper.endswith("(ours)"))]
     remarks = {ClaimVerdict.LEFT: " to another profile, which trains the nets that they are about"}
     ids = {verdict: [name(run, claim) for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
     rest = [

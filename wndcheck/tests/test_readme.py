@@ -67,24 +67,26 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
         make_claim("holds", make_finding(claim="holds"), left=["widest"]),
         make_claim("fails", make_finding(values=FAILS, claim="fails")),
         make_claim("open", make_finding(values=STRADDLES, claim="open")),
+        make_claim("new", make_finding(values=FAILS, claim="new"), paper="§4 (ours)"),
         make_claim("wide", left=["widest"]),
         environment={"cores": "2"},
         first_fixed={name: FormerVerdict(name, ClaimVerdict.INCONCLUSIVE) for name in ("holds", "open", "wide")},
     )
     part = script.run_part(run)
-    assert "1 supported (1 in part), 1 refuted, 1 inconclusive, 1 left" in part
+    assert "1 supported (1 in part), 2 refuted, 1 inconclusive, 1 left" in part
     rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| ")][1:]
     assert [row[:2] for row in rows] == [
         ["| ✗ refuted: trend (0 of 1)", "–"],
         ["| ✓ supported: trend (1 of 1); level: full", "inconclusive"],
         ["| ? inconclusive: trend (0 of 1)", "inconclusive"],
+        ["| ✗ refuted: trend (0 of 1)", "–"],
     ]
     assert rows[0][2:] == [
         "`fails`: The statement of fails (§4)",
         "the number: 0.1015 [0.1008, 0.1022] nats",
         "≤ 0.01 nats |",
     ]
-    assert rows[1][2].startswith("`holds`")
+    assert [row[2].split(":")[0] for row in rows] == ["`fails`", "`holds`", "`open`", "`new`"]
     assert re.search(r"^Left to another profile.*: `wide` \(as first fixed: inconclusive\)\.$", part, re.MULTILINE)
 
 
