@@ -7,6 +7,7 @@ one is stale.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ ROOT = Path(__file__).parents[1]
 README = "README.md"
 RUN = "reports/medium-seed100"
 FIGURE = f"{RUN}/figure-3-dependence.svg"
+HEAD = ("as revised", "as first fixed", "the claim", "found", "claimed")
 ASKED = (ClaimVerdict.REFUTED, ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE)
 
 
 def run_part(run: Run) -> str:
-    """The outcome of a run's claims, one row for each with a verdict, the paper's first, and its Figure 3 redrawn."""
+    """The outcome of a run's claims, one row for each with a verdict, and the paper's Figure 3 redrawn."""
     words = (
         f"A run of the {run.profile} profile on {run.created[:10]}, "
         f"{count_of(int(run.environment['cores']), 'core')}, base seed {run.base_seed}: "
@@ -40,18 +42,24 @@ def run_part(run: Run) -> str:
     )
     rules = (
         "Some rules were changed after a look at pilots ([which, and why](docs/verdicts.md)): beside each verdict is "
-        "that of the same measurements by the rules as first fixed."
+        "that of the same measurements by the rules as first fixed (–: none). In brackets are the primary checks that "
+        "are supported; what was found is the check that the verdict rests on, or that nearest to its margin."
     )
     asked = [claim for verdict in ASKED for claim in run.claims if claim.verdict == verdict]
-    rows = [row(run, claim) for claim in sorted(asked, key=lambda claim: claim.paper.endswith("(ours)"))]
+    ours = [claim for claim in asked if claim.paper.endswith("(ours)")]
+    tables = [table(HEAD, [row(run, claim) for claim in asked if claim not in ours])]
+    if ours:
+        counts = Counter(claim.verdict for claim in ours)
+        text = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ASKED if counts[verdict])
+        summary = f"<summary>Claims of ours, beyond the paper's: {text}</summary>"
+        tables += [f"<details>\n{summary}", table(HEAD, [row(run, claim) for claim in ours]), "</details>"]
     remarks = {ClaimVerdict.LEFT: " to another profile, which trains the nets that they are about"}
     ids = {verdict: [name(run, claim) for claim in run.claims if claim.verdict == verdict] for verdict in run.counts}
     rest = [
         f"{verdict}{remarks.get(verdict, '')}: {', '.join(ids[verdict])}." for verdict in ids if verdict not in ASKED
     ]
     figure = f"![Dependence against the width, layer by layer]({FIGURE})"
-    verdicts = table(("as revised", "as first fixed", "the claim", "found", "claimed"), rows)
-    return "\n\n".join([words, rules, verdicts, *(line[0].upper() + line[1:] for line in rest), figure])
+    return "\n\n".join([words, rules, *tables, *(line[0].upper() + line[1:] for line in rest), figure])
 
 
 def name(run: Run, claim: ClaimResult) -> str:

@@ -77,7 +77,10 @@ def tables_of(found: Comparison, folder: Path, other_folder: Path) -> list[Table
     from wndcheck.verdicts.comparison import only_in
 
     def verdicts(pair: Pair) -> list[str]:
-        return [*pair.one.key, *(text for f in pair for text in (format_interval(f.interval), str(f.verdict)))]
+        return [
+            *pair.one.key,
+            *(text for f in pair for text in (format_interval(f.interval, f.check.region), str(f.verdict))),
+        ]
 
     def verdict(claim: ClaimResult | None) -> str:
         return f"{describe_verdict(claim)}; m = {claim.m}" if claim else "absent"

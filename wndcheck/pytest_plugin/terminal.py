@@ -108,7 +108,8 @@ def row(claim: ClaimResult, width: int) -> tuple[str, str, str, str, str, str]:
     if not (decisive := claim.decisive):
         return verdict, claim.id, asked, "", "", ""
     margin = format_margin(decisive) if width >= UNITS else str(decisive.check.region)
-    return verdict, claim.id, asked, decisive.check.estimand, format_interval(decisive.interval), margin
+    found = format_interval(decisive.interval, decisive.check.region)
+    return verdict, claim.id, asked, decisive.check.estimand, found, margin
 
 
 def shortened(text: str, room: int) -> str:

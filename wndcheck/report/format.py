@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import ceil, inf, isfinite, isnan, log10
 from typing import TypeVar
 
-from wndcheck.verdicts.statistics import Interval
+from wndcheck.verdicts.statistics import Interval, Region
 
 T = TypeVar("T")
 MISSING = "–"  # in place of a number that is not known
@@ -16,10 +16,10 @@ SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "left": "�
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def format_interval(interval: Interval) -> str:
+def format_interval(interval: Interval, region: Region | None = None) -> str:
     """``0.073 [0.069, 0.078]``: three decimals, or more where the interval is narrower; scientific when tiny.
 
-    Only the estimate where the ends are NaN.
+    Up to five where an end would else be rounded to a border of the region. Only the estimate where the ends are NaN.
     """
     if not isfinite(interval.estimate):
         return "no estimate"
@@ -27,6 +27,11 @@ def format_interval(interval: Interval) -> str:
         return format(interval.estimate, number_format([interval.estimate], inf))
     numbers = [interval.estimate, interval.low, interval.high]
     style = number_format(numbers, (interval.high - interval.low) / 2)
+    borders = (region.low, region.high) if region else ()
+    while style in ("z.3f", "z.4f") and any(
+        end != border and format(end, style) == format(border, style) for end in numbers[1:] for border in borders
+    ):
+        style = f"z.{int(style[2]) + 1}f"
     shown = [format(x, style) if isfinite(x) else "∞" if x > 0 else "-∞" for x in numbers]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 

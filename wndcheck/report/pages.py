@@ -59,9 +59,9 @@ def by_function(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def facts(run: Run) -> dict[str, str]:
-    """The run's options, machine and seconds."""
+    """The run's options, machine and elapsed seconds."""
     options = {"profile": run.profile, "base seed": str(run.base_seed), "date": run.created, "mode": run.mode}
-    seconds = {f"seconds, {name}": f"{value:,.0f}" for name, value in run.seconds.items() if isfinite(value)}
+    seconds = {f"elapsed seconds, {name}": f"{value:,.0f}" for name, value in run.seconds.items() if isfinite(value)}
     return options | run.environment | seconds
 
 

@@ -115,7 +115,7 @@ def first_and_last_line(reason: str) -> str:
 def format_estimate(finding: Finding) -> str:
     """``0.073 [0.069, 0.078] nats``."""
     unit = finding.check.unit if isfinite(finding.interval.estimate) else ""
-    return f"{format_interval(finding.interval)} {unit}".strip()
+    return f"{format_interval(finding.interval, finding.check.region)} {unit}".strip()
 
 
 def format_margin(finding: Finding) -> str:

@@ -74,7 +74,7 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
     )
     part = script.run_part(run)
     assert "1 supported (1 in part), 2 refuted, 1 inconclusive, 1 left" in part
-    rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| ")][1:]
+    rows = [line.split(" | ") for line in part.splitlines() if line.startswith(("| ✓", "| ✗", "| ?"))]
     assert [row[:2] for row in rows] == [
         ["| ✗ refuted: trend (0 of 1)", "–"],
         ["| ✓ supported: trend (1 of 1); level: full", "inconclusive"],
@@ -87,6 +87,7 @@ def test_the_run_names_every_claim_with_what_decides_it(script: ModuleType) -> N
         "≤ 0.01 nats |",
     ]
     assert [row[2].split(":")[0] for row in rows] == ["`fails`", "`holds`", "`open`", "`new`"]
+    assert "<summary>Claims of ours, beyond the paper's: 1 refuted</summary>" in part
     assert re.search(r"^Left to another profile.*: `wide` \(as first fixed: inconclusive\)\.$", part, re.MULTILINE)
 
 

@@ -195,7 +195,7 @@ def test_machines_seeds_and_costs_are_shown_where_they_differ(compared, tmp_path
     assert ["device", "cpu", "cuda"] in facts
     assert ["base", "seed", "0", "3"] in facts
     assert ["commit", "abc"] in facts
-    assert ["seconds,", "run", "61"] in facts
+    assert ["elapsed", "seconds,", "run", "61"] in facts
     assert "python" not in output
     assert "not usable" in output
 

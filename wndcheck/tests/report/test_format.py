@@ -28,7 +28,7 @@ from wndcheck.verdicts.checks import Cause, CauseKind, Check, Verdict
 from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.power import nets_needed
 from wndcheck.verdicts.recipes import RecipeError
-from wndcheck.verdicts.statistics import Interval, at_least, at_most, within
+from wndcheck.verdicts.statistics import Interval, Region, at_least, at_most, within
 
 FAR, NEAR = finding("far", 0.05), finding("near", 0.02)
 WIDE = finding("wide", 0.08, 0.06)  # its estimate is the furthest out, its interval is not
@@ -63,6 +63,22 @@ def test_the_decisive_check_is_furthest_by_its_interval() -> None:
 )
 def test_intervals_as_text(estimate: float, low: float, high: float, text: str) -> None:
     assert format_interval(Interval(estimate, low, high, 8, 0.99)) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "region", "text"),
+    [
+        (0.9895, 1.0054, Region(low=0.99), "0.997 [0.9895, 1.0054]"),
+        (0.98996, 1.00504, Region(low=0.99), "0.9975 [0.98996, 1.00504]"),
+        (0.02, 0.05403, Region(high=0.054), "0.03702 [0.02000, 0.05403]"),
+        (0.99, 1.005, Region(low=0.99), "0.998 [0.990, 1.005]"),  # is on the border
+        (-0.0004, 0.0202, Region(high=0.0), "0.0099 [-0.0004, 0.0202]"),
+        (0.0100000001, 0.03, Region(high=0.01), "0.02000 [0.01000, 0.03000]"),
+    ],
+)
+def test_an_end_is_not_rounded_to_a_border(low: float, high: float, region: Region, text: str) -> None:
+    shown = format_interval(Interval((low + high) / 2, low, high, 8, 0.99), region)
+    assert shown.split(" ", 1)[1] == text.split(" ", 1)[1]
 
 
 @pytest.mark.parametrize(
