@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 PROVENANCE, CELL = "provenance", "cell"
 DIGEST = "sha256"  # of all the others; records of earlier versions lack it, and are read without
 READ_ONLY = "read-only.txt"  # in the root of a store that is committed, and only read
+OF_REPORT = "store"  # in the folder of a report, the store that it was decided from
 FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are not touched
 
 
@@ -37,9 +38,17 @@ class IncompleteStore(Exception):
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """The store's folder: the argument, else WNDCHECK_STORE, else a per-user cache folder."""
+    """The store's folder: the argument, else WNDCHECK_STORE, else a per-user cache folder.
+
+    The folder of its measurements, and that of a report with a store, stand for the store: none is made inside these.
+    """
     chosen = root or os.environ.get("WNDCHECK_STORE") or platformdirs.user_cache_path("wndcheck") / "store"
-    return Path(chosen).expanduser()
+    path = Path(chosen).expanduser()
+    if (path / FOLDER).is_dir():
+        return path
+    if path.resolve().name == FOLDER and path.is_dir():
+        return path.resolve().parent
+    return path / OF_REPORT if (path / OF_REPORT / FOLDER).is_dir() else path
 
 
 class Store:

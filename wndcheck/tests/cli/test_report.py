@@ -106,6 +106,13 @@ def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path
     assert "wndcheck measure --profile=quick --seed=0 --cells=mlp --cells=sensitivity" in missing
 
 
+def test_the_store_in_a_reports_folder_is_the_one_it_is_made_from(here: Path, report: Report) -> None:
+    Store(here / "store").save(make_measurement(trained("relu", 20, QUICK)))
+    report()
+    page = page_in(here)
+    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-next-to-the-papers")).text
+
+
 def test_unusable_folders_and_files_are_errors(here: Path, report: Report) -> None:
     assert "has no verdicts.json" in report("nowhere", code=2).stderr
     figure = here / "figure-a1a-entropy-k.svg"
