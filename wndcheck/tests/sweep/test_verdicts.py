@@ -48,6 +48,15 @@ def test_the_estimands_of_the_claims_take_the_grid(plain: WidthSweep) -> None:
     np.testing.assert_array_equal(
         plain.finding("weak_dependence", "level[0]").values, values(plain.grid.at(80), "score", 1)
     )
+    start = values(plain.grid.at_stage(0).at(80), "corrected_score", 2)
+    np.testing.assert_array_equal(plain.finding("initial_data_reading", "independence[2]").values, start)
+    assert (start != values(plain.grid.at(80), "corrected_score", 2)).all()
+
+
+def test_trends_are_over_the_widths_from_twenty_neurons_up() -> None:
+    sweep = swept(widths=(10, *WIDTHS), seeds=2)
+    expected = slopes(sweep.grid.at(*WIDTHS), "corrected_score", 1)
+    np.testing.assert_array_equal(sweep.finding("weak_dependence", "trend[0]").values, expected)
 
 
 def test_neurons_that_grow_by_a_tenth_of_a_percent_gain_that_entropy(plain: WidthSweep) -> None:
