@@ -8,6 +8,7 @@ import pytest
 
 from wndcheck.experiment.profiles import named
 from wndcheck.tests.claims.worlds import OF_NETS, run_claims
+from wndcheck.verdicts import first_fixed
 from wndcheck.verdicts.coverage.claim_files import claims_in, imported
 from wndcheck.verdicts.findings import Finding
 from wndcheck.verdicts.run_files import read_run
@@ -56,15 +57,17 @@ def test_every_claim_that_simulates_has_a_seed_word() -> None:
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
 def test_a_committed_report_is_of_the_checks_of_today(report: Path) -> None:
-    """Their regions, scopes, levels of confidence, and whether they count."""
+    """Their regions, scopes, levels of confidence, and whether they count; and of the rules first fixed."""
+    run = read_run(report)
     declared = {(claim.id, test.name): test.declared for claim in claims_in(FOLDER) for test in claim.checks}
     found = {
         ((claim.id, each.name.partition("[")[0]), each.check)
-        for claim in read_run(report).claims
+        for claim in run.claims
         for each in (*claim.checks, *claim.left)
     }
     assert {name for name, _ in found} == declared.keys()
     assert [(*name, check.estimand) for name, check in found if check not in declared[name]] == []
+    assert run.first_fixed == first_fixed.former_verdicts(first_fixed.read(FOLDER), run.claims)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.name)
