@@ -52,6 +52,8 @@ def test_the_estimands_of_the_claims_take_the_grid(plain: WidthSweep) -> None:
     )
     start = values(plain.grid.at_stage(0).at(80), "corrected_score", 2)
     np.testing.assert_array_equal(plain.finding("initial_data_reading", "independence[2]").values, start)
+    last = values(plain.grid.at(80), "corrected_score", 3)
+    np.testing.assert_array_equal(plain.finding("last_layer", "dependence").values, last)
     assert (start != values(plain.grid.at(80), "corrected_score", 2)).all()
 
 
