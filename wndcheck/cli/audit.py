@@ -71,6 +71,7 @@ def audit(
     from wndcheck.store.files import temporary_folder
     from wndcheck.verdicts.run_files import read_run
 
+    folder = folder.parent if folder.suffix == ".json" else folder  # as `read_run` takes it
     try:
         run = read_run(folder)
         resolve(device)

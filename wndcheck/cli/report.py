@@ -30,6 +30,7 @@ def report(folder: Path, root: Path | None) -> None:
     from wndcheck.report.writing import write_page
     from wndcheck.verdicts.run_files import read_run
 
+    folder = folder.parent if folder.suffix == ".json" else folder  # as `read_run` takes it
     try:
         run = read_run(folder)
         measured = stored(run, root or own_store(folder))
