@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import DATA, Integer, print_error, print_status, with_cli_options
+from wndcheck.cli.console import DATA, Integer, own_store, print_error, print_status, with_cli_options
 
 LONGEST_NET = 300.0  # seconds of a core that a net may take of a cell that is not named
 
@@ -71,6 +71,7 @@ def audit(
     from wndcheck.store.files import temporary_folder
     from wndcheck.verdicts.run_files import read_run
 
+    folder = folder.parent if folder.suffix == ".json" else folder  # as `read_run` takes it
     try:
         run = read_run(folder)
         resolve(device)
@@ -104,13 +105,13 @@ def audit(
 
 def committed_store(folder: Path) -> Store:
     """Return the store of a report. ValueError if it has none, or not of this version."""
-    from wndcheck.store.measurements import Store
+    from wndcheck.store.measurements import OF_REPORT, Store
 
-    if not (folder / "store").is_dir():
+    if not (store := own_store(folder)):
         raise ValueError(
-            f"{folder} has no measurements: put them there with `wndcheck store export {folder / 'store'}`"
+            f"{folder} has no measurements: put them there with `wndcheck store export {folder / OF_REPORT}`"
         )
-    return Store(folder / "store", print_status, complete=True)
+    return Store(store, print_status, complete=True)
 
 
 def chosen_cells(profile: Profile, base_seed: int, patterns: Sequence[str], store: Store) -> list[Cell]:

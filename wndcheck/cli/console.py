@@ -93,6 +93,13 @@ ENGINE = click.option(
 SCHEDULER = click.option("--scheduler", metavar="ADDRESS|FILE", help="Address or scheduler file of the Dask scheduler.")
 
 
+def own_store(report: Path) -> Path | None:
+    """The store in the folder of a report; None without one."""
+    from wndcheck.store.measurements import OF_REPORT
+
+    return store if (store := report / OF_REPORT).is_dir() else None
+
+
 def require(engine: str, scheduler: str | None) -> None:
     """ValueError, with what to type, where the engine cannot be used."""
     if (engine == "dask") != bool(scheduler):

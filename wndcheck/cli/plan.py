@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import CLAIMS, STORE, WORKERS, columns, fitting, print_table, with_cli_options
+from wndcheck.cli.console import CLAIMS, STORE, WORKERS, columns, fitting, own_store, print_table, with_cli_options
 
 if TYPE_CHECKING:
     from wndcheck.authoring.pooling import PooledCheck
@@ -46,8 +46,9 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
 
     P(inconclusive) is the probability that another run of as many nets (n) gives no verdict. Values are taken as
     normal, with the pooled mean and the sd between nets. Minutes are those of one check, from the seconds that the
-    store's measurements took; other checks share its nets. Where the nets of most runs could not be measured, or did
-    not train, more of them do not help, and the table says so. A narrow terminal shows fewer columns.
+    measurements of the store took, of the one in the first RUN_DIR if there is one and --store does not name another;
+    other checks share its nets. Where the nets of most runs could not be measured, or did not train, more of them do
+    not help, and the table says so. A narrow terminal shows fewer columns.
 
     `wndcheck calibrate` gives the rates of wrong verdicts.
 
@@ -62,9 +63,10 @@ def plan(folders: tuple[Path, ...], every: bool, claims_folder: Path, workers: i
     from wndcheck.verdicts.run_files import read_run
 
     try:
-        runs = comparable([(folder, read_run(folder)) for folder in folders or (Path("reports/latest"),)])
+        folders = folders or (Path("reports/latest"),)
+        runs = comparable([(folder, read_run(folder)) for folder in folders])
         shared_by = workers or automatic_workers("auto")
-        store = Store(root, make=False)
+        store = Store(root or own_store(folders[0]), make=False)
         seconds = seconds_per_replicate(claims_folder, store, runs[0].profile, runs[0].base_seed)
         checks = [each for each in pool_checks(runs) if each.findings and not each.must_be]
         shown = checks if every else neediest(checks)

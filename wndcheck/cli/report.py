@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wndcheck.cli.console import STORE, print_status, with_cli_options
+from wndcheck.cli.console import STORE, own_store, print_status, with_cli_options
 
 if TYPE_CHECKING:
     from wndcheck.report.stored_nets import Measured
@@ -21,7 +21,8 @@ def report(folder: Path, root: Path | None) -> None:
     """Write index.html, one page that needs no network, from the verdicts.json and the figures in DIR.
 
     DIR is the folder of a report, `reports/latest` unless another is named. Tables, and figures that are missing there,
-    are made from the store, where it has the run's nets. Nothing is measured, and files that exist are not changed.
+    are made from the store, where it has the run's nets: from the one in DIR, if there is one and --store does not name
+    another. Nothing is measured, and other files that exist are not changed.
 
     Exit status: 0; 1 if the page cannot be written; 2 if the command line is wrong, verdicts.json or the store cannot
     be read, or a figure in DIR is not an SVG file.
@@ -29,9 +30,10 @@ def report(folder: Path, root: Path | None) -> None:
     from wndcheck.report.writing import write_page
     from wndcheck.verdicts.run_files import read_run
 
+    folder = folder.parent if folder.suffix == ".json" else folder  # as `read_run` takes it
     try:
         run = read_run(folder)
-        measured = stored(run, root)
+        measured = stored(run, root or own_store(folder))
         paths = write_page(folder, run, measured)
     except ValueError as error:
         raise click.UsageError(with_cli_options(error)) from None

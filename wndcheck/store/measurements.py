@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 PROVENANCE, CELL = "provenance", "cell"
 DIGEST = "sha256"  # of all the others; records of earlier versions lack it, and are read without
 READ_ONLY = "read-only.txt"  # in the root of a store that is committed, and only read
+OF_REPORT = "store"  # in the folder of a report, the store that it was decided from
 FOLDER = f"v{NETS}"  # of the nets that this version trains, below the store's root; other versions' are not touched
 
 
@@ -37,9 +38,17 @@ class IncompleteStore(Exception):
 
 
 def store_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """The store's folder: the argument, else WNDCHECK_STORE, else a per-user cache folder."""
+    """The store's folder: the argument, else WNDCHECK_STORE, else a per-user cache folder.
+
+    The folder of its measurements, and that of a report with a committed store, stand for it: none is made inside.
+    """
     chosen = root or os.environ.get("WNDCHECK_STORE") or platformdirs.user_cache_path("wndcheck") / "store"
-    return Path(chosen).expanduser()
+    path = Path(chosen).expanduser()
+    if (path / FOLDER).is_dir():
+        return path
+    if path.resolve().name == FOLDER and path.is_dir():
+        return path.resolve().parent
+    return path / OF_REPORT if (path / OF_REPORT / READ_ONLY).exists() else path
 
 
 class Store:
@@ -146,7 +155,7 @@ class Store:
         """IncompleteStore, which names the cells, where a store that is only read lacks any; others can be filled."""
         if lacking := [] if self.is_writable else [cell for cell in cells if not self.load_readable(cell)]:
             raise IncompleteStore(
-                f"the store {self.root} is only read, and lacks {len(lacking)} of the cells: "
+                f"the store {self.root} is only read{self._what_it_holds()}, and lacks {len(lacking)} of the cells: "
                 + "; ".join(f"{cell.label}, {self._why_lacking(cell)}" for cell in lacking)
                 + f". To train and measure them in the usual store, type `wndcheck store merge {quote(str(self.root))}`"
                 + ", then this command again without --wnd-store and --wnd-complete"
@@ -159,6 +168,14 @@ class Store:
         except OSError as error:
             self.say(f"{self.path(cell)} cannot be read: {error.strerror or error}")
             return None
+
+    def _what_it_holds(self) -> str:
+        """`` (its cells are those of profile medium, base seed 100)``; empty for a store that does not say so."""
+        try:
+            found = re.search(r"of (profile \S+, base seed \d+)", (self.root.parent / READ_ONLY).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError):
+            found = None
+        return f" (its cells are those of {found[1]})" if found else ""
 
     def _why_lacking(self, cell: Cell) -> str:
         if self.has(cell):

@@ -229,7 +229,7 @@ def run_claims(root: Path, profile: Profile, *options: str, file: str = "") -> t
     quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(profiles.PROFILES, profile.name, profile)
-        pytest.main([str(FOLDER / file), *options, *settings, *quiet], plugins=[listener])
+        pytest.main([str(FOLDER / file), *settings, *quiet, *options], plugins=[listener])
     return listener.claims
 
 

@@ -157,6 +157,13 @@ def test_minutes_are_those_of_the_missing_nets_and_all_shows_every_check(here, p
     }
 
 
+def test_the_store_in_a_reports_folder_is_the_one_that_tells_minutes(here, planned):
+    measure(here)
+    expected = planned()
+    (here / "store").rename(here / "reports" / "latest" / "store")
+    assert planned() == expected
+
+
 def test_minutes_are_unknown_where_the_store_has_a_damaged_file(here, planned):
     measure(here)
     path = Store(here / "store").path(TINY_CELL)

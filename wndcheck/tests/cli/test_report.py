@@ -62,7 +62,7 @@ def page_in(folder: Path) -> Page:
 
 def test_only_the_page_is_written(here: Path, report: Report) -> None:
     before = {path.name: path.read_bytes() for path in here.iterdir()}
-    result = report()
+    result = report("reports/latest/verdicts.json")
     assert result.stdout.startswith("reports/latest/index.html (0.")
     after = {path.name: path.read_bytes() for path in here.iterdir()}
     assert after.keys() - before.keys() == {"index.html"}
@@ -104,6 +104,13 @@ def test_figures_and_tables_of_nets_are_made_from_the_store(here: Path, tmp_path
     assert "ensemble, the same image" in Page(section(page.html, "part-both-readings-side-by-side")).text
     missing = Page(section(page.html, "part-what-the-paper-leaves-unspecified")).text
     assert "wndcheck measure --profile=quick --seed=0 --cells=mlp --cells=sensitivity" in missing
+
+
+def test_the_store_in_a_reports_folder_is_the_one_it_is_made_from(here: Path, report: Report) -> None:
+    Store(here / "store").save(make_measurement(trained("relu", 20, QUICK)))
+    report()
+    page = page_in(here)
+    assert "ReLU perceptrons on mnist-subset" in Page(section(page.html, "part-accuracy-next-to-the-papers")).text
 
 
 def test_unusable_folders_and_files_are_errors(here: Path, report: Report) -> None:

@@ -14,7 +14,7 @@ from wndcheck.experiment.measurement.provenance import State
 from wndcheck.experiment.profiles import QUICK
 from wndcheck.nets.specification import NETS
 from wndcheck.seeds import SEEDS_PER_BASE
-from wndcheck.store.measurements import FOLDER, READ_ONLY, Store
+from wndcheck.store.measurements import FOLDER, READ_ONLY, IncompleteStore, Store
 from wndcheck.store.remote import downloaded
 from wndcheck.tests.tiny import TINY_CELL, assert_same_numbers, random_measurement
 
@@ -174,6 +174,8 @@ def test_export_makes_a_store_that_is_only_read(run, kept, tmp_path):
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {READ_ONLY, kept.path(cell).name}
     assert exported.path(cell).read_bytes() == kept.path(cell).read_bytes()
     assert "--wnd-profile=quick --wnd-seed=7 --wnd-store=" in (folder / READ_ONLY).read_text()
+    with pytest.raises(IncompleteStore, match=r"only read \(its cells are those of profile quick, base seed 7\), and"):
+        Store.to_judge(folder).require(OTHER_CELL)
     assert run("merge", kept.root, "--store", folder).exit_code == 2
 
 

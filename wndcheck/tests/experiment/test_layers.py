@@ -27,8 +27,9 @@ from wndcheck.experiment.measurement.layers import (
     within_classes,
 )
 from wndcheck.experiment.measurement.sampling import DrawKey, layer_groups, layer_pairs
-from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, RANK_SAMPLES
+from wndcheck.experiment.record_schema import LAYER_QUANTITIES, QUANTILES, RANK_SAMPLES, RANK_THRESHOLD
 from wndcheck.tests.tiny import LAST_STAGE
+from wndcheck.verdicts.shared_checks import INDEPENDENT
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.standard_normal((1000, 40))
@@ -293,6 +294,7 @@ def test_the_share_of_dependent_pairs_is_that_of_planted_ones() -> None:
     z = NORMAL.copy()
     z[:, 1:10:2] = 0.5 * NORMAL[:, 0:10:2] + sqrt(0.75) * NORMAL[:, 1:10:2]  # .144 nats, 18 standard deviations
     pairs = np.arange(40).reshape(20, 2)
+    assert RANK_THRESHOLD == INDEPENDENT.high == 0.01  # the paper's, §4
     assert rank_scores(layer(z)._replace(pairs=pairs))["rank_dependent"] == 5 / 20
     assert rank_scores(layer(z)._replace(pairs=pairs[5:]))["rank_dependent"] == 0
 

@@ -17,6 +17,7 @@ GENERATOR = torch.Generator().manual_seed(0)
 IMAGES = torch.randn(310, 20, generator=GENERATOR)
 LABELS = torch.randint(0, 10, (310,), generator=GENERATOR)
 FIFTY_STEPS = Training(0.1, 32, (0, 5))  # ten steps an epoch, the last of them of 22 images
+STRETCHES = Training(0.1, 8, (0, 1))  # 39 steps, which are more than a stretch of 25
 
 
 def run(stack: StackedMLP, training: Training, seeds: tuple[int, ...]) -> Iterator[tuple[float, bool]]:
@@ -30,16 +31,18 @@ def trained(seeds: tuple[int, ...], activation: Activation, training: Training =
     return stack
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_each_member_trains_by_plain_sgd_as_in_a_stack_of_one(activation: Activation) -> None:
-    stack = trained(SEEDS, activation)
+@pytest.mark.parametrize(
+    ("activation", "training"), [("relu", FIFTY_STEPS), ("tanh", FIFTY_STEPS), ("relu", STRETCHES)]
+)
+def test_each_member_trains_by_plain_sgd_as_in_a_stack_of_one(activation: Activation, training: Training) -> None:
+    stack = trained(SEEDS, activation, training)
     for member, seed in enumerate(SEEDS):
         net = sequential(StackedMLP(20, 8, seeds=(seed,), activation=activation), 0)
         start = [parameter.detach().clone() for parameter in net.parameters()]
         optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
         order = BatchOrder((seed,), len(IMAGES))
-        for _ in range(5):
-            for batch in order.epoch()[0].split(32):
+        for _ in range(training.stages[-1]):
+            for batch in order.epoch()[0].split(training.batch_size):
                 optimiser.zero_grad()
                 cross_entropy(net(IMAGES[batch]), LABELS[batch]).backward()
                 optimiser.step()

@@ -15,7 +15,7 @@ from wndcheck.experiment import cells
 from wndcheck.nets.specification import NETS
 from wndcheck.store.files import UnwritableStore
 from wndcheck.store.filling import fill
-from wndcheck.store.measurements import READ_ONLY, IncompleteStore, Store
+from wndcheck.store.measurements import FOLDER, READ_ONLY, IncompleteStore, Store
 from wndcheck.tests.store.test_measurements import assert_same
 from wndcheck.tests.tiny import TINY_CELL, Log, random_measurement
 
@@ -175,6 +175,18 @@ def test_a_committed_store_is_only_read_by_everybody(store: Store) -> None:
     store.root.rename(root / f"v{NETS - 1}")
     with pytest.raises(ValueError, match=f"holds only nets of version {NETS - 1}"):
         Store.to_judge(root)
+
+
+def test_no_store_is_made_inside_a_committed_one_or_its_report(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = store.root.parent.rename(store.root.parent.with_name("store"))
+    (root / READ_ONLY).touch()
+    before = sorted(root.parent.rglob("*"))
+    monkeypatch.chdir(root / FOLDER)
+    for name in (root, root / FOLDER, root.parent, "."):
+        judged = Store.to_judge(name)
+        assert not judged.is_writable
+        assert judged.root.resolve() == root / FOLDER
+    assert sorted(root.parent.rglob("*")) == before
 
 
 def test_a_store_that_can_be_written_is_filled(tmp_path: Path) -> None:

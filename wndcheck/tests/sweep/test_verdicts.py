@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from wndcheck.sweep.widths import WidthSweep
 from wndcheck.tests.sweep.families import (
@@ -11,6 +12,7 @@ from wndcheck.tests.sweep.families import (
     WIDTHS,
     dead_layer,
     diverging_at,
+    make_net,
     scaled,
     share_a_direction,
     share_ever_more,
@@ -48,6 +50,33 @@ def test_the_estimands_of_the_claims_take_the_grid(plain: WidthSweep) -> None:
     np.testing.assert_array_equal(
         plain.finding("weak_dependence", "level[0]").values, values(plain.grid.at(80), "score", 1)
     )
+    start = values(plain.grid.at_stage(0).at(80), "corrected_score", 2)
+    np.testing.assert_array_equal(plain.finding("initial_data_reading", "independence[2]").values, start)
+    last = values(plain.grid.at(80), "corrected_score", 3)
+    np.testing.assert_array_equal(plain.finding("last_layer", "dependence").values, last)
+    assert (start != values(plain.grid.at(80), "corrected_score", 2)).all()
+
+
+def test_trends_are_over_the_widths_from_twenty_neurons_up() -> None:
+    sweep = swept(widths=(10, *WIDTHS), seeds=2)
+    expected = slopes(sweep.grid.at(*WIDTHS), "corrected_score", 1)
+    np.testing.assert_array_equal(sweep.finding("weak_dependence", "trend[0]").values, expected)
+
+
+@torch.no_grad()
+def nearly_the_same(width: int) -> torch.nn.Module:
+    """A net of weights that its seed hardly moves."""
+    net, fixed = make_net(width), torch.Generator().manual_seed(0)
+    for each in net.parameters():
+        each.mul_(1e-6).add_(torch.randn(each.shape, generator=fixed), alpha=1 / 8)
+    return net
+
+
+def test_permutations_are_a_nets_own() -> None:
+    grid = swept(nearly_the_same, widths=(20,), seeds=2).grid
+    scores, permuted = (np.ptp(grid.of(name, 1)) for name in ("score", "shuffled_score"))
+    assert scores < 1e-4
+    assert permuted > 1e-3  # a mean over pairs of estimates that deviate by 0.05
 
 
 def test_neurons_that_grow_by_a_tenth_of_a_percent_gain_that_entropy(plain: WidthSweep) -> None:

@@ -163,6 +163,7 @@ def test_ranks_decide_by_a_permutation_test_at_alpha_and_at_alpha_over_m() -> No
     assert 0.01 / 4 < p <= 0.01
     assert (found.verdict, found.interval.n) == (REFUTED, 16)
     assert found.strict is not None
+    assert found.strict.confidence == pytest.approx(1 - 2 * 0.01 / 4)  # each tail has .01 / m
     assert not OFTENER.region.excludes(found.strict)
     assert decide(OFTENER, [*second, *first]).verdict == SUPPORTED
 

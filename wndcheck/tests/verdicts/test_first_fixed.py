@@ -14,7 +14,9 @@ from wndcheck.verdicts import first_fixed
 from wndcheck.verdicts.checks import Cause, CauseKind, Verdict
 from wndcheck.verdicts.coverage.claim_files import claims_in
 from wndcheck.verdicts.expectations import is_match
+from wndcheck.verdicts.findings import decided
 from wndcheck.verdicts.first_fixed import Rule, former_verdicts
+from wndcheck.verdicts.recipes import RecipeError
 from wndcheck.verdicts.run import ClaimResult, ClaimVerdict, FormerVerdict
 from wndcheck.verdicts.statistics import at_most
 
@@ -73,6 +75,13 @@ def test_one_check_of_several_refutes_at_99_percent() -> None:
     claim = tiny(*findings)
     assert claim.verdict == "inconclusive"
     assert former(claim, part())["tiny"].verdict == "refuted"
+
+
+def test_no_interval_was_widened_by_the_recipe() -> None:
+    error = RecipeError(-1.0, 1.0, widths=(200,), of_paper=True)
+    widened = decided("tiny", "size[1]", SMALL, HOLDS, recipe=error)
+    assert widened.verdict == "inconclusive"
+    assert former(tiny(widened), part())["tiny"].verdict == "supported"
 
 
 def test_checks_that_are_left_were_inconclusive() -> None:

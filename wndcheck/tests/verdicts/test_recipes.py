@@ -10,6 +10,7 @@ import pytest
 
 from wndcheck.experiment.cells import Training
 from wndcheck.experiment.counterparts import Pair, cells_beside, paper_pairs, varied_pairs
+from wndcheck.experiment.families import trained_cell
 from wndcheck.experiment.grids import Grid, grid
 from wndcheck.experiment.profiles import FULL, MEDIUM, QUICK
 from wndcheck.tests.tiny import TINY_CELL, random_measurement
@@ -63,8 +64,9 @@ def test_limits_of_an_earlier_stage_are_of_that_stage() -> None:
 
 
 def test_where_training_ended_early_the_change_since_then_is_added_of_the_nearest_width_that_has_it() -> None:
-    far, near, begun = pair(10, [0, 0, 0, 9]), pair(100, [0, 0.1, 0.2, 0.25]), pair(200, [0, 0.5, 0.7])
-    assert limits(nets(200, np.zeros(4)), far, near, begun) == (0.75, 0.75, (200,))
+    # The nearest by ratio; by difference it would be the other.
+    far, near, begun = pair(30, [0, 0, 0, 9]), pair(100, [0, 0.1, 0.2, 0.25]), pair(60, [0, 0.5, 0.7])
+    assert limits(nets(60, np.zeros(4)), far, near, begun) == (0.75, 0.75, (60,))
     noisy = recipe_error(of_layer, nets(200, np.zeros(4)), [pair(100, [0, 0, 0, 0]), pair(200, [0, 0, 0], noise=0.1)])
     half = mean_interval(0.1 * NOISE, 0.99).high
     assert (noisy.low, noisy.high) == pytest.approx((-half, half))
@@ -138,7 +140,9 @@ def test_medium_pairs_its_nets_with_the_papers_by_seed() -> None:
 
 
 def test_all_choices_are_paired_with_the_profiles_own() -> None:
-    assert len(varied_pairs("trained/relu", MEDIUM, 0)) == 6
+    pairs, usual = varied_pairs("trained/relu", MEDIUM, 0), trained_cell(MEDIUM, "relu", 200, 0)
+    assert len(pairs) == 6
+    assert all(each.usual == usual != each.other for each in pairs.values())
     assert not varied_pairs("trained/tanh", MEDIUM, 0)
     assert not paper_pairs("trained/relu", QUICK, 0) + paper_pairs("convnets", MEDIUM, 0)
     assert len(cells_beside(["trained/relu"], FULL, 0)) == 7

@@ -16,6 +16,7 @@ from wndcheck.verdicts.statistics import (
     at_least,
     at_most,
     mean_interval,
+    paired_difference,
     power_law,
     rank_correlations,
     rank_interval,
@@ -134,6 +135,12 @@ def test_distances_are_from_the_nearest_end_to_the_nearest_border(region, low, h
 
 def test_region_as_text() -> None:
     assert [str(r) for r in (at_most(0.1), at_least(2), within(-0.5, 1))] == ["≤ 0.1", "≥ 2", "-0.5 … 1"]
+
+
+def test_differences_are_of_the_first_nets_of_both() -> None:
+    more, fewer = np.array([1.0, 2.0, 4.0, 8.0]), np.array([5.0, 5.0])
+    assert paired_difference(more, fewer).tolist() == [-4, -3]
+    assert paired_difference(fewer, more).tolist() == [4, 3]
 
 
 def test_slope_is_the_least_squares_one() -> None:
