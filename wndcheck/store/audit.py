@@ -80,6 +80,10 @@ def compared(committed: Measurement, anew: Measurement) -> Compared:
     tested = ~untrained & (np.abs(difference) > ROUNDING_OF_MEANS * size).any(axis=1)
     p = np.where(tested, p_values(difference, ROUNDING_OF_MEANS * size.max(axis=1)), np.nan)
     if tested.any():
+        noticed = least_noticed(difference, ROUNDING_OF_MEANS * size.max(axis=1), ALPHA / tested.sum())
+        scores = tested & np.array([place.name == "corrected_score" for place in places])
+        if scores.any():
+            texts.insert(1, f"a mean difference of ι_c above {np.nanmax(noticed[scores]):.2g} nats would be noticed")
         texts.insert(1, f"least p {np.nanmin(p):.2g} of {tested.sum()} ({places[np.nanargmin(p)]})")
     if (refuted := p < ALPHA / max(1, tested.sum())).any():
         return Compared(Agreement.DIFFERS, "; ".join([f"on average: {listed(places, refuted[:, None])}", *texts]))
@@ -136,6 +140,18 @@ def p_values(difference: np.ndarray, margin: np.ndarray) -> np.ndarray:
         t = np.nan_to_num(beyond / np.nanstd(some, axis=1, ddof=1) * np.sqrt(n[enough]), posinf=np.inf)
     p[enough] = 2 * stats.t.sf(t, n[enough] - 1)
     return p
+
+
+def least_noticed(difference: np.ndarray, margin: np.ndarray, alpha: float) -> np.ndarray:
+    """The least mean of each row (places, R) that its t-test would refute at alpha; NaN with fewer than FEWEST_NETS."""
+    from scipy import stats
+
+    n = np.isfinite(difference).sum(axis=1)
+    enough = n >= FEWEST_NETS
+    some, least = difference[enough], np.full(len(difference), np.nan)
+    error = np.nanstd(some, axis=1, ddof=1) / np.sqrt(n[enough])
+    least[enough] = margin[enough] + stats.t.ppf(1 - alpha / 2, n[enough] - 1) * error
+    return least
 
 
 def listed(places: list[Place], chosen: np.ndarray) -> str:

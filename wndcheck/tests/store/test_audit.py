@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -116,6 +117,21 @@ def test_other_roundings_agree_and_say_by_how_much(record: Measurement) -> None:
     assert "largest difference 0.0" in result.evidence
     assert "least p 0.0" in result.evidence
     assert "torch 2.0, here " in result.evidence
+
+
+def test_what_would_be_noticed_is_said_and_noticed(record: Measurement) -> None:
+    def spread(array: np.ndarray) -> None:
+        array[1, :, 2] = record["corrected_score"][1, :, 2] + np.linspace(-0.1, 0.1, CELL.replicates)
+
+    other = changed(elsewhere(record), "corrected_score", spread)
+    found = re.search(r"ι_c above ([0-9.]+) nats would be noticed", compared(other, record).evidence)
+    assert found
+    for share, agreement in ((0.9, Agreement.AGREES), (1.1, Agreement.DIFFERS)):
+
+        def shift(array: np.ndarray, by: float = share * float(found[1])) -> None:
+            array[1, :, 2] += by
+
+        assert compared(changed(other, "corrected_score", shift), record).agreement is agreement
 
 
 def test_a_shift_after_training_differs_and_is_named(record: Measurement) -> None:
