@@ -22,13 +22,13 @@ def cost_section(parts: Parts, profile: str, base_seed: int) -> Section | None:
     if not any(m and "core_seconds" in m.provenance for found in parts.values() for m in found):
         return None
     missing = [part for part, found in parts.items() if None in found]
-    known = [m for found in parts.values() for m in found if m]
+    known = [*{m.cell: m for found in parts.values() for m in found if m}.values()]  # a cell may be of two parts
     unit = "hours" if sum(map(seconds_taken, known)) > UNITS["hours"] else "minutes"
     head = ("part", "cells", "nets", f"core {unit} training", "measuring", "million matrix products")
     text = (
         f"Core {unit} are those of the processes that trained and measured the nets, whatever else the machine did. "
         "The last column compares machines: the same core seconds in products of two 512 × 512 float32 matrices, "
-        "timed by each of these processes as it began."
+        "timed by each of these processes as it began. Cells that belong to two parts count once in the total."
     )
     rows = [row(part, found, UNITS[unit]) for part, found in [*parts.items(), ("total", known)] if found]
     return Section(

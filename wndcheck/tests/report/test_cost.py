@@ -33,6 +33,14 @@ def test_a_row_for_each_part_and_the_total() -> None:
     assert section.command == "wndcheck measure --profile=medium --cells=mlp"
 
 
+def test_a_cell_of_two_parts_counts_once_in_the_total() -> None:
+    one, two, *_ = (taken(cell, **TOOK) for cell in cells_of(["trained/relu"], WHOLE, 0))
+    section = cost_section({"mlp": (one, two), "architectures": (two,)}, "medium", 100)
+    assert section
+    nets = len(one.cell.seeds) + len(two.cell.seeds)
+    assert section.tables[0].rows[-1] == ["total", "2", str(nets), "4.00", "1.00", "3.60"]
+
+
 def test_short_times_are_in_minutes() -> None:
     (one, *_) = cells_of(["trained/relu"], WHOLE, 0)
     short = {"core_seconds": {"training": 90.0, "measuring": 30.0}, "matrix_product": [0.004]}
