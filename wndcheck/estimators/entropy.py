@@ -14,6 +14,10 @@ LARGEST_CHANGE = 0.5  # nats between the resolutions of a neuron and its pairs; 
 IN_CACHE = 2**14  # numbers of a temporary array that a core's cache holds beside three others
 
 
+class CoincidentError(ValueError):
+    """The distance from a sample to its k-th neighbour is 0."""
+
+
 def knn_entropy(
     x: ArrayLike, *, k: int = 3, units: str = "data", margins: str = "sd", base: float | None = None
 ) -> float:
@@ -41,8 +45,8 @@ def knn_entropy(
     ValueError
         If x has another shape, contains NaN or infinity, has no more than k samples, if a column is evenly spaced
         (ranks), constant, or repeats more than 1 % of its values (rounded samples, point masses), if the distance to a
-        k-th neighbour is 0, or for the z-scores of d > 1 columns, if the standard deviation of one says nothing of most
-        samples (outliers).
+        k-th neighbour is 0 (CoincidentError), or for the z-scores of d > 1 columns, if the standard deviation of one
+        says nothing of most samples (outliers).
 
     Notes
     -----
@@ -132,12 +136,12 @@ def entropy_change(ascending: NDArray[np.float64], k: int) -> float:
 
 
 def check_positive(distances: NDArray[np.float64], points: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """Return the distances of points (n_samples, d) to the k-th neighbour unchanged. ValueError if one is 0."""
+    """Return the distances of points (n_samples, d) to the k-th neighbour unchanged. CoincidentError if one is 0."""
     tied = int((distances == 0).sum())
     if tied:
         m, most = len(points), np.unique(points, axis=0, return_counts=True)[1].max()
         advice = f"give k={most} or more" if most <= LARGEST_MASS * m else "a point mass has no density to estimate"
-        raise ValueError(
+        raise CoincidentError(
             f"the distance to neighbour k={k} is 0 for {tied:,} of {m:,} samples, which coincide: {advice}"
         )
     return distances

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import digamma
 
 from wndcheck.estimators import PairwiseInformation, knn_entropy, pairwise_mi
+from wndcheck.estimators.entropy import CoincidentError
 from wndcheck.estimators.preprocessing import normal_scores
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_entropy
@@ -253,7 +254,7 @@ def total_correlations(z: np.ndarray, unusable: Collection[int], draw_key: DrawK
     """Mean total correlation of groups of a layer's neurons z (samples, neurons), by their size (nats).
 
     H(π₁X₁, …, π_d X_d) - H(X₁, …, X_d): as in the corrected score, the marginals and the estimator's bias cancel. NaN
-    for a group that holds a neuron without a density, and where a layer has too few neurons.
+    for a group that holds a neuron without a density or whose samples coincide, and where a layer has too few neurons.
     """
     rng = np.random.default_rng(draw_key.seed("groups"))
     return {
@@ -270,5 +271,12 @@ def total_correlations(z: np.ndarray, unusable: Collection[int], draw_key: DrawK
 
 
 def total_correlation(x: np.ndarray, k: int, rng: np.random.Generator) -> float:
-    """Total correlation of the columns of x (samples, d) in nats, minus that of the same columns permuted."""
-    return knn_entropy(rng.permuted(x, axis=0), k=k, units="sd") - knn_entropy(x, k=k, units="sd")
+    """Total correlation of the columns of x (samples, d) in nats, minus that of the same columns permuted.
+
+    NaN where more than k samples coincide, as saturated neurons of the layer before make them.
+    """
+    permuted = rng.permuted(x, axis=0)
+    try:
+        return knn_entropy(permuted, k=k, units="sd") - knn_entropy(x, k=k, units="sd")
+    except CoincidentError:
+        return np.nan

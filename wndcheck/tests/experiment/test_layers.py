@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm, rankdata, wasserstein_distance
 
 from wndcheck.estimators import knn_entropy
+from wndcheck.estimators.entropy import CoincidentError
 from wndcheck.experiment.cells import Probe
 from wndcheck.experiment.gaussian_experiments import gaussian_information
 from wndcheck.experiment.measurement.layers import (
@@ -368,6 +369,21 @@ def test_a_layers_mean_is_over_its_groups() -> None:
         assert found[f"total_correlation_{size}"] == pytest.approx(np.mean(each), abs=1e-12)
     assert list(found) == ["total_correlation_3", "total_correlation_5"]
     assert total_correlations(z, (), DRAW_KEY, Probe(groups=6, k=5)) != found
+
+
+def test_groups_whose_samples_coincide_are_left_out() -> None:
+    """As where neurons of the layer before are saturated: by rounding, so that no neuron is flagged."""
+    z = correlated(np.random.default_rng(0), 0.4, 8).astype(np.float32)
+    apart = np.array([0, 0, 0, *range(-10, 11)])
+    z[: len(apart), :3] = (-1.5 + apart * np.spacing(np.float32(1.5)))[:, None]
+    assert not information(layer(z)).flags
+    with pytest.raises(CoincidentError, match="4 of 1,000 samples"):
+        knn_entropy(z[:, :3])
+    assert np.isnan(total_correlation(z[:, :3], 3, np.random.default_rng(0)))
+    groups = layer_groups(8, 3, 40, DRAW_KEY.layer).tolist()
+    assert [0, 1, 2] in map(sorted, groups)
+    found = total_correlations(z, (), DRAW_KEY, Probe(groups=40))
+    assert abs(found["total_correlation_3"] - gaussian_total_correlation(0.4, 3)) < 4 * SD + 0.015  # type: ignore[operator]
 
 
 def test_groups_with_a_flagged_neuron_are_left_out() -> None:
