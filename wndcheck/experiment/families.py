@@ -234,7 +234,7 @@ for _activation in ACTIVATIONS:
 
 def ensemble(profile: Profile, width: int, base_seed: int) -> Cell:
     groups = profile.ensembles
-    seeds = net_seeds(base_seed, groups.count * groups.fewer.get(width, groups.nets))
+    seeds = net_seeds(base_seed, groups.count * groups.nets_of.get(width, groups.nets))
     probe = replace(profile.probe, control_pairs=100)  # of few samples, and so cheap
     training, count = groups.training, groups.count
     return Cell(profile.dataset, "relu", width, seeds, training, probe, ensembles=count, unspecified=UNSPECIFIED)
