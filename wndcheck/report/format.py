@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain, groupby
 from math import ceil, inf, isfinite, isnan, log10
 from typing import TypeVar
 
@@ -85,10 +86,10 @@ def percent(rate: float) -> str:
 
 
 def format_seeds(seeds: Sequence[int]) -> str:
-    """``0, 3 and 17``; ``0 to 19`` where more than three follow one another."""
-    if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
-        return f"{seeds[0]} to {seeds[-1]}"
-    return join_words(list(map(str, seeds)))
+    """``0, 3 and 17``; ``0 to 19 and 100`` where more than three follow one another."""
+    runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), lambda each: each[1] - each[0])]
+    words = [[f"{run[0]} to {run[-1]}"] if len(run) > 3 else list(map(str, run)) for run in runs]
+    return join_words(list(chain.from_iterable(words)))
 
 
 def layer_name(layer: int, last: int) -> str:

@@ -77,6 +77,7 @@ def test_evidence_of_many_seeds_is_their_range_and_how_often_each_verdict_was_re
 
 def test_seeds_and_numbers_in_words() -> None:
     seeds = {(): "", (3,): "3", (0, 1, 2): "0, 1 and 2", (4, 5, 6, 7): "4 to 7", (0, 1, 2, 4): "0, 1, 2 and 4"}
+    seeds |= {(0, 1, 2, 3, 100): "0 to 3 and 100", (1, 5, 6, 7, 8, 9): "1 and 5 to 9"}
     assert {numbers: format_seeds(numbers) for numbers in seeds} == seeds
     numbers = {0.0521: "0.052", -0.014: "-0.014", 0: "0", 1.5: "1.5", 10.04: "10", 131.2: "131", inf: "∞", -inf: "-∞"}
     assert {x: two_digits(x) for x in numbers} == numbers
