@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,14 +71,18 @@ def test_spare_memory_is_plausible(name: str) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports free memory")
 def test_used_memory_is_not_spare() -> None:
     """Memory is in use once it is written to, which torch.ones does and torch.zeros need not."""
-    size = 1 << 30
-    before = spare_bytes("cpu")
-    if before < 2 * size:
-        pytest.skip("too little memory is free")
-    held = torch.ones(size, dtype=torch.uint8)
-    # Half of what is available may be taken; others use memory meanwhile.
-    assert before - spare_bytes("cpu") == pytest.approx(size / 2, rel=0.5)
-    del held
+    size, found = 1 << 31, []
+    for wait in (0, 1, 2, 4):  # other processes take memory meanwhile, and kernels may count late what was freed
+        time.sleep(wait)
+        before = spare_bytes("cpu")
+        if before < 2 * size:
+            pytest.skip("too little memory is free")
+        held = torch.ones(size, dtype=torch.uint8)
+        found.append(before - spare_bytes("cpu"))
+        del held
+        if found[-1] == pytest.approx(size / 2, rel=0.5):  # half of what is available may be taken
+            return
+    pytest.fail(f"{size / 2:.3g} bytes less were expected to be spare, found {found}")
 
 
 @pytest.mark.parametrize(
