@@ -69,9 +69,9 @@ def audit(
     from wndcheck.report.format import count_of
     from wndcheck.store.audit import Agreement, compared, first_nets
     from wndcheck.store.files import temporary_folder
-    from wndcheck.verdicts.run_files import read_run
+    from wndcheck.verdicts.run_files import read_run, report_folder
 
-    folder = folder.parent if folder.suffix == ".json" else folder  # as `read_run` takes it
+    folder = report_folder(folder)
     try:
         run = read_run(folder)
         resolve(device)

@@ -94,10 +94,11 @@ SCHEDULER = click.option("--scheduler", metavar="ADDRESS|FILE", help="Address or
 
 
 def own_store(report: Path) -> Path | None:
-    """The store in the folder of a report; None without one."""
+    """The store in the folder of a report, which may be named by its verdicts.json; None without one."""
     from wndcheck.store.measurements import OF_REPORT
+    from wndcheck.verdicts.run_files import report_folder
 
-    return store if (store := report / OF_REPORT).is_dir() else None
+    return store if (store := report_folder(report) / OF_REPORT).is_dir() else None
 
 
 def require(engine: str, scheduler: str | None) -> None:

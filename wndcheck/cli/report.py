@@ -28,9 +28,9 @@ def report(folder: Path, root: Path | None) -> None:
     be read, or a figure in DIR is not an SVG file.
     """
     from wndcheck.report.writing import write_page
-    from wndcheck.verdicts.run_files import read_run
+    from wndcheck.verdicts.run_files import read_run, report_folder
 
-    folder = folder.parent if folder.suffix == ".json" else folder  # as `read_run` takes it
+    folder = report_folder(folder)
     try:
         run = read_run(folder)
         measured = stored(run, root or own_store(folder))

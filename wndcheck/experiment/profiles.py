@@ -203,8 +203,8 @@ QUICK = Profile(
     # §4: 1000 images, 100 per class; §A: k = 3; ours: a sample of a layer's pairs, whose mean is known to 0.004 nats
     probe=Probe(most_pairs=300, rank_pairs=100, control_pairs=32, transformed_pairs=50, groups=2),
     # Ours: eight groups for the interval's sake, and few steps after which nets can be called trained. (Batches of 16
-    # cost half as much again and leave the nets no more accurate.) Untrained ones cost little: of 80 nets, the interval
-    # of independently permuted activations reached past 0.01 nats, so that this control failed, under 2 of 20 seeds.
+    # cost half as much again and leave the nets no more accurate.) Untrained nets cost little; of 80 of
+    # them, the control of initial_independence failed by chance under 2 of 20 base seeds: its interval included 0.01.
     ensembles=Ensembles(
         widths=(16, 32),
         initial_width=200,

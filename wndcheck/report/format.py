@@ -20,7 +20,8 @@ SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "left": "�
 def format_interval(interval: Interval, region: Region | None = None) -> str:
     """``0.073 [0.069, 0.078]``: three decimals, or more where the interval is narrower; scientific when tiny.
 
-    Up to five where an end would else be rounded to a border of the region. Only the estimate where the ends are NaN.
+    Up to five where an end would otherwise be rounded to a border of the region. Where the ends are NaN, only the
+    estimate.
     """
     if not isfinite(interval.estimate):
         return "no estimate"

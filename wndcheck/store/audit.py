@@ -78,14 +78,14 @@ def compared(committed: Measurement, anew: Measurement) -> Compared:
     if cell.replicates < FEWEST_NETS and unequal[~untrained].any():
         return Compared(Agreement.UNTESTED, "; ".join([*texts, f"a t-test takes {FEWEST_NETS} nets"]))
     tested = ~untrained & (np.abs(difference) > ROUNDING_OF_MEANS * size).any(axis=1)
-    p = np.where(tested, p_values(difference, ROUNDING_OF_MEANS * size.max(axis=1)), np.nan)
+    margin, alpha = ROUNDING_OF_MEANS * size.max(axis=1), ALPHA / max(1, tested.sum())
+    p = np.where(tested, p_values(difference, margin), np.nan)
     if tested.any():
-        noticed = least_noticed(difference, ROUNDING_OF_MEANS * size.max(axis=1), ALPHA / tested.sum())
-        scores = tested & np.array([place.name == "corrected_score" for place in places])
-        if scores.any():
-            texts.insert(1, f"a mean difference of ι_c above {np.nanmax(noticed[scores]):.2g} nats would be noticed")
-        texts.insert(1, f"least p {np.nanmin(p):.2g} of {tested.sum()} ({places[np.nanargmin(p)]})")
-    if (refuted := p < ALPHA / max(1, tested.sum())).any():
+        texts[1:1] = [f"least p {np.nanmin(p):.2g} of {tested.sum()} ({places[np.nanargmin(p)]})"]
+    if (scores := tested & [place.name == "corrected_score" for place in places]).any():
+        largest_unseen = np.nanmax(least_noticed(difference, margin, alpha)[scores])
+        texts[2:2] = [f"a mean difference of ι_c above {largest_unseen:.2g} nats would be noticed"]
+    if (refuted := p < alpha).any():
         return Compared(Agreement.DIFFERS, "; ".join([f"on average: {listed(places, refuted[:, None])}", *texts]))
     return Compared(Agreement.AGREES, "; ".join(texts))
 
@@ -132,12 +132,11 @@ def p_values(difference: np.ndarray, margin: np.ndarray) -> np.ndarray:
     """
     from scipy import stats
 
-    n = np.isfinite(difference).sum(axis=1)
-    enough = n >= FEWEST_NETS
-    some, p = difference[enough], np.ones(len(difference))
-    beyond = np.maximum(np.abs(np.nanmean(some, axis=1)) - margin[enough], 0.0)
+    n, errors = standard_errors(difference)
+    enough, p = np.isfinite(errors), np.ones(len(difference))
+    beyond = np.maximum(np.abs(np.nanmean(difference[enough], axis=1)) - margin[enough], 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):  # where all differences are the same
-        t = np.nan_to_num(beyond / np.nanstd(some, axis=1, ddof=1) * np.sqrt(n[enough]), posinf=np.inf)
+        t = np.nan_to_num(beyond / errors[enough], posinf=np.inf)
     p[enough] = 2 * stats.t.sf(t, n[enough] - 1)
     return p
 
@@ -146,12 +145,19 @@ def least_noticed(difference: np.ndarray, margin: np.ndarray, alpha: float) -> n
     """The least mean of each row (places, R) that its t-test would refute at alpha; NaN with fewer than FEWEST_NETS."""
     from scipy import stats
 
-    n = np.isfinite(difference).sum(axis=1)
+    n, errors = standard_errors(difference)
+    return margin + stats.t.ppf(1 - alpha / 2, n - 1) * errors
+
+
+def standard_errors(difference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The number of values of each row (places, R) without its NaNs, and the standard error of their mean.
+
+    The latter is NaN with fewer than FEWEST_NETS.
+    """
+    n, errors = np.isfinite(difference).sum(axis=1), np.full(len(difference), np.nan)
     enough = n >= FEWEST_NETS
-    some, least = difference[enough], np.full(len(difference), np.nan)
-    error = np.nanstd(some, axis=1, ddof=1) / np.sqrt(n[enough])
-    least[enough] = margin[enough] + stats.t.ppf(1 - alpha / 2, n[enough] - 1) * error
-    return least
+    errors[enough] = np.nanstd(difference[enough], axis=1, ddof=1) / np.sqrt(n[enough])
+    return n, errors
 
 
 def listed(places: list[Place], chosen: np.ndarray) -> str:

@@ -172,6 +172,7 @@ class Store:
     def _what_it_holds(self) -> str:
         """`` (its cells are those of profile medium, base seed 100)``; empty for a store that does not say so."""
         try:
+            # The words of `inventory.NOTE`.
             found = re.search(r"of (profile \S+, base seed \d+)", (self.root.parent / READ_ONLY).read_text("utf-8"))
         except (OSError, UnicodeDecodeError):
             found = None

@@ -68,6 +68,11 @@ def with_numbers(value: Any, null: float | None = None) -> Any:
     return null if value is None else value
 
 
+def report_folder(path: Path) -> Path:
+    """The folder of a report that is named by itself or by its verdicts.json."""
+    return path.parent if path.suffix == ".json" else path
+
+
 def read_run(path: Path) -> Run:
     """Read a run's verdicts.json, or that in a folder. RunError if it is missing or invalid."""
     path = path if path.suffix == ".json" else path / FILE

@@ -273,7 +273,7 @@ def total_correlations(z: np.ndarray, unusable: Collection[int], draw_key: DrawK
 def total_correlation(x: np.ndarray, k: int, rng: np.random.Generator) -> float:
     """Total correlation of the columns of x (samples, d) in nats, minus that of the same columns permuted.
 
-    NaN where more than k samples coincide, as saturated neurons of the layer before make them.
+    NaN where more than k samples coincide, as they may where neurons of the layer before are saturated.
     """
     permuted = rng.permuted(x, axis=0)
     try:

@@ -161,7 +161,7 @@ def test_the_store_in_a_reports_folder_is_the_one_that_tells_minutes(here, plann
     measure(here)
     expected = planned()
     (here / "store").rename(here / "reports" / "latest" / "store")
-    assert planned() == expected
+    assert planned() == planned("reports/latest/verdicts.json") == expected
 
 
 def test_minutes_are_unknown_where_the_store_has_a_damaged_file(here, planned):
